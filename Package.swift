@@ -1,0 +1,138 @@
+// swift-tools-version: 6.2
+// outboxd's rooms and what each may depend on. Dependencies point one way (docs/architecture.md).
+
+import PackageDescription
+
+/// `OUTBOXD_STRICT=1` (what `make check` sets) turns warnings into errors; a user's build with a newer compiler
+/// must not break on a warning that compiler added.
+let strict = Context.environment["OUTBOXD_STRICT"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+let package = Package(
+    name: "outboxd",
+    products: [
+        .executable(name: "outboxd", targets: ["outboxd"]),
+        .executable(name: "outboxctl", targets: ["outboxctl"]),
+        .executable(name: "fake-smtp", targets: ["fake-smtp"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "OutboxCore", swiftSettings: settings),
+        .target(name: "OutboxStore", dependencies: ["OutboxCore", grdb], swiftSettings: settings),
+        .target(name: "SMTPTransport", dependencies: ["OutboxCore", "CCurl"], swiftSettings: settings),
+        .target(
+            name: "MailComposer",
+            dependencies: ["OutboxCore", .product(name: "Mustache", package: "swift-mustache")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "OutboxDelivery",
+            dependencies: ["OutboxCore", "OutboxStore", "MailComposer", "SMTPTransport", logging, lifecycle],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "OutboxSettings",
+            dependencies: [.product(name: "Yams", package: "Yams")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ProgramSupport",
+            dependencies: ["MailComposer", "OutboxSettings", "OutboxStore", argumentParser],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "outboxd",
+            dependencies: [
+                "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxSettings", "OutboxStore", "ProgramSupport",
+                "SMTPTransport", argumentParser, logging, lifecycle, signals,
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "outboxctl",
+            dependencies: [
+                "MailComposer", "OutboxCore", "OutboxSettings", "OutboxStore", "ProgramSupport", argumentParser,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "FakeSMTP",
+            dependencies: [
+                nioCore,
+                nioPosix,
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(name: "fake-smtp", dependencies: ["FakeSMTP", argumentParser], swiftSettings: settings),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(name: "OutboxCoreTests", dependencies: ["OutboxCore"], swiftSettings: settings),
+        .testTarget(
+            name: "OutboxStoreTests",
+            dependencies: ["OutboxCore", "OutboxStore", "TestSupport", grdb],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "OutboxSettingsTests", dependencies: ["OutboxSettings"], swiftSettings: settings),
+        .testTarget(
+            name: "MailComposerTests",
+            dependencies: ["MailComposer", "OutboxCore"],
+            resources: [.copy("Resources")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SMTPTransportTests",
+            dependencies: ["FakeSMTP", "OutboxCore", "SMTPTransport", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "OutboxDeliveryTests",
+            dependencies: [
+                "FakeSMTP", "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxStore", "SMTPTransport",
+                "TestSupport",
+                logging, lifecycle,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "FakeSMTPTests",
+            dependencies: ["FakeSMTP", "TestSupport", "fake-smtp", nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "outboxd", "outboxctl", "fake-smtp"],
+            swiftSettings: settings
+        ),
+    ]
+)

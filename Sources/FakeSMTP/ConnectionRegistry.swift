@@ -1,0 +1,37 @@
+// Knows the open connections of one server, so that stopping it can close them. Closes none itself.
+
+import NIOCore
+import Synchronization
+
+/// The channels that are open now.
+final class ConnectionRegistry: Sendable {
+    private struct State {
+        var channels: [ObjectIdentifier: any Channel] = [:]
+        var isStopped = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Remembers a channel until it closes. Once stopped, a late channel is closed at once.
+    func add(_ channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        let isStopped = state.withLock { state in
+            if !state.isStopped { state.channels[id] = channel }
+            return state.isStopped
+        }
+        if isStopped {
+            channel.close(promise: nil)
+        }
+        channel.closeFuture.whenComplete { _ in
+            self.state.withLock { $0.channels[id] = nil }
+        }
+    }
+
+    /// Takes no more channels and returns those that are open.
+    func stop() -> [any Channel] {
+        state.withLock { state in
+            state.isStopped = true
+            return Array(state.channels.values)
+        }
+    }
+}

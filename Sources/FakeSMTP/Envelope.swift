@@ -1,0 +1,14 @@
+// The envelope of one mail transaction. No rules: SMTPSession has them.
+
+/// Sender, parameters and recipients between MAIL and the end of the transaction.
+struct Envelope: Equatable {
+    /// The reverse path without angle brackets; empty for `<>`.
+    let sender: String
+    /// The parameters of MAIL by upper-case keyword.
+    let parameters: [String: String]
+    /// The recipients accepted so far.
+    var recipients: [String] = []
+
+    /// Whether SMTPUTF8 was asked for (RFC 6531).
+    var isInternationalized: Bool { parameters["SMTPUTF8"] != nil }
+}

@@ -1,0 +1,86 @@
+// How a server behaves, as plain values with defaults. Faults are separate, because they change while it runs.
+
+package import Foundation
+
+extension FakeSMTPServer {
+    /// Whether and when TLS begins.
+    package enum TLSMode: String, Sendable, Hashable, CaseIterable {
+        /// Never.
+        case none
+        /// With the STARTTLS command (RFC 3207).
+        case startTLS = "starttls"
+        /// At once, as on port 465 (RFC 8314 §3.3).
+        case implicit
+    }
+
+    /// What the ledger keeps.
+    package enum Retention: Sendable, Hashable {
+        /// Every connection, mail and firing, for tests that look at them.
+        case everything
+        /// Counts only, so that memory does not grow in a throughput test.
+        case counts
+    }
+
+    /// The settings of one server.
+    package struct Options: Sendable {
+        /// The loopback address to listen on: `127.0.0.1`, `::1` or `localhost` (which is `127.0.0.1`).
+        package var host = "127.0.0.1"
+        /// The TCP port; 0 for a free one.
+        package var port = 0
+        /// Whether and when TLS begins.
+        package var tls = TLSMode.none
+        /// What the server's certificate is like.
+        package var certificate = LocalCertificate.Kind.valid
+        /// Refuses MAIL with 530 before TLS.
+        package var requiresTLS = false
+        /// The name in the greeting and in EHLO's answer.
+        package var hostname = "fake-smtp.localhost"
+        /// The extensions that EHLO may name; what is missing here is also refused.
+        package var offers = Set(SMTPExtension.allCases)
+        /// False answers EHLO with 502, so that only HELO is left.
+        package var understandsEHLO = true
+        /// Passwords by user name. AUTH is offered only if there are any.
+        package var credentials: [String: String] = [:]
+        /// Refuses MAIL with 530 before AUTH.
+        package var requiresAuthentication = false
+        /// Offers AUTH also before STARTTLS.
+        package var offersAuthenticationBeforeTLS = false
+        /// The largest mail in octets (RFC 1870).
+        package var maximumMessageSize = 10 * 1_024 * 1_024
+        /// The most recipients of one mail; RFC 5321 §4.5.3.1.8 asks for at least 100.
+        package var maximumRecipients = 1_000
+        /// After so many accepted mails the next MAIL is answered with 421; `nil` for no limit.
+        package var messagesPerConnection: Int?
+        /// Closes a connection after so long without a byte from the client; `nil` for never.
+        package var idleTimeout: Duration?
+        /// Whether an idle connection is told 421 before it is closed.
+        package var saysGoodbyeWhenIdle = true
+        /// Every reply waits so long.
+        package var replyDelay = Duration.zero
+        /// The seed of `odds`: the same seed and the same order of events give the same faults.
+        package var seed: UInt64 = 1
+        /// The folder for accepted mail as `.eml` files, made if missing; `nil` for none. One server a folder.
+        package var store: URL?
+        /// A file to which one JSON object a line is appended for each accepted mail and each fault fired.
+        package var journal: URL?
+        /// What the ledger keeps.
+        package var retention = Retention.everything
+        /// Gets one line for each command and reply, secrets redacted; `nil` for none.
+        package var log: (@Sendable (String) -> Void)?
+        /// Gets what went wrong inside the server itself, such as a full disk.
+        package var reportProblem: @Sendable (String) -> Void = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
+        /// The time that records carry.
+        package var now: @Sendable () -> Date = { Date() }
+
+        /// Settings with the defaults above, and the most usual ones given.
+        package init(
+            tls: TLSMode = .none,
+            credentials: [String: String] = [:],
+            store: URL? = nil
+        ) {
+            self.tls = tls
+            self.credentials = credentials
+            self.store = store
+        }
+    }
+}

@@ -1,0 +1,50 @@
+// Writes a fault in its text form, so that FaultParser reads back an equal fault.
+
+extension Fault: CustomStringConvertible {
+    /// The text form: ``init(parsing:)`` makes an equal fault of it.
+    package var description: String {
+        var words = ["\(stage.rawValue):", action.text]
+        if let when = when.text {
+            words.append(when)
+        }
+        if let recipient {
+            words.append("for \(recipient)")
+        }
+        return words.joined(separator: " ")
+    }
+}
+
+extension Fault.Action {
+    /// The action's part of the text form.
+    var text: String {
+        switch self {
+        case .reply(let code, let enhanced, let text):
+            (["reply", "\(code)"] + [enhanced, text.map(Self.quoted)].compactMap(\.self)).joined(separator: " ")
+        case .delay(let duration): "delay \(WrittenTime(duration))"
+        case .drop: "drop"
+        case .reset: "reset"
+        case .hang: "hang"
+        case .garbled: "garbled"
+        case .acceptDrop: "accept-drop"
+        case .breakTLS: "break-tls"
+        }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        let escaped = text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+        return "\"\(escaped)\""
+    }
+}
+
+extension Fault.When {
+    /// The schedule's part of the text form; `nil` for `always`, which goes without saying.
+    var text: String? {
+        switch self {
+        case .always: nil
+        case .nth(let count): "nth \(count)"
+        case .first(let count): "first \(count)"
+        case .every(let count): "every \(count)"
+        case .odds(let odds): "odds \(odds)"
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// The records a ledger is made of. Plain values.
+
+package import Foundation
+
+extension Ledger {
+    /// One TCP connection.
+    package struct Connection: Sendable, Hashable {
+        /// Its number, from 1, in the order of acceptance.
+        package let id: Int
+        /// When it was accepted.
+        package let openedAt: Date
+        /// Whether a TLS handshake was completed.
+        package internal(set) var isSecure = false
+        /// The user who authenticated, if anyone did.
+        package internal(set) var user: String?
+        /// Octets thrown away because a client sent them behind STARTTLS without waiting (RFC 3207 §4.2).
+        package internal(set) var discardedPlaintext = 0
+        /// Whether it has ended, by either side.
+        package internal(set) var isClosed = false
+    }
+
+    /// One accepted mail.
+    package struct Mail: Sendable, Hashable {
+        /// Its number, from 1 (or from the highest number already in the store); the queue id is made of it.
+        package let sequence: Int
+        /// The id in `250 2.0.0 Ok: queued as <id>`.
+        package let queueID: String
+        /// The number of the connection it came by.
+        package let connection: Int
+        /// The reverse path without angle brackets; empty for `<>`.
+        package let mailFrom: String
+        /// The parameters of MAIL by upper-case keyword; an empty value where there was none.
+        package let parameters: [String: String]
+        /// The recipients that were accepted, in order, without angle brackets.
+        package let recipients: [String]
+        /// The mail's exact octets, dot-stuffing undone.
+        package let bytes: [UInt8]
+        /// When it was accepted.
+        package let acceptedAt: Date
+        /// Whether it came over TLS.
+        package let isSecure: Bool
+        /// The authenticated user, if any.
+        package let user: String?
+        /// False if a fault kept the answer from the client (`accept-drop`).
+        package let isAnswered: Bool
+        /// The file's name in the store, if there is a store.
+        package internal(set) var file: String?
+
+        /// The mail as text; octets that are no UTF-8 are replaced.
+        package var text: String { String(decoding: bytes, as: UTF8.self) }
+    }
+
+    /// One firing of a fault.
+    package struct Firing: Sendable, Hashable {
+        /// The fault.
+        package let fault: Fault
+        /// The number of the connection it struck.
+        package let connection: Int
+        /// When.
+        package let firedAt: Date
+    }
+}

@@ -1,0 +1,95 @@
+// Makes the server's certificates: a small authority of its own and one certificate for loopback. Keys never leave memory.
+
+import Crypto
+import Foundation
+import NIOCore
+import NIOSSL
+import SwiftASN1
+import X509
+
+/// A fresh authority and a server certificate issued by it.
+package struct LocalCertificate: Sendable {
+    /// What a client that trusts the authority finds.
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// Good for `localhost`, `127.0.0.1` and `::1`.
+        case valid
+        /// The same names, but its time is over.
+        case expired
+        /// In time, but for `mail.invalid` only.
+        case otherHost = "other-host"
+    }
+
+    /// The authority's certificate, for a client's `ca_file`.
+    let authorityPEM: String
+    let certificatePEM: String
+    let privateKeyPEM: String
+
+    /// Makes a certificate with new keys.
+    init(kind: Kind, now: Date) throws {
+        let authorityKey = Certificate.PrivateKey(P256.Signing.PrivateKey())
+        let serverKey = Certificate.PrivateKey(P256.Signing.PrivateKey())
+        let authorityName = try DistinguishedName { CommonName("fake-smtp test authority") }
+        let authorityKeyIdentifier = SubjectKeyIdentifier(hash: authorityKey.publicKey)
+        let day: TimeInterval = 24 * 60 * 60
+
+        let authority = try Certificate(
+            version: .v3,
+            serialNumber: .init(),
+            publicKey: authorityKey.publicKey,
+            notValidBefore: now.addingTimeInterval(-30 * day),
+            notValidAfter: now.addingTimeInterval(365 * day),
+            issuer: authorityName,
+            subject: authorityName,
+            signatureAlgorithm: .ecdsaWithSHA256,
+            extensions: try Certificate.Extensions {
+                Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
+                Critical(KeyUsage(keyCertSign: true, cRLSign: true))
+                authorityKeyIdentifier
+            },
+            issuerPrivateKey: authorityKey
+        )
+        let names: [GeneralName] =
+            switch kind {
+            case .valid, .expired:
+                [
+                    .dnsName("localhost"),
+                    .ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1])),
+                    .ipAddress(ASN1OctetString(contentBytes: ArraySlice(repeatElement(0, count: 15) + [1]))),
+                ]
+            case .otherHost: [.dnsName("mail.invalid")]
+            }
+        let certificate = try Certificate(
+            version: .v3,
+            serialNumber: .init(),
+            publicKey: serverKey.publicKey,
+            notValidBefore: now.addingTimeInterval(-20 * day),
+            notValidAfter: now.addingTimeInterval(kind == .expired ? -10 * day : 365 * day),
+            issuer: authorityName,
+            subject: try DistinguishedName { CommonName(kind == .otherHost ? "mail.invalid" : "localhost") },
+            signatureAlgorithm: .ecdsaWithSHA256,
+            extensions: try Certificate.Extensions {
+                Critical(BasicConstraints.notCertificateAuthority)
+                Critical(KeyUsage(digitalSignature: true))
+                try ExtendedKeyUsage([.serverAuth])
+                SubjectAlternativeNames(names)
+                SubjectKeyIdentifier(hash: serverKey.publicKey)
+                AuthorityKeyIdentifier(keyIdentifier: authorityKeyIdentifier.keyIdentifier)
+            },
+            issuerPrivateKey: authorityKey
+        )
+        authorityPEM = try authority.serializeAsPEM().pemString + "\n"
+        certificatePEM = try certificate.serializeAsPEM().pemString
+        privateKeyPEM = try serverKey.serializeAsPEM().pemString
+    }
+
+    /// What NIOSSL needs to serve with this certificate.
+    func makeContext() throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: [.certificate(try NIOSSLCertificate(bytes: Array(certificatePEM.utf8), format: .pem))],
+            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(privateKeyPEM.utf8), format: .pem))
+        )
+        // A client that just leaves after QUIT must not keep the connection for NIOSSL's five seconds.
+        configuration.shutdownTimeout = .seconds(1)
+        return try NIOSSLContext(configuration: configuration)
+    }
+}

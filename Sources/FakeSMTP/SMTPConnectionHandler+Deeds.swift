@@ -1,0 +1,181 @@
+// What a connection does at each stage: asks the script, carries out the fault or the deed, keeps accepted mail.
+// Does not read input and does not form replies.
+
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+extension SMTPConnectionHandler {
+    // MARK: Faults
+
+    func perform(_ step: SMTPSession.Step) {
+        switch step {
+        case .answer(let reply): answer(reply)
+        case .reach(let stage, let deed): reach(stage, deed)
+        }
+    }
+
+    func reach(_ stage: Fault.Stage, _ deed: SMTPSession.Deed) {
+        var recipients = session.envelope?.recipients ?? []
+        if case .addRecipient(let recipient) = deed {
+            recipients = [recipient]
+        }
+        follow(decide(stage, recipients), deed)
+    }
+
+    private func decide(_ stage: Fault.Stage, _ recipients: [String] = []) -> FaultScript.Decision {
+        let decision = parts.script.decide(at: stage, recipients: recipients)
+        for fault in decision.fired {
+            parts.note(Ledger.Firing(fault: fault, connection: connection, firedAt: parts.options.now()))
+        }
+        return decision
+    }
+
+    func follow(_ decision: FaultScript.Decision, _ deed: SMTPSession.Deed) {
+        after(decision.delay) { self.act(decision.action, on: deed) }
+    }
+
+    private func act(_ action: Fault.Action?, on deed: SMTPSession.Deed) {
+        switch action {
+        case nil, .delay:
+            carryOut(deed, saying: nil)
+        case .reply(let code, let enhanced, let text):
+            let reply = SMTPReply(code: code, enhanced: enhanced, scriptedText: text)
+            if reply.isPositive {
+                carryOut(deed, saying: reply)
+            } else {
+                session.refuse(deed)
+                answer(reply)
+            }
+        case .drop:
+            closeAbruptly()
+        case .reset:
+            resetConnection()
+        case .hang:
+            isDeaf = true
+        case .garbled:
+            session.refuse(deed)
+            write(bytes: [0xFF, 0xFE, 0x00] + Array("~ no SMTP reply ~".utf8) + [0x80, 0x0D, 0x0A])
+        case .acceptDrop:
+            keepMail(isAnswered: false) { _ in self.closeAbruptly() }
+        case .breakTLS:
+            // Only STARTTLS comes here; greet() sees to implicit TLS.
+            breaksHandshake = true
+            answer(SMTPReply(220, "2.0.0", "Ready to start TLS"))
+        }
+    }
+
+    // MARK: Deeds
+
+    func greet() {
+        let decision = decide(.connect)
+        let isImplicit = parts.options.tls == .implicit
+        if decision.action == .breakTLS {
+            after(decision.delay) {
+                // With implicit TLS the alert answers the ClientHello; else the client waits, and gets it at once.
+                self.breaksHandshake = isImplicit && self.inbound.readableBytes == 0
+                if !self.breaksHandshake { self.breakHandshake() }
+            }
+        } else if isImplicit {
+            pendingGreeting = decision
+            startTLS()
+        } else {
+            follow(decision, .greet)
+        }
+    }
+
+    private func carryOut(_ deed: SMTPSession.Deed, saying words: SMTPReply?) {
+        switch deed {
+        case .acceptMail:
+            keepMail(isAnswered: true) { mail in
+                let reply = self.session.carryOut(deed, queueID: mail.queueID)
+                self.answer(words ?? reply)
+            }
+            return
+        case .startTLS:
+            return answer(words ?? session.carryOut(deed)) { self.startTLS() }
+        case .openBody:
+            decoder = DataDecoder(sizeLimit: parts.options.maximumMessageSize)
+            isBodyNew = true
+        case .authenticate(let user):
+            parts.ledger.noteUser(user, on: connection)
+        case .greet, .hello, .openTransaction, .addRecipient, .receiveBody:
+            break
+        }
+        let reply = session.carryOut(deed)
+        answer(words ?? reply)
+    }
+
+    /// Stores a mail and enters it in the ledger, then goes on; answers 451 itself if the disk refuses.
+    private func keepMail(isAnswered: Bool, then finish: @escaping (Ledger.Mail) -> Void) {
+        guard let envelope = session.envelope, let context else { return }
+        let sequence = parts.ledger.nextSequence()
+        let mail = Ledger.Mail(
+            sequence: sequence,
+            queueID: Self.queueID(sequence),
+            connection: connection,
+            mailFrom: envelope.sender,
+            parameters: envelope.parameters,
+            recipients: envelope.recipients,
+            bytes: parts.needsBytes ? Array(decoder.body.readableBytesView) : [],
+            acceptedAt: parts.options.now(),
+            isSecure: session.isSecure,
+            user: session.user,
+            isAnswered: isAnswered
+        )
+        guard parts.keepsOnDisk else {
+            parts.ledger.accept(mail)
+            return finish(mail)
+        }
+        pauses += 1
+        let kept = parts.threadPool.runIfActive(eventLoop: context.eventLoop) { [parts] in try parts.keep(mail) }
+        kept.assumeIsolated().whenComplete { result in
+            self.pauses -= 1
+            switch result {
+            case .success(let mail):
+                self.parts.ledger.accept(mail)
+                finish(mail)
+            case .failure(let error):
+                self.parts.options.reportProblem("cannot store a mail: \(error); the client was told 451")
+                self.session.refuse(.acceptMail)
+                self.answer(SMTPReply(451, "4.3.0", "Cannot store the mail"))
+            }
+            self.process()
+        }
+    }
+
+    /// A queue id as mail servers make them: letters and digits, unique for one server.
+    private static func queueID(_ sequence: Int) -> String {
+        let digits = String(sequence, radix: 16, uppercase: true)
+        return "F" + String(repeating: "0", count: max(0, 9 - digits.count)) + digits
+    }
+
+    private func startTLS() {
+        guard let context, let tlsContext = parts.tlsContext else { return }
+        context.flush()
+        // RFC 3207 §4.2 and CVE-2011-0411: what came behind STARTTLS in the clear is never taken for a command.
+        if inbound.readableBytes > 0 {
+            parts.ledger.noteDiscardedPlaintext(inbound.readableBytes, on: connection)
+            parts.log?.note("discarded \(inbound.readableBytes) octets sent behind STARTTLS", connection: connection)
+            inbound.clear()
+        }
+        framer.reset()
+        let handler = NIOSSLServerHandler(context: tlsContext)
+        do {
+            try context.pipeline.syncOperations.addHandler(handler, position: .first)
+            tlsHandler = handler
+        } catch {
+            parts.options.reportProblem("cannot start TLS: \(error)")
+            closeAbruptly()
+        }
+    }
+
+    /// Sends a fatal handshake_failure alert (RFC 8446 §6.2) and closes.
+    func breakHandshake() {
+        breaksHandshake = false
+        isDeaf = true
+        write(bytes: [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28])
+        context?.flush()
+        closeAbruptly()
+    }
+}

@@ -1,0 +1,79 @@
+// How a connection answers, waits and ends. Decides none of it.
+
+import Glibc
+import NIOCore
+import NIOPosix
+
+extension SMTPConnectionHandler {
+    func answer(_ reply: SMTPReply?, then next: (() -> Void)? = nil) {
+        guard let reply else { return }
+        after(parts.options.replyDelay) {
+            guard let context = self.context else { return }
+            self.parts.log?.reply(reply, connection: self.connection)
+            var buffer = context.channel.allocator.buffer(capacity: 128)
+            reply.write(to: &buffer)
+            context.write(self.wrapOutboundOut(buffer), promise: nil)
+            self.idleTimer?.touch()
+            if reply.closesConnection {
+                self.isDeaf = true
+                context.flush()
+                context.close(promise: nil)
+            } else {
+                next?()
+            }
+        }
+    }
+
+    func write(bytes: [UInt8]) {
+        context?.write(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+    }
+
+    /// Goes on at once, or after a delay during which nothing the client sends is looked at.
+    func after(_ delay: Duration, _ next: @escaping () -> Void) {
+        guard delay > .zero, let context else { return next() }
+        context.flush()
+        pauses += 1
+        context.eventLoop.assumeIsolated().scheduleTask(in: delay.timeAmount) {
+            self.pauses -= 1
+            guard self.context != nil else { return }
+            next()
+            self.process()
+        }
+    }
+
+    func becameIdle() {
+        guard !isWaiting else { idleTimer?.touch(); return }
+        parts.log?.note("idle for too long", connection: connection)
+        if parts.options.saysGoodbyeWhenIdle {
+            answer(SMTPReply(421, "4.4.2", "Idle for too long, closing transmission channel"))
+        } else {
+            closeAbruptly()
+        }
+    }
+
+    /// Closes without TLS's close_notify, as a server does that has crashed.
+    func closeAbruptly() {
+        isDeaf = true
+        guard let context else { return }
+        context.flush()
+        guard let tlsHandler else { return context.close(promise: nil) }
+        do {
+            // A close that begins at the TLS handler's own place in the pipeline passes it by.
+            try context.pipeline.syncOperations.context(handler: tlsHandler).close(promise: nil)
+        } catch {
+            // The TLS handler has left the pipeline already, so there is nothing to pass by.
+            context.close(promise: nil)
+        }
+    }
+
+    /// Closes so that the client gets a RST: with a linger time of zero the kernel sends one instead of a FIN.
+    func resetConnection() {
+        guard let channel = context?.channel as? any SocketOptionProvider else {
+            preconditionFailure("a TCP channel has socket options")
+        }
+        channel.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { [parts] error in
+            parts.options.reportProblem("cannot reset a connection, closing it instead: \(error)")
+        }
+        closeAbruptly()
+    }
+}

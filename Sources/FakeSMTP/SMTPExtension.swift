@@ -1,0 +1,29 @@
+// The service extensions that can be offered or not. What they do is in SMTPSession.
+
+/// A service extension of EHLO's answer.
+package enum SMTPExtension: String, Sendable, Hashable, CaseIterable {
+    /// RFC 2920. The server takes pipelined commands in any case.
+    case pipelining
+    /// RFC 1870. Without it a SIZE parameter is refused; the size limit itself stays.
+    case size
+    /// RFC 6152.
+    case eightBitMIME = "8bitmime"
+    /// RFC 6531.
+    case smtpUTF8 = "smtputf8"
+    /// RFC 3207. Offered only by a server started with ``FakeSMTPServer/TLSMode/startTLS``.
+    case startTLS = "starttls"
+    /// RFC 4954. Offered only where there are credentials.
+    case auth
+
+    /// The line in EHLO's answer.
+    func line(sizeLimit: Int) -> String {
+        switch self {
+        case .pipelining: "PIPELINING"
+        case .size: "SIZE \(sizeLimit)"
+        case .eightBitMIME: "8BITMIME"
+        case .smtpUTF8: "SMTPUTF8"
+        case .startTLS: "STARTTLS"
+        case .auth: "AUTH PLAIN LOGIN"
+        }
+    }
+}

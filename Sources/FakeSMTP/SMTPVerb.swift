@@ -1,0 +1,36 @@
+// The verbs that the server knows by name. Not what they do.
+
+/// A command's verb, as the ledger counts it.
+enum SMTPVerb: String, Sendable, CaseIterable {
+    case helo = "HELO"
+    case ehlo = "EHLO"
+    case startTLS = "STARTTLS"
+    case auth = "AUTH"
+    case mail = "MAIL"
+    case rcpt = "RCPT"
+    case data = "DATA"
+    case rset = "RSET"
+    case noop = "NOOP"
+    case vrfy = "VRFY"
+    case expn = "EXPN"
+    case help = "HELP"
+    case quit = "QUIT"
+    /// Anything else.
+    case unknown = "?"
+
+    /// The verb at the start of a command line.
+    init(of line: String) {
+        let word = line.prefix { $0 != " " }
+        self = word.utf8.count <= 8 ? Self(rawValue: word.uppercased()) ?? .unknown : .unknown
+    }
+
+    /// The longest command line in octets, CRLF included: RFC 5321 §4.5.3.1.4, plus what RFC 1870 (26),
+    /// RFC 6152 (17), RFC 6531 (10) and RFC 4954 §5 (500) add to MAIL, and RFC 4954 §4 for AUTH.
+    var longestLine: Int {
+        switch self {
+        case .mail: 512 + 26 + 17 + 10 + 500
+        case .auth: LineFramer.longestLine
+        default: 512
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// Why one message could not become a mail. Carries names and places only: never a token or the value of a variable.
+
+/// A fault of one row: trying again without a change to the row or the templates gives the same error.
+package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No folder of templates has this name.
+    case unknownKind(String)
+    /// `{{name}}` in this file and line (counted from 1) has no value: the row's `variables` lack it.
+    case missingVariable(name: String, file: String, line: Int)
+    /// `{{name}}` in this file and line stands for an object or an array, which have no text.
+    case unprintableVariable(name: String, file: String, line: Int)
+    /// The row's `variables` are not the text of a JSON object.
+    case variablesNotAnObject
+    /// The recipient is not a mailbox (RFC 5321 §4.1.2); `reason` says what is wrong, without the address.
+    case invalidRecipient(reason: String)
+    /// The row's `envelope_id` can't stand in a Message-ID: 1 to 64 letters, digits, `.`, `-` or `_` can.
+    case invalidEnvelopeID
+    /// The subject is empty, or only white space.
+    case emptySubject(file: String)
+    /// The subject has a line break or another control character: a header of its own could follow it.
+    case controlCharacterInSubject(file: String)
+
+    package var description: String {
+        switch self {
+        case .unknownKind(let kind):
+            "no templates for the kind '\(kind.printable)': add a folder of that name beside the other kinds"
+        case .missingVariable(let name, let file, let line):
+            "\(file):\(line): no value for {{\(name)}}: give it in the row's variables, "
+                + "or make it optional with {{#\(name)}}…{{/\(name)}}"
+        case .unprintableVariable(let name, let file, let line):
+            "\(file):\(line): {{\(name)}} is an object or a list, which has no text: name a member, or use a section"
+        case .variablesNotAnObject:
+            "the row's variables are not a JSON object: write an object, such as {\"name\": \"Jane\"}"
+        case .invalidRecipient(let reason):
+            "the recipient is not a mail address: \(reason)"
+        case .invalidEnvelopeID:
+            "the row's envelope_id is not 1 to 64 letters, digits, '.', '-' or '_': let the schema make it"
+        case .emptySubject(let file):
+            "\(file): the subject is empty"
+        case .controlCharacterInSubject(let file):
+            "\(file): the subject has a line break or another control character: take it out of the variable it is from"
+        }
+    }
+}
+
+extension String {
+    /// For error texts: a name from outside, cut to 80 characters and without control characters.
+    var printable: String {
+        String(String.UnicodeScalarView(prefix(80).unicodeScalars.map { $0.isControl ? "?" : $0 }))
+    }
+}
+
+extension Unicode.Scalar {
+    /// Breaks a line or controls a device: never part of a header. Includes NEL, LS and PS, which some programs take
+    /// for line breaks.
+    var isControl: Bool {
+        switch value {
+        case 0x00...0x1F, 0x7F...0x9F, 0x2028, 0x2029: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// Which language a mail is in. Knows how tags are compared and shortened; never which templates exist.
+
+/// A BCP 47 language tag in the one form that is compared: lower case, with `-` between its subtags.
+struct LanguageTag: Hashable, Sendable {
+    /// What a mail is written in when nothing better fits; every kind has templates in it.
+    static let fallback = LanguageTag(normalized: "en")
+
+    let text: String
+
+    /// The first subtag: `ja` of `ja-jp`.
+    var language: Substring { text.prefix { $0 != "-" } }
+
+    private init(normalized text: String) {
+        self.text = text
+    }
+
+    /// `nil` if `text` is not shaped like a language tag (RFC 5646 §2.1). `_` counts as `-`, as POSIX and ICU write it.
+    init?(_ text: String) {
+        let normalized = String(
+            decoding: text.utf8.lazy.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 },
+            as: UTF8.self
+        )
+        .lowercased()
+        let subtags = normalized.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        let isTag = subtags.allSatisfy { subtag in
+            (1...8).contains(subtag.count)
+                && subtag.allSatisfy {
+                    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+                        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                }
+        }
+        guard isTag, let first = subtags.first, first.count >= 2 else { return nil }
+        self.text = normalized
+    }
+
+    /// The best of `available` for `requested`: the tag itself, else the tag without its last subtags, else English.
+    ///
+    /// RFC 4647 §3.4 (lookup): `zh-Hant-TW` looks for `zh-hant-tw`, `zh-hant`, `zh`; a single letter or digit left at
+    /// the end, such as the `x` of `ja-x-kansai`, goes with the subtag that it introduced.
+    static func lookUp(_ requested: String?, in available: some Collection<LanguageTag>) -> LanguageTag {
+        guard var tag = requested.flatMap(LanguageTag.init)?.text else { return fallback }
+        while true {
+            if available.contains(LanguageTag(normalized: tag)) { return LanguageTag(normalized: tag) }
+            guard let dash = tag.lastIndex(of: "-") else { return fallback }
+            tag = String(tag[..<dash])
+            if let dash = tag.lastIndex(of: "-"), tag.index(dash, offsetBy: 2) == tag.endIndex {
+                tag = String(tag[..<dash])
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+// How long a link lives, in words. Reads the row's two moments and nothing else, so that every attempt says the same.
+
+import Foundation
+import OutboxCore
+
+/// How long after the request a link stops working, and at which moment.
+struct LinkLifetime {
+    let requestedAt: Timestamp
+    let expiresAt: Timestamp
+
+    /// What the templates know as `expires`: `in` is the span, `at` the moment in UTC.
+    ///
+    /// | language | `in`                         | `at`                            |
+    /// |----------|------------------------------|---------------------------------|
+    /// | English  | `30 minutes`                 | `23 November 2026, 14:30 UTC`   |
+    /// | Japanese | `30分`                       | `2026年11月23日 14:30（UTC）`   |
+    /// | others   | as CLDR has it: `30 Minuten` | `23. November 2026, 14:30 UTC`  |
+    func members(in language: Substring) -> [String: JSONValue] {
+        let span: String
+        let date: String
+        let moment = UTCDate(expiresAt)
+        switch language {
+        case "en":
+            span = units.map { "\($0.count) \($0.unit)\($0.count == 1 ? "" : "s")" }.joined(separator: " ")
+            date = "\(moment.day) \(UTCDate.englishMonths[moment.month - 1]) \(moment.year), \(moment.clock) UTC"
+        case "ja":
+            let names: [Unit: String] = [.day: "日", .hour: "時間", .minute: "分"]
+            span = units.map { "\($0.count)\(names[$0.unit, default: ""])" }.joined()
+            date = "\(moment.year)年\(moment.month)月\(moment.day)日 \(moment.clock)（UTC）"
+        default:
+            let locale = Locale(identifier: String(language))
+            let seconds = units.reduce(0) { $0 + $1.count * $1.unit.minutes * 60 }
+            span = Duration.seconds(seconds)
+                .formatted(.units(allowed: [.days, .hours, .minutes], width: .wide).locale(locale))
+            var day = Date.FormatStyle(locale: locale, timeZone: .gmt).day().month(.wide).year()
+            day.calendar = Calendar(identifier: .gregorian)
+            let written = Date(timeIntervalSince1970: Double(expiresAt.milliseconds) / 1000).formatted(day)
+            date = "\(written), \(moment.clock) UTC"
+        }
+        return ["in": .string(span), "at": .string(date)]
+    }
+
+    private enum Unit: String, CustomStringConvertible {
+        case day, hour, minute
+
+        var minutes: Int {
+            switch self {
+            case .day: 1440
+            case .hour: 60
+            case .minute: 1
+            }
+        }
+        var description: String { rawValue }
+    }
+
+    /// The span in one unit or two: minutes up to an hour and a half, then hours and minutes, from two days on days and
+    /// hours.
+    ///
+    /// Rounded to the nearest minute, because an application's clock reading and the row's may lie some milliseconds
+    /// apart, and "29 minutes" for half an hour would look like a fault. Never less than a minute.
+    private var units: [(count: Int, unit: Unit)] {
+        let total = max(1, Int((expiresAt.milliseconds - requestedAt.milliseconds + 30_000) / 60_000))
+        let parts: [(count: Int, unit: Unit)] =
+            switch total {
+            case ...90 where total != 60: [(total, .minute)]
+            case ..<2880: [(total / 60, .hour), (total % 60, .minute)]
+            default: [(total / 1440, .day), (total % 1440 / 60, .hour)]
+            }
+        return parts.filter { $0.count > 0 }
+    }
+}

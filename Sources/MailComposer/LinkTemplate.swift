@@ -1,0 +1,67 @@
+// The address behind a mail's button. Only puts the token in; never shows it anywhere else.
+
+import Foundation
+import OutboxCore
+
+/// A URL with `{token}` where the token goes.
+struct LinkTemplate: Sendable {
+    private static let placeholder = "{token}"
+    private let pieces: [String]
+
+    /// - Throws: what is wrong with the template, and what to write instead.
+    init(_ template: String) throws(InvalidLink) {
+        pieces = template.components(separatedBy: Self.placeholder)
+        guard pieces.count >= 2 else { throw InvalidLink("has no {token}: write it where the token goes") }
+        guard template.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw InvalidLink("has a space or a character outside ASCII: percent-encode it")
+        }
+        let sample = pieces.joined(separator: "token")
+        guard !sample.utf8.contains(where: { "{}<>\"\\^`|".utf8.contains($0) }) else {
+            throw InvalidLink(
+                "has a character that a URL can't have: percent-encode it ({token} is the only placeholder)"
+            )
+        }
+        guard let parts = URLComponents(string: sample), let scheme = parts.scheme?.lowercased(),
+            ["https", "http"].contains(scheme), let host = parts.host, !host.isEmpty
+        else {
+            throw InvalidLink("is not a web address: write https://, a host and a path")
+        }
+        // A token chooses nothing but itself: in the scheme or the host it would choose where the link leads.
+        guard let first = pieces.first, let path = first.range(of: "://"),
+            first[path.upperBound...].contains(where: { "/?#".contains($0) })
+        else {
+            throw InvalidLink("has {token} in its host: put it into the path, the query or the fragment")
+        }
+    }
+
+    /// The link for this token, which is percent-encoded except for the unreserved characters (RFC 3986 §2.3).
+    func url(for token: Token) -> String {
+        pieces.joined(separator: Self.percentEncoded(token.secret))
+    }
+
+    private static func percentEncoded(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+                bytes.append(byte)
+            default:
+                bytes.append(UInt8(ascii: "%"))
+                bytes.appendHexadecimal(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// Why a link template can't be used, to follow the name of its key.
+struct InvalidLink: Error {
+    let reason: String
+
+    init(_ reason: String) {
+        self.reason = reason
+    }
+}

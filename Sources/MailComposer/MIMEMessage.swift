@@ -1,0 +1,52 @@
+// The bytes of a mail: header fields and the two parts, in order. Decides no wording and reads no clock.
+
+import OutboxCore
+
+/// A multipart/alternative message (RFC 2046 §5.1.4): the plain text first, then the HTML.
+struct MIMEMessage {
+    /// The fields that are the same in every mail: From, MIME-Version and Auto-Submitted.
+    let constantFields: [UInt8]
+    let recipient: Mailbox
+    let messageID: String
+    let envelopeID: String
+    let requestedAt: Timestamp
+    let language: LanguageTag
+    let content: MailTemplates.Rendered
+
+    /// - Parameter name: the sender's display name.
+    static func constantFields(name: String?, mailbox: Mailbox) -> [UInt8] {
+        var bytes: [UInt8] = []
+        HeaderField.appendMailbox("From", displayName: name, address: mailbox.address, to: &bytes)
+        HeaderField.append("MIME-Version", "1.0", to: &bytes)
+        // RFC 3834 §5: keeps vacation responders from answering.
+        HeaderField.append("Auto-Submitted", "auto-generated", to: &bytes)
+        return bytes
+    }
+
+    /// The message; the same for the same values, always.
+    func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(1024 + (content.text.utf8.count + content.html.utf8.count) * 3 / 2)
+        HeaderField.append("Date", UTCDate(requestedAt).rfc5322, to: &bytes)
+        bytes += constantFields
+        HeaderField.append("To", recipient.address, to: &bytes)
+        HeaderField.append("Message-ID", messageID, to: &bytes)
+        HeaderField.appendText("Subject", content.subject, to: &bytes)
+        HeaderField.append("Content-Language", language.text, to: &bytes)
+        // "=_" never stands in quoted-printable, and "_" never in base64, so no body line looks like this boundary. It
+        // is made from the row, as a second attempt must send the same bytes.
+        let boundary = "=_\(envelopeID)"
+        bytes += "Content-Type: multipart/alternative;\r\n boundary=\"\(boundary)\"\r\n".utf8
+        appendPart("text/plain", content.text, boundary: boundary, to: &bytes)
+        appendPart("text/html", content.html, boundary: boundary, to: &bytes)
+        bytes += "\r\n--\(boundary)--\r\n".utf8
+        return bytes
+    }
+
+    private func appendPart(_ type: String, _ text: String, boundary: String, to bytes: inout [UInt8]) {
+        // The CRLF before a boundary belongs to it (RFC 2046 §5.1.1), so the text keeps its own last one.
+        bytes += "\r\n--\(boundary)\r\n".utf8
+        HeaderField.append("Content-Type", "\(type); charset=utf-8", to: &bytes)
+        TransferEncoding.appendBody(text, to: &bytes)
+    }
+}

@@ -1,0 +1,237 @@
+// A message and its token in, the bytes of a mail out. Reads files when it is made and never again; no clock, no
+// network.
+
+package import OutboxCore
+
+/// Makes mails from rows of the outbox, with templates that were read and checked at start.
+///
+/// Thread-safe. The same message gives the same bytes every time and in every process, so that a repeated attempt is a
+/// repetition to everyone who sees it.
+package struct MailComposer: Sendable {
+    private let kindsByName: [String: MailKind]
+    private let sender: Sender
+    private let senderMailbox: Mailbox
+    private let constantFields: [UInt8]
+
+    /// Reads all templates and renders each with sample values, with and without an expiry.
+    ///
+    /// - Parameters:
+    ///   - templates: the path of the folder with `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache`. Each
+    ///     kind has `en`, and, if its templates use variables of the application, `<kind>/sample.json` with a value for
+    ///     each.
+    ///   - links: for each kind, the URL that its mails link to, with `{token}` where the token goes.
+    ///   - sender: who the mails are from.
+    /// - Throws: everything that is wrong with any of them, each with its file and line or its configuration key.
+    package init(templates: String, links: [String: String], sender: Sender) throws(TemplateLoadingError) {
+        var path = templates
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        let folder = TemplateFolder(path: path)
+        var problems = folder.problems
+
+        var parsedLinks: [String: LinkTemplate] = [:]
+        let kindNames = Set(folder.kinds.map(\.name))
+        for (kind, template) in links.sorted(by: { $0.key < $1.key }) {
+            if !kindNames.contains(kind) {
+                problems.append(
+                    .init(
+                        "links.\(kind.printable)",
+                        "has no folder \(path)/\(kind.printable): remove the link, or add it"
+                    )
+                )
+            }
+            do throws(InvalidLink) {
+                parsedLinks[kind] = try LinkTemplate(template)
+            } catch {
+                problems.append(.init("links.\(kind.printable)", error.reason))
+            }
+        }
+        if let name = sender.name, name.unicodeScalars.contains(where: \.isControl) || name.allSatisfy(\.isWhitespace) {
+            problems.append(.init("sender.name", "is empty or has a control character: write a name, or leave it out"))
+        }
+        let mailbox: Mailbox
+        do throws(InvalidMailbox) {
+            mailbox = try Mailbox(sender.address)
+        } catch {
+            problems.append(.init("sender.address", "is not a mail address: \(error.reason)"))
+            throw TemplateLoadingError(problems: problems)
+        }
+        self.sender = sender
+        senderMailbox = mailbox
+
+        var kindsByName: [String: MailKind] = [:]
+        for found in folder.kinds {
+            let kind = MailKind(
+                name: found.name,
+                templates: found.templates,
+                link: parsedLinks[found.name],
+                sampleVariables: found.sampleVariables
+            )
+            kindsByName[kind.name] = kind
+            let usesLink = kind.templates.values.contains { $0.all.contains { $0.names.contains("link") } }
+            if usesLink, links[kind.name] == nil {
+                problems.append(
+                    .init("links.\(kind.name)", "is not set, and templates in \(found.path) use {{link}}: set it")
+                )
+            }
+            problems += Self.problemsRendering(kind, path: found.path, sender: sender)
+        }
+        guard problems.isEmpty else { throw TemplateLoadingError(problems: problems) }
+        self.kindsByName = kindsByName
+        constantFields = MIMEMessage.constantFields(name: sender.name, mailbox: mailbox)
+    }
+
+    /// The kinds of mail that there are templates for.
+    package var kinds: Set<String> { Set(kindsByName.keys) }
+
+    /// The languages that a kind has templates in, such as `en` and `ja`; empty for an unknown kind.
+    package func locales(ofKind kind: String) -> Set<String> {
+        Set((kindsByName[kind]?.templates.keys.map(\.text)) ?? [])
+    }
+
+    /// The mail for a row.
+    ///
+    /// It is written in the language that RFC 4647 §3.4 finds for the row's locale, else in English.
+    /// - Throws: a fault of the row, which another attempt does not cure.
+    package func compose(_ message: Message) throws(CompositionError) -> Mail {
+        guard let variables = JSONValue.members(of: message.variables) else { throw .variablesNotAnObject }
+        return try compose(message, variables: variables)
+    }
+
+    /// A part of a mail with sample values: the kind's `sample.json`, a made-up recipient and token, and half an hour
+    /// to live.
+    ///
+    /// - Parameters:
+    ///   - kind: one of `kinds`.
+    ///   - locale: as in a row: a language tag, or `nil` for English.
+    ///   - part: what to show.
+    /// - Throws: `unknownKind`; other errors were found at start.
+    package func preview(kind: String, locale: String?, part: PreviewPart) throws(CompositionError) -> String {
+        guard let found = kindsByName[kind] else { throw .unknownKind(kind) }
+        let message = Self.sampleMessage(kind: kind, locale: locale, expires: true)
+        let (language, templates) = found.lookUp(locale)
+        let values = TemplateValues.values(
+            of: message,
+            variables: found.sampleVariables,
+            kind: found,
+            language: language,
+            sender: sender
+        )
+        switch part {
+        case .subject: return try templates.renderSubject(values)
+        case .text: return try templates.text.render(values)
+        case .html: return try templates.html.render(values)
+        case .message:
+            let mail = try compose(message, variables: found.sampleVariables)
+            return String(decoding: mail.bytes, as: UTF8.self)
+        }
+    }
+
+    private func compose(_ message: Message, variables: [String: JSONValue]) throws(CompositionError) -> Mail {
+        guard let kind = kindsByName[message.kind] else { throw .unknownKind(message.kind) }
+        guard Self.isEnvelopeID(message.envelopeID) else { throw .invalidEnvelopeID }
+        let recipient: Mailbox
+        do throws(InvalidMailbox) {
+            recipient = try Mailbox(message.recipient)
+        } catch {
+            throw .invalidRecipient(reason: error.reason)
+        }
+        let (language, templates) = kind.lookUp(message.locale)
+        let content = try templates.render(
+            TemplateValues.values(of: message, variables: variables, kind: kind, language: language, sender: sender)
+        )
+        let messageID = "<\(message.envelopeID)@\(senderMailbox.domain)>"
+        let encoded = MIMEMessage(
+            constantFields: constantFields,
+            recipient: recipient,
+            messageID: messageID,
+            envelopeID: message.envelopeID,
+            requestedAt: message.requestedAt,
+            language: language,
+            content: content
+        ).encoded()
+        return Mail(
+            bytes: encoded,
+            messageID: messageID,
+            subject: content.subject,
+            recipient: recipient.address,
+            needsSMTPUTF8: recipient.needsSMTPUTF8 || senderMailbox.needsSMTPUTF8
+        )
+    }
+
+    /// Fits a Message-ID (RFC 5322 §3.6.4) and, after "=_", a boundary (RFC 2046 §5.1.1: 70 characters).
+    private static func isEnvelopeID(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count) && text.utf8.first != UInt8(ascii: ".")
+            && text.utf8.last != UInt8(ascii: ".")
+            && !text.contains("..")
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    /// What goes wrong when a kind's templates are rendered with its sample values.
+    private static func problemsRendering(
+        _ kind: MailKind,
+        path: String,
+        sender: Sender
+    ) -> [TemplateLoadingError.Problem] {
+        var problems: [TemplateLoadingError.Problem] = []
+        for (language, templates) in kind.templates.sorted(by: { $0.key.text < $1.key.text }) {
+            for expires in [true, false] {
+                let message = sampleMessage(kind: kind.name, locale: language.text, expires: expires)
+                let values = TemplateValues.values(
+                    of: message,
+                    variables: kind.sampleVariables,
+                    kind: kind,
+                    language: language,
+                    sender: sender
+                )
+                for template in templates.all {
+                    for fault in template.faults(values) where fault.name != "link" {
+                        let reason =
+                            switch fault.fault {
+                            case .missing: TemplateValues.hint(forMissing: fault.name, kindPath: path)
+                            case .unprintable: "it is an object or a list: name a member, or use a section"
+                            }
+                        problems.append(
+                            .init(template.file, line: fault.line, "{{\(fault.name)}} has no text: \(reason)")
+                        )
+                    }
+                }
+                do throws(CompositionError) {
+                    _ = try templates.renderSubject(values)
+                } catch {
+                    switch error {
+                    case .emptySubject: problems.append(.init(templates.subject.file, "the subject is empty"))
+                    case .controlCharacterInSubject:
+                        problems.append(.init(templates.subject.file, "the subject is not one line of text"))
+                    case .missingVariable, .unprintableVariable, .unknownKind, .variablesNotAnObject, .invalidRecipient,
+                        .invalidEnvelopeID:
+                        break  // The first two stand above already, with their lines; rendering throws no other.
+                    }
+                }
+            }
+        }
+        var seen: Set<TemplateLoadingError.Problem> = []
+        return problems.filter { seen.insert($0).inserted }
+    }
+
+    /// 23 November 2026, 14:00 UTC, and a link for half an hour.
+    private static func sampleMessage(kind: String, locale: String?, expires: Bool) -> Message {
+        let requestedAt = Timestamp(milliseconds: 1_795_442_400_000)
+        return Message(
+            id: 1,
+            kind: kind,
+            recipient: "jane.doe@example.com",
+            token: Token("SAMPLE-Zk3vQ9xT7bLm2RcW"),
+            locale: locale,
+            envelopeID: "preview",
+            requestedAt: requestedAt,
+            expiresAt: expires ? requestedAt + .seconds(1800) : nil
+        )
+    }
+}

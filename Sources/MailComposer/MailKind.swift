@@ -1,0 +1,20 @@
+// One kind of mail: its templates by language, its link, its sample variables. Decides the language, never the wording.
+
+/// A folder of templates and the link that its mails carry.
+struct MailKind: Sendable {
+    let name: String
+    let templates: [LanguageTag: MailTemplates]
+    /// `nil` only if no template of the kind asks for a link.
+    let link: LinkTemplate?
+    /// What `sample.json` holds: the variables for the check at start and for previews.
+    let sampleVariables: [String: JSONValue]
+
+    /// The templates for the language a row asks for, and the language they are in.
+    func lookUp(_ locale: String?) -> (language: LanguageTag, templates: MailTemplates) {
+        let language = LanguageTag.lookUp(locale, in: templates.keys)
+        guard let found = templates[language] else {
+            preconditionFailure("a kind without English templates passed the check at start")
+        }
+        return (language, found)
+    }
+}

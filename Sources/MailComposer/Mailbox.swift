@@ -1,0 +1,117 @@
+// One mail address, checked, in the form a header and the envelope take. Never a display name, never a list.
+
+import Foundation
+
+/// An `addr-spec` (RFC 5322 §3.4.1) whose local part may be UTF-8 (RFC 6532 §3.2).
+struct Mailbox: Sendable, Hashable {
+    /// The address for a header and for SMTP: a local part that needs quotes has them, and the domain is ASCII.
+    let address: String
+    /// The domain in ASCII: A-labels where it was not.
+    let domain: String
+    /// The local part is outside ASCII.
+    let needsSMTPUTF8: Bool
+
+    /// - Throws: what is wrong with `text`, without repeating it.
+    init(_ text: String) throws(InvalidMailbox) {
+        guard let at = text.utf8.lastIndex(of: UInt8(ascii: "@")) else { throw InvalidMailbox("it has no @") }
+        let local = text[..<at]
+        // RFC 5321 §4.5.3.1.1
+        guard (1...64).contains(local.utf8.count) else {
+            throw InvalidMailbox("the part before the @ is not 1 to 64 octets long")
+        }
+        domain = try Self.asciiDomain(text[text.utf8.index(after: at)...])
+        address = "\(try Self.headerForm(ofLocalPart: local))@\(domain)"
+        needsSMTPUTF8 = !local.utf8.allSatisfy { $0 < 0x80 }
+    }
+
+    /// As it is if it is a dot-atom or a quoted string. Dots in places where RFC 5321 has none, which some Japanese
+    /// carriers once allowed, get quotes.
+    private static func headerForm(ofLocalPart local: Substring) throws(InvalidMailbox) -> String {
+        if local.utf8.count >= 2, local.utf8.first == UInt8(ascii: "\""), local.utf8.last == UInt8(ascii: "\"") {
+            var isEscaped = false
+            for scalar in local.unicodeScalars.dropFirst().dropLast() {
+                guard !scalar.isControl, isEscaped || scalar != "\"" else {
+                    throw InvalidMailbox(
+                        "the quoted part before the @ has a bare quotation mark or a control character"
+                    )
+                }
+                isEscaped = !isEscaped && scalar == "\\"
+            }
+            guard !isEscaped else { throw InvalidMailbox("the quoted part before the @ does not end") }
+            return String(local)
+        }
+        for scalar in local.unicodeScalars {
+            let isAllowed =
+                scalar.isASCII
+                ? scalar == "." || isAtomText(UInt8(truncatingIfNeeded: scalar.value))
+                : !isInvisible(scalar)
+            guard isAllowed else {
+                throw InvalidMailbox("the part before the @ has a space, a control character or one of ()<>[]:;@\\,\"")
+            }
+        }
+        let isDotAtom =
+            local.utf8.first != UInt8(ascii: ".") && local.utf8.last != UInt8(ascii: ".") && !local.contains("..")
+        return isDotAtom ? String(local) : "\"\(local)\""
+    }
+
+    /// `atext` of RFC 5322 §3.2.3.
+    static func isAtomText(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "!#$%&'*+-/=?^_`{|}~".utf8.contains(byte)
+        }
+    }
+
+    private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .surrogate, .unassigned: true
+        default: false
+        }
+    }
+
+    private static func asciiDomain(_ domain: Substring) throws(InvalidMailbox) -> String {
+        if domain.utf8.first == UInt8(ascii: "["), domain.utf8.last == UInt8(ascii: "]") {
+            // An address literal (RFC 5321 §4.1.3): 192.0.2.1, IPv6:2001:db8::1
+            let inner = domain.utf8.dropFirst().dropLast()
+            guard (1...64).contains(inner.count),
+                inner.allSatisfy({ isLetterOrDigit($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") })
+            else { throw InvalidMailbox("the address literal after the @ is not one") }
+            return String(domain)
+        }
+        var ascii = String(domain)
+        if !domain.utf8.allSatisfy({ $0 < 0x80 }) {
+            var components = URLComponents()
+            components.host = ascii
+            // Foundation's IDNA (UTS #46); a host that it can't map comes back percent-encoded and fails below.
+            ascii = components.encodedHost ?? ""
+        }
+        let labels = ascii.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        let isDomain = labels.allSatisfy { label in
+            (1...63).contains(label.count) && label.first != UInt8(ascii: "-") && label.last != UInt8(ascii: "-")
+                && label.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }
+        }
+        // RFC 5321 §4.5.3.1.2
+        guard isDomain, ascii.utf8.count <= 255 else { throw InvalidMailbox("what follows the @ is not a domain name") }
+        return ascii
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
+    }
+}
+
+/// Why a text is not a mail address; never holds the text.
+struct InvalidMailbox: Error {
+    let reason: String
+
+    init(_ reason: String) {
+        self.reason = reason
+    }
+}

@@ -1,0 +1,35 @@
+// The enhanced status codes of RFC 3463. Parses and prints them; never judges them.
+
+/// A mail system's own account of what happened: class, subject and detail (RFC 3463 §2), such as 4.2.1.
+package struct EnhancedStatusCode: Hashable, Sendable, CustomStringConvertible {
+    /// 2 success, 4 persistent transient failure, 5 permanent failure.
+    package let statusClass: Int
+    /// What the failure is about: 1 addressing, 2 mailbox, 3 mail system, 4 network, 5 protocol, 6 content, 7 policy.
+    package let subject: Int
+    /// The exact condition within the subject.
+    package let detail: Int
+
+    /// Makes a code from its numbers.
+    package init(_ statusClass: Int, _ subject: Int, _ detail: Int) {
+        self.statusClass = statusClass
+        self.subject = subject
+        self.detail = detail
+    }
+
+    /// Reads `class.subject.detail`; `nil` where the text is anything else (RFC 3463 §2 gives the grammar).
+    package init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts.allSatisfy({ (1...3).contains($0.count) && $0.allSatisfy(\.isASCIIDigit) }) else {
+            return nil
+        }
+        let numbers = parts.compactMap { Int($0) }
+        guard numbers.count == 3, [2, 4, 5].contains(numbers[0]) else { return nil }
+        self.init(numbers[0], numbers[1], numbers[2])
+    }
+
+    package var description: String { "\(statusClass).\(subject).\(detail)" }
+}
+
+extension Character {
+    fileprivate var isASCIIDigit: Bool { ("0"..."9").contains(self) }
+}

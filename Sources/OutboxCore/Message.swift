@@ -1,0 +1,52 @@
+// One row of the outbox as delivery sees it. Holds what the application wrote; never the progress of delivery.
+
+/// One mail to one recipient: what an application inserted into the table `outbox`.
+///
+/// A mail is rendered from these values and the configuration alone, so that every attempt sends the same bytes.
+package struct Message: Sendable, Hashable {
+    /// The row's `id`.
+    package let id: Int64
+    /// Which mail it is: the name of a folder of templates, such as `verify-email`.
+    package let kind: String
+    /// The mailbox it goes to, `local-part@domain` (RFC 5321 §4.1.2), without a display name.
+    package let recipient: String
+    /// The secret in its link.
+    package let token: Token
+    /// The language tag the application asked for (BCP 47), such as `ja-JP`; `nil`: the default language.
+    package let locale: String?
+    /// The application's own opaque key for the person.
+    package let account: String?
+    /// Further values for the templates: the text of a JSON object.
+    package let variables: String
+    /// Random, made once by the schema: names the message towards other mail systems (its Message-ID).
+    package let envelopeID: String
+    /// When the application inserted it.
+    package let requestedAt: Timestamp
+    /// When the token stops working; the mail is never sent after it. `nil`: no limit of its own.
+    package let expiresAt: Timestamp?
+
+    /// Makes a message from the columns of the same names.
+    package init(
+        id: Int64,
+        kind: String,
+        recipient: String,
+        token: Token,
+        locale: String? = nil,
+        account: String? = nil,
+        variables: String = "{}",
+        envelopeID: String,
+        requestedAt: Timestamp,
+        expiresAt: Timestamp? = nil
+    ) {
+        self.id = id
+        self.kind = kind
+        self.recipient = recipient
+        self.token = token
+        self.locale = locale
+        self.account = account
+        self.variables = variables
+        self.envelopeID = envelopeID
+        self.requestedAt = requestedAt
+        self.expiresAt = expiresAt
+    }
+}

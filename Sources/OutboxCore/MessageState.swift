@@ -1,0 +1,91 @@
+// The states of a message and the legal ways between them. Pure: never touches the database.
+
+/// Where a message is on its way. The raw values are the ones of the column `outbox.state`.
+package enum MessageState: String, CaseIterable, Sendable {
+    /// Inserted; no attempt has been made.
+    case queued
+    /// Claimed for one attempt until its lease ends.
+    case sending
+    /// Refused for the time being, or interrupted; another attempt is due.
+    case deferred
+    /// A relay answered 2xx to the final dot: it has taken responsibility (RFC 5321 §6.1).
+    case accepted
+    /// Refused for good, or impossible to make a mail of.
+    case rejected
+    /// Its time ran out before a relay accepted it.
+    case expired
+    /// A newer message of the same kind for the same person made its token void.
+    case superseded
+    /// Not sent because its recipient's address is on the suppression list.
+    case suppressed
+    /// Withdrawn by the application or an operator.
+    case cancelled
+    /// Accepted by the relay, and later reported as undeliverable (RFC 3464).
+    case bounced
+
+    /// Whether something may still happen to the message by itself.
+    ///
+    /// The schema keeps the token exactly as long as this is true.
+    package var isOpen: Bool {
+        switch self {
+        case .queued, .sending, .deferred: true
+        case .accepted, .rejected, .expired, .superseded, .suppressed, .cancelled, .bounced: false
+        }
+    }
+
+    /// Whether the message waits for its next attempt, so that it can be claimed.
+    package var isClaimable: Bool { self == .queued || self == .deferred }
+
+    /// The state that follows on an event, or `nil` where the event can't happen in this state.
+    ///
+    /// | state | event | next |
+    /// |---|---|---|
+    /// | queued, deferred | claimed | sending |
+    /// | queued, deferred, sending | expired, superseded, suppressed, cancelled | the state of that name |
+    /// | sending | accepted, deferred, rejected | the state of that name |
+    /// | sending | returned unsent, first attempt | queued |
+    /// | sending | returned unsent, later attempt | deferred |
+    /// | accepted | bounced | bounced |
+    package func after(_ event: MessageEvent) -> MessageState? {
+        switch (self, event) {
+        case (.queued, .claimed), (.deferred, .claimed): .sending
+        case (.sending, .accepted): .accepted
+        case (.sending, .deferred): .deferred
+        case (.sending, .rejected): .rejected
+        case (.sending, .returnedUnsent(let earlierAttempts)): earlierAttempts == 0 ? .queued : .deferred
+        case (.queued, .expired), (.deferred, .expired), (.sending, .expired): .expired
+        case (.queued, .superseded), (.deferred, .superseded), (.sending, .superseded): .superseded
+        case (.queued, .suppressed), (.deferred, .suppressed), (.sending, .suppressed): .suppressed
+        case (.queued, .cancelled), (.deferred, .cancelled), (.sending, .cancelled): .cancelled
+        case (.accepted, .bounced): .bounced
+        case (.queued, _), (.deferred, _), (.sending, _): nil
+        case (.accepted, _), (.rejected, _), (.expired, _), (.superseded, _), (.suppressed, _), (.cancelled, _),
+            (.bounced, _):
+            nil
+        }
+    }
+}
+
+/// What can happen to a message.
+package enum MessageEvent: Hashable, Sendable {
+    /// An attempt begins: the claim is committed.
+    case claimed
+    /// A relay took responsibility.
+    case accepted
+    /// The attempt failed, and another follows. Also the end of an attempt whose outcome nobody knows.
+    case deferred
+    /// The attempt failed for good.
+    case rejected
+    /// The claim was given back before anything was sent; `earlierAttempts` had been made before it.
+    case returnedUnsent(earlierAttempts: Int)
+    /// The token's time, or the time to give up, has come.
+    case expired
+    /// A newer message took its place.
+    case superseded
+    /// The address is on the suppression list.
+    case suppressed
+    /// Somebody withdrew it.
+    case cancelled
+    /// A delivery status notification says that it failed.
+    case bounced
+}

@@ -1,0 +1,77 @@
+// When the next attempt is due. Pure: randomness and the present come in as arguments.
+
+/// The delays between the attempts of one message, shaped by the five minutes that a person waits.
+///
+/// With the default list, jitter aside:
+///
+/// | attempt | 1 | 2 | 3 | 4 | 5 | 6 | 7 | … | 13 | 14 | 15 | 16 | 17 | 18 | 19 … |
+/// |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+/// | seconds after the request | 0 | 5 | 15 | 30 | 50 | 80 | 110 | +30 | 290 | 350 | 470 | 770 | 1370 | 2270 | +900 |
+///
+/// RFC 5321 §4.5.4.1 asks for 30 minutes between attempts at a stranger's server but allows other strategies; this is
+/// our own relay, and a token is worth little later.
+package struct RetrySchedule: Hashable, Sendable {
+    /// The delay after the first attempt, after the second, and so on; the last one repeats. Never empty.
+    package let delays: [Duration]
+    /// How far a delay may be from the listed one: 0.2 is ±20 %. Keeps messages that failed together from coming back
+    /// together.
+    package let jitter: Double
+    /// How long a message without `expires_at` is tried, from its request on.
+    package let giveUpAfter: Duration
+
+    /// A last attempt that the deadline leaves room for comes this long before it, so that the mail is still worth
+    /// opening.
+    package static let lastAttemptMargin = Duration.seconds(2)
+
+    /// The default list of delays: 5, 10, 15, 20 s, then 30 s until five minutes have passed, then 1 to 15 minutes.
+    package static let defaultDelays: [Duration] =
+        [.seconds(5), .seconds(10), .seconds(15), .seconds(20)]
+        + Array(repeating: .seconds(30), count: 8)
+        + [.seconds(60), .seconds(120), .seconds(300), .seconds(600), .seconds(900)]
+
+    /// - Parameters:
+    ///   - delays: at least one.
+    ///   - jitter: from 0 to below 1.
+    ///   - giveUpAfter: for messages that have no `expires_at`.
+    package init(
+        delays: [Duration] = Self.defaultDelays,
+        jitter: Double = 0.2,
+        giveUpAfter: Duration = .seconds(24 * 3600)
+    ) {
+        precondition(!delays.isEmpty && (0..<1).contains(jitter), "a schedule has a delay, and jitter below 1")
+        self.delays = delays
+        self.jitter = jitter
+        self.giveUpAfter = giveUpAfter
+    }
+
+    /// The moment after which the message is no longer sent.
+    package func deadline(of message: Message) -> Timestamp {
+        message.expiresAt ?? message.requestedAt + giveUpAfter
+    }
+
+    /// When to try again after the given attempt has failed.
+    ///
+    /// The last attempt is drawn forward to just before the deadline instead of being skipped.
+    /// - Parameters:
+    ///   - attempt: the number of the attempt that failed, from 1.
+    ///   - now: when it failed.
+    ///   - deadline: after this moment no attempt is made.
+    ///   - random: where the jitter comes from.
+    /// - Returns: `nil` where the deadline leaves no room for another attempt.
+    package func nextAttempt(
+        after attempt: Int,
+        now: Timestamp,
+        deadline: Timestamp,
+        using random: inout some RandomNumberGenerator
+    ) -> Timestamp? {
+        precondition(attempt >= 1, "attempts are numbered from 1")
+        let listed = delays[min(attempt, delays.count) - 1]
+        // One draw, uniform in 0..<1 with a Double's 53 bits, so that any generator serves: Double.random(in:using:)
+        // draws again and again until it likes the result.
+        let draw = Double(random.next() >> 11) * 0x1p-53
+        let next = now + listed * (1 - jitter + 2 * jitter * draw)
+        let latest = deadline - Self.lastAttemptMargin
+        if next <= latest { return next }
+        return latest > now ? latest : nil
+    }
+}

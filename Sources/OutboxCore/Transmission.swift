@@ -1,0 +1,106 @@
+// What one handing-over to a relay showed, as values. Never says what follows from it (see FailurePolicy).
+
+/// How far the conversation with a relay had come. The raw values are those of the column `outbox_attempt.stage`.
+package enum SMTPStage: String, CaseIterable, Sendable {
+    /// Making a mail of the message, before any relay is asked.
+    case compose
+    /// Name look-up and TCP connection, up to the server's greeting.
+    case connect
+    /// The TLS handshake, implicit or after STARTTLS.
+    case tls
+    /// EHLO or HELO.
+    case ehlo
+    /// The command STARTTLS.
+    case startTLS = "starttls"
+    /// AUTH and its challenges.
+    case auth
+    /// MAIL FROM: the envelope sender.
+    case mail
+    /// RCPT TO: the recipient.
+    case rcpt
+    /// The command DATA.
+    case data
+    /// Handing over the content.
+    case body
+    /// The whole content is handed over; the reply to the final dot decides.
+    case finalDot = "final-dot"
+}
+
+/// What broke an attempt, without judgement.
+package enum TransmissionFault: Hashable, Sendable {
+    /// The relay refused with a reply.
+    case reply(SMTPReply)
+    /// The relay's name has no address.
+    case couldNotResolve
+    /// No TCP connection came about.
+    case couldNotConnect
+    /// The connection ended in the middle of the conversation.
+    case connectionLost
+    /// The relay did not answer in time.
+    case timedOut
+    /// The TLS handshake failed.
+    case tlsHandshake
+    /// The relay's certificate could not be verified.
+    case certificate
+    /// TLS is required, and the relay doesn't offer STARTTLS.
+    case startTLSNotOffered
+    /// No usable way to authenticate, or refused credentials.
+    case authenticationRefused(SMTPReply?)
+    /// What the relay sent is no SMTP reply.
+    case garbledReply
+    /// The mail could not be made; for the reason see the failure's `detail`.
+    case composition(CompositionFault)
+    /// The attempt was ended from our side: by a shutdown, or because the process died.
+    case interrupted
+    /// Anything else libcurl reports, by its CURLcode.
+    case other(curlCode: Int)
+}
+
+/// Why no mail could be made of a message.
+package enum CompositionFault: Hashable, Sendable {
+    /// There are no templates for its kind (yet).
+    case unknownKind
+    /// The message lacks or garbles a value that its templates need.
+    case badValues
+    /// Its recipient can't stand in a mail's header or envelope.
+    case badRecipient
+}
+
+/// A handing-over that ended without acceptance.
+package struct TransmissionFailure: Hashable, Sendable {
+    /// How far it had come.
+    package let stage: SMTPStage
+    /// What broke it.
+    package let fault: TransmissionFault
+    /// The reason in words for a mail administrator: the relay's own, else libcurl's or ours. Never holds a secret.
+    package let detail: String
+    /// The whole content was handed over, and no reply to the final dot came: the relay may have accepted the mail.
+    package let isUncertain: Bool
+
+    /// Makes a failure from its parts.
+    package init(stage: SMTPStage, fault: TransmissionFault, detail: String, isUncertain: Bool = false) {
+        self.stage = stage
+        self.fault = fault
+        self.detail = detail
+        self.isUncertain = isUncertain
+    }
+
+    /// The relay's reply, where it refused with one.
+    package var reply: SMTPReply? {
+        switch fault {
+        case .reply(let reply): reply
+        case .authenticationRefused(let reply): reply
+        case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
+            .startTLSNotOffered, .garbledReply, .composition, .interrupted, .other:
+            nil
+        }
+    }
+}
+
+/// How handing one mail to one relay ended.
+package enum TransmissionResult: Hashable, Sendable {
+    /// The relay answered 2xx to the final dot.
+    case accepted(SMTPReply)
+    /// It did not, as far as we know.
+    case failed(TransmissionFailure)
+}

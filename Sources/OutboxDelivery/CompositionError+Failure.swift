@@ -1,0 +1,19 @@
+// Turns a mail that could not be made into a failed attempt. Never judges it (see FailurePolicy).
+
+import MailComposer
+import OutboxCore
+
+extension CompositionError {
+    /// The attempt's failure at the stage `compose`.
+    var failure: TransmissionFailure {
+        let fault: CompositionFault =
+            switch self {
+            case .unknownKind: .unknownKind
+            case .invalidRecipient: .badRecipient
+            case .missingVariable, .unprintableVariable, .variablesNotAnObject, .invalidEnvelopeID, .emptySubject,
+                .controlCharacterInSubject:
+                .badValues
+            }
+        return TransmissionFailure(stage: .compose, fault: .composition(fault), detail: description)
+    }
+}

@@ -1,0 +1,64 @@
+// How delivery behaves, as plain values. Never reads a file.
+
+package import OutboxCore
+
+/// The knobs of the delivery services; the configuration file fills them.
+package struct DeliverySettings: Sendable {
+    /// The address for MAIL FROM.
+    package var envelopeSender: String
+    /// When to try again.
+    package var schedule: RetrySchedule
+    /// How many connections, so lanes, are kept to the relay.
+    package var connections: Int
+    /// How long a claim is held unless it is renewed; after a crash its messages are tried again that much later.
+    package var lease: Duration
+    /// How often to look for new messages even when nothing notified of one.
+    package var pollInterval: Duration
+    /// How long outcomes are gathered before they are committed together.
+    package var gathering: Duration
+    /// How long messages that are being sent may take to finish when the service stops.
+    package var shutdownGrace: Duration
+
+    /// How many claimed messages may wait for a lane, for each lane: enough to bridge a commit.
+    static let claimsPerLane = 16
+
+    /// Makes settings; the defaults are those of the configuration file.
+    package init(
+        envelopeSender: String,
+        schedule: RetrySchedule = RetrySchedule(),
+        connections: Int = 10,
+        lease: Duration = .seconds(60),
+        pollInterval: Duration = .seconds(1),
+        gathering: Duration = .milliseconds(3),
+        shutdownGrace: Duration = .seconds(20)
+    ) {
+        self.envelopeSender = envelopeSender
+        self.schedule = schedule
+        self.connections = connections
+        self.lease = lease
+        self.pollInterval = pollInterval
+        self.gathering = gathering
+        self.shutdownGrace = shutdownGrace
+    }
+}
+
+/// Time and chance, as delivery uses them, so that tests can choose both.
+package struct DeliveryEnvironment: Sendable {
+    /// The present, as it is stored.
+    package var now: @Sendable () -> Timestamp
+    /// Waits for a span of time; throws `CancellationError` when its task is cancelled.
+    package var sleep: @Sendable (Duration) async throws -> Void
+    /// Where jitter comes from.
+    package var random: @Sendable () -> any RandomNumberGenerator & Sendable
+
+    /// Makes an environment.
+    package init(
+        now: @escaping @Sendable () -> Timestamp,
+        sleep: @escaping @Sendable (Duration) async throws -> Void,
+        random: @escaping @Sendable () -> any RandomNumberGenerator & Sendable
+    ) {
+        self.now = now
+        self.sleep = sleep
+        self.random = random
+    }
+}

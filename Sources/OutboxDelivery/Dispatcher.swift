@@ -1,0 +1,104 @@
+// Claims due messages whenever lanes have room for them, and does what falls due by time. Never opens a socket.
+
+import OutboxCore
+import OutboxStore
+
+/// Keeps the ready queue filled: woken by other processes' commits, by lanes that run out of work, by recorded
+/// outcomes, and by the next moment at which something falls due.
+actor Dispatcher {
+    private let store: any DeliveryStore
+    private let settings: DeliverySettings
+    private let environment: DeliveryEnvironment
+    private let ready: ReadyQueue
+    private let wake: Signal
+    private let log: DeliveryLog
+
+    private var alarm: Task<Void, Never>?
+    private var hasWorkedSinceTruncation = true
+
+    /// How long to wait after the store failed.
+    private static let troubleDelay = Duration.seconds(1)
+
+    init(
+        store: any DeliveryStore,
+        settings: DeliverySettings,
+        environment: DeliveryEnvironment,
+        ready: ReadyQueue,
+        wake: Signal,
+        log: DeliveryLog
+    ) {
+        self.store = store
+        self.settings = settings
+        self.environment = environment
+        self.ready = ready
+        self.wake = wake
+        self.log = log
+    }
+
+    /// Works until the signal is closed.
+    func run() async {
+        wake.give()
+        for await _ in wake.calls {
+            alarm?.cancel()
+            do {
+                try await work()
+            } catch {
+                log.storeTrouble(.working, error)
+                setAlarm(in: Self.troubleDelay)
+            }
+        }
+        alarm?.cancel()
+    }
+
+    /// Does everything that is due, then sets the alarm for what will be.
+    private func work() async throws {
+        while true {
+            let now = environment.now()
+            let moments = try await store.nextMoments()
+            if let lease = moments.lease, lease <= now { log.rescued(try await store.rescue(now: now)) }
+            if let expiry = moments.expiry, expiry <= now { log.expired(try await store.expire(now: now)) }
+            guard moments.due.map({ $0 <= now }) ?? false else {
+                if moments.due == nil && moments.lease == nil { try await truncateLog() }
+                if let next = moments.next { setAlarm(in: next.timeSince(now)) }
+                return
+            }
+            hasWorkedSinceTruncation = true
+            let room = ready.room
+            // Without room, the lanes wake us when they have taken half of what waits.
+            guard room > 0 else {
+                if let next = [moments.lease, moments.expiry].compactMap(\.self).min() {
+                    setAlarm(in: next.timeSince(now))
+                }
+                return
+            }
+            let batch = try await store.claim(
+                limit: room,
+                now: now,
+                lease: settings.lease,
+                giveUpAfter: settings.schedule.giveUpAfter
+            )
+            log.expired(batch.expired)
+            log.claimed(batch.claims)
+            let refused = ready.add(batch.claims)
+            if !refused.isEmpty { try await store.returnUnsent(refused) }
+        }
+    }
+
+    private func setAlarm(in delay: Duration) {
+        alarm = Task { [environment, wake] in
+            do {
+                try await environment.sleep(max(delay, .milliseconds(1)))
+                wake.give()
+            } catch {
+                // Cancelled: something woke the dispatcher earlier.
+            }
+        }
+    }
+
+    /// Once after each spell of work, when nothing waits any more: until then the log changes all the time.
+    private func truncateLog() async throws {
+        guard hasWorkedSinceTruncation else { return }
+        hasWorkedSinceTruncation = false
+        try await store.truncateLog()
+    }
+}

@@ -1,0 +1,108 @@
+// Where a password is read from, and the reading.
+// Never keeps the password, never puts it into an error.
+
+/// The place of a relay's password.
+package enum PasswordSource: Sendable, Equatable {
+    /// A file with nothing but the password in it; an absolute path.
+    case file(String)
+    /// A credential that systemd hands to the service (`LoadCredential=`, systemd.exec(5)).
+    case credential(String)
+
+    /// The variable in which systemd gives the folder of the credentials.
+    package static let credentialsVariable = "CREDENTIALS_DIRECTORY"
+    /// The longest password, in bytes, with the end of its line. RFC 4954 §4 allows AUTH some 9,000 before base64.
+    package static let sizeLimit = 4096
+
+    /// Reads the password. One line end behind it is dropped.
+    ///
+    /// - Parameter environment: the process's; a credential is looked up in `$CREDENTIALS_DIRECTORY`.
+    /// - Throws: `PasswordError` when there is none, when others could read its file, when it is empty, too long, or
+    ///   not one line of UTF-8 text.
+    package func read(environment: [String: String]) throws(PasswordError) -> RelayPassword {
+        let path = try path(environment: environment)
+        let contents: FileContents
+        do {
+            contents = try FileContents.read(path, limit: Self.sizeLimit, regularOnly: true)
+        } catch {
+            throw unreadable(path, error)
+        }
+        // systemd's folder of credentials is closed to others, whatever the mode of the files in it.
+        if case .file = self, contents.mode & 0o004 != 0 {
+            throw PasswordError(
+                description: "the password file \(path) can be read by every user of this machine; "
+                    + "run: chmod 640 \(path)"
+            )
+        }
+        return RelayPassword(try Self.line(contents.bytes, path: path))
+    }
+
+    /// Returns the name when systemd would take it: the name of a file without a folder, printable ASCII without a
+    /// colon, at most 255 characters.
+    static func checkedCredentialName(_ name: String) throws(InvalidSetting) -> String {
+        let isPrintable = name.utf8.allSatisfy { (0x20...0x7E).contains($0) && $0 != UInt8(ascii: ":") }
+        guard (1...255).contains(name.utf8.count), isPrintable, !name.contains("/"), name != ".", name != ".." else {
+            throw .expected("the name of a systemd credential such as smtp-password, without /")
+        }
+        return name
+    }
+
+    private func path(environment: [String: String]) throws(PasswordError) -> String {
+        switch self {
+        case .file(let path):
+            return path
+        case .credential(let name):
+            // The name itself is not shown: it may be a password that was put in the wrong place.
+            guard (try? Self.checkedCredentialName(name)) != nil else {
+                throw PasswordError(
+                    description: "the credential's name is not one that systemd takes; "
+                        + "use a name such as smtp-password, without /"
+                )
+            }
+            guard let folder = environment[Self.credentialsVariable], !folder.isEmpty else {
+                throw PasswordError(
+                    description: "the credential \(name) is not available, because "
+                        + "\(Self.credentialsVariable) is not set; add LoadCredential=\(name):PATH to the unit and "
+                        + "start outboxd with systemd, or use password: {file: PATH}"
+                )
+            }
+            return "\(folder)/\(name)"
+        }
+    }
+
+    private func unreadable(_ path: String, _ failure: FileContents.Failure) -> PasswordError {
+        let reason =
+            switch failure {
+            case .missing:
+                switch self {
+                case .file: "there is no such file; create it with the password as its only line"
+                case .credential(let name): "there is no such credential; add LoadCredential=\(name):PATH to the unit"
+                }
+            case .denied: "permission is denied; let the user that runs outboxd read it"
+            case .notAFile: "it is not a regular file; name a file with the password as its only line"
+            case .tooLarge(let limit): "it is longer than \(limit) bytes; the password must be its only line"
+            case .system(let words): words
+            }
+        return PasswordError(description: "the password cannot be read from \(path): \(reason)")
+    }
+
+    private static func line(_ bytes: [UInt8], path: String) throws(PasswordError) -> String {
+        var line = bytes[...]
+        if line.last == UInt8(ascii: "\n") {
+            line.removeLast()
+            if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        }
+        guard !line.isEmpty else {
+            throw PasswordError(description: "the password in \(path) is empty; write it there as the only line")
+        }
+        guard let text = String(validating: line, as: UTF8.self) else {
+            throw PasswordError(description: "the password in \(path) is not UTF-8 text; write it again")
+        }
+        guard text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+            throw PasswordError(
+                description: "the password in \(path) contains a control character; it must be the only line, "
+                    + "without tabs"
+            )
+        }
+        return text
+    }
+}

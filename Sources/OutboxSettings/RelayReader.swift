@@ -1,0 +1,167 @@
+// Reads the list of relays and checks what their keys mean together.
+// Never reads a password, never connects.
+
+import Yams
+
+extension SettingReader where Value == [RelaySettings] {
+    /// `relays`.
+    static var relays: SettingReader {
+        let each = SettingReader<(RelaySettings, SettingCursor)> { cursor in
+            SettingReader<RelaySettings>.relay.read(cursor).map { ($0, cursor) }
+        }
+        let all = SettingReader<[(RelaySettings, SettingCursor)]>.list(
+            of: each,
+            expected: "a list of relays such as [{url: \"smtp://smtp.example.com:587\"}]",
+            count: 1...32
+        )
+        return SettingReader { cursor in
+            guard let relays = all.read(cursor) else { return nil }
+            var firstWithName: [String: String] = [:]
+            var isGood = true
+            for (relay, place) in relays {
+                if let first = firstWithName[relay.name] {
+                    place.report(
+                        "the name \(SettingCursor.quoted(relay.name)) is also that of \(first); give each relay a name "
+                            + "of its own with the key name"
+                    )
+                    isGood = false
+                } else {
+                    firstWithName[relay.name] = place.path
+                }
+            }
+            return isGood ? relays.map(\.0) : nil
+        }
+    }
+}
+
+extension SettingReader where Value == RelaySettings {
+    /// One entry of `relays`.
+    static var relay: SettingReader {
+        mapping(expected: "a mapping with the key url and others") { keys in
+            let endpoint = keys.required(
+                "url",
+                .endpoint,
+                missing: "where the relay listens, such as smtp://smtp.example.com:587"
+            )
+            let name = keys.optional("name", .line(expected: "a name for the relay", limit: 64))
+            // Stands in until the URL is corrected, so that the other keys are checked at the same time.
+            let standIn = RelayEndpoint(scheme: .smtp, host: "localhost")
+            var relay = RelaySettings(endpoint: endpoint ?? standIn, name: name)
+            relay.tls = keys.optional("tls", .choice, default: relay.tls)
+            relay.caFile = keys.optional("ca_file", .path(expected: "the path of a file with certificates"))
+            let user = keys.optional("user", .line(expected: "a user name", limit: 255))
+            let password = keys.optional("password", .password)
+            relay.helo = keys.optional("helo", .helo)
+            relay.connections = keys.optional("connections", .integer(1...100), default: relay.connections)
+            relay.messagesPerConnection = keys.optional(
+                "messages_per_connection",
+                .integer(1...100_000),
+                default: relay.messagesPerConnection
+            )
+            relay.idle = keys.optional(
+                "idle",
+                .duration(.seconds(1)...(.seconds(3600)), wholeSeconds: true),
+                default: relay.idle
+            )
+            relay.connectTimeout = keys.optional(
+                "connect_timeout",
+                .duration(.milliseconds(100)...(.seconds(300))),
+                default: relay.connectTimeout
+            )
+            relay.replyTimeout = keys.optional(
+                "reply_timeout",
+                .duration(.seconds(1)...(.seconds(600)), wholeSeconds: true),
+                default: relay.replyTimeout
+            )
+            if let user, let password { relay.credentials = RelayCredentials(user: user, password: password) }
+            checkCredentials(&keys)
+            checkProtection(relay, &keys)
+            return relay
+        }
+    }
+
+    private static func checkCredentials(_ keys: inout MappingReader) {
+        if keys.has("user"), !keys.has("password") {
+            keys.report("user", "a user needs a password; add the key password, or remove user")
+        }
+        if keys.has("password"), !keys.has("user") {
+            keys.report("password", "a password needs a user; add the key user, or remove password")
+        }
+    }
+
+    private static func checkProtection(_ relay: RelaySettings, _ keys: inout MappingReader) {
+        if relay.endpoint.scheme == .smtps, relay.tls != .required {
+            keys.report(
+                "tls",
+                "\(relay.tls.rawValue) does not go with smtps://, which is TLS from the first byte; "
+                    + "remove tls, or use smtp://"
+            )
+            return
+        }
+        if relay.tls == .none, keys.has("ca_file") {
+            keys.report(
+                "ca_file",
+                "there are no certificates to check with tls: none; remove ca_file, or set tls: required"
+            )
+        }
+        if keys.has("password"), relay.tls != .required, !relay.endpoint.isLoopback {
+            keys.report(
+                "tls",
+                "with \(relay.tls.rawValue) the password could be sent in the clear; use tls: required, which is the "
+                    + "default (a relay on this machine may do without)"
+            )
+        }
+    }
+}
+
+extension SettingReader where Value == RelayEndpoint {
+    /// `url`.
+    static var endpoint: SettingReader {
+        SettingReader<String>.text(expected: "a URL such as smtp://smtp.example.com:587")
+            .map { (text: String) throws(InvalidSetting) in try RelayEndpoint(settingText: text) }
+    }
+}
+
+extension SettingReader where Value == PasswordSource {
+    /// `password`: where it is read from, never the password.
+    static var password: SettingReader {
+        let expected = "{file: PATH} or {credential: NAME}"
+        let places = mapping(expected: expected) { keys in
+            let file = keys.optional("file", .path(expected: "the path of a file with the password"))
+            let credential = keys.optional(
+                "credential",
+                SettingReader<String>.text(expected: "the name of a systemd credential")
+                    .map(PasswordSource.checkedCredentialName)
+            )
+            switch (keys.has("file"), keys.has("credential")) {
+            case (true, true):
+                keys.cursor.report("file and credential are both given; keep one")
+                return nil
+            case (false, false):
+                keys.cursor.report("missing; add \(expected)")
+                return nil
+            default:
+                return file.map(PasswordSource.file) ?? credential.map(PasswordSource.credential)
+            }
+        }.secret
+        return SettingReader { cursor in
+            guard case .scalar = cursor.node else { return places.read(cursor) }
+            cursor.report(
+                "expected \(expected); a password is never written in this file, it is read from a file or a systemd "
+                    + "credential"
+            )
+            return nil
+        }
+    }
+}
+
+extension SettingReader where Value == String {
+    /// `helo`: what RFC 5321 §4.1.1.1 lets a client say.
+    static var helo: SettingReader {
+        let expected = "a host name such as mail.example.com, or an address such as [192.0.2.1] or [IPv6:2001:db8::1]"
+        return text(expected: expected).map { (text: String) throws(InvalidSetting) in
+            guard HostName.isDomain(text) || HostName.isAddressLiteral(text) else { throw .expected(expected) }
+            return text
+        }
+    }
+}

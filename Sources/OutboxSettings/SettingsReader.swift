@@ -1,0 +1,115 @@
+// Reads the whole configuration: the one place that knows which keys there are and what each may be.
+// Never opens the files and relays that the configuration names.
+
+extension SettingReader where Value == Settings {
+    /// The top of the file.
+    static var settings: SettingReader {
+        mapping(expected: "a mapping with the keys database, sender, links and relays") { keys in
+            let database = keys.required(
+                "database",
+                .path(expected: "the path of the database"),
+                missing: "the path of the SQLite file that holds the outbox"
+            )
+            let sender = keys.required(
+                "sender",
+                .sender,
+                missing: "the sender, such as {name: Example, address: no-reply@example.com}"
+            )
+            let templates = keys.optional("templates", .path(expected: "the path of the folder with the templates"))
+            let links = keys.required(
+                "links",
+                .links,
+                missing: "a line for each kind of mail, with the URL that its link leads to"
+            )
+            let relays = keys.required("relays", .relays, missing: "a list with at least one relay")
+
+            var settings = Settings(
+                database: database ?? "",
+                sender: sender ?? SenderSettings(address: ""),
+                links: links ?? [:],
+                relays: relays ?? []
+            )
+            settings.templates = templates
+            settings.retry = keys.optional("retry", .retry, default: settings.retry)
+            settings.giveUpAfter = keys.optional(
+                "give_up_after",
+                .duration(.seconds(60)...(.seconds(30 * 86_400))),
+                default: settings.giveUpAfter
+            )
+            settings.lease = keys.optional(
+                "lease",
+                .duration(.seconds(2)...(.seconds(86_400))),
+                default: settings.lease
+            )
+            settings.pollInterval = keys.optional(
+                "poll_interval",
+                .duration(.milliseconds(10)...(.seconds(3600))),
+                default: settings.pollInterval
+            )
+            settings.shutdownGrace = keys.optional(
+                "shutdown_grace",
+                .duration(.zero...(.seconds(600))),
+                default: settings.shutdownGrace
+            )
+            settings.log = keys.optional("log", .log, default: settings.log)
+            return settings
+        }
+    }
+}
+
+extension SettingReader where Value == SenderSettings {
+    /// `sender`.
+    static var sender: SettingReader {
+        mapping(expected: "a mapping with the keys address and name") { keys in
+            let address = keys.required(
+                "address",
+                .text(expected: "an e-mail address").map(SenderAddress.checked),
+                missing: "the address that the mails come from, such as no-reply@example.com"
+            )
+            let name = keys.optional("name", .line(expected: "the name of the sender", limit: 128))
+            return address.map { SenderSettings(address: $0, name: name) }
+        }
+    }
+}
+
+extension SettingReader where Value == [String: String] {
+    /// `links`.
+    static var links: SettingReader {
+        table(
+            expected: "a mapping from each kind of mail to the URL of its link",
+            key: LinkTemplate.checkedKind,
+            of: .text(expected: "a URL with \(LinkTemplate.placeholder) in it").map(LinkTemplate.checked)
+        )
+    }
+}
+
+extension SettingReader where Value == RetrySettings {
+    /// `retry`.
+    static var retry: SettingReader {
+        mapping(expected: "a mapping with the keys delays and jitter") { keys in
+            var retry = RetrySettings()
+            retry.delays = keys.optional(
+                "delays",
+                .list(
+                    of: .duration(.milliseconds(10)...(.seconds(86_400))),
+                    expected: "a list of durations such as [5s, 30s, 2m]",
+                    count: 1...100
+                ),
+                default: retry.delays
+            )
+            retry.jitter = keys.optional("jitter", .decimal(0...0.5), default: retry.jitter)
+            return retry
+        }
+    }
+}
+
+extension SettingReader where Value == LogSettings {
+    /// `log`.
+    static var log: SettingReader {
+        mapping(expected: "a mapping with the key level") { keys in
+            var log = LogSettings()
+            log.level = keys.optional("level", .choice, default: log.level)
+            return log
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// Inserts a message as an application would. Never sets a column that isn't part of the contract.
+
+import GRDB
+package import OutboxCore
+
+/// What an application writes to have one mail sent. What is `nil` gets the schema's default.
+package struct NewMessage: Sendable {
+    /// The name of a folder of templates.
+    package var kind: String
+    /// The address to mail.
+    package var recipient: String
+    /// The secret in the link.
+    package var token: Token
+    /// A language tag, such as `ja`.
+    package var locale: String?
+    /// The application's own key for the person.
+    package var account: String?
+    /// The text of a JSON object with further values for the templates.
+    package var variables: String
+    /// Makes the insert repeatable: a second one with the same key inserts nothing.
+    package var idempotencyKey: String?
+    /// Not to be sent before this moment.
+    package var notBefore: Timestamp?
+    /// Not to be sent after this moment.
+    package var expiresAt: Timestamp?
+    /// From -9 to 9; higher goes first.
+    package var priority: Int
+
+    /// Makes a message to insert.
+    package init(
+        kind: String,
+        recipient: String,
+        token: Token,
+        locale: String? = nil,
+        account: String? = nil,
+        variables: String = "{}",
+        idempotencyKey: String? = nil,
+        notBefore: Timestamp? = nil,
+        expiresAt: Timestamp? = nil,
+        priority: Int = 0
+    ) {
+        self.kind = kind
+        self.recipient = recipient
+        self.token = token
+        self.locale = locale
+        self.account = account
+        self.variables = variables
+        self.idempotencyKey = idempotencyKey
+        self.notBefore = notBefore
+        self.expiresAt = expiresAt
+        self.priority = priority
+    }
+}
+
+extension OutboxDatabase {
+    /// Inserts a message.
+    ///
+    /// - Returns: its id; that of the earlier message where the idempotency key was used before for the same mail.
+    /// - Throws: `OutboxDatabaseError.constraint` for a refused value, `.idempotencyKeyReused` where the key belongs to
+    ///   a message of another kind or to another recipient.
+    package func enqueue(_ message: NewMessage) async throws -> Int64 {
+        try await write { database in
+            let inserted = try Int64.fetchOne(
+                database,
+                sql: """
+                    INSERT INTO outbox (kind, recipient, token, locale, account, variables, idempotency_key, not_before,
+                        expires_at, priority)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (idempotency_key) DO NOTHING
+                    RETURNING id
+                    """,
+                arguments: [
+                    message.kind, message.recipient, message.token.secret, message.locale, message.account,
+                    message.variables, message.idempotencyKey, message.notBefore?.milliseconds,
+                    message.expiresAt?.milliseconds, message.priority,
+                ]
+            )
+            if let inserted { return inserted }
+            let earlier = try Row.fetchOne(
+                database,
+                sql: "SELECT id, kind, recipient FROM outbox WHERE idempotency_key = ?",
+                arguments: [message.idempotencyKey]
+            )
+            guard let earlier else { preconditionFailure("only a used idempotency key inserts nothing") }
+            let id: Int64 = earlier[0]
+            guard earlier[1] == message.kind, earlier[2] == message.recipient else {
+                throw OutboxDatabaseError.idempotencyKeyReused(id: id)
+            }
+            return id
+        }
+    }
+}

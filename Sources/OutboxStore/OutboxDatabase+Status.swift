@@ -1,0 +1,92 @@
+// Answers what became of messages, from the view that applications use, too. Never reads the table's token.
+
+import GRDB
+import OutboxCore
+
+extension OutboxDatabase {
+    /// The messages to one address, newest first; letters' case doesn't matter, because people type addresses.
+    package func status(recipient: String) async throws -> [StatusRecord] {
+        try await records(where: "recipient = ? COLLATE NOCASE ORDER BY id DESC", arguments: [recipient])
+    }
+
+    /// One message; `nil` where there is none.
+    package func status(id: Int64) async throws -> StatusRecord? {
+        try await records(where: "id = ?", arguments: [id]).first
+    }
+
+    /// Messages by state, kind and age, newest first.
+    package func list(_ filter: StatusFilter) async throws -> [StatusRecord] {
+        try await records(
+            where: """
+                (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR requested_at >= ?3)
+                ORDER BY id DESC LIMIT ?4
+                """,
+            arguments: [filter.state?.rawValue, filter.kind, filter.since?.milliseconds, filter.limit]
+        )
+    }
+
+    /// The attempts of one message, in order.
+    package func attempts(of id: Int64) async throws -> [AttemptRecord] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT attempt, started_at, finished_at, outcome, relay, stage, scope, reply_code, enhanced_status,
+                        reply, queue_id
+                    FROM outbox_attempt WHERE message_id = ? ORDER BY attempt
+                    """,
+                arguments: [id]
+            ).map { row in
+                AttemptRecord(
+                    attempt: row[0],
+                    startedAt: Timestamp(milliseconds: row[1]),
+                    finishedAt: timestamp(row[2]),
+                    outcome: row[3],
+                    relay: row[4],
+                    stage: row[5],
+                    scope: row[6],
+                    replyCode: row[7],
+                    enhancedStatus: row[8],
+                    reply: row[9],
+                    queueID: row[10]
+                )
+            }
+        }
+    }
+
+    private func records(where condition: String, arguments: StatementArguments) async throws -> [StatusRecord] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT id, kind, recipient, account, state, requested_at, accepted_at, finished_at, expires_at,
+                        attempts, next_attempt_at, last_reply, advice, advice_at
+                    FROM outbox_status WHERE \(condition)
+                    """,
+                arguments: arguments
+            ).map { row in
+                StatusRecord(
+                    id: row[0],
+                    kind: row[1],
+                    recipient: row[2],
+                    account: row[3],
+                    state: row[4],
+                    requestedAt: Timestamp(milliseconds: row[5]),
+                    acceptedAt: timestamp(row[6]),
+                    finishedAt: timestamp(row[7]),
+                    expiresAt: timestamp(row[8]),
+                    attempts: row[9],
+                    nextAttemptAt: timestamp(row[10]),
+                    lastReply: row[11],
+                    advice: row[12],
+                    adviceAt: timestamp(row[13])
+                )
+            }
+        }
+    }
+}
+
+/// A column of milliseconds.
+func timestamp(_ milliseconds: Int64?) -> Timestamp? {
+    milliseconds.map { Timestamp(milliseconds: $0) }
+}

@@ -1,0 +1,51 @@
+// The option --config, which every program takes, and what it leads to. Never sends and never opens a database.
+
+package import ArgumentParser
+import Foundation
+package import MailComposer
+package import OutboxSettings
+
+/// Where the configuration is.
+package struct ConfigurationOptions: ParsableArguments {
+    /// The path given on the command line.
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The configuration file.",
+            discussion: "Without it: the environment variable OUTBOXD_CONFIG, else \(SettingsFile.defaultPath).",
+            valueName: "file"
+        ),
+        completion: .file(extensions: ["yaml", "yml"])
+    )
+    package var config: String?
+
+    /// Made by the argument parser.
+    package init() {}
+
+    /// Where the configuration is read from.
+    package var path: String {
+        SettingsFile.locate(option: config, environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// Reads the configuration.
+    ///
+    /// - Throws: `ProgramFailure` with exit code 78 and every problem of the file.
+    package func settings() throws -> Settings {
+        do { return try SettingsFile.load(path) } catch { throw ProgramFailure.configuration("\(error)") }
+    }
+}
+
+extension MailComposer {
+    /// Loads and checks the templates that the configuration names, or the installed ones.
+    ///
+    /// - Throws: `ProgramFailure` with exit code 78 and every problem of the templates.
+    package init(settings: Settings) throws {
+        let folder = try settings.templates ?? InstalledTemplates.folder()
+        let sender = Sender(name: settings.sender.name, address: settings.sender.address)
+        do {
+            try self.init(templates: folder, links: settings.links, sender: sender)
+        } catch {
+            throw ProgramFailure.configuration("\(error)")
+        }
+    }
+}

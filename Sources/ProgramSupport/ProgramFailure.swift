@@ -1,0 +1,67 @@
+// How a program ends when it can't do its job: one line or a few on standard error, and an exit code.
+
+package import ArgumentParser
+import Foundation
+package import OutboxStore
+
+/// The exit codes of sysexits.h that the programs use beside 0, and 1 for "nothing found".
+package enum ExitStatus {
+    /// EX_USAGE: the command line is wrong.
+    package static let usage: Int32 = 64
+    /// EX_DATAERR: the database refused what was to be stored.
+    package static let dataError: Int32 = 65
+    /// EX_UNAVAILABLE: the database can't be used.
+    package static let unavailable: Int32 = 69
+    /// EX_CONFIG: the configuration, a template or a password file is wrong.
+    package static let configuration: Int32 = 78
+}
+
+/// A failure that was explained in words for an operator.
+package struct ProgramFailure: Error, CustomStringConvertible {
+    /// What is wrong and what to do.
+    package let description: String
+    /// What the program exits with.
+    package let status: Int32
+
+    /// A wrong configuration.
+    package static func configuration(_ description: String) -> ProgramFailure {
+        ProgramFailure(description: description, status: ExitStatus.configuration)
+    }
+
+    /// The failure that an error of the database means.
+    package init(_ error: OutboxDatabaseError) {
+        description = error.description
+        status =
+            switch error {
+            case .constraint, .idempotencyKeyReused: ExitStatus.dataError
+            case .noFile, .folderUnusable, .cannotOpen, .schemaTooOld, .schemaTooNew, .sqlite: ExitStatus.unavailable
+            }
+    }
+
+    private init(description: String, status: Int32) {
+        self.description = description
+        self.status = status
+    }
+}
+
+extension ParsableArguments {
+    /// Runs a program's work; a failure is written to standard error and becomes the exit code.
+    package func reportingFailures<Value>(_ work: () async throws -> Value) async throws -> Value {
+        do {
+            return try await work()
+        } catch let failure as ProgramFailure {
+            throw Self.exit(failure)
+        } catch let error as OutboxDatabaseError {
+            throw Self.exit(ProgramFailure(error))
+        }
+    }
+
+    private static func exit(_ failure: ProgramFailure) -> ExitCode {
+        FileHandle.standardError.write(Data("\(programName): \(failure.description)\n".utf8))
+        return ExitCode(failure.status)
+    }
+
+    private static var programName: String {
+        CommandLine.arguments.first.map { URL(filePath: $0).lastPathComponent } ?? "outboxd"
+    }
+}

@@ -1,0 +1,59 @@
+// The thread that one lane runs on, as an executor. Knows nothing of SMTP.
+
+import Foundation
+
+/// Runs the jobs of one actor on a thread of its own, so that a blocking call in that actor blocks nobody else.
+final class LaneThread: SerialExecutor {
+    /// OpenSSL's handshake and libcurl's buffers need more than the 512 KiB that Foundation gives.
+    private static let stackSize = 1 << 20
+
+    private let jobs = JobQueue()
+
+    init(name: String) {
+        let jobs = jobs
+        let thread = Thread {
+            while let (job, executor) = jobs.next() { job.runSynchronously(on: executor) }
+        }
+        thread.name = name
+        thread.stackSize = Self.stackSize
+        thread.start()
+    }
+
+    deinit { jobs.close() }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        jobs.append(UnownedJob(job), on: asUnownedSerialExecutor())
+    }
+}
+
+/// Outlives the executor by as long as its thread needs to come to an end.
+private final class JobQueue: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var waiting: [(UnownedJob, UnownedSerialExecutor)] = []
+    private var isClosed = false
+
+    func append(_ job: UnownedJob, on executor: UnownedSerialExecutor) {
+        condition.withLock {
+            waiting.append((job, executor))
+            condition.signal()
+        }
+    }
+
+    func close() {
+        condition.withLock {
+            isClosed = true
+            condition.signal()
+        }
+    }
+
+    /// Waits for a job; `nil` once the queue is closed and empty.
+    func next() -> (UnownedJob, UnownedSerialExecutor)? {
+        condition.withLock {
+            while waiting.isEmpty {
+                if isClosed { return nil }
+                condition.wait()
+            }
+            return waiting.removeFirst()
+        }
+    }
+}

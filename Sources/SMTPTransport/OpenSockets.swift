@@ -1,0 +1,46 @@
+// The sockets that a libcurl handle has open, so that they can be shut down. Never reads or writes them.
+
+import Glibc
+import Synchronization
+
+/// Lets any thread end what libcurl waits for on its sockets.
+///
+/// libcurl closes a connection by saying QUIT and waiting for the answer, by default for two minutes. A relay that has
+/// stopped answering would hold up its lane, and a shutdown, for that long.
+final class OpenSockets: Sendable {
+    private struct State {
+        var descriptors: Set<Int32> = []
+        var isShutDown = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Whether `shutDown` was called.
+    var isShutDown: Bool { state.withLock { $0.isShutDown } }
+
+    /// libcurl opened a socket.
+    func opened(_ descriptor: Int32) {
+        state.withLock { state in
+            state.descriptors.insert(descriptor)
+            if state.isShutDown { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        }
+    }
+
+    /// Closes a socket for libcurl. Under the lock, so that a descriptor that the system gives away anew can't be shut
+    /// down by mistake.
+    func close(_ descriptor: Int32) -> Int32 {
+        state.withLock { state in
+            state.descriptors.remove(descriptor)
+            return Glibc.close(descriptor)
+        }
+    }
+
+    /// Ends all conversations at once: whoever waits for a byte gets the end of the connection. Sockets opened later
+    /// are shut down as they are opened.
+    func shutDown() {
+        state.withLock { state in
+            state.isShutDown = true
+            for descriptor in state.descriptors { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        }
+    }
+}

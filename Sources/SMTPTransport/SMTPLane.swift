@@ -1,0 +1,108 @@
+// One SMTP connection to a relay, on a thread of its own. Never decides what follows from a failure.
+
+package import OutboxCore
+import Synchronization
+
+/// One thread with one libcurl handle, so one connection to a relay, kept open and used again.
+///
+/// `send` blocks its thread on purpose: libcurl's multi interface blocks its whole loop while it waits for the reply to
+/// the final dot, so that a thread a connection is what scales (docs/architecture.md).
+package actor SMTPLane {
+    /// The relay it talks to.
+    package nonisolated let relay: SMTPRelay
+
+    private let thread: LaneThread
+    private let abort = Abort()
+    private var handle: EasyHandle?
+    private var messagesOnConnection = 0
+
+    /// How long a relay may take to answer QUIT.
+    private static let closingTimeout = Duration.seconds(5)
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    /// Makes a lane; it connects when the first mail is sent.
+    ///
+    /// - Parameter number: tells the relay's lanes apart in a list of threads.
+    package init(relay: SMTPRelay, number: Int) {
+        self.relay = relay
+        thread = LaneThread(name: "lane-\(number)")
+    }
+
+    /// Hands one mail to the relay.
+    ///
+    /// Where the open connection turns out to be closed by the relay, the mail is handed over once more on a new one:
+    /// that is part of the same attempt.
+    package func send(_ mail: OutgoingMail) -> TransmissionResult {
+        guard let outcome = perform(mail, onNewConnection: false) else { return .failed(.interruptedBeforeSending) }
+        if outcome.isStaleConnection, let second = perform(mail, onNewConnection: true) { return second.result }
+        return outcome.result
+    }
+
+    /// Says QUIT and closes the connection, if one is open. The next mail opens a new one.
+    package func closeConnection() {
+        guard let open = handle else { return }
+        // Cleaning up waits for the answer to QUIT without a limit of ours.
+        let watchdog = Task.detached { [sockets = open.sockets] in
+            try await Task.sleep(for: Self.closingTimeout)
+            sockets.shutDown()
+        }
+        handle = nil
+        messagesOnConnection = 0
+        watchdog.cancel()
+    }
+
+    /// Ends what the lane is sending, and lets it send nothing further. For a shutdown whose grace is over.
+    package nonisolated func abortSending() { abort.now() }
+
+    /// - Returns: `nil` where the lane may not send any more.
+    private func perform(_ mail: OutgoingMail, onNewConnection: Bool) -> EasyHandle.Outcome? {
+        let handle = self.handle ?? EasyHandle(relay: relay)
+        self.handle = handle
+        guard abort.permits(handle.sockets) else { return nil }
+        if onNewConnection { messagesOnConnection = 0 }
+        let isLast = messagesOnConnection + 1 >= relay.messagesPerConnection
+        let outcome = handle.perform(mail, isLastOnConnection: isLast, onNewConnection: onNewConnection)
+        if outcome.newConnections > 0 { messagesOnConnection = 0 }
+        messagesOnConnection = isLast ? 0 : messagesOnConnection + 1
+        if !outcome.leavesUsableConnection {
+            handle.sockets.shutDown()
+            self.handle = nil
+            messagesOnConnection = 0
+        }
+        return outcome
+    }
+}
+
+/// Ends a lane's sending from outside, whichever handle it uses by then.
+private final class Abort: Sendable {
+    private struct State {
+        var isRequested = false
+        var sockets: OpenSockets?
+    }
+
+    private let state = Mutex(State())
+
+    /// Whether a transfer on these sockets may begin; from now on, it is what an abort ends.
+    func permits(_ sockets: OpenSockets) -> Bool {
+        state.withLock { state in
+            state.sockets = sockets
+            return !state.isRequested
+        }
+    }
+
+    func now() {
+        state.withLock { state in
+            state.isRequested = true
+            state.sockets?.shutDown()
+        }
+    }
+}
+
+extension TransmissionFailure {
+    static let interruptedBeforeSending = TransmissionFailure(
+        stage: .connect,
+        fault: .interrupted,
+        detail: "not sent because of the shutdown of outboxd"
+    )
+}

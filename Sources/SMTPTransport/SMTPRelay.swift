@@ -1,0 +1,92 @@
+// Where and how to submit mail: everything libcurl has to know of a relay. Never opens a connection.
+
+/// How a connection to a relay is protected.
+package enum TLSPolicy: Sendable, Hashable {
+    /// TLS or nothing: STARTTLS for `smtp://` (RFC 3207), from the first byte for `smtps://` (RFC 8314).
+    case required
+    /// TLS where the relay offers STARTTLS, plain text where it doesn't.
+    case opportunistic
+    /// Never TLS: for a relay on this machine.
+    case none
+}
+
+/// A user name and password for AUTH. Its description shows neither.
+package struct SMTPCredentials: Sendable, CustomStringConvertible, CustomReflectable {
+    let user: String
+    let password: String
+
+    /// Makes credentials; the password goes nowhere but into libcurl.
+    package init(user: String, password: String) {
+        self.user = user
+        self.password = password
+    }
+
+    package var description: String { "<credentials>" }
+    package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
+}
+
+/// One relay, as its lanes use it.
+package struct SMTPRelay: Sendable {
+    /// What the relay is called in logs and in attempts' rows.
+    package var name: String
+    /// `smtp://host:port` or `smtps://host:port`, without a path.
+    package var url: String
+    /// How the connection is protected.
+    package var tls: TLSPolicy
+    /// A PEM file with the certificates to trust instead of the system's.
+    package var caFile: String?
+    /// What to authenticate with; `nil`: no AUTH.
+    package var credentials: SMTPCredentials?
+    /// The name to say in EHLO (RFC 5321 §4.1.1.1); `nil`: this machine's host name.
+    package var helo: String?
+    /// How long name look-up, TCP connection and TLS handshake may take.
+    package var connectTimeout: Duration
+    /// How long each reply may take, in whole seconds: libcurl 7.88 knows no finer unit.
+    package var replyTimeout: Duration
+    /// A connection is closed after so many messages.
+    package var messagesPerConnection: Int
+    /// A connection unused for this long is closed, before the relay does so.
+    package var idle: Duration
+
+    /// Makes a relay; the defaults are those of the configuration file.
+    package init(
+        name: String,
+        url: String,
+        tls: TLSPolicy = .required,
+        caFile: String? = nil,
+        credentials: SMTPCredentials? = nil,
+        helo: String? = nil,
+        connectTimeout: Duration = .seconds(10),
+        replyTimeout: Duration = .seconds(60),
+        messagesPerConnection: Int = 100,
+        idle: Duration = .seconds(8)
+    ) {
+        self.name = name
+        self.url = url
+        self.tls = tls
+        self.caFile = caFile
+        self.credentials = credentials
+        self.helo = helo
+        self.connectTimeout = connectTimeout
+        self.replyTimeout = replyTimeout
+        self.messagesPerConnection = messagesPerConnection
+        self.idle = idle
+    }
+}
+
+/// One mail with its envelope (RFC 5321 §2.3.1).
+package struct OutgoingMail: Sendable {
+    /// The address for MAIL FROM, without angle brackets.
+    package let envelopeSender: String
+    /// The address for RCPT TO, without angle brackets.
+    package let recipient: String
+    /// The content: lines end in CRLF, not dot-stuffed (libcurl does that).
+    package let content: [UInt8]
+
+    /// Makes a mail.
+    package init(envelopeSender: String, recipient: String, content: [UInt8]) {
+        self.envelopeSender = envelopeSender
+        self.recipient = recipient
+        self.content = content
+    }
+}

@@ -1,0 +1,73 @@
+// The options that make the server misbehave or set limits. Each is one setting of the library.
+
+import ArgumentParser
+import FakeSMTP
+
+struct BehaviourOptions: ParsableArguments {
+    @Option(
+        name: .customLong("fault"),
+        help: ArgumentHelp("A fault, written as above. Repeat it for more of them.", valueName: "text"),
+        transform: { try Fault(parsing: $0) }
+    )
+    var faults: [Fault] = []
+
+    @Option(help: ArgumentHelp("The seed of 'odds': the same seed gives the same faults.", valueName: "number"))
+    var seed: UInt64 = 1
+
+    @Option(
+        help: ArgumentHelp("Every reply waits so long, such as 10ms.", valueName: "time"),
+        transform: { try WrittenTime(parsing: $0).duration }
+    )
+    var replyDelay: Duration?
+
+    @Option(help: ArgumentHelp("After so many mails the next MAIL is answered with 421.", valueName: "number"))
+    var messagesPerConnection: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Closes a connection that was silent for so long, after a 421; such as 10s.",
+            valueName: "time"
+        ),
+        transform: { try WrittenTime(parsing: $0).duration }
+    )
+    var idleTimeout: Duration?
+
+    @Flag(help: "Closes an idle connection without the 421.")
+    var idleSilently = false
+
+    @Option(help: ArgumentHelp("The largest mail in octets.", valueName: "octets"))
+    var maxSize = 10 * 1_024 * 1_024
+
+    @Option(
+        help: ArgumentHelp(
+            "Does not offer this: pipelining, size, 8bitmime, smtputf8, starttls or auth. Repeatable.",
+            valueName: "extension"
+        )
+    )
+    var without: [SMTPExtension] = []
+
+    @Flag(help: "Answers EHLO with 502, so that only HELO is left.")
+    var heloOnly = false
+
+    func validate() throws {
+        guard messagesPerConnection ?? 1 >= 1, maxSize >= 1 else {
+            throw ValidationError("--messages-per-connection and --max-size are whole numbers from 1.")
+        }
+        guard !idleSilently || idleTimeout != nil else {
+            throw ValidationError("--idle-silently needs --idle-timeout.")
+        }
+    }
+
+    func apply(to options: inout FakeSMTPServer.Options) {
+        options.seed = seed
+        options.replyDelay = replyDelay ?? .zero
+        options.messagesPerConnection = messagesPerConnection
+        options.idleTimeout = idleTimeout
+        options.saysGoodbyeWhenIdle = !idleSilently
+        options.maximumMessageSize = maxSize
+        options.offers.subtract(without)
+        options.understandsEHLO = !heloOnly
+    }
+}
+
+extension SMTPExtension: ExpressibleByArgument {}

@@ -1,0 +1,23 @@
+// Writes the small files that other programs wait for. Never leaves half a file.
+
+import Foundation
+
+enum OutputFile {
+    /// Writes a file so that who sees it sees all of it.
+    static func write(_ text: String, to path: String, option: String) throws {
+        do {
+            try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            throw ProgramError("cannot write \(option) \(path): \(error.localizedDescription)")
+        }
+    }
+}
+
+/// An error that ends the program with one line.
+struct ProgramError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

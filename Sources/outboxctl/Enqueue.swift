@@ -1,0 +1,98 @@
+// outboxctl enqueue.
+
+import ArgumentParser
+import Foundation
+import OutboxCore
+import OutboxSettings
+import OutboxStore
+import ProgramSupport
+
+struct Enqueue: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Put one mail into the outbox, and print its id.",
+        discussion: """
+            The token is read from standard input, or from a file: an argument could be seen by every user of the \
+            machine.
+
+              printf %s "$TOKEN" | outboxctl enqueue verify-email ann@example.com --locale ja --expires-in 30m
+            """
+    )
+
+    @Argument(help: "Which mail: the name of a folder of templates, such as verify-email.")
+    var kind: String
+
+    @Argument(help: "The address to mail.")
+    var address: String
+
+    @Option(
+        help: ArgumentHelp("Read the token from this file instead of standard input.", valueName: "file"),
+        completion: .file()
+    )
+    var tokenFile: String?
+
+    @Option(help: ArgumentHelp("The mail's language, such as ja or en-GB.", valueName: "tag"))
+    var locale: String?
+
+    @Option(help: ArgumentHelp("The application's own key for the person.", valueName: "key"))
+    var account: String?
+
+    @Option(
+        name: .customLong("var"),
+        help: ArgumentHelp("A further value for the templates; may be given more than once.", valueName: "name=value"),
+        transform: { text in
+            guard let separator = text.firstIndex(of: "="), separator != text.startIndex else {
+                throw ValidationError("'\(text)' is no name=value")
+            }
+            return (String(text[..<separator]), String(text[text.index(after: separator)...]))
+        }
+    )
+    var variables: [(String, String)] = []
+
+    @Option(
+        help: ArgumentHelp("How long the token works from now on, such as 30m or 24h.", valueName: "span"),
+        transform: { try Duration(argument: $0) }
+    )
+    var expiresIn: Duration?
+
+    @Option(help: ArgumentHelp("Makes it repeatable: a used key inserts nothing, and prints the id.", valueName: "key"))
+    var idempotencyKey: String?
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() async throws {
+        try await reportingFailures {
+            let database = try options.database(.writing)
+            let message = NewMessage(
+                kind: kind,
+                recipient: address,
+                token: Token(try readToken()),
+                locale: locale,
+                account: account,
+                variables: try JSONText.object(Dictionary(variables) { $1 }),
+                idempotencyKey: idempotencyKey,
+                expiresAt: expiresIn.map { Timestamp.now + $0 }
+            )
+            print(try await database.enqueue(message))
+        }
+    }
+
+    /// One line end behind the token is not part of it: editors and `echo` put it there.
+    private func readToken() throws -> String {
+        let data: Data?
+        if let tokenFile {
+            guard let contents = FileManager.default.contents(atPath: tokenFile) else {
+                throw ValidationError("the token file \(tokenFile) can't be read")
+            }
+            data = contents
+        } else {
+            data = try FileHandle.standardInput.readToEnd()
+        }
+        guard let data, !data.isEmpty else {
+            throw ValidationError("there is no token: write it to standard input, or name a file with --token-file")
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw ValidationError("the token is no UTF-8 text")
+        }
+        return text.last?.isNewline == true ? String(text.dropLast()) : text
+    }
+}

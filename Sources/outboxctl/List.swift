@@ -1,0 +1,69 @@
+// outboxctl list.
+
+import ArgumentParser
+import OutboxCore
+import OutboxStore
+import ProgramSupport
+
+struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Messages by state, kind and age, newest first.",
+        discussion: "Exits with 1 where there is none."
+    )
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages in this state: \(MessageState.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "state"
+        ),
+        transform: { text in
+            guard let state = MessageState(rawValue: text) else {
+                let known = MessageState.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("'\(text)' is no state; the states are \(known)")
+            }
+            return state
+        }
+    )
+    var state: MessageState?
+
+    @Option(help: "Only messages of this kind, such as verify-email.")
+    var kind: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages requested since then: an age such as 90m or 24h, or a time such as 2026-01-31T08:00:00Z.",
+            valueName: "age|time"
+        ),
+        transform: { try Moment(argument: $0) }
+    )
+    var since: Moment?
+
+    @Option(help: "At most so many.")
+    var limit = 50
+
+    @Flag(help: "Print one JSON object a line.")
+    var json = false
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func validate() throws {
+        guard limit >= 1 else { throw ValidationError("--limit must be 1 or more") }
+    }
+
+    func run() async throws {
+        try await reportingFailures {
+            let database = try options.database(.reading)
+            let messages = try await database.list(
+                StatusFilter(state: state, kind: kind, since: since?.timestamp(now: .now), limit: limit)
+            )
+            if json {
+                for message in messages { print(try JSONText.line(MessageAnswer(message))) }
+            } else if messages.isEmpty {
+                print("nothing found")
+            } else {
+                print(StatusText(now: .now).table(messages))
+            }
+            if messages.isEmpty { throw ExitCode.failure }
+        }
+    }
+}

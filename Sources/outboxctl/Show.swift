@@ -1,0 +1,36 @@
+// outboxctl show.
+
+import ArgumentParser
+import OutboxStore
+import ProgramSupport
+
+struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "The timeline of one message: every attempt, in the relay's words.",
+        discussion: "Exits with 1 where there is no such message."
+    )
+
+    @Argument(help: "The message's id, as `status` and `list` show it.")
+    var id: Int64
+
+    @Flag(help: "Print one JSON object: the message with its attempts.")
+    var json = false
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() async throws {
+        try await reportingFailures {
+            let database = try options.database(.reading)
+            guard let message = try await database.status(id: id) else {
+                if json { print("null") } else { print("nothing found: no message with the id \(id)") }
+                throw ExitCode.failure
+            }
+            let attempts = try await database.attempts(of: id)
+            if json {
+                print(try JSONText.line(MessageAnswer(message, attempts: attempts)))
+            } else {
+                print(StatusText(now: .now).timeline(of: message, attempts: attempts))
+            }
+        }
+    }
+}

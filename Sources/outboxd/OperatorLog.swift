@@ -1,0 +1,68 @@
+// How log messages look on standard error: one line each, for the journal and for people. Never decides what is logged.
+
+import Foundation
+import Logging
+import OutboxSettings
+
+/// Writes `message key=value …`, with a time and level for people, or with the level as journald reads it.
+struct OperatorLog: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level
+
+    private let isJournal: Bool
+
+    /// - Parameter level: the least that is logged.
+    static func makeLogger(level: LogLevel) -> Logger {
+        guard let logLevel = Logger.Level(rawValue: level.rawValue) else {
+            preconditionFailure("the configuration has swift-log's levels")
+        }
+        // systemd sets it where standard error is the journal (systemd.exec(5)), which adds time and level itself.
+        let isJournal = ProcessInfo.processInfo.environment["JOURNAL_STREAM"] != nil
+        return Logger(label: "outboxd") { _ in OperatorLog(logLevel: logLevel, isJournal: isJournal) }
+    }
+
+    private init(logLevel: Logger.Level, isJournal: Bool) {
+        self.logLevel = logLevel
+        self.isJournal = isJournal
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let values = metadata.merging(event.metadata ?? [:]) { $1 }
+        let pairs = values.sorted { $0.key < $1.key }.map { " \($0.key)=\(quoted("\($0.value)"))" }.joined()
+        let start = isJournal ? "<\(event.level.syslogPriority)>" : "\(Self.time()) \(event.level.rawValue): "
+        FileHandle.standardError.write(Data("\(start)\(event.message)\(pairs)\n".utf8))
+    }
+
+    private static func time() -> String {
+        Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+
+    /// Values with spaces stand in quotes; a line break in one must not begin a line of its own.
+    private func quoted(_ value: String) -> String {
+        guard value.isEmpty || value.contains(where: { $0.isWhitespace || $0 == "\"" || $0 == "=" }) else {
+            return value
+        }
+        let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+            .replacing("\r", with: "\\r").replacing("\n", with: "\\n")
+        return "\"\(escaped)\""
+    }
+}
+
+extension Logger.Level {
+    /// The priority of sd-daemon(3).
+    fileprivate var syslogPriority: Int {
+        switch self {
+        case .trace, .debug: 7
+        case .info: 6
+        case .notice: 5
+        case .warning: 4
+        case .error: 3
+        case .critical: 2
+        }
+    }
+}

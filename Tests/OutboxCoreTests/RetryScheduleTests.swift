@@ -1,0 +1,99 @@
+// When the next attempt is due.
+
+import OutboxCore
+import Testing
+
+@Suite struct RetryScheduleTests {
+    private let start = Timestamp(milliseconds: 1_800_000_000_000)
+
+    /// Always draws the same value: 0 puts jitter at the low end of its range, the highest value at the high end.
+    private struct Fixed: RandomNumberGenerator {
+        let value: UInt64
+        mutating func next() -> UInt64 { value }
+    }
+
+    private func moments(of schedule: RetrySchedule, count: Int, deadline: Timestamp) -> [Int64] {
+        var random = Fixed(value: 0)
+        var moments: [Int64] = [0]
+        var now = start
+        for attempt in 1...count {
+            guard
+                let next = schedule.nextAttempt(after: attempt, now: now, deadline: deadline, using: &random)
+            else { break }
+            now = next
+            moments.append(now.timeSince(start).components.seconds)
+        }
+        return moments
+    }
+
+    @Test("without jitter, attempts come at the moments of the documented table")
+    func documentedTable() {
+        let schedule = RetrySchedule(jitter: 0)
+        let moments = moments(of: schedule, count: 19, deadline: start + .seconds(86_400))
+        #expect(
+            moments == [0, 5, 15, 30, 50] + (1...8).map { 50 + $0 * 30 } + [350, 470, 770, 1370, 2270, 3170, 4070]
+        )
+    }
+
+    @Test("twelve attempts lie within the five minutes")
+    func twelveAttempts() {
+        let moments = moments(of: RetrySchedule(jitter: 0), count: 19, deadline: start + .seconds(86_400))
+        #expect(moments.count { $0 < 300 } >= 12)
+    }
+
+    @Test("jitter stays within its bounds", arguments: [0, 1, .max / 3, .max / 2, .max - 1, .max] as [UInt64])
+    func jitter(draw: UInt64) throws {
+        var random = Fixed(value: draw)
+        let schedule = RetrySchedule(delays: [.seconds(100)], jitter: 0.2)
+        let next = schedule.nextAttempt(after: 1, now: start, deadline: start + .seconds(1000), using: &random)
+        let delay = try #require(next).timeSince(start)
+        #expect(delay >= .seconds(80) && delay <= .seconds(120))
+    }
+
+    @Test("the same draw gives the same moment, another draw another")
+    func injectedRandomness() {
+        let schedule = RetrySchedule(delays: [.seconds(100)], jitter: 0.2)
+        func next(_ value: UInt64) -> Timestamp? {
+            var random = Fixed(value: value)
+            return schedule.nextAttempt(after: 1, now: start, deadline: start + .seconds(1000), using: &random)
+        }
+        #expect(next(0) == start + .seconds(80))
+        #expect(next(0) == next(0))
+        #expect(next(0) != next(.max / 2))
+    }
+
+    @Test("the last attempt comes just before the deadline instead of being skipped")
+    func lastAttempt() {
+        var random = Fixed(value: 0)
+        let schedule = RetrySchedule(delays: [.seconds(60)], jitter: 0)
+        let deadline = start + .seconds(30)
+        let next = schedule.nextAttempt(after: 1, now: start, deadline: deadline, using: &random)
+        #expect(next == deadline - RetrySchedule.lastAttemptMargin)
+    }
+
+    @Test("no attempt follows where the deadline leaves no room", arguments: [0, 1, 2] as [Int64])
+    func noRoom(seconds: Int64) {
+        var random = Fixed(value: 0)
+        let schedule = RetrySchedule(delays: [.seconds(60)], jitter: 0)
+        let deadline = start + .seconds(seconds)
+        #expect(schedule.nextAttempt(after: 1, now: start, deadline: deadline, using: &random) == nil)
+    }
+
+    @Test("a message without a time of its own is given up after the configured span")
+    func deadline() {
+        let schedule = RetrySchedule(giveUpAfter: .seconds(3600))
+        func message(expiresAt: Timestamp?) -> Message {
+            Message(
+                id: 1,
+                kind: "verify-email",
+                recipient: "ann@example.com",
+                token: Token("t"),
+                envelopeID: "e",
+                requestedAt: start,
+                expiresAt: expiresAt
+            )
+        }
+        #expect(schedule.deadline(of: message(expiresAt: nil)) == start + .seconds(3600))
+        #expect(schedule.deadline(of: message(expiresAt: start + .seconds(60))) == start + .seconds(60))
+    }
+}

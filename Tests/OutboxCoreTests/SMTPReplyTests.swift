@@ -1,0 +1,70 @@
+// Replies as relays really send them.
+
+import OutboxCore
+import Testing
+
+@Suite struct SMTPReplyTests {
+    @Test("code, enhanced status and text are told apart")
+    func parts() throws {
+        let reply = try #require(SMTPReply(lines: ["450 4.2.1 Mailbox busy, try again\r\n"]))
+        #expect(reply.code == 450)
+        #expect(reply.enhancedStatus == EnhancedStatusCode(4, 2, 1))
+        #expect(reply.text == "Mailbox busy, try again")
+        #expect(reply.description == "450 4.2.1 Mailbox busy, try again")
+    }
+
+    @Test("the lines of a reply become one text, its status code said once")
+    func severalLines() throws {
+        let reply = try #require(
+            SMTPReply(lines: ["550-5.7.1 Refused, see", "550-5.7.1 https://example.com/why", "550 5.7.1 for help"])
+        )
+        #expect(reply.description == "550 5.7.1 Refused, see https://example.com/why for help")
+    }
+
+    @Test(
+        "a reply without an enhanced status code has none",
+        arguments: [
+            "250 OK", "354 End data with <CR><LF>.<CR><LF>", "250 1.2 is no status", "250 9.1.1 nor this", "250",
+        ]
+    )
+    func noStatus(line: String) throws {
+        let reply = try #require(SMTPReply(lines: [line]))
+        #expect(reply.enhancedStatus == nil)
+    }
+
+    @Test("what is no reply is not taken for one", arguments: [[], ["hello"], ["25"], ["650 x"], ["-50 x"]])
+    func garbled(lines: [String]) {
+        #expect(SMTPReply(lines: lines) == nil)
+    }
+
+    @Test("an endless text is cut")
+    func longText() throws {
+        let reply = try #require(SMTPReply(lines: ["550 " + String(repeating: "x", count: 5000)]))
+        #expect(reply.text.count == SMTPReply.textLimit)
+    }
+
+    @Test(
+        "the queue id is found in the words of common mail systems",
+        arguments: [
+            ("250 2.0.0 Ok: queued as 4F1B2C0D3E", "4F1B2C0D3E"),
+            ("250 OK id=1rXyZa-0004Bc-2D", "1rXyZa-0004Bc-2D"),
+            ("250 2.6.0 Message queued as <A1B2>", "A1B2"),
+            ("250 Ok 0100018c-1f2e-000000", nil),
+            ("250 2.0.0 Ok", nil),
+        ]
+    )
+    func queueID(line: String, expected: String?) throws {
+        #expect(try #require(SMTPReply(lines: [line])).queueID == expected)
+    }
+
+    @Test(
+        "an enhanced status code is read by the grammar of RFC 3463",
+        arguments: [
+            ("4.2.1", true), ("5.7.509", true), ("2.0.0", true), ("3.1.1", false), ("5.1", false), ("5.1.1.1", false),
+            ("5.1.1234", false), ("5.-1.1", false), ("5..1", false), ("٥.1.1", false), ("", false),
+        ]
+    )
+    func grammar(text: String, isValid: Bool) {
+        #expect((EnhancedStatusCode(text) != nil) == isValid)
+    }
+}

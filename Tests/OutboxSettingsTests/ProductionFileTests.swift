@@ -1,0 +1,65 @@
+// config/outboxd.yaml against the code: it loads, it shows every key, and the defaults it states are the real ones.
+
+import Foundation
+import Testing
+
+@testable import OutboxSettings
+
+@Suite struct ProductionFileTests {
+    private let path = URL(filePath: #filePath).deletingLastPathComponent()
+        .appending(path: "../../config/outboxd.yaml").standardizedFileURL.path
+
+    /// The file with every `#key` line made active: a `#` directly before a word, or before the deeper indentation of a
+    /// line below one, is taken away. Prose has one space after the `#`.
+    private func everythingActive() throws -> String {
+        try String(contentsOfFile: path, encoding: .utf8)
+            .split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.replacing(/^( *)#(?=[a-z]|  +[a-z])/) { String($0.1) } }
+            .joined(separator: "\n")
+    }
+
+    @Test("the production file loads as it is")
+    func loads() throws {
+        let settings = try SettingsFile.load(path)
+        var relay = RelaySettings(endpoint: RelayEndpoint(scheme: .smtp, host: "smtp.example.com"))
+        relay.credentials = RelayCredentials(user: "outboxd", password: .credential("smtp-password"))
+        let expected = Settings(
+            database: "/var/lib/outboxd/outbox.db",
+            sender: SenderSettings(address: "no-reply@cloudone.trendmicro.com", name: "Trend Cloud One"),
+            links: [
+                "verify-email": "https://cloudone.trendmicro.com/verify-email?token={token}",
+                "reset-password": "https://cloudone.trendmicro.com/reset-password?token={token}",
+            ],
+            relays: [relay]
+        )
+        #expect(settings == expected)
+    }
+
+    @Test("every default that the production file states is the default in the code")
+    func defaults() throws {
+        var stated = try SettingsFile.read(try everythingActive(), file: path)
+        // These have no default, so the file shows examples.
+        #expect(stated.templates == "/etc/outboxd/templates")
+        #expect(stated.relays[0].caFile == "/etc/outboxd/relay-ca.pem")
+        #expect(stated.relays[0].helo == "mail.example.com")
+        stated.templates = nil
+        stated.relays[0].caFile = nil
+        stated.relays[0].helo = nil
+        #expect(stated == (try SettingsFile.load(path)))
+    }
+
+    @Test("the production file shows every key that the reader knows")
+    func everyKey() throws {
+        let log = ProblemLog(folder: "/")
+        let text = try everythingActive()
+        _ = try SettingsFile.read(text, file: path, log: log)
+        #expect(log.keys.count == 30)
+        for key in log.keys {
+            let name = try #require(key.split(separator: ".").last)
+            let isShown = text.split(separator: "\n").contains { line in
+                line.trimmingPrefix(/[ -]*/).hasPrefix("\(name):") || line.contains("{\(name): ")
+            }
+            #expect(isShown, "\(key)")
+        }
+    }
+}

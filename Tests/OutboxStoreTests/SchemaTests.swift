@@ -1,0 +1,244 @@
+// The schema as a contract: what it refuses, under which name, and how it grows. Through Python's sqlite3 as well.
+
+import Foundation
+import GRDB
+import OutboxCore
+import OutboxStore
+import TestSupport
+import Testing
+
+@Suite struct SchemaTests {
+    private let outbox: TemporaryOutbox
+
+    init() throws { outbox = try TemporaryOutbox() }
+
+    private static let long = String(repeating: "x", count: 300)
+
+    @Test(
+        "a bad row is refused at the insert, and the constraint's name says why",
+        arguments: [
+            ("state", "'lost'", "state_is_known"),
+            ("recipient", "''", "recipient_is_not_empty"),
+            ("recipient", "'ann'", "recipient_is_one_bare_address_with_one_at_sign"),
+            ("recipient", "'ann@b@c'", "recipient_is_one_bare_address_with_one_at_sign"),
+            ("recipient", "'Ann <ann@example.com>'", "recipient_is_one_bare_address_with_one_at_sign"),
+            ("recipient", "'a@b.c> NOTIFY=NEVER'", "recipient_is_one_bare_address_with_one_at_sign"),
+            ("recipient", "'@example.com'", "recipient_local_part_is_1_to_64_octets"),
+            ("recipient", "'\(long.prefix(65))@example.com'", "recipient_local_part_is_1_to_64_octets"),
+            (
+                "recipient", "'\(String(repeating: "ü", count: 33))@example.com'",
+                "recipient_local_part_is_1_to_64_octets"
+            ),
+            ("recipient", "'ann@'", "recipient_domain_is_1_to_255_octets"),
+            ("recipient", "'ann@\(long.prefix(256))'", "recipient_domain_is_1_to_255_octets"),
+            ("recipient", "'\(long.prefix(64))@\(long.prefix(190))'", "recipient_is_at_most_254_octets"),
+            ("recipient", "'ann@example.com' || char(13) || char(10)", "recipient_has_no_control_characters"),
+            ("recipient", "'ann@example.com' || char(0) || 'x'", "recipient_has_no_control_characters"),
+            ("recipient", "'ann@example.com' || char(133)", "recipient_has_no_control_characters"),
+            ("token", "'s3' || char(10)", "token_has_no_control_characters"),
+            ("token", "'s3' || char(13) || 'x'", "token_has_no_control_characters"),
+            ("token", "'s3' || char(0)", "token_has_no_control_characters"),
+            ("token", "''", "token_is_not_empty"),
+            ("token", "NULL", "token_exists_exactly_while_open"),
+            ("expires_at", "1800000000", "expires_at_is_in_milliseconds_since_1970"),
+            ("expires_at", "1800000000000000", "expires_at_is_in_milliseconds_since_1970"),
+            ("not_before", "1800000000", "not_before_is_in_milliseconds_since_1970"),
+            ("requested_at", "1800000000", "requested_at_is_in_milliseconds_since_1970"),
+            ("variables", "'[1]'", "variables_is_a_json_object"),
+            ("variables", "'{'", "variables_is_a_json_object"),
+            ("variables", "''", "variables_is_a_json_object"),
+            ("kind", "'../etc'", "kind_is_lower_case_letters_digits_and_hyphens"),
+            ("kind", "'Verify'", "kind_is_lower_case_letters_digits_and_hyphens"),
+            ("kind", "'verify' || char(0) || '/..'", "kind_is_lower_case_letters_digits_and_hyphens"),
+            ("locale", "'../ja'", "locale_is_a_language_tag"),
+            ("priority", "10", "priority_is_from_minus_9_to_9"),
+            ("account", "''", "account_is_1_to_255_octets"),
+            ("idempotency_key", "''", "idempotency_key_is_1_to_255_octets"),
+            ("attempts", "-1", "attempts_is_not_negative"),
+            ("lease_expires_at", "1800000000000", "lease_exists_exactly_while_sending"),
+            ("accepted_at", "1800000000000", "accepted_at_exists_exactly_after_acceptance"),
+            ("finished_at", "1800000000000", "finished_at_exists_exactly_when_final"),
+        ]
+    )
+    func refused(column: String, value: String, constraint: String) throws {
+        var row = ["kind": "'verify-email'", "recipient": "'ann@example.com'", "token": "'s3cret'"]
+        row[column] = value
+        let columns = row.keys.sorted()
+        let sql = """
+            INSERT INTO outbox (\(columns.joined(separator: ", ")))
+            VALUES (\(columns.compactMap { row[$0] }.joined(separator: ", ")))
+            """
+        let error = #expect(throws: DatabaseError.self) { try outbox.execute(sql) }
+        #expect(error?.message == "CHECK constraint failed: \(constraint)")
+    }
+
+    @Test(
+        "unusual but good rows are taken",
+        arguments: [
+            ("recipient", "'ann+tag@sub.example.com'"), ("recipient", "'o''brien@example.com'"),
+            ("recipient", "'山田@例え.jp'"), ("recipient", "'\(long.prefix(64))@\(long.prefix(189))'"),
+            ("variables", "'{\"name\": \"Ann\", \"list\": [1, 2]}'"), ("locale", "'ja_JP'"), ("locale", "'zh-Hant-TW'"),
+            ("priority", "-9"), ("token", "'ünïcode~ token'"),
+        ]
+    )
+    func taken(column: String, value: String) throws {
+        var row = ["kind": "'verify-email'", "recipient": "'ann@example.com'", "token": "'s3cret'"]
+        row[column] = value
+        let columns = row.keys.sorted()
+        try outbox.execute(
+            """
+            INSERT INTO outbox (\(columns.joined(separator: ", ")))
+            VALUES (\(columns.compactMap { row[$0] }.joined(separator: ", ")))
+            """
+        )
+        #expect(try outbox.state(1) == "queued")
+    }
+
+    @Test("the minimal insert gets the present as its time, and an envelope id of its own")
+    func defaults() throws {
+        let before = Int64(Date.now.timeIntervalSince1970 * 1000) - 1
+        for _ in 1...2 {
+            try outbox.execute(
+                "INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', 'ann@example.com', 's3cret')"
+            )
+        }
+        let after = Int64(Date.now.timeIntervalSince1970 * 1000) + 1
+        let requestedAt = try #require(try outbox.value(Int64.self, "SELECT requested_at FROM outbox"))
+        #expect((before...after).contains(requestedAt))
+        #expect(try outbox.value(Int.self, "SELECT count(DISTINCT envelope_id) FROM outbox") == 2)
+        #expect(try outbox.value(Int.self, "SELECT length(envelope_id) FROM outbox") == 32)
+    }
+
+    @Test("a foreign program's insert and read go through Python's sqlite3, with the refusal's name")
+    func python() async throws {
+        let script = """
+            import sqlite3, sys
+            db = sqlite3.connect(sys.argv[1])
+            with db:
+                db.execute("INSERT INTO outbox (kind, recipient, token) VALUES (?, ?, ?)",
+                           ("verify-email", "ann@example.com", "s3cret"))
+            row = db.execute("SELECT * FROM outbox_status")
+            print(",".join(column[0] for column in row.description))
+            print(row.fetchone()[4])
+            try:
+                db.execute("INSERT INTO outbox (kind, recipient, token, expires_at) VALUES (?, ?, ?, ?)",
+                           ("verify-email", "ann@example.com", "s3cret", 1800000000))
+            except sqlite3.IntegrityError as error:
+                print(error)
+            """
+        #expect(
+            try await Program.python(script, [outbox.path]).output == """
+                id,kind,recipient,account,state,requested_at,accepted_at,finished_at,expires_at,attempts,\
+                next_attempt_at,last_reply,advice,advice_at
+                queued
+                CHECK constraint failed: expires_at_is_in_milliseconds_since_1970
+
+                """
+        )
+    }
+
+    @Test("a final message stays as it is, but for a bounce after acceptance")
+    func finalIsFinal() async throws {
+        let id = try outbox.insert()
+        let claim = try #require(try await outbox.database.claim().claims.first)
+        _ = try await outbox.database.finish([.accepted(claim)], now: noon)
+        for state in ["queued", "deferred", "rejected", "expired"] {
+            let error = #expect(throws: DatabaseError.self) {
+                try outbox.execute("UPDATE outbox SET state = '\(state)' WHERE id = \(id)")
+            }
+            #expect(error?.message?.contains("a message in a final state stays in it") == true)
+        }
+        try outbox.execute("UPDATE outbox SET state = 'bounced' WHERE id = \(id)")
+        #expect(try outbox.state(id) == "bounced")
+    }
+
+    @Test("the trigger allows exactly what the state machine allows for final states")
+    func triggerAgreesWithStateMachine() {
+        let events: [MessageEvent] = [
+            .claimed, .accepted, .deferred, .rejected, .expired, .superseded, .suppressed, .cancelled, .bounced,
+        ]
+        let ways = MessageState.allCases.filter { !$0.isOpen }.flatMap { state in
+            events.compactMap { event in state.after(event).map { "\(state)>\($0)" } }
+        }
+        #expect(ways == ["accepted>bounced"])
+    }
+
+    @Test("an application's own database keeps its objects, and every object of ours begins with outbox")
+    func applicationsOwnFile() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "app-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "app.db").path
+        let application = try DatabaseQueue(path: path)
+        try application.write { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE person (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES person (id));
+                    CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY);
+                    """
+            )
+        }
+        #expect(try OutboxDatabase(path: path, access: .migrating).appliedVersions == [1])
+        #expect(try OutboxDatabase(path: path, access: .migrating).appliedVersions == [])
+        let names = try application.read { database in
+            try String.fetchAll(database, sql: "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+        }
+        #expect(names.filter { !$0.hasPrefix("outbox") }.sorted() == ["grdb_migrations", "person"])
+        try application.write { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO person (id) VALUES (1);
+                    INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', 'ann@example.com', 's3cret');
+                    """
+            )
+        }
+        let count = try application.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM grdb_migrations") }
+        #expect(count == 0)
+    }
+
+    @Test("a schema of a newer program is left alone")
+    func newerSchema() throws {
+        try outbox.execute("INSERT INTO outbox_migration (version) VALUES (99)")
+        for access in [OutboxDatabase.Access.migrating, .writing, .reading] {
+            let error = #expect(throws: OutboxDatabaseError.self) {
+                try OutboxDatabase(path: outbox.path, access: access)
+            }
+            #expect(error?.description.contains("newer than this program's") == true)
+        }
+    }
+
+    @Test("a file without an outbox, and no file, are told apart, with what to do")
+    func missing() throws {
+        let empty = outbox.folder.appending(path: "empty.db").path
+        try DatabaseQueue(path: empty).write { try $0.execute(sql: "CREATE TABLE t (x)") }
+        let withoutOutbox = #expect(throws: OutboxDatabaseError.self) {
+            try OutboxDatabase(path: empty, access: .reading)
+        }
+        #expect(withoutOutbox?.description.contains("holds no outbox; create it with `outboxctl migrate`") == true)
+        let nothing = #expect(throws: OutboxDatabaseError.self) {
+            try OutboxDatabase(path: outbox.folder.appending(path: "none.db").path, access: .writing)
+        }
+        #expect(nothing?.description.hasPrefix("there is no database at") == true)
+        let noFolder = #expect(throws: OutboxDatabaseError.self) {
+            try OutboxDatabase(path: outbox.folder.appending(path: "no/outbox.db").path, access: .migrating)
+        }
+        #expect(noFolder?.description.contains("its folder doesn't exist") == true)
+        let text = outbox.folder.appending(path: "text.db").path
+        try String(repeating: "no database", count: 100).write(toFile: text, atomically: true, encoding: .utf8)
+        let damaged = #expect(throws: OutboxDatabaseError.self) { try OutboxDatabase(path: text, access: .reading) }
+        #expect(damaged?.description.contains("can't be opened: file is not a database") == true)
+    }
+
+    @Test("a new file is closed to other users, its log as well")
+    func permissions() throws {
+        try outbox.insert()
+        for name in ["outbox.db", "outbox.db-wal"] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: outbox.folder.appending(path: name).path)
+            let mode = try #require(attributes[.posixPermissions] as? NSNumber)
+            #expect(mode.intValue & 0o007 == 0)
+        }
+        #expect(!outbox.database.isWorldReadable)
+        try FileManager.default.setAttributes([.posixPermissions: NSNumber(value: 0o644)], ofItemAtPath: outbox.path)
+        #expect(outbox.database.isWorldReadable)
+    }
+}

@@ -1,0 +1,170 @@
+// The answers: status, list, and the advice of the view at each moment.
+
+import Foundation
+import OutboxCore
+import OutboxStore
+import TestSupport
+import Testing
+
+@Suite struct StatusTests {
+    private let outbox: TemporaryOutbox
+    /// The view reads the machine's clock, so these messages live around the present.
+    private let now = Timestamp(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1000))
+
+    init() throws { outbox = try TemporaryOutbox() }
+
+    /// A message that a relay accepted so long ago.
+    @discardableResult
+    private func accepted(
+        ago: Duration,
+        recipient: String = "ann@example.com",
+        account: String? = nil
+    ) async throws -> Int64 {
+        let at = now - ago
+        let id = try outbox.insert(recipient: recipient, account: account, requestedAt: at)
+        let claim = try #require(try await outbox.database.claim(now: at).claims.first)
+        _ = try await outbox.database.finish([.accepted(claim, at: at)], now: at)
+        return id
+    }
+
+    private func advice(_ id: Int64) async throws -> String {
+        try #require(try await outbox.database.status(id: id)).advice
+    }
+
+    @Test("an open message says wait, and until when")
+    func open() async throws {
+        let id = try outbox.insert(requestedAt: now)
+        let status = try #require(try await outbox.database.status(id: id))
+        #expect(status.advice == "wait")
+        let until = try #require(status.adviceAt).timeSince(now)
+        #expect(until >= .seconds(300) && until < .seconds(360))
+        let claim = try #require(try await outbox.database.claim(now: now).claims.first)
+        #expect(try await advice(id) == "wait")
+        let next = now + .seconds(3600)
+        _ = try await outbox.database.finish([.deferred(claim, until: next, at: now)], now: now)
+        let deferred = try #require(try await outbox.database.status(id: id))
+        #expect(deferred.advice == "wait" && deferred.adviceAt == next + .seconds(300))
+    }
+
+    @Test("until five minutes after acceptance the advice is to wait")
+    func justAccepted() async throws {
+        let id = try await accepted(ago: .seconds(240))
+        let status = try #require(try await outbox.database.status(id: id))
+        #expect(status.advice == "wait")
+        #expect(status.adviceAt == now - .seconds(240) + .seconds(300))
+    }
+
+    @Test("five minutes after acceptance it is to look in Junk and to request it once more")
+    func overdue() async throws {
+        let id = try await accepted(ago: .seconds(301))
+        #expect(try await advice(id) == "check-junk,resend")
+    }
+
+    @Test("who requested it again already is sent to support, after another five minutes")
+    func requestedAgain() async throws {
+        let first = try await accepted(ago: .seconds(900))
+        let second = try await accepted(ago: .seconds(240), recipient: "ANN@example.com")
+        #expect(try await advice(first) == "wait")
+        #expect(try await advice(second) == "wait")
+        let third = try await accepted(ago: .seconds(310), account: "other")
+        #expect(try await advice(third) == "check-junk,resend")
+        try outbox.execute("UPDATE outbox SET accepted_at = accepted_at - 100000 WHERE id = \(second)")
+        #expect(try await advice(second) == "contact-support")
+        #expect(try await advice(first) == "contact-support")
+    }
+
+    @Test("a request long ago doesn't count as the first one")
+    func longAgo() async throws {
+        try await accepted(ago: .seconds(7200))
+        let id = try await accepted(ago: .seconds(400))
+        #expect(try await advice(id) == "check-junk,resend")
+    }
+
+    @Test("with an account given, the account is the person")
+    func account() async throws {
+        try await accepted(ago: .seconds(900), recipient: "old@example.com", account: "a1")
+        let id = try await accepted(ago: .seconds(400), recipient: "new@example.com", account: "a1")
+        #expect(try await advice(id) == "contact-support")
+    }
+
+    @Test(
+        "a final failure says what helps",
+        arguments: [(FaultScope.recipient, "fix-address"), (.message, "contact-support")]
+    )
+    func rejected(scope: FaultScope, expected: String) async throws {
+        let id = try outbox.insert(requestedAt: now)
+        let claim = try #require(try await outbox.database.claim(now: now).claims.first)
+        _ = try await outbox.database.finish([.rejected(claim, scope, at: now)], now: now)
+        #expect(try await advice(id) == expected)
+    }
+
+    @Test("an expired mail is to be requested anew")
+    func expired() async throws {
+        let id = try outbox.insert(requestedAt: now, expiresAt: now)
+        _ = try await outbox.database.expire(now: now)
+        #expect(try await advice(id) == "request-new")
+    }
+
+    @Test("every state has an advice that outboxctl knows", arguments: MessageState.allCases)
+    func everyState(state: MessageState) async throws {
+        let id = try outbox.insert(requestedAt: now)
+        let isFinal = !state.isOpen
+        try outbox.execute(
+            """
+            UPDATE outbox SET state = '\(state.rawValue)',
+                token = iif(\(isFinal), NULL, token),
+                finished_at = iif(\(isFinal), \(now.milliseconds), NULL),
+                accepted_at = iif(\(state == .accepted || state == .bounced), \(now.milliseconds), NULL),
+                next_attempt_at = iif(\(state == .deferred), \(now.milliseconds), NULL),
+                claimed_by = iif(\(state == .sending), 'x', NULL),
+                lease_expires_at = iif(\(state == .sending), \(now.milliseconds), NULL)
+            WHERE id = \(id)
+            """
+        )
+        let status = try #require(try await outbox.database.status(id: id))
+        #expect(!Advice.codes(in: status.advice).isEmpty)
+        #expect(status.adviceAt != nil)
+    }
+
+    @Test("the messages to an address come newest first, in whatever case it is typed")
+    func byRecipient() async throws {
+        let first = try outbox.insert(recipient: "Ann@Example.com")
+        try outbox.insert(recipient: "bob@example.com")
+        let second = try outbox.insert(kind: "reset-password", recipient: "ann@example.com")
+        #expect(try await outbox.database.status(recipient: "ANN@example.COM").map(\.id) == [second, first])
+        #expect(try await outbox.database.status(recipient: "nobody@example.com").isEmpty)
+    }
+
+    @Test("the list is narrowed by state, kind, age and number")
+    func list() async throws {
+        let old = try outbox.insert(requestedAt: noon - .seconds(100))
+        let new = try outbox.insert(kind: "reset-password", requestedAt: noon)
+        let done = try outbox.insert(expiresAt: noon)
+        _ = try await outbox.database.expire(now: noon)
+        func ids(_ filter: StatusFilter) async throws -> [Int64] { try await outbox.database.list(filter).map(\.id) }
+        #expect(try await ids(StatusFilter()) == [done, new, old])
+        #expect(try await ids(StatusFilter(state: .queued)) == [new, old])
+        #expect(try await ids(StatusFilter(kind: "reset-password")) == [new])
+        #expect(try await ids(StatusFilter(since: noon)) == [done, new])
+        #expect(try await ids(StatusFilter(limit: 1)) == [done])
+    }
+
+    @Test("a status look-up walks the index, not the table")
+    func indexed() async throws {
+        let result = try await Program.python(
+            """
+            import sqlite3, sys
+            db = sqlite3.connect(sys.argv[1])
+            for row in db.execute("EXPLAIN QUERY PLAN SELECT * FROM outbox_status WHERE recipient = ? COLLATE NOCASE",
+                                  ("ann@example.com",)):
+                print(row[3])
+            """,
+            [outbox.path]
+        )
+        let plan = result.output.split(separator: "\n")
+        #expect(!plan.isEmpty)
+        // The view's own constants are a table of one row.
+        let scans = plan.filter { $0.hasPrefix("SCAN") && !["SCAN CONSTANT ROW", "SCAN guidance"].contains($0) }
+        #expect(scans == [])
+    }
+}

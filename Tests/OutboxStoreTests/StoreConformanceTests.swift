@@ -1,0 +1,244 @@
+// What every implementation of DeliveryStore must do; so far there is one, on SQLite.
+
+import Foundation
+import OutboxCore
+import OutboxStore
+import Testing
+
+@Suite struct StoreConformanceTests {
+    private let outbox: TemporaryOutbox
+    private var store: any DeliveryStore { outbox.database }
+
+    init() throws { outbox = try TemporaryOutbox() }
+
+    @Test("a claim holds what the application wrote, and its attempt is on record before anything is sent")
+    func claiming() async throws {
+        let id = try outbox.insert(account: "a1", expiresAt: noon + .seconds(60))
+        let claim = try #require(try await store.claim().claims.first)
+        #expect(claim.message.id == id)
+        #expect(claim.message.kind == "verify-email")
+        #expect(claim.message.recipient == "ann@example.com")
+        #expect(claim.message.token == Token("s3cret"))
+        #expect(claim.message.account == "a1")
+        #expect(claim.message.variables == "{}")
+        #expect(claim.message.requestedAt == noon)
+        #expect(claim.message.expiresAt == noon + .seconds(60))
+        #expect(claim.attempt == 1)
+        #expect(try outbox.state(id) == "sending")
+        let attempt = try #require(try await outbox.database.attempts(of: id).first)
+        #expect(attempt.attempt == 1 && attempt.startedAt == noon && attempt.outcome == nil)
+    }
+
+    @Test("what is claimed is not claimed again, by nobody")
+    func claimedOnce() async throws {
+        for _ in 1...5 { try outbox.insert() }
+        let second = try outbox.secondDaemon()
+        let first = try await store.claim(limit: 3).claims
+        let rest = try await second.claim().claims
+        #expect(first.count == 3)
+        #expect(rest.count == 2)
+        #expect(Set(first.map(\.message.id)).isDisjoint(with: rest.map(\.message.id)))
+        #expect(try await store.claim().claims.isEmpty)
+    }
+
+    @Test("higher priorities go first, then what is due longest")
+    func order() async throws {
+        let late = try outbox.insert(requestedAt: noon - .seconds(1))
+        let early = try outbox.insert(requestedAt: noon - .seconds(2))
+        let urgent = try outbox.insert(priority: 5)
+        let idle = try outbox.insert(priority: -5, requestedAt: noon - .seconds(9))
+        #expect(try await store.claim().claims.map(\.message.id) == [urgent, early, late, idle])
+    }
+
+    @Test("nothing is claimed before its time")
+    func notBefore() async throws {
+        try outbox.insert(notBefore: noon + .seconds(10))
+        #expect(try await store.claim().claims.isEmpty)
+        #expect(try await store.nextMoments().due == noon + .seconds(10))
+        #expect(try await store.claim(now: noon + .seconds(10)).claims.count == 1)
+    }
+
+    @Test("acceptance is final, wipes the token and keeps the relay's words")
+    func acceptance() async throws {
+        let id = try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        #expect(try await store.finish([.accepted(claim, at: noon + .seconds(1))], now: noon).isEmpty)
+        let status = try #require(try await outbox.database.status(id: id))
+        #expect(status.state == "accepted")
+        #expect(status.acceptedAt == noon + .seconds(1))
+        #expect(status.finishedAt == noon + .seconds(1))
+        #expect(status.lastReply == "250 2.0.0 Ok: queued as ABC123")
+        let attempt = try #require(try await outbox.database.attempts(of: id).first)
+        #expect(attempt.outcome == "accepted" && attempt.replyCode == 250 && attempt.enhancedStatus == "2.0.0")
+        #expect(attempt.queueID == "ABC123" && attempt.relay == "relay")
+        #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox WHERE token IS NOT NULL") == 0)
+    }
+
+    @Test("a deferred message keeps its token and is due at the given moment")
+    func deferral() async throws {
+        let id = try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        _ = try await store.finish([.deferred(claim, until: noon + .seconds(5))], now: noon)
+        let status = try #require(try await outbox.database.status(id: id))
+        #expect(status.state == "deferred" && status.nextAttemptAt == noon + .seconds(5) && status.attempts == 1)
+        let attempt = try #require(try await outbox.database.attempts(of: id).first)
+        #expect(attempt.outcome == "deferred" && attempt.scope == "recipient" && attempt.stage == "rcpt")
+        let again = try #require(try await store.claim(now: noon + .seconds(5)).claims.first)
+        #expect(again.attempt == 2)
+        #expect(again.message == claim.message)
+    }
+
+    @Test("a rejection is final and wipes the token")
+    func rejection() async throws {
+        let id = try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        _ = try await store.finish([.rejected(claim)], now: noon)
+        #expect(try outbox.state(id) == "rejected")
+        #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox WHERE token IS NOT NULL") == 0)
+        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == ["rejected"])
+    }
+
+    @Test("an uncertain attempt is recorded as such, and tried again")
+    func uncertainty() async throws {
+        let id = try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        let failure = TransmissionFailure(
+            stage: .finalDot,
+            fault: .connectionLost,
+            detail: "lost",
+            isUncertain: true
+        )
+        let outcome = Completion.Outcome.deferred(failure, .relay, next: noon)
+        _ = try await store.finish(
+            [Completion(claim: claim, outcome: outcome, relay: "relay", finishedAt: noon)],
+            now: noon
+        )
+        #expect(try outbox.state(id) == "deferred")
+        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == ["uncertain"])
+    }
+
+    @Test("a completion counts only while its claim is held")
+    func fencing() async throws {
+        let id = try outbox.insert()
+        let stale = try #require(try await store.claim().claims.first)
+        #expect(try await store.rescue(now: noon + .seconds(61)) == [id])
+        let second = try outbox.secondDaemon()
+        let current = try #require(try await second.claim(now: noon + .seconds(61)).claims.first)
+        #expect(current.attempt == 2)
+        #expect(try await store.finish([.rejected(stale)], now: noon) == [.rejected(stale)])
+        #expect(try outbox.state(id) == "sending")
+        #expect(try await second.finish([.accepted(current)], now: noon).isEmpty)
+        #expect(try await store.finish([.rejected(stale)], now: noon) == [.rejected(stale)])
+        #expect(try outbox.state(id) == "accepted")
+        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == ["uncertain", "accepted"])
+    }
+
+    @Test("a message that was deleted meanwhile loses its claim without harm")
+    func deleted() async throws {
+        try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        try outbox.execute("DELETE FROM outbox")
+        #expect(try await store.finish([.accepted(claim)], now: noon).count == 1)
+        #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox_attempt") == 0)
+    }
+
+    @Test("a claim given back leaves no attempt, and the message as it was")
+    func returning() async throws {
+        let fresh = try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        try await store.returnUnsent([claim])
+        #expect(try outbox.state(fresh) == "queued")
+        #expect(try await outbox.database.attempts(of: fresh).isEmpty)
+
+        let first = try #require(try await store.claim().claims.first)
+        #expect(first.attempt == 1)
+        _ = try await store.finish([.deferred(first, until: noon + .seconds(5))], now: noon)
+        let second = try #require(try await store.claim(now: noon + .seconds(6)).claims.first)
+        try await store.returnUnsent([second])
+        let status = try #require(try await outbox.database.status(id: fresh))
+        #expect(status.state == "deferred" && status.attempts == 1)
+        #expect(try await store.claim(now: noon + .seconds(6)).claims.first?.attempt == 2)
+    }
+
+    @Test("a lease that runs out makes the attempt uncertain and the message due at once")
+    func rescue() async throws {
+        let id = try outbox.insert()
+        _ = try await store.claim()
+        #expect(try await store.nextMoments().lease == noon + .seconds(60))
+        #expect(try await store.rescue(now: noon + .seconds(59)).isEmpty)
+        #expect(try await store.rescue(now: noon + .seconds(60)) == [id])
+        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == ["uncertain"])
+        let again = try #require(try await store.claim(now: noon + .seconds(60)).claims.first)
+        #expect(again.attempt == 2 && again.message.id == id)
+    }
+
+    @Test("renewing prolongs the claims of this daemon alone")
+    func renewal() async throws {
+        let mine = try outbox.insert()
+        _ = try await store.claim()
+        let theirs = try outbox.insert()
+        _ = try await outbox.secondDaemon().claim()
+        try await store.renewLeases(until: noon + .seconds(300))
+        #expect(try await store.rescue(now: noon + .seconds(100)) == [theirs])
+        #expect(try outbox.state(mine) == "sending")
+    }
+
+    @Test("what has expired is never claimed")
+    func expiryAtClaim() async throws {
+        let expired = try outbox.insert(expiresAt: noon)
+        let givenUp = try outbox.insert(requestedAt: noon - .seconds(86_400))
+        let alive = try outbox.insert(expiresAt: noon + .milliseconds(1))
+        let batch = try await store.claim(limit: 1)
+        #expect(batch.claims.map(\.message.id) == [alive])
+        #expect(Set(batch.expired) == [expired, givenUp])
+        for id in batch.expired {
+            #expect(try outbox.state(id) == "expired")
+            #expect(try await outbox.database.attempts(of: id).isEmpty)
+        }
+        #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox WHERE token IS NOT NULL") == 1)
+    }
+
+    @Test("a message that waits expires when its time comes, not at its next attempt")
+    func expirySweep() async throws {
+        let id = try outbox.insert(notBefore: noon + .seconds(100), expiresAt: noon + .seconds(50))
+        #expect(try await store.nextMoments().expiry == noon + .seconds(50))
+        #expect(try await store.expire(now: noon + .seconds(49)).isEmpty)
+        #expect(try await store.expire(now: noon + .seconds(50)) == [id])
+        #expect(try outbox.state(id) == "expired")
+    }
+
+    @Test("a claim that expired in the lane is final and was no attempt")
+    func expiredUnsent() async throws {
+        let id = try outbox.insert(expiresAt: noon + .seconds(1))
+        let claim = try #require(try await store.claim().claims.first)
+        let completion = Completion(
+            claim: claim,
+            outcome: .expiredUnsent,
+            relay: nil,
+            finishedAt: noon + .seconds(2)
+        )
+        _ = try await store.finish([completion], now: noon + .seconds(2))
+        let status = try #require(try await outbox.database.status(id: id))
+        #expect(status.state == "expired" && status.attempts == 0)
+        #expect(try await outbox.database.attempts(of: id).isEmpty)
+    }
+
+    @Test("another connection's commit moves the counter, our own doesn't")
+    func commitCounter() async throws {
+        let before = try await store.commitCounter()
+        _ = try await store.claim()
+        try await store.renewLeases(until: noon)
+        #expect(try await store.commitCounter() == before)
+        try outbox.insert()
+        #expect(try await store.commitCounter() != before)
+    }
+
+    @Test("nothing to do is nothing to wait for")
+    func idle() async throws {
+        #expect(try await store.nextMoments() == NextMoments(due: nil, lease: nil, expiry: nil))
+        let claim = try outbox.insert()
+        _ = try await store.finish(store.claim().claims.map { .accepted($0) }, now: noon)
+        #expect(try outbox.state(claim) == "accepted")
+        #expect(try await store.nextMoments() == NextMoments(due: nil, lease: nil, expiry: nil))
+    }
+}

@@ -1,0 +1,61 @@
+// A lane to a scriptable server, and the mail the tests send through it.
+
+import FakeSMTP
+import Foundation
+import OutboxCore
+import SMTPTransport
+import TestSupport
+
+/// Short limits, so that a fault that hangs is over soon.
+let shortTimeout = Duration.seconds(1)
+
+extension SMTPRelay {
+    /// The relay that a server is.
+    init(_ server: FakeSMTPServer, tls: TLSPolicy = .none, scheme: String = "smtp", host: String? = nil) {
+        self.init(
+            name: "fake",
+            url: "\(scheme)://\(host ?? server.host):\(server.port)",
+            tls: tls,
+            connectTimeout: shortTimeout,
+            replyTimeout: shortTimeout
+        )
+    }
+
+    /// The same relay with a change.
+    func with(_ change: (inout SMTPRelay) throws -> Void) rethrows -> SMTPRelay {
+        var relay = self
+        try change(&relay)
+        return relay
+    }
+}
+
+extension OutgoingMail {
+    /// A small mail.
+    static func sample(to recipient: String = "ann@example.com", body: String = "Hello\r\n") -> OutgoingMail {
+        OutgoingMail(
+            envelopeSender: "no-reply@example.com",
+            recipient: recipient,
+            content: Array("Subject: test\r\n\r\n\(body)".utf8)
+        )
+    }
+}
+
+extension TransmissionResult {
+    var failure: TransmissionFailure? {
+        switch self {
+        case .accepted: nil
+        case .failed(let failure): failure
+        }
+    }
+
+    var isAccepted: Bool { failure == nil }
+}
+
+/// Writes the certificate authority of a server where libcurl can read it, for as long as `body` runs.
+func withCAFile<Result>(of server: FakeSMTPServer, _ body: (String) async throws -> Result) async throws -> Result {
+    try await withFolder { folder in
+        let file = folder.appending(path: "ca.pem")
+        try (server.certificatePEM ?? "").write(to: file, atomically: true, encoding: .utf8)
+        return try await body(file.path)
+    }
+}

@@ -1,0 +1,198 @@
+// A lane as a whole: the bytes it hands over, and how it uses connections.
+
+import FakeSMTP
+import Foundation
+import OutboxCore
+import SMTPTransport
+import Testing
+
+@Suite("A lane", .timeLimit(.minutes(1)))
+struct LaneTests {
+    @Test("hands over exactly the mail's bytes, dots at line starts included, and returns the relay's words")
+    func bytes() async throws {
+        try await FakeSMTPServer.with { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            let mail = OutgoingMail.sample(body: ".\r\n..\r\n.hidden\r\nlast line without its end\r\n")
+            guard case .accepted(let reply) = await lane.send(mail) else {
+                Issue.record("the mail was not accepted")
+                return
+            }
+            let accepted = try #require(server.ledger.accepted.first)
+            #expect(accepted.bytes == mail.content)
+            #expect(accepted.mailFrom == "no-reply@example.com")
+            #expect(accepted.recipients == ["ann@example.com"])
+            #expect(accepted.parameters["SIZE"] == String(mail.content.count))
+            #expect(reply.code == 250)
+            #expect(reply.queueID == accepted.queueID)
+        }
+    }
+
+    @Test("keeps its connection for the next mails")
+    func reuse() async throws {
+        try await FakeSMTPServer.with { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            for _ in 1...20 { #expect(await lane.send(.sample()).isAccepted) }
+            #expect(server.ledger.connectionCount == 1)
+        }
+    }
+
+    @Test("replaces its connection after the configured number of messages")
+    func messagesPerConnection() async throws {
+        try await FakeSMTPServer.with { server in
+            let relay = SMTPRelay(server).with { $0.messagesPerConnection = 3 }
+            let lane = SMTPLane(relay: relay, number: 1)
+            for _ in 1...7 { #expect(await lane.send(.sample()).isAccepted) }
+            #expect(server.ledger.connectionCount == 3)
+            #expect(server.ledger.commands["QUIT"] == 2)
+        }
+    }
+
+    @Test("goes on where the relay closes after a number of messages, without an attempt being lost")
+    func relayLimitsMessages() async throws {
+        var options = FakeSMTPServer.Options()
+        options.messagesPerConnection = 2
+        try await FakeSMTPServer.with(options) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            for _ in 1...6 { #expect(await lane.send(.sample()).isAccepted) }
+            #expect(server.ledger.acceptedCount == 6)
+            #expect(server.ledger.connectionCount == 3)
+        }
+    }
+
+    @Test("goes on where the relay closes idle connections, with or without a word", arguments: [true, false])
+    func relayClosesIdleConnections(saysGoodbye: Bool) async throws {
+        var options = FakeSMTPServer.Options()
+        options.idleTimeout = .milliseconds(100)
+        options.saysGoodbyeWhenIdle = saysGoodbye
+        try await FakeSMTPServer.with(options) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            #expect(await lane.send(.sample()).isAccepted)
+            try await server.ledger.waitForDisconnections(count: 1)
+            #expect(await lane.send(.sample()).isAccepted)
+            #expect(server.ledger.acceptedCount == 2)
+        }
+    }
+
+    @Test("says QUIT when it is told to close, and connects anew for the next mail")
+    func closing() async throws {
+        try await FakeSMTPServer.with { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            #expect(await lane.send(.sample()).isAccepted)
+            await lane.closeConnection()
+            try await server.ledger.waitForDisconnections(count: 1)
+            #expect(server.ledger.commands["QUIT"] == 1)
+            #expect(await lane.send(.sample()).isAccepted)
+            #expect(server.ledger.connectionCount == 2)
+        }
+    }
+
+    @Test("introduces itself by the configured name", arguments: ["mail.example.com", "[127.0.0.1]"])
+    func helo(name: String) async throws {
+        let lines = AsyncStream<String>.makeStream()
+        var options = FakeSMTPServer.Options()
+        options.log = { line in lines.continuation.yield(line) }
+        try await FakeSMTPServer.with(options) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server).with { $0.helo = name }, number: 1)
+            #expect(await lane.send(.sample()).isAccepted)
+            lines.continuation.finish()
+            var said: [String] = []
+            for await line in lines.stream where line.contains("EHLO") { said.append(line) }
+            #expect(said.count == 1 && said.first?.hasSuffix("EHLO \(name)") == true, "\(said)")
+        }
+    }
+
+    @Test("falls back to HELO where EHLO is unknown")
+    func heloOnly() async throws {
+        var options = FakeSMTPServer.Options()
+        options.understandsEHLO = false
+        try await FakeSMTPServer.with(options) { server in
+            #expect(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).isAccepted)
+            #expect(server.ledger.commands["HELO"] == 1)
+        }
+    }
+
+    @Test("reports a relay that nobody answers for, and a name that doesn't exist")
+    func unreachable() async throws {
+        let server = try await FakeSMTPServer.start()
+        let port = server.port
+        await server.stop()
+        let closed = SMTPRelay(name: "closed", url: "smtp://127.0.0.1:\(port)", tls: .none)
+        let refused = try #require(await SMTPLane(relay: closed, number: 1).send(.sample()).failure)
+        #expect(refused.fault == .couldNotConnect && refused.stage == .connect && !refused.isUncertain)
+
+        let nameless = SMTPRelay(name: "nameless", url: "smtp://relay.invalid:25", tls: .none)
+        let unknown = try #require(await SMTPLane(relay: nameless, number: 1).send(.sample()).failure)
+        #expect(unknown.fault == .couldNotResolve && unknown.stage == .connect)
+    }
+
+    @Test("a slow relay is no broken relay")
+    func delay() async throws {
+        try await FakeSMTPServer.with(faults: ["finalDot: delay 200ms", "connect: delay 200ms"]) { server in
+            #expect(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).isAccepted)
+        }
+    }
+
+    @Test("a late answer to the last mail is never taken for an answer to the next")
+    func lateReply() async throws {
+        let delay: Fault = "finalDot: delay 1500ms nth 1"
+        try await FakeSMTPServer.with(faults: [delay]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            let failure = try #require(await lane.send(.sample()).failure)
+            #expect(failure.isUncertain && failure.fault == .timedOut)
+            #expect(await lane.send(.sample(to: "bob@example.com")).isAccepted)
+            #expect(server.ledger.connectionCount == 2)
+            #expect(server.ledger.accepted.last?.recipients == ["bob@example.com"])
+        }
+    }
+
+    @Test("a refusal of the final dot leaves the connection in use")
+    func refusedContent() async throws {
+        try await FakeSMTPServer.with(faults: ["finalDot: reply 554 5.7.1 \"no\" nth 1"]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            #expect(await lane.send(.sample()).failure?.reply?.code == 554)
+            #expect(await lane.send(.sample()).isAccepted)
+            #expect(server.ledger.connectionCount == 1)
+        }
+    }
+
+    @Test("a lane that waits blocks no other lane")
+    func independence() async throws {
+        let hang: Fault = "finalDot: hang for slow@example.com"
+        try await FakeSMTPServer.with(faults: [hang]) { server in
+            let slow = SMTPLane(relay: SMTPRelay(server), number: 1)
+            let quick = SMTPLane(relay: SMTPRelay(server), number: 2)
+            async let hanging = slow.send(.sample(to: "slow@example.com"))
+            try await server.ledger.waitForFiring(of: hang)
+            for _ in 1...5 { #expect(await quick.send(.sample()).isAccepted) }
+            #expect(try #require(await hanging.failure).fault == .timedOut)
+        }
+    }
+
+    @Test("what it sends can be ended from outside, and it sends nothing afterwards")
+    func abort() async throws {
+        let hang: Fault = "finalDot: hang"
+        try await FakeSMTPServer.with(faults: [hang]) { server in
+            let relay = SMTPRelay(server).with { $0.replyTimeout = .seconds(60) }
+            let lane = SMTPLane(relay: relay, number: 1)
+            async let sending = lane.send(.sample())
+            try await server.ledger.waitForFiring(of: hang)
+            lane.abortSending()
+            let failure = try #require(await sending.failure)
+            #expect(failure.fault == .interrupted && failure.isUncertain)
+            let next = try #require(await lane.send(.sample()).failure)
+            #expect(next.fault == .interrupted && !next.isUncertain)
+            #expect(server.ledger.commands["MAIL"] == 1)
+        }
+    }
+
+    @Test("an address outside ASCII goes out with SMTPUTF8")
+    func internationalAddress() async throws {
+        try await FakeSMTPServer.with { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            #expect(await lane.send(.sample(to: "山田@example.com")).isAccepted)
+            let mail = try #require(server.ledger.accepted.first)
+            #expect(mail.recipients == ["山田@example.com"])
+            #expect(mail.parameters.keys.contains("SMTPUTF8"))
+        }
+    }
+}

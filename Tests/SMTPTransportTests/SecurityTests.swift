@@ -1,0 +1,152 @@
+// TLS and AUTH: what is required is required, and secrets stay secret.
+
+import FakeSMTP
+import Foundation
+import OutboxCore
+import SMTPTransport
+import Testing
+
+@Suite("TLS and AUTH", .timeLimit(.minutes(1)))
+struct SecurityTests {
+    private let credentials = SMTPCredentials(user: "outboxd", password: "CANARY-p4ss")
+
+    @Test("STARTTLS with a trusted certificate carries the mail over TLS")
+    func startTLS() async throws {
+        try await FakeSMTPServer.with(.init(tls: .startTLS)) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: .required).with { $0.caFile = file }
+                #expect(await SMTPLane(relay: relay, number: 1).send(.sample()).isAccepted)
+                #expect(server.ledger.accepted.first?.isSecure == true)
+            }
+        }
+    }
+
+    @Test("TLS from the first byte carries the mail over TLS")
+    func implicitTLS() async throws {
+        try await FakeSMTPServer.with(.init(tls: .implicit)) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: .required, scheme: "smtps").with { $0.caFile = file }
+                #expect(await SMTPLane(relay: relay, number: 1).send(.sample()).isAccepted)
+                #expect(server.ledger.accepted.first?.isSecure == true)
+            }
+        }
+    }
+
+    @Test("a certificate nobody vouches for is refused, and nothing is sent", arguments: ["smtp", "smtps"])
+    func untrusted(scheme: String) async throws {
+        try await FakeSMTPServer.with(.init(tls: scheme == "smtp" ? .startTLS : .implicit)) { server in
+            let relay = SMTPRelay(server, tls: .required, scheme: scheme)
+            let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
+            #expect(failure.fault == .certificate && failure.stage == .tls)
+            #expect(server.ledger.commands["MAIL"] == nil)
+        }
+    }
+
+    @Test(
+        "a certificate that has expired, or is another host's, is refused",
+        arguments: [LocalCertificate.Kind.expired, .otherHost]
+    )
+    func badCertificate(kind: LocalCertificate.Kind) async throws {
+        var options = FakeSMTPServer.Options(tls: .startTLS)
+        options.certificate = kind
+        try await FakeSMTPServer.with(options) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: .required).with { $0.caFile = file }
+                let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
+                #expect(failure.fault == .certificate)
+                #expect(server.ledger.commands["MAIL"] == nil)
+            }
+        }
+    }
+
+    @Test("opportunistic TLS doesn't take a bad certificate either")
+    func opportunisticVerifies() async throws {
+        try await FakeSMTPServer.with(.init(tls: .startTLS)) { server in
+            let relay = SMTPRelay(server, tls: .opportunistic)
+            let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
+            #expect(failure.fault == .certificate)
+        }
+    }
+
+    @Test("where TLS is required, a relay without STARTTLS gets no mail; where it isn't, it does")
+    func notOffered() async throws {
+        try await FakeSMTPServer.with { server in
+            let required = SMTPLane(relay: SMTPRelay(server, tls: .required), number: 1)
+            let failure = try #require(await required.send(.sample()).failure)
+            #expect(failure.fault == .startTLSNotOffered)
+            #expect(server.ledger.commands["MAIL"] == nil)
+            let opportunistic = SMTPLane(relay: SMTPRelay(server, tls: .opportunistic), number: 2)
+            #expect(await opportunistic.send(.sample()).isAccepted)
+        }
+    }
+
+    @Test(
+        "a fault at STARTTLS is reported at its stage",
+        arguments: [
+            ("startTLS: reply 454 4.7.0 \"not now\"", SMTPStage.startTLS), ("startTLS: drop", .startTLS),
+            ("startTLS: hang", .startTLS), ("startTLS: garbled", .startTLS), ("startTLS: break-tls", .tls),
+        ]
+    )
+    func startTLSFaults(fault: String, stage: SMTPStage) async throws {
+        try await FakeSMTPServer.with(.init(tls: .startTLS), faults: [Fault(parsing: fault)]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server, tls: .required), number: 1)
+            let failure = try #require(await lane.send(.sample()).failure)
+            #expect(failure.stage == stage)
+            #expect(FailurePolicy.verdict(for: failure).disposition == .again)
+            #expect(server.ledger.commands["MAIL"] == nil)
+        }
+    }
+
+    @Test("the right password authenticates")
+    func authentication() async throws {
+        try await FakeSMTPServer.with(.init(credentials: ["outboxd": "CANARY-p4ss"])) { server in
+            let relay = SMTPRelay(server).with { $0.credentials = credentials }
+            #expect(await SMTPLane(relay: relay, number: 1).send(.sample()).isAccepted)
+            #expect(server.ledger.accepted.first?.user == "outboxd")
+        }
+    }
+
+    @Test("a wrong password is reported with the relay's words, and shows up nowhere")
+    func wrongPassword() async throws {
+        try await FakeSMTPServer.with(.init(credentials: ["outboxd": "another"])) { server in
+            let relay = SMTPRelay(server).with { $0.credentials = credentials }
+            let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
+            #expect(failure.stage == .auth)
+            #expect(failure.reply?.code == 535)
+            guard case .authenticationRefused = failure.fault else {
+                Issue.record("reported as \(failure.fault)")
+                return
+            }
+            #expect(!String(reflecting: failure).contains("CANARY"))
+            #expect(!String(reflecting: relay).contains("CANARY"))
+            #expect(server.ledger.commands["MAIL"] == nil)
+        }
+    }
+
+    @Test(
+        "a fault at AUTH is reported at its stage",
+        arguments: [
+            "auth: reply 454 4.7.0 \"not now\"", "auth: drop", "auth: hang", "auth: garbled",
+        ]
+    )
+    func authenticationFaults(fault: String) async throws {
+        let options = FakeSMTPServer.Options(credentials: ["outboxd": "CANARY-p4ss"])
+        try await FakeSMTPServer.with(options, faults: [Fault(parsing: fault)]) { server in
+            let relay = SMTPRelay(server).with { $0.credentials = credentials }
+            let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
+            #expect(failure.stage == .auth)
+            #expect(FailurePolicy.verdict(for: failure).disposition == .again)
+        }
+    }
+
+    @Test("a relay that wants authentication is reported as such")
+    func authenticationRequired() async throws {
+        var options = FakeSMTPServer.Options(credentials: ["outboxd": "CANARY-p4ss"])
+        options.requiresAuthentication = true
+        try await FakeSMTPServer.with(options) { server in
+            let failure = try #require(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).failure)
+            #expect(failure.reply?.code == 530)
+            #expect(FailurePolicy.verdict(for: failure) == Verdict(.configuration, .again))
+        }
+    }
+}

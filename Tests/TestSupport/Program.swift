@@ -1,0 +1,124 @@
+// Runs another program for a test: one of ours as it was built, or somebody else's.
+
+package import Foundation
+import Glibc
+
+/// What a program left behind.
+package struct ProgramResult: Sendable {
+    /// What it exited with.
+    package let exitCode: Int32
+    /// Its standard output.
+    package let output: String
+    /// Its standard error.
+    package let errors: String
+}
+
+/// A program that runs beside the test.
+package final class Program: Sendable {
+    /// Where the built programs are: beside the test binary.
+    package static var buildFolder: URL {
+        get throws {
+            let binary = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+            let besideBinary = URL(filePath: binary).deletingLastPathComponent()
+            let arguments = CommandLine.arguments.map { URL(filePath: $0).deletingLastPathComponent() }
+            let folder = ([besideBinary] + arguments).first { folder in
+                FileManager.default.isExecutableFile(atPath: folder.appending(path: "fake-smtp").path)
+            }
+            guard let folder else { throw CocoaError(.fileNoSuchFile) }
+            return folder
+        }
+    }
+
+    private let process: Process
+    private let outputFile: URL
+    private let errorFile: URL
+    private let termination: AsyncStream<Int32>
+
+    /// Starts a program; its output goes to files in `folder`.
+    ///
+    /// - Parameters:
+    ///   - input: what it reads from standard input; `nil`: nothing.
+    ///   - environment: variables beside those of the tests.
+    package init(
+        _ executable: URL,
+        _ arguments: [String],
+        in folder: URL,
+        input: String? = nil,
+        environment: [String: String] = [:]
+    ) throws {
+        let id = UUID().uuidString
+        outputFile = folder.appending(path: "\(id).out")
+        errorFile = folder.appending(path: "\(id).err")
+        try Data().write(to: outputFile)
+        try Data().write(to: errorFile)
+        let (termination, continuation) = AsyncStream<Int32>.makeStream()
+        self.termination = termination
+        let process = Process()
+        process.executableURL = executable
+        process.arguments = arguments
+        process.currentDirectoryURL = folder
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        if let input {
+            let inputFile = folder.appending(path: "\(id).in")
+            try Data(input.utf8).write(to: inputFile)
+            process.standardInput = try FileHandle(forReadingFrom: inputFile)
+        } else {
+            process.standardInput = FileHandle.nullDevice
+        }
+        process.standardOutput = try FileHandle(forWritingTo: outputFile)
+        process.standardError = try FileHandle(forWritingTo: errorFile)
+        process.terminationHandler = { process in
+            continuation.yield(process.terminationStatus)
+            continuation.finish()
+        }
+        try process.run()
+        self.process = process
+    }
+
+    /// Sends SIGTERM.
+    package func terminate() {
+        process.terminate()
+    }
+
+    /// Sends SIGKILL: the program ends wherever it is.
+    package func kill() {
+        Glibc.kill(process.processIdentifier, SIGKILL)
+    }
+
+    /// Sends SIGINT.
+    package func interrupt() {
+        process.interrupt()
+    }
+
+    /// Waits for the end.
+    package func result() async throws -> ProgramResult {
+        var exitCode: Int32 = -1
+        for await code in termination { exitCode = code }
+        return ProgramResult(
+            exitCode: exitCode,
+            output: try String(contentsOf: outputFile, encoding: .utf8),
+            errors: try String(contentsOf: errorFile, encoding: .utf8)
+        )
+    }
+
+    /// Runs a script with Debian's Python; `arguments` are its `sys.argv[1:]`.
+    package static func python(_ script: String, _ arguments: [String]) async throws -> ProgramResult {
+        try await withFolder { folder in
+            try await Program(URL(filePath: "/usr/bin/python3"), ["-c", script] + arguments, in: folder).result()
+        }
+    }
+}
+
+/// Runs `body` with a new folder that is removed afterwards.
+package func withFolder<Result>(_ body: (URL) async throws -> Result) async throws -> Result {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "outboxd-tests-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    do {
+        let result = try await body(folder)
+        try FileManager.default.removeItem(at: folder)
+        return result
+    } catch {
+        try FileManager.default.removeItem(at: folder)
+        throw error
+    }
+}
