@@ -10,7 +10,7 @@ import ServiceLifecycle
 ///
 /// On graceful shutdown nothing new is claimed, what waits for a lane goes back to the queue, what is being sent may
 /// finish within the grace, and its outcome is recorded.
-package struct DeliveryService: Service {
+package struct DeliveryService: Service, CustomStringConvertible {
     private let store: OutboxDatabase
     private let composer: MailComposer
     private let relay: SMTPRelay
@@ -39,6 +39,9 @@ package struct DeliveryService: Service {
         self.log = log
         self.onReady = onReady
     }
+
+    /// What the log calls it.
+    package var description: String { "delivery" }
 
     /// Delivers until graceful shutdown.
     package func run() async throws {

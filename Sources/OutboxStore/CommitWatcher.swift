@@ -42,7 +42,8 @@ package final class CommitWatcher: Sendable {
                 do {
                     if delay > .zero { try await Task.sleep(for: delay) }
                     let counter = try await store.commitCounter()
-                    let isNews = known != nil && counter != known
+                    // The first look counts as news: nobody knows what was committed before it.
+                    let isNews = counter != known
                     known = counter
                     if isNews {
                         await onCommit()

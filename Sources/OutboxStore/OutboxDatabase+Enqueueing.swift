@@ -59,34 +59,46 @@ extension OutboxDatabase {
     /// - Throws: `OutboxDatabaseError.constraint` for a refused value, `.idempotencyKeyReused` where the key belongs to
     ///   a message of another kind or to another recipient.
     package func enqueue(_ message: NewMessage) async throws -> Int64 {
-        try await write { database in
-            let inserted = try Int64.fetchOne(
-                database,
-                sql: """
-                    INSERT INTO outbox (kind, recipient, token, locale, account, variables, idempotency_key, not_before,
-                        expires_at, priority)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (idempotency_key) DO NOTHING
-                    RETURNING id
-                    """,
-                arguments: [
-                    message.kind, message.recipient, message.token.secret, message.locale, message.account,
-                    message.variables, message.idempotencyKey, message.notBefore?.milliseconds,
-                    message.expiresAt?.milliseconds, message.priority,
-                ]
-            )
-            if let inserted { return inserted }
-            let earlier = try Row.fetchOne(
-                database,
-                sql: "SELECT id, kind, recipient FROM outbox WHERE idempotency_key = ?",
-                arguments: [message.idempotencyKey]
-            )
-            guard let earlier else { preconditionFailure("only a used idempotency key inserts nothing") }
-            let id: Int64 = earlier[0]
-            guard earlier[1] == message.kind, earlier[2] == message.recipient else {
-                throw OutboxDatabaseError.idempotencyKeyReused(id: id)
-            }
-            return id
+        try await write { try Self.insert(message, into: $0) }
+    }
+
+    /// Inserts messages in one transaction: all of them, or none.
+    ///
+    /// - Returns: their ids, as `enqueue(_:)` for one message.
+    /// - Throws: as `enqueue(_:)` for one message.
+    package func enqueue(_ messages: [NewMessage]) async throws -> [Int64] {
+        try await write { database in try messages.map { try Self.insert($0, into: database) } }
+    }
+
+    private static func insert(_ message: NewMessage, into database: Database) throws -> Int64 {
+        let insert = try database.cachedStatement(
+            sql: """
+                INSERT INTO outbox (kind, recipient, token, locale, account, variables, idempotency_key, not_before,
+                    expires_at, priority)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (idempotency_key) DO NOTHING
+                RETURNING id
+                """
+        )
+        let inserted = try Int64.fetchOne(
+            insert,
+            arguments: [
+                message.kind, message.recipient, message.token.secret, message.locale, message.account,
+                message.variables, message.idempotencyKey, message.notBefore?.milliseconds,
+                message.expiresAt?.milliseconds, message.priority,
+            ]
+        )
+        if let inserted { return inserted }
+        let earlier = try Row.fetchOne(
+            database,
+            sql: "SELECT id, kind, recipient FROM outbox WHERE idempotency_key = ?",
+            arguments: [message.idempotencyKey]
+        )
+        guard let earlier else { preconditionFailure("only a used idempotency key inserts nothing") }
+        let id: Int64 = earlier[0]
+        guard earlier[1] == message.kind, earlier[2] == message.recipient else {
+            throw OutboxDatabaseError.idempotencyKeyReused(id: id)
         }
+        return id
     }
 }

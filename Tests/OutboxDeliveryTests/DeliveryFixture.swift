@@ -1,0 +1,210 @@
+// The whole delivery in one process: a real database file, the shipped templates, a scriptable relay.
+
+import FakeSMTP
+import Foundation
+import Logging
+import MailComposer
+import OutboxCore
+import OutboxDelivery
+import OutboxStore
+import SMTPTransport
+import ServiceLifecycle
+import Synchronization
+import TestSupport
+
+/// A delivery service at work, for as long as `run` runs.
+struct DeliveryFixture {
+    let server: FakeSMTPServer
+    let database: OutboxDatabase
+    let log: LogCapture
+    let shutdown: ServiceGroup
+
+    /// What a test may choose.
+    struct Choices: Sendable {
+        var server = FakeSMTPServer.Options()
+        var faults: [Fault] = []
+        var connections = 2
+        var schedule = RetrySchedule(delays: [.seconds(3600)], jitter: 0)
+        var grace = Duration.seconds(20)
+        var lease = Duration.seconds(60)
+        /// Over TLS, trusting the server's certificate.
+        var usesTLS = false
+        var changeRelay: @Sendable (inout SMTPRelay) -> Void = { _ in }
+    }
+
+    /// Runs the service while `body` runs, then stops it gracefully.
+    static func run(
+        _ choices: Choices = Choices(),
+        prepare: @Sendable (OutboxDatabase) async throws -> Void = { _ in },
+        _ body: @Sendable @escaping (DeliveryFixture) async throws -> Void
+    ) async throws {
+        try await FakeSMTPServer.with(choices.server, faults: choices.faults) { server in
+            try await withFolder { folder in
+                let path = folder.appending(path: "outbox.db").path
+                let database = try OutboxDatabase(path: path, access: .migrating)
+                try await prepare(database)
+                let log = LogCapture()
+                let ready = AsyncStream<Void>.makeStream()
+                let service = try service(choices, server: server, database: database, log: log, folder: folder) {
+                    ready.continuation.finish()
+                }
+                let group = ServiceGroup(services: [service], logger: log.logger)
+                let running = Task { try await group.run() }
+                for await _ in ready.stream {}
+                let fixture = DeliveryFixture(server: server, database: database, log: log, shutdown: group)
+                do {
+                    try await body(fixture)
+                } catch {
+                    await group.triggerGracefulShutdown()
+                    _ = await running.result
+                    throw error
+                }
+                await group.triggerGracefulShutdown()
+                try await running.value
+            }
+        }
+    }
+
+    private static func service(
+        _ choices: Choices,
+        server: FakeSMTPServer,
+        database: OutboxDatabase,
+        log: LogCapture,
+        folder: URL,
+        onReady: @escaping @Sendable () -> Void
+    ) throws -> DeliveryService {
+        var relay = SMTPRelay(
+            name: "fake",
+            url: "smtp://127.0.0.1:\(server.port)",
+            tls: .none,
+            connectTimeout: .seconds(1),
+            replyTimeout: .seconds(1)
+        )
+        if choices.usesTLS {
+            let file = folder.appending(path: "ca.pem")
+            try (server.certificatePEM ?? "").write(to: file, atomically: true, encoding: .utf8)
+            relay.tls = .required
+            relay.caFile = file.path
+        }
+        choices.changeRelay(&relay)
+        return DeliveryService(
+            store: database,
+            composer: try composer(),
+            relay: relay,
+            settings: DeliverySettings(
+                envelopeSender: "no-reply@cloudone.trendmicro.com",
+                schedule: choices.schedule,
+                connections: choices.connections,
+                lease: choices.lease,
+                shutdownGrace: choices.grace
+            ),
+            environment: DeliveryEnvironment(
+                now: { .now },
+                sleep: { try await Task.sleep(for: $0) },
+                random: { SystemRandomNumberGenerator() }
+            ),
+            log: DeliveryLog(logger: log.logger),
+            onReady: onReady
+        )
+    }
+
+    private static func composer() throws -> MailComposer {
+        let templates = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "config/templates")
+        return try MailComposer(
+            templates: templates.path,
+            links: [
+                "verify-email": "https://cloudone.trendmicro.com/verify-email?token={token}",
+                "reset-password": "https://cloudone.trendmicro.com/reset-password?token={token}",
+            ],
+            sender: Sender(name: "Trend Cloud One", address: "no-reply@cloudone.trendmicro.com")
+        )
+    }
+
+    /// Inserts a message over a connection of its own, as an application would.
+    func enqueue(_ message: NewMessage) async throws -> Int64 {
+        try await OutboxDatabase(path: database.path, access: .writing).enqueue(message)
+    }
+
+    /// Waits until a message is in a state.
+    func wait(for id: Int64, _ state: MessageState) async throws -> StatusRecord {
+        try await log.waitUntil("message \(id) is \(state)") {
+            guard let status = try await database.status(id: id), status.state == state.rawValue else { return nil }
+            return status
+        }
+    }
+}
+
+extension Timestamp {
+    static var now: Timestamp { Timestamp(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1000)) }
+}
+
+extension NewMessage {
+    static func sample(
+        _ recipient: String = "ann@example.com",
+        kind: String = "verify-email",
+        variables: String = "{}",
+        expiresAt: Timestamp? = nil
+    ) -> NewMessage {
+        NewMessage(
+            kind: kind,
+            recipient: recipient,
+            token: Token("CANARY-70c3"),
+            variables: variables,
+            expiresAt: expiresAt
+        )
+    }
+}
+
+/// Keeps what is logged, and lets a test wait for something that every new line may have brought about.
+final class LogCapture: Sendable {
+    private let lines = Mutex<[String]>([])
+    private let news = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+
+    var all: [String] { lines.withLock(\.self) }
+
+    var logger: Logger {
+        Logger(label: "test") { [self] _ in Handler(capture: self) }
+    }
+
+    /// Looks anew after each line, until the condition gives a value.
+    func waitUntil<Value: Sendable>(
+        _ what: String,
+        timeout: Duration = .seconds(30),
+        _ condition: () async throws -> Value?
+    ) async throws -> Value {
+        let deadline = Task { [news] in
+            try await Task.sleep(for: timeout)
+            news.continuation.finish()
+        }
+        defer { deadline.cancel() }
+        if let value = try await condition() { return value }
+        for await _ in news.stream {
+            if let value = try await condition() { return value }
+        }
+        throw WaitError(what: what, log: all)
+    }
+
+    struct WaitError: Error, CustomStringConvertible {
+        let what: String
+        let log: [String]
+        var description: String { "waited in vain until \(what); logged:\n\(log.joined(separator: "\n"))" }
+    }
+
+    private struct Handler: LogHandler {
+        let capture: LogCapture
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.debug
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let pairs = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            capture.lines.withLock { $0.append(([event.message.description] + pairs).joined(separator: " ")) }
+            capture.news.continuation.yield()
+        }
+    }
+}

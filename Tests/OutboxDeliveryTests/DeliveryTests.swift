@@ -1,0 +1,170 @@
+// The loop as a whole: from an inserted row to its final state.
+
+import FakeSMTP
+import Foundation
+import OutboxCore
+import OutboxDelivery
+import OutboxStore
+import SMTPTransport
+import Testing
+
+@Suite("Delivery", .timeLimit(.minutes(2)))
+struct DeliveryTests {
+    @Test("sends a message that another connection inserted, and records the relay's words")
+    func accepted() async throws {
+        try await DeliveryFixture.run { fixture in
+            let id = try await fixture.enqueue(.sample())
+            let status = try await fixture.wait(for: id, .accepted)
+            let mail = try #require(fixture.server.ledger.accepted.first)
+            #expect(mail.recipients == ["ann@example.com"])
+            #expect(mail.mailFrom == "no-reply@cloudone.trendmicro.com")
+            #expect(mail.text.contains("Subject: Verify your email address\r\n"))
+            #expect(status.lastReply == "250 2.0.0 Ok: queued as \(mail.queueID)")
+            #expect(status.attempts == 1)
+        }
+    }
+
+    @Test("a temporary refusal is tried again by the schedule, with the same bytes and Message-ID")
+    func retried() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.faults = ["finalDot: accept-drop nth 1", "rcpt: reply 450 4.2.1 \"busy\" nth 2"]
+        choices.schedule = RetrySchedule(delays: [.milliseconds(50)], jitter: 0)
+        try await DeliveryFixture.run(choices) { fixture in
+            let id = try await fixture.enqueue(.sample())
+            _ = try await fixture.wait(for: id, .accepted)
+            let attempts = try await fixture.database.attempts(of: id)
+            #expect(attempts.map(\.outcome) == ["uncertain", "deferred", "accepted"])
+            #expect(attempts.map(\.attempt) == [1, 2, 3])
+            let mails = fixture.server.ledger.accepted
+            #expect(mails.count == 2)
+            #expect(mails.first?.bytes == mails.last?.bytes)
+            for (earlier, later) in zip(attempts, attempts.dropFirst()) {
+                let pause = later.startedAt.timeSince(try #require(earlier.finishedAt))
+                #expect(pause >= .milliseconds(49))
+            }
+        }
+    }
+
+    @Test("one message's fault holds up no other")
+    func isolation() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.connections = 1
+        choices.faults = ["rcpt: reply 550 5.1.1 \"No such user\" for nobody@example.com"]
+        try await DeliveryFixture.run(choices) { fixture in
+            let unknownKind = try await fixture.enqueue(.sample(kind: "invented"))
+            let refused = try await fixture.enqueue(.sample("nobody@example.com"))
+            let good = try await fixture.enqueue(.sample())
+            _ = try await fixture.wait(for: good, .accepted)
+            let rejected = try await fixture.wait(for: refused, .rejected)
+            #expect(rejected.lastReply == "550 5.1.1 No such user")
+            #expect(rejected.advice == "fix-address")
+            let waiting = try await fixture.wait(for: unknownKind, .deferred)
+            #expect(waiting.lastReply?.contains("no templates for the kind 'invented'") == true)
+            let attempt = try #require(try await fixture.database.attempts(of: unknownKind).first)
+            #expect(attempt.stage == "compose" && attempt.scope == "configuration" && attempt.relay == nil)
+        }
+    }
+
+    @Test("a token whose time is over is never sent")
+    func expired() async throws {
+        try await DeliveryFixture.run { fixture in
+            let id = try await fixture.enqueue(.sample(expiresAt: .now))
+            let status = try await fixture.wait(for: id, .expired)
+            #expect(status.attempts == 0 && status.advice == "request-new")
+            #expect(fixture.server.ledger.connectionCount == 0)
+        }
+    }
+
+    @Test("a token that expires between two attempts is not sent by the second")
+    func expiresWhileDeferred() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.faults = ["rcpt: reply 450 4.2.1 \"busy\""]
+        choices.schedule = RetrySchedule(delays: [.milliseconds(400)], jitter: 0)
+        try await DeliveryFixture.run(choices) { fixture in
+            let id = try await fixture.enqueue(.sample(expiresAt: .now + .milliseconds(900)))
+            let status = try await fixture.wait(for: id, .expired)
+            #expect(status.attempts == 1)
+            #expect(status.lastReply == "450 4.2.1 busy")
+            #expect(fixture.server.ledger.acceptedCount == 0)
+        }
+    }
+
+    @Test("a lease that ran out is rescued, and its message sent")
+    func rescued() async throws {
+        try await DeliveryFixture.run(
+            prepare: { database in
+                _ = try await database.enqueue(.sample())
+                let crashed = try OutboxDatabase(path: database.path, access: .writing, claimant: "crashed")
+                let past = Timestamp.now + .milliseconds(1)
+                _ = try await crashed.claim(
+                    limit: 1,
+                    now: past,
+                    lease: .milliseconds(100),
+                    giveUpAfter: .seconds(3600)
+                )
+            },
+            { fixture in
+                _ = try await fixture.wait(for: 1, .accepted)
+                let attempts = try await fixture.database.attempts(of: 1)
+                #expect(attempts.map(\.outcome) == ["uncertain", "accepted"])
+            }
+        )
+    }
+
+    @Test("a living daemon keeps its claim however long the relay takes")
+    func renewal() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.faults = ["finalDot: delay 900ms"]
+        choices.lease = .milliseconds(300)
+        choices.changeRelay = { $0.replyTimeout = .seconds(5) }
+        try await DeliveryFixture.run(choices) { fixture in
+            let id = try await fixture.enqueue(.sample())
+            _ = try await fixture.wait(for: id, .accepted)
+            #expect(try await fixture.database.attempts(of: id).map(\.outcome) == ["accepted"])
+            #expect(fixture.server.ledger.acceptedCount == 1)
+        }
+    }
+
+    @Test("a thousand rows of one transaction are each accepted once, over few connections")
+    func thousand() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.connections = 10
+        choices.changeRelay = { $0.replyTimeout = .seconds(30) }
+        try await DeliveryFixture.run(choices) { fixture in
+            let other = try OutboxDatabase(path: fixture.database.path, access: .writing)
+            _ = try await other.enqueue((1...1000).map { .sample("person\($0)@example.com") })
+            let mails = try await fixture.server.ledger.waitForAccepted(count: 1000, timeout: .seconds(90))
+            #expect(Set(mails.flatMap(\.recipients)).count == 1000)
+            _ = try await fixture.log.waitUntil("all are recorded", timeout: .seconds(90)) {
+                try await fixture.database.list(StatusFilter(state: .accepted, limit: 2000)).count == 1000 ? true : nil
+            }
+            #expect(fixture.server.ledger.acceptedCount == 1000)
+            #expect(fixture.server.ledger.connectionCount <= 20)
+        }
+    }
+
+    @Test("an idle connection is closed with QUIT after its time")
+    func idle() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.changeRelay = { $0.idle = .milliseconds(200) }
+        try await DeliveryFixture.run(choices) { fixture in
+            let id = try await fixture.enqueue(.sample())
+            _ = try await fixture.wait(for: id, .accepted)
+            try await fixture.server.ledger.waitForDisconnections(count: 1)
+            #expect(fixture.server.ledger.commands["QUIT"] == 1)
+        }
+    }
+
+    @Test("no line of the log holds a token or an address")
+    func secrecy() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.faults = ["rcpt: reply 450 4.2.1 \"<ann@example.com>: busy\" nth 1"]
+        choices.schedule = RetrySchedule(delays: [.milliseconds(10)], jitter: 0)
+        try await DeliveryFixture.run(choices) { fixture in
+            let id = try await fixture.enqueue(.sample())
+            _ = try await fixture.wait(for: id, .accepted)
+            #expect(fixture.log.all.contains { $0.hasPrefix("message deferred") })
+            #expect(!fixture.log.all.contains { $0.contains("CANARY") || $0.contains("ann@example.com") })
+        }
+    }
+}
