@@ -132,6 +132,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["TestSupport", "outboxd", "outboxctl", "fake-smtp"],
+            resources: [.copy("Resources")],
             swiftSettings: settings
         ),
     ]

@@ -1,0 +1,148 @@
+// The programs' manners: exit codes, messages, JSON.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("On the command line", .timeLimit(.minutes(2)))
+struct CommandLineTests {
+    @Test("a wrong configuration stops both programs with 78, and names key and line")
+    func configuration() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525, further: "give_up_aftr: 5m")
+            for program in ["outboxd", "outboxctl"] {
+                let result = try await installation.start(program, program == "outboxd" ? [] : ["migrate"]).result()
+                #expect(result.exitCode == 78)
+                #expect(result.errors.contains("line 7: give_up_aftr: unknown key; did you mean \"give_up_after\"?"))
+            }
+        }
+    }
+
+    @Test("a broken template stops the start with 78, and names file and line")
+    func template() async throws {
+        try await withInstallation { installation in
+            let folder = installation.folder.appending(path: "templates/verify-email/en")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            for (name, text) in [("subject.txt", "Hi"), ("body.txt", "one\n{{nothing}}"), ("body.html", "<p>{{link}}")]
+            {
+                let file = folder.appending(path: "\(name).mustache")
+                try text.write(to: file, atomically: true, encoding: .utf8)
+            }
+            try installation.configure(port: 2525, further: "templates: templates")
+            let result = try await installation.start("outboxd", ["--check"]).result()
+            #expect(result.exitCode == 78)
+            #expect(result.errors.contains("body.txt.mustache:2"), "\(result.errors)")
+            #expect(result.errors.contains("nothing"))
+        }
+    }
+
+    @Test("--check says that all is good, and touches nothing")
+    func check() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            let result = try await installation.start("outboxd", ["--check"]).result()
+            #expect(result.exitCode == 0, "\(result.errors)")
+            #expect(!FileManager.default.fileExists(atPath: installation.database))
+        }
+    }
+
+    @Test("status, show and list answer for people and for programs, and say 1 where there is nothing")
+    func answers() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            #expect(try await installation.outboxctl("migrate").output.contains("applied schema version 1"))
+            let enqueued = try await installation.outboxctl(
+                "enqueue",
+                "verify-email",
+                "ann@example.com",
+                "--account",
+                "a1",
+                "--var",
+                "name=Ann",
+                "--expires-in",
+                "30m",
+                "--idempotency-key",
+                "k",
+                input: "s3cret\n"
+            )
+            #expect(enqueued.output == "1\n", "\(enqueued.errors)")
+
+            let status = try await installation.outboxctl("status", "ANN@example.com", "--json")
+            #expect(status.exitCode == 0)
+            let answer = try #require(
+                try JSONSerialization.jsonObject(with: Data(status.output.utf8)) as? [String: Any]
+            )
+            #expect(answer["recipient"] as? String == "ann@example.com")
+            let message = try #require((answer["messages"] as? [[String: Any]])?.first)
+            #expect(
+                Set(message.keys) == [
+                    "id", "kind", "recipient", "account", "state", "requested_at", "accepted_at", "finished_at",
+                    "expires_at", "attempts", "next_attempt_at", "last_reply", "advice", "advice_at",
+                ]
+            )
+            #expect(message["state"] as? String == "queued" && message["advice"] as? String == "wait")
+            #expect(message["accepted_at"] is NSNull)
+            let requestedAt = try #require(message["requested_at"] as? String)
+            #expect(requestedAt.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil)
+
+            let shown = try await installation.outboxctl("show", "1", "--json")
+            let whole = try JSONSerialization.jsonObject(with: Data(shown.output.utf8)) as? [String: Any]
+            #expect((whole?["attempts"] as? [Any])?.isEmpty == true)
+            let listed = try await installation.outboxctl("list", "--state", "queued", "--since", "1h", "--json")
+            #expect(listed.output.split(separator: "\n").count == 1)
+            #expect(try await installation.outboxctl("list").output.contains("ann@example.com"))
+
+            for arguments in [["status", "nobody@example.com"], ["show", "9"], ["list", "--state", "bounced"]] {
+                let result = try await installation.start("outboxctl", arguments).result()
+                #expect(result.exitCode == 1)
+                #expect(result.output.hasPrefix("nothing found"))
+            }
+        }
+    }
+
+    @Test(
+        "a wrong command line is 64, with what was expected",
+        arguments: [
+            (["status", "ann"], "neither a mail address nor a message's id"),
+            (["list", "--state", "lost"], "the states are queued"),
+            (["list", "--since", "yesterday"], "neither an age"),
+            (["enqueue", "verify-email", "ann@example.com", "--expires-in", "30"], "add a unit"),
+            (["enqueue", "verify-email", "ann@example.com"], "there is no token"), (["invented"], "invented"),
+        ]
+    )
+    func usage(arguments: [String], expected: String) async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let result = try await installation.start("outboxctl", arguments).result()
+            #expect(result.exitCode == 64)
+            #expect(result.errors.contains(expected), "\(result.errors)")
+        }
+    }
+
+    @Test("what the database refuses is 65, without the token; a missing database is 69, with what to do")
+    func database() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            let missing = try await installation.outboxctl("list")
+            #expect(missing.exitCode == 69)
+            #expect(missing.errors.contains("create it with `outboxctl migrate`"))
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let refused = try await installation.outboxctl("enqueue", "verify-email", "a b@c", input: "s3cret")
+            #expect(refused.exitCode == 65)
+            #expect(refused.errors.contains("recipient is one bare address with one at sign"))
+            #expect(!refused.errors.contains("s3cret"))
+        }
+    }
+
+    @Test("a mail can be looked at before anybody gets it")
+    func preview() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            let subject = try await installation.outboxctl("preview", "reset-password", "--part", "subject")
+            #expect(subject.output == "Reset your password\n")
+            let page = try await installation.outboxctl("preview", "reset-password", "--part", "html")
+            #expect(page.output.contains("Reset Password</a>"))
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// The built programs with a configuration of their own, as an operator would run them.
+
+import Foundation
+import TestSupport
+
+/// A folder with a configuration, and the programs to run in it.
+struct Installation {
+    let folder: URL
+
+    var database: String { folder.appending(path: "outbox.db").path }
+
+    /// The minimal configuration, for a relay on loopback, plus further lines.
+    func configure(port: Int, further: String = "") throws {
+        let text = """
+            database: outbox.db
+            sender: {name: Trend Cloud One, address: no-reply@cloudone.trendmicro.com}
+            relays: [{url: "smtp://127.0.0.1:\(port)", tls: none}]
+            links:
+              verify-email: "https://cloudone.trendmicro.com/verify-email?token={token}"
+              reset-password: "https://cloudone.trendmicro.com/reset-password?token={token}"
+            \(further)
+            """
+        try text.write(to: folder.appending(path: "outboxd.yaml"), atomically: true, encoding: .utf8)
+    }
+
+    /// Starts one of our programs; the configuration is named by the environment.
+    func start(_ program: String, _ arguments: [String] = [], input: String? = nil) throws -> Program {
+        try Program(
+            try Program.buildFolder.appending(path: program),
+            arguments,
+            in: folder,
+            input: input,
+            environment: ["OUTBOXD_CONFIG": folder.appending(path: "outboxd.yaml").path]
+        )
+    }
+
+    /// Runs outboxctl to its end.
+    func outboxctl(_ arguments: String..., input: String? = nil) async throws -> ProgramResult {
+        try await start("outboxctl", arguments, input: input).result()
+    }
+
+    /// Runs an application's script with the database's path as its first argument.
+    func python(_ script: String, _ arguments: String...) async throws -> ProgramResult {
+        try await Program.python(script, [database] + arguments)
+    }
+
+    /// Waits until no message is open any more; the application polls, as one would.
+    func waitUntilNoneIsOpen() async throws -> ProgramResult {
+        try await python(
+            """
+            import sqlite3, sys, time
+            db = sqlite3.connect(sys.argv[1])
+            deadline = time.monotonic() + 60
+            while db.execute("SELECT count(*) FROM outbox_status WHERE finished_at IS NULL").fetchone()[0]:
+                if time.monotonic() > deadline:
+                    sys.exit("messages are still open")
+                time.sleep(0.05)
+            for row in db.execute("SELECT id, state, attempts FROM outbox_status ORDER BY id"):
+                print(*row)
+            """
+        )
+    }
+
+    /// Waits until a program has written a file as a whole.
+    func contents(of name: String) async throws -> String {
+        let file = folder.appending(path: name).path
+        let result = try await Program.python(
+            """
+            import os, sys, time
+            deadline = time.monotonic() + 30
+            while not os.path.exists(sys.argv[1]) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            print(open(sys.argv[1]).read())
+            """,
+            [file]
+        )
+        return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
+
+/// Runs `body` in a folder of its own.
+func withInstallation<Result>(_ body: (Installation) async throws -> Result) async throws -> Result {
+    try await withFolder { try await body(Installation(folder: $0)) }
+}
