@@ -13,6 +13,16 @@ package enum PasswordSource: Sendable, Equatable {
     /// The longest password, in bytes, with the end of its line. RFC 4954 §4 allows AUTH some 9,000 before base64.
     package static let sizeLimit = 4096
 
+    /// The place in a few words, for a log: `file /path` or `credential NAME`.
+    package var place: String {
+        switch self {
+        case .file(let path): "file \(path)"
+        case .credential(let name):
+            // A name that systemd would not take may be a password that was put in the wrong place.
+            (try? Self.checkedCredentialName(name)).map { "credential \($0)" } ?? "credential"
+        }
+    }
+
     /// Reads the password. One line end behind it is dropped.
     ///
     /// - Parameter environment: the process's; a credential is looked up in `$CREDENTIALS_DIRECTORY`.

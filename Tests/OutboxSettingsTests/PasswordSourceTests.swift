@@ -141,6 +141,17 @@ import Testing
         #expect(name.isEmpty || !error.description.contains("canary"))
     }
 
+    @Test("the place of a password is said in a few words")
+    func place() {
+        #expect(PasswordSource.file("/etc/outboxd/smtp-password").place == "file /etc/outboxd/smtp-password")
+        #expect(PasswordSource.credential("smtp-password").place == "credential smtp-password")
+    }
+
+    @Test("a credential's name that may be a password is in no place", arguments: ["can:ary", "can/ary", "canäry"])
+    func placeOfNoName(name: String) {
+        #expect(PasswordSource.credential(name).place == "credential")
+    }
+
     @Test("a password shows itself in no description, reflection or dump")
     func redacted() throws {
         struct Holder {
