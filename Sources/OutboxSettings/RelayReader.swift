@@ -73,6 +73,8 @@ extension SettingReader where Value == RelaySettings {
                 .duration(.seconds(1)...(.seconds(600)), wholeSeconds: true),
                 default: relay.replyTimeout
             )
+            relay.rate = keys.optional("rate", .decimal(0.01...10_000))
+            relay.suspectAfter = keys.optional("suspect_after", .integer(1...1000), default: relay.suspectAfter)
             if let user, let password { relay.credentials = RelayCredentials(user: user, password: password) }
             checkCredentials(&keys)
             checkProtection(relay, &keys)

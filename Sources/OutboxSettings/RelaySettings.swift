@@ -29,6 +29,12 @@ package struct RelaySettings: Sendable, Equatable {
     /// asks for).
     package var replyTimeout: Duration = .seconds(60)
 
+    /// The most messages a second, over all connections; 0.01 to 10,000, nil for no limit.
+    package var rate: Double?
+    /// After so many permanent refusals in a row, without one acceptance between them, it is the relay that is
+    /// suspected and not the recipients; 1 to 1,000.
+    package var suspectAfter = 20
+
     /// A relay with the defaults.
     package init(endpoint: RelayEndpoint, name: String? = nil) {
         self.endpoint = endpoint

@@ -3,6 +3,16 @@
 
 /// Checks `sender.address`.
 enum SenderAddress {
+    /// The most octets before the @ (RFC 5321 §4.5.3.1.1).
+    static let localPartLimit = 64
+    /// The most octets in all: the path with its angle brackets has at most 256 (RFC 5321 §4.5.3.1.3).
+    static let limit = 254
+
+    /// Whether neither the local part nor the whole is too long.
+    static func hasGoodLength(_ text: String) -> Bool {
+        text.utf8.count <= limit && text.utf8.prefix { $0 != UInt8(ascii: "@") }.count <= localPartLimit
+    }
+
     /// Returns the text when it is a bare `local-part@domain` (RFC 5321 §4.1.2) in ASCII. A quoted local part and an
     /// address literal are refused although RFC 5321 has them: no sender needs them and many receivers reject them.
     static func checked(_ text: String) throws(InvalidSetting) -> String {
@@ -27,9 +37,8 @@ enum SenderAddress {
                 "letters, digits and !#$%&'*+-/=?^_`{|}~ before the @, with single dots between them"
             )
         }
-        // RFC 5321 §4.5.3.1.1 and §4.5.3.1.3: the path with its angle brackets has at most 256 octets.
-        guard parts[0].utf8.count <= 64, text.utf8.count <= 254 else {
-            throw .expected("at most 64 characters before the @ and 254 in all")
+        guard hasGoodLength(text) else {
+            throw .expected("at most \(localPartLimit) characters before the @ and \(limit) in all")
         }
         guard HostName.isDomain(parts[1]) else {
             throw .expected("a domain name after the @, such as example.com")

@@ -16,6 +16,15 @@ package struct Settings: Sendable, Equatable {
     package var links: [String: String]
     /// The relays in order of preference; at least one, each with a name of its own.
     package var relays: [RelaySettings]
+    /// How often one person may be mailed.
+    package var limits = LimitSettings()
+    /// The kinds whose older unsent messages are still sent when a newer one of that kind for the same person arrives;
+    /// each has an entry in `links`. Of every other kind only the newest token is mailed.
+    package var keepOlder: Set<String> = []
+    /// What people who wait for a mail are told.
+    package var guidance = GuidanceSettings()
+    /// How long an address that takes no mail is left alone.
+    package var suppression = SuppressionSettings()
     /// When a deferred message is tried again.
     package var retry = RetrySettings()
     /// How long a message without `expires_at` is tried, counted from its request; 1 minute to 30 days.

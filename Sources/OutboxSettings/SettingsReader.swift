@@ -30,6 +30,10 @@ extension SettingReader where Value == Settings {
                 relays: relays ?? []
             )
             settings.templates = templates
+            settings.limits = keys.optional("limits", .limits, default: settings.limits)
+            settings.keepOlder = keys.optional("keep_older", .kinds(in: links), default: settings.keepOlder)
+            settings.guidance = keys.optional("guidance", .guidance, default: settings.guidance)
+            settings.suppression = keys.optional("suppression", .suppression, default: settings.suppression)
             settings.retry = keys.optional("retry", .retry, default: settings.retry)
             settings.giveUpAfter = keys.optional(
                 "give_up_after",
@@ -60,15 +64,24 @@ extension SettingReader where Value == Settings {
 extension SettingReader where Value == SenderSettings {
     /// `sender`.
     static var sender: SettingReader {
-        mapping(expected: "a mapping with the keys address and name") { keys in
+        mapping(expected: "a mapping with the keys address, name and envelope_from") { keys in
             let address = keys.required(
                 "address",
                 .text(expected: "an e-mail address").map(SenderAddress.checked),
                 missing: "the address that the mails come from, such as no-reply@example.com"
             )
             let name = keys.optional("name", .line(expected: "the name of the sender", limit: 128))
-            return address.map { SenderSettings(address: $0, name: name) }
+            let envelopeFrom = keys.optional("envelope_from", .envelopeSender)
+            return address.map { SenderSettings(address: $0, name: name, envelopeFrom: envelopeFrom) }
         }
+    }
+}
+
+extension SettingReader where Value == EnvelopeSenderTemplate {
+    /// `sender.envelope_from`.
+    static var envelopeSender: SettingReader {
+        SettingReader<String>.text(expected: "an address with \(EnvelopeSenderTemplate.placeholder) in it")
+            .map { (text: String) throws(InvalidSetting) in try EnvelopeSenderTemplate(settingText: text) }
     }
 }
 
@@ -80,6 +93,65 @@ extension SettingReader where Value == [String: String] {
             key: LinkTemplate.checkedKind,
             of: .text(expected: "a URL with \(LinkTemplate.placeholder) in it").map(LinkTemplate.checked)
         )
+    }
+}
+
+extension SettingReader where Value == LimitSettings {
+    /// `limits`.
+    static var limits: SettingReader {
+        mapping(expected: "a mapping with the keys minimum_interval and per_hour") { keys in
+            var limits = LimitSettings()
+            limits.minimumInterval = keys.optional(
+                "minimum_interval",
+                .duration(.zero...(.seconds(3600))),
+                default: limits.minimumInterval
+            )
+            limits.perHour = keys.optional("per_hour", .integer(1...1000), default: limits.perHour)
+            return limits
+        }
+    }
+}
+
+extension SettingReader where Value == GuidanceSettings {
+    /// `guidance`.
+    static var guidance: SettingReader {
+        mapping(expected: "a mapping with the keys patience, resends and window") { keys in
+            var guidance = GuidanceSettings()
+            let patience = keys.optional("patience", .duration(.seconds(10)...(.seconds(3600))))
+            guidance.patience = patience ?? guidance.patience
+            guidance.resends = keys.optional("resends", .integer(0...10), default: guidance.resends)
+            guidance.window = keys.optional(
+                "window",
+                .duration(.seconds(60)...(.seconds(7 * 86_400))),
+                default: guidance.window
+            )
+            // A patience that was refused has its own problem, and is not what the window is too short for.
+            let isPatienceKnown = patience != nil || !keys.has("patience")
+            if isPatienceKnown, guidance.window < guidance.patience {
+                keys.report(
+                    "window",
+                    "\(guidance.window.settingText) is shorter than patience (\(guidance.patience.settingText)), so "
+                        + "a request would be forgotten before anyone is told to repeat it; raise window, or lower "
+                        + "patience"
+                )
+            }
+            return guidance
+        }
+    }
+}
+
+extension SettingReader where Value == SuppressionSettings {
+    /// `suppression`.
+    static var suppression: SettingReader {
+        mapping(expected: "a mapping with the key duration") { keys in
+            var suppression = SuppressionSettings()
+            suppression.duration = keys.optional(
+                "duration",
+                .duration(.seconds(3600)...(.seconds(3650 * 86_400))),
+                default: suppression.duration
+            )
+            return suppression
+        }
     }
 }
 

@@ -134,6 +134,12 @@ import Testing
             ("connect_timeout: 99ms", "connect_timeout: expected a duration from 100ms to 5m, found \"99ms\""),
             ("reply_timeout: 1500ms", "reply_timeout: expected a duration in whole seconds, found \"1500ms\""),
             ("reply_timeout: 1d", "reply_timeout: expected a duration from 1s to 10m, found \"1d\""),
+            ("rate: 0", "rate: expected a number from 0.01 to 10000, found the number \"0\""),
+            ("rate: 0.009", "rate: expected a number from 0.01 to 10000, found the number \"0.009\""),
+            ("rate: 10000.1", "rate: expected a number from 0.01 to 10000, found the number \"10000.1\""),
+            ("rate: 5/s", "rate: expected a number from 0.01 to 10000, found \"5/s\""),
+            ("suspect_after: 0", "suspect_after: expected a whole number from 1 to 1000, found the number \"0\""),
+            ("suspect_after: 1001", "suspect_after: expected a whole number from 1 to 1000, found the number \"1001\""),
             ("name: ''", "name: expected a name for the relay, found \"\"; give a value or remove the line"),
             (
                 "helo: mail_1",
@@ -174,6 +180,13 @@ import Testing
     @Test("helo takes a host name or an address literal", arguments: ["mail", "mail.example.com", "[192.0.2.1]"])
     func helo(name: String) throws {
         #expect(try Fixture.relay("helo: '\(name)'").helo == name)
+    }
+
+    @Test("the rate and the suspicion of a relay take their ends", arguments: [(0.01, 1), (10_000, 1000)])
+    func ends(rate: Double, suspectAfter: Int) throws {
+        let relay = try Fixture.relay("rate: \(rate)", "suspect_after: \(suspectAfter)")
+        #expect(relay.rate == rate)
+        #expect(relay.suspectAfter == suspectAfter)
     }
 
     @Test("smtps goes with tls: required only", arguments: ["none", "opportunistic"])

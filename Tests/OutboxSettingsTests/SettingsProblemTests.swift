@@ -24,7 +24,8 @@ import Testing
             error.description == """
                 outboxd.yaml has 4 problems:
                   line 4: relays[0].tsl: unknown key; did you mean "tls"? (keys here: ca_file, connect_timeout, \
-                connections, helo, idle, messages_per_connection, name, password, reply_timeout, tls, url, user)
+                connections, helo, idle, messages_per_connection, name, password, rate, reply_timeout, suspect_after, \
+                tls, url, user)
                   line 4: relays[0].connections: expected a whole number from 1 to 100, found "many"
                   line 7: sender.name: expected the name of the sender, found the boolean "yes"; put it in quotes if \
                 it is meant as text

@@ -27,7 +27,7 @@ import Testing
         let settings = try Fixture.read(
             """
             database: /data/outbox.db
-            sender: {address: a@b.example, name: "yes"}
+            sender: {address: a@b.example, name: "yes", envelope_from: "r-{id}@b.example"}
             templates: my/templates
             links: {reset-password: "http://localhost:8080/reset/{token}"}
             relays:
@@ -42,10 +42,16 @@ import Testing
                 idle: 1m
                 connect_timeout: 1500ms
                 reply_timeout: 2m
+                rate: 0.5
+                suspect_after: 7
               - url: smtp://[::1]:2525
                 tls: opportunistic
                 user: u
                 password: {credential: smtp-password}
+            limits: {minimum_interval: 90s, per_hour: 3}
+            keep_older: [reset-password]
+            guidance: {patience: 2m, resends: 2, window: 3h}
+            suppression: {duration: 7d}
             retry: {delays: [1s, 23h59m, 10ms], jitter: 0.5}
             give_up_after: 3d
             lease: 21m
@@ -55,9 +61,17 @@ import Testing
             """
         )
         #expect(settings.database == "/data/outbox.db")
-        #expect(settings.sender == SenderSettings(address: "a@b.example", name: "yes"))
+        let envelopeFrom = try EnvelopeSenderTemplate(settingText: "r-{id}@b.example")
+        #expect(settings.sender == SenderSettings(address: "a@b.example", name: "yes", envelopeFrom: envelopeFrom))
         #expect(settings.templates == "/etc/outboxd/my/templates")
         #expect(settings.links == ["reset-password": "http://localhost:8080/reset/{token}"])
+        #expect(settings.limits.minimumInterval == .seconds(90))
+        #expect(settings.limits.perHour == 3)
+        #expect(settings.keepOlder == ["reset-password"])
+        #expect(settings.guidance.patience == .seconds(120))
+        #expect(settings.guidance.resends == 2)
+        #expect(settings.guidance.window == .seconds(10_800))
+        #expect(settings.suppression.duration == .seconds(604_800))
         #expect(settings.giveUpAfter == .seconds(259_200))
         #expect(settings.lease == .seconds(1260))
         #expect(settings.pollInterval == .milliseconds(250))
@@ -76,6 +90,8 @@ import Testing
         first.idle = .seconds(60)
         first.connectTimeout = .milliseconds(1500)
         first.replyTimeout = .seconds(120)
+        first.rate = 0.5
+        first.suspectAfter = 7
         var second = RelaySettings(endpoint: RelayEndpoint(scheme: .smtp, host: "::1", port: 2525))
         second.tls = .opportunistic
         second.credentials = RelayCredentials(user: "u", password: .credential("smtp-password"))

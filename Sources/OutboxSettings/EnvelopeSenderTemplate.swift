@@ -1,0 +1,87 @@
+// The sender in the envelope with a place for a message's identifier, so that a report about a mail finds its message.
+// Never looks an identifier up, never parses a report.
+
+/// The template of the address for MAIL FROM. Reports about a mail, such as a bounce, go there (RFC 5321 §4.4 and
+/// §6.1); with an address for each mail (a variable envelope return path) the address alone tells which mail is meant.
+package struct EnvelopeSenderTemplate: Sendable, Equatable {
+    /// What the identifier takes the place of.
+    package static let placeholder = "{id}"
+    /// The length of the identifiers that outboxd makes, 16 random bytes in hex, in octets.
+    private static let identifierLength = 32
+    /// The longest identifier that the database takes, in octets.
+    private static let identifierLimit = 64
+
+    /// What stands before the identifier; ASCII.
+    private let prefix: String
+    /// What stands behind it: the rest of the local part, the @ and the domain; ASCII.
+    private let suffix: String
+
+    /// The template that a setting gives: an address with `{id}` exactly once, before the @.
+    ///
+    /// - Throws: `InvalidSetting` when it is none, or when it is no valid address with an identifier of 32 octets.
+    package init(settingText text: String) throws(InvalidSetting) {
+        let example = "an address such as bounces+\(Self.placeholder)@example.com"
+        let places = text.ranges(of: Self.placeholder)
+        guard let place = places.first else {
+            throw .expected("\(example), with \(Self.placeholder) where the mail's identifier goes")
+        }
+        guard places.count == 1 else { throw .expected("\(example), with \(Self.placeholder) only once") }
+        prefix = String(text[..<place.lowerBound])
+        suffix = String(text[place.upperBound...])
+        // RFC 5322 §3.2.3 has braces in atoms, but here they are a placeholder that nothing would replace.
+        guard !(prefix + suffix).contains(where: { $0 == "{" || $0 == "}" }) else {
+            throw .expected(example, hint: "\(Self.placeholder) is the only placeholder there is")
+        }
+        guard !prefix.contains("@") else {
+            throw .expected(example, hint: "\(Self.placeholder) must come before the @")
+        }
+        let sample = address(for: String(repeating: "0", count: Self.identifierLength))
+        // Here, because only here can it be said that the address grows.
+        guard SenderAddress.hasGoodLength(sample) else {
+            throw .expected(
+                "at most \(SenderAddress.localPartLimit) characters before the @ and \(SenderAddress.limit) in all",
+                hint: "\(Self.placeholder) becomes \(Self.identifierLength) of them"
+            )
+        }
+        _ = try SenderAddress.checked(sample)
+    }
+
+    /// The template as it stands in the configuration file.
+    package var text: String { prefix + Self.placeholder + suffix }
+
+    /// The address for MAIL FROM of one mail.
+    ///
+    /// - Parameter envelopeID: lower-case ASCII letters and digits, 32 as outboxd makes them. A longer one may make a
+    ///   local part that is too long for a relay.
+    package func address(for envelopeID: String) -> String {
+        prefix + envelopeID + suffix
+    }
+
+    /// The identifier that an address carries, in lower case; nil when `address(for:)` cannot have made it.
+    ///
+    /// Case does not matter, since some hosts change it. An identifier is 1 to 64 ASCII letters and digits.
+    ///
+    /// - Parameter address: bare, without angle brackets. It comes from outside and may be anything.
+    package func envelopeID(in address: String) -> String? {
+        // Octets, because a String's lowercased() turns some letters beyond ASCII into ASCII ones.
+        let octets = Self.lowercased(address)
+        let (before, behind) = (Self.lowercased(prefix), Self.lowercased(suffix))
+        guard octets.count > before.count + behind.count, octets.starts(with: before),
+            octets.suffix(behind.count) == behind[...]
+        else { return nil }
+        let identifier = octets.dropFirst(before.count).dropLast(behind.count)
+        guard identifier.count <= Self.identifierLimit, identifier.allSatisfy(Self.isLowercaseOrDigit) else {
+            return nil
+        }
+        return String(decoding: identifier, as: UTF8.self)
+    }
+
+    private static func lowercased(_ text: String) -> [UInt8] {
+        text.utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+    }
+
+    private static func isLowercaseOrDigit(_ octet: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(octet)
+            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(octet)
+    }
+}

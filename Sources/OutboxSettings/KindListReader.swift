@@ -1,0 +1,39 @@
+// Reads a list of kinds of mail and checks them against the kinds that there are.
+// Never knows what the list is for.
+
+extension SettingReader where Value == Set<String> {
+    /// A list of kinds, empty too, each once and each with a line in `links`.
+    ///
+    /// - Parameter links: nil when `links` could not be read; what kinds there are is then unknown and not checked.
+    static func kinds(in links: [String: String]?) -> SettingReader {
+        let kind = SettingReader<String>.text(expected: "the name of a kind of mail")
+            .map(LinkTemplate.checkedKind)
+            .map { (kind: String) throws(InvalidSetting) in
+                guard let links, links[kind] == nil else { return kind }
+                let near = NearestKey.find(kind, among: links.keys.sorted())
+                throw .expected(
+                    "a kind of mail that has a line in links",
+                    hint: near.map { "did you mean \($0)?" } ?? "add its line there, or remove it here"
+                )
+            }
+        let all = SettingReader<[(kind: String, place: SettingCursor)]>.list(
+            of: SettingReader<(kind: String, place: SettingCursor)> { cursor in
+                kind.read(cursor).map { ($0, cursor) }
+            },
+            expected: "a list of kinds of mail such as [verify-email]",
+            count: 0...1000
+        )
+        return SettingReader { cursor in
+            guard let entries = all.read(cursor) else { return nil }
+            var firstOfKind: [String: String] = [:]
+            for (kind, place) in entries {
+                if let first = firstOfKind[kind] {
+                    place.report("\(SettingCursor.quoted(kind)) is also \(first); remove one of the two")
+                } else {
+                    firstOfKind[kind] = place.path
+                }
+            }
+            return firstOfKind.count == entries.count ? Set(firstOfKind.keys) : nil
+        }
+    }
+}
