@@ -5,6 +5,8 @@
 package enum Advice: String, CaseIterable, Sendable {
     /// The mail is on its way.
     case wait
+    /// Our side is late: the mail will come, and asking for another would not help.
+    case deliveryDelayed = "delivery-delayed"
     /// It may have been sorted out as junk.
     case checkJunk = "check-junk"
     /// Ask for it one more time.
@@ -16,22 +18,56 @@ package enum Advice: String, CaseIterable, Sendable {
     /// Nothing the person can do alone.
     case contactSupport = "contact-support"
 
+    /// A language that the sentences are in; the raw values are language tags (BCP 47).
+    package enum Language: String, CaseIterable, Sendable {
+        case english = "en"
+        case japanese = "ja"
+    }
+
     /// Reads the view's column: codes joined by commas; codes this program doesn't know are left out, because advice
     /// is open to additions.
     package static func codes(in column: String) -> [Advice] {
         column.split(separator: ",").compactMap { Advice(rawValue: String($0)) }
     }
 
-    /// What to say to the person, in English.
-    package var sentence: String {
+    /// The sentences for the codes of the view's column, one after the other.
+    package static func sentences(for column: String, in language: Language) -> String {
+        codes(in: column).map { $0.sentence(in: language) }.joined(separator: language == .japanese ? "" : " ")
+    }
+
+    /// What to say to the person.
+    package func sentence(in language: Language) -> String {
+        switch language {
+        case .english: english
+        case .japanese: japanese
+        }
+    }
+
+    private var english: String {
         switch self {
         case .wait: "The mail is on its way; please wait."
+        case .deliveryDelayed:
+            "Our mail is delayed at the moment. It will come; please do not request it again."
         case .checkJunk: "Look in the Junk folder, too."
         case .resend: "If the mail is not there, request it one more time."
         case .requestNew: "The link's time has run out; request a new mail."
         case .fixAddress: "The address did not take the mail; check its spelling and request the mail again."
         case .contactSupport:
             "Follow the \u{201C}Didn\u{2019}t receive \u{2026}?\u{201D} instructions, or contact support."
+        }
+    }
+
+    private var japanese: String {
+        switch self {
+        case .wait: "メールを送信しています。しばらくお待ちください。"
+        case .deliveryDelayed:
+            "現在、メールの配信が遅れています。後ほど届きますので、再度のお申し込みはせずにお待ちください。"
+        case .checkJunk: "迷惑メールフォルダもご確認ください。"
+        case .resend: "メールが見つからない場合は、もう一度だけお申し込みください。"
+        case .requestNew: "リンクの有効期限が切れています。新しいメールをお申し込みください。"
+        case .fixAddress:
+            "このアドレスではメールを受け取れませんでした。アドレスに誤りがないか確認し、もう一度お申し込みください。"
+        case .contactSupport: "「メールが届かない場合」の手順に従うか、サポートにお問い合わせください。"
         }
     }
 }

@@ -31,5 +31,6 @@ package struct EnhancedStatusCode: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Character {
-    fileprivate var isASCIIDigit: Bool { ("0"..."9").contains(self) }
+    /// One of 0 to 9.
+    var isASCIIDigit: Bool { ("0"..."9").contains(self) }
 }

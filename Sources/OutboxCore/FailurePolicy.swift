@@ -15,7 +15,7 @@ package enum FaultScope: String, CaseIterable, Sendable {
 /// What follows from a failed attempt.
 package struct Verdict: Hashable, Sendable {
     /// Whether another attempt can help.
-    package enum Disposition: Hashable, Sendable {
+    package enum Disposition: String, Hashable, Sendable {
         /// Try again: the fault is, or may be, temporary.
         case again
         /// Never again: asking once more gets the same answer.
@@ -26,78 +26,159 @@ package struct Verdict: Hashable, Sendable {
     package let scope: FaultScope
     /// Whether another attempt follows.
     package let disposition: Disposition
+    /// Why it failed.
+    package let reason: FailureReason
+    /// How long the other side asked to wait before the next attempt.
+    package let retryAfter: Duration?
 
     /// Makes a verdict.
-    package init(_ scope: FaultScope, _ disposition: Disposition) {
+    package init(_ scope: FaultScope, _ disposition: Disposition, _ reason: FailureReason, retryAfter: Duration? = nil)
+    {
         self.scope = scope
         self.disposition = disposition
+        self.reason = reason
+        self.retryAfter = retryAfter
     }
 }
 
-/// Maps what was seen to whose fault it is and whether to try again.
-///
-/// | fault | stage | scope | disposition |
-/// |---|---|---|---|
-/// | resolve, connect, lost, time-out, garbled, TLS handshake, other | any | relay | again |
-/// | certificate, STARTTLS not offered, authentication refused | any | configuration | again |
-/// | interrupted | any | message | again |
-/// | no templates for the kind | compose | configuration | again |
-/// | unusable values | compose | message | final |
-/// | unusable recipient | compose | recipient | final |
-/// | reply 421 | any | relay | again |
-/// | reply 4xx, 5xx | connect, ehlo, starttls, tls | relay | again |
-/// | reply 4xx, 5xx | auth | configuration | again |
-/// | reply 4xx | mail | relay | again |
-/// | reply 552, x.3.4 (too big) | mail | message | final |
-/// | reply 5xx | mail | configuration | again |
-/// | reply 4xx | rcpt | recipient | again |
-/// | reply 5xx | rcpt | recipient | final |
-/// | reply 530, x.7.0 "authentication required" | mail, rcpt, data | configuration | again |
-/// | reply 4xx | data, body, final-dot | message | again |
-/// | reply 5xx | data, body, final-dot | message | final |
+/// Maps what was seen to whose fault it is and whether to try again: the first of ``rules`` that applies.
 ///
 /// An uncertain failure (no answer to the final dot) is a lost connection or a time-out, so it is tried again: losing
 /// a mail is worse than a rare second copy. Unknown things are temporary.
 package enum FailurePolicy {
-    /// Judges one failure by the table above.
+    /// Judges one failure.
     package static func verdict(for failure: TransmissionFailure) -> Verdict {
-        switch failure.fault {
-        case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .garbledReply, .tlsHandshake, .other:
-            Verdict(.relay, .again)
-        case .certificate, .startTLSNotOffered, .authenticationRefused:
-            Verdict(.configuration, .again)
-        case .interrupted:
-            Verdict(.message, .again)
-        case .composition(.unknownKind):
-            Verdict(.configuration, .again)
-        case .composition(.badValues):
-            Verdict(.message, .final)
-        case .composition(.badRecipient):
-            Verdict(.recipient, .final)
-        case .reply(let reply):
-            verdict(for: reply, at: failure.stage)
+        guard let rule = rules.first(where: { $0.applies(to: failure) }) else {
+            // The last rules leave nothing over but a reply that is no refusal.
+            return Verdict(.relay, .again, .protocolError)
         }
+        let isTemporary = rule.disposition == .again && rule.scope != .configuration
+        return Verdict(
+            rule.scope,
+            rule.disposition,
+            rule.reason,
+            retryAfter: isTemporary ? failure.reply.flatMap { RetryRequest.duration(in: $0.text) } : nil
+        )
     }
 
-    private static func verdict(for reply: SMTPReply, at stage: SMTPStage) -> Verdict {
-        // RFC 5321 §3.8: 421 says that the service closes, whatever the command was.
-        if reply.code == 421 { return Verdict(.relay, .again) }
-        let isPermanent = (500...599).contains(reply.code)
-        // RFC 4954 §6: 530 asks for authentication, which no mail can mend.
-        if reply.code == 530 { return Verdict(.configuration, .again) }
-        switch stage {
-        case .compose, .connect, .tls, .ehlo, .startTLS:
-            return Verdict(.relay, .again)
-        case .auth:
-            return Verdict(.configuration, .again)
-        case .mail:
-            let isTooBig = reply.code == 552 || reply.enhancedStatus.map { ($0.subject, $0.detail) == (3, 4) } ?? false
-            if isPermanent && isTooBig { return Verdict(.message, .final) }
-            return Verdict(isPermanent ? .configuration : .relay, .again)
-        case .rcpt:
-            return Verdict(.recipient, isPermanent ? .final : .again)
-        case .data, .body, .finalDot:
-            return Verdict(.message, isPermanent ? .final : .again)
-        }
+    /// Why a mail that a relay had accepted was reported as undeliverable (RFC 3464 §2.3.4), judged by the same rules as
+    /// a refusal at the final dot.
+    ///
+    /// - Parameters:
+    ///   - status: the report's status code.
+    ///   - diagnostic: the words of the mail system that refused it.
+    package static func reason(ofReport status: EnhancedStatusCode?, diagnostic: String?) -> FailureReason {
+        // A relay that gave up after days of temporary failures reports the last of them.
+        let isTemporary = status?.statusClass == 4
+        let reply = SMTPReply(code: isTemporary ? 450 : 550, enhancedStatus: status, text: diagnostic ?? "")
+        let failure = TransmissionFailure(stage: .rcpt, fault: .reply(reply), detail: "")
+        return verdict(for: failure).reason
     }
+
+    private static let untilContent: [SMTPStage] = [.rcpt, .data, .body, .finalDot]
+    private static let content: [SMTPStage] = [.data, .body, .finalDot]
+
+    /// The rules in the order in which they are asked; docs/failures.md shows them.
+    package static let rules: [FailureRule] = [
+        // What has no reply.
+        FailureRule(.kind(.unknownKind), .configuration, .again, .noTemplates),
+        FailureRule(.kind(.badValues), .message, .final, .unusableValues),
+        FailureRule(.kind(.badRecipient), .recipient, .final, .unusableRecipient),
+        FailureRule(.kind(.interrupted), .message, .again, .interrupted),
+        FailureRule(.kind(.couldNotResolve), .relay, .again, .nameNotResolved),
+        FailureRule(.kind(.couldNotConnect), .relay, .again, .noConnection),
+        FailureRule(.kind(.connectionLost), .relay, .again, .connectionLost),
+        FailureRule(.kind(.timedOut), .relay, .again, .timedOut),
+        FailureRule(.kind(.garbledReply), .relay, .again, .garbledReply),
+        FailureRule(.kind(.tlsHandshake), .relay, .again, .tlsFailed),
+        FailureRule(.kind(.certificate), .configuration, .again, .certificateNotTrusted),
+        FailureRule(.kind(.startTLSNotOffered), .configuration, .again, .startTLSNotOffered),
+        FailureRule(.kind(.other), .relay, .again, .libcurlError),
+        // RFC 5321 §3.8: 421 says that the service closes, whatever the command was.
+        FailureRule(.reply("421"), .relay, .again, .relayClosing),
+        // RFC 4954 §4.7.12 and §6: 432 asks for another mechanism, 454 is a trouble of the server's own.
+        FailureRule(.reply("432"), at: [.auth], .configuration, .again, .authenticationRefused),
+        FailureRule(.reply("4xx"), at: [.auth], .relay, .again, .authenticationUnavailable),
+        FailureRule(.kind(.authenticationRefused), .configuration, .again, .authenticationRefused),
+        FailureRule(.reply("5xx"), at: [.auth], .configuration, .again, .authenticationRefused),
+        // RFC 4954 §6: 530 asks for authentication, which no mail can mend.
+        FailureRule(.reply("530"), .configuration, .again, .authenticationRequired),
+        FailureRule(.reply("4xx", "5xx"), at: [.connect, .tls, .ehlo, .startTLS], .relay, .again, .sessionRefused),
+        FailureRule(.reply("4xx", status: "x.3.1"), .relay, .again, .relayFull),
+        FailureRule(.reply("4xx", status: "x.3.2"), .relay, .again, .relayNotReady),
+        // The dialogue itself went wrong, which says nothing of the recipient or the mail (RFC 5321 §4.2.2).
+        FailureRule(.reply("500", "502", "503", "504"), .relay, .again, .protocolError),
+        // The envelope sender, which many relays judge only at RCPT.
+        FailureRule(.reply("5xx", status: "x.1.7", "x.1.8"), .configuration, .again, .senderRefused),
+        FailureRule(.reply("5xx", words: "sender address rejected"), .configuration, .again, .senderRefused),
+        FailureRule(.reply("4xx", status: "x.1.7", "x.1.8"), .relay, .again, .senderDeferred),
+        FailureRule(
+            .reply(
+                "5xx",
+                words: "relay access denied",
+                "relaying denied",
+                "relay not permitted",
+                "unable to relay",
+                "not permitted to relay"
+            ),
+            at: [.rcpt],
+            .configuration,
+            .again,
+            .relayingDenied
+        ),
+        FailureRule(.reply("4xx", status: "x.2.2"), at: untilContent, .recipient, .again, .mailboxFull),
+        FailureRule(.reply("5xx", status: "x.2.2"), at: untilContent, .recipient, .final, .mailboxFull),
+        FailureRule(.reply("5xx", status: "x.3.4", "x.2.3"), .message, .final, .messageTooBig),
+        // RFC 1870 §6.1 at MAIL; after the content it can mean nothing else, because RCPT had passed.
+        FailureRule(.reply("552"), at: [.mail, .data, .body, .finalDot], .message, .final, .messageTooBig),
+        FailureRule(.reply("4xx"), at: [.mail], .relay, .again, .senderDeferred),
+        FailureRule(.reply("5xx"), at: [.mail], .configuration, .again, .senderRefused),
+        // The recipient's address.
+        FailureRule(
+            .reply("5xx", status: "x.1.1", "x.1.3", "x.1.6"),
+            at: untilContent,
+            .recipient,
+            .final,
+            .unknownRecipient
+        ),
+        // 5.1.10 and 556: the domain says that it takes no mail (RFC 7505).
+        FailureRule(
+            .reply("5xx", status: "x.1.2", "x.1.10", "x.4.4"),
+            at: untilContent,
+            .recipient,
+            .final,
+            .badDomain
+        ),
+        FailureRule(.reply("556"), at: untilContent, .recipient, .final, .badDomain),
+        FailureRule(.reply("5xx", status: "x.2.1"), at: untilContent, .recipient, .final, .mailboxDisabled),
+        FailureRule(.reply("452", status: "none"), at: [.rcpt], .recipient, .again, .mailboxFull),
+        FailureRule(.reply("552", status: "none"), at: [.rcpt], .recipient, .final, .mailboxFull),
+        FailureRule(.reply("450", "451", status: "x.7.x"), at: untilContent, .recipient, .again, .greylisted),
+        FailureRule(.reply("4xx", words: "greylist", "graylist"), at: untilContent, .recipient, .again, .greylisted),
+        FailureRule(.reply("5xx", status: "x.7.x"), at: [.rcpt], .recipient, .final, .policyRefusal),
+        FailureRule(.reply("5xx", status: "x.7.x"), at: content, .message, .final, .policyRefusal),
+        FailureRule(.reply("5xx", status: "x.6.x"), at: untilContent, .message, .final, .contentRefused),
+        FailureRule(
+            .reply(
+                "5xx",
+                status: "none",
+                words: "user unknown",
+                "unknown user",
+                "no such user",
+                "unknown recipient",
+                "mailbox not found",
+                "does not exist"
+            ),
+            at: [.rcpt],
+            .recipient,
+            .final,
+            .unknownRecipient
+        ),
+        // Whatever is left, by the stage alone.
+        FailureRule(.reply("4xx"), at: [.rcpt], .recipient, .again, .recipientDeferred),
+        FailureRule(.reply("5xx"), at: [.rcpt], .recipient, .final, .recipientRefused),
+        FailureRule(.reply("4xx"), at: content, .message, .again, .messageDeferred),
+        FailureRule(.reply("5xx"), at: content, .message, .final, .messageRefused),
+        FailureRule(.anything, .relay, .again, .protocolError),
+    ]
 }

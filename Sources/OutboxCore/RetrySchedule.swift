@@ -53,13 +53,15 @@ package struct RetrySchedule: Hashable, Sendable {
     ///
     /// The last attempt is drawn forward to just before the deadline instead of being skipped.
     /// - Parameters:
-    ///   - attempt: the number of the attempt that failed, from 1.
+    ///   - attempt: how many attempts the message has used up, from 1.
+    ///   - retryAfter: how long the other side asked to wait, which then counts instead of the list.
     ///   - now: when it failed.
     ///   - deadline: after this moment no attempt is made.
     ///   - random: where the jitter comes from.
     /// - Returns: `nil` where the deadline leaves no room for another attempt.
     package func nextAttempt(
         after attempt: Int,
+        retryAfter: Duration? = nil,
         now: Timestamp,
         deadline: Timestamp,
         using random: inout some RandomNumberGenerator
@@ -69,7 +71,7 @@ package struct RetrySchedule: Hashable, Sendable {
         // One draw, uniform in 0..<1 with a Double's 53 bits, so that any generator serves: Double.random(in:using:)
         // draws again and again until it likes the result.
         let draw = Double(random.next() >> 11) * 0x1p-53
-        let next = now + listed * (1 - jitter + 2 * jitter * draw)
+        let next = now + (retryAfter ?? listed * (1 - jitter + 2 * jitter * draw))
         let latest = deadline - Self.lastAttemptMargin
         if next <= latest { return next }
         return latest > now ? latest : nil

@@ -24,6 +24,14 @@ package enum SMTPStage: String, CaseIterable, Sendable {
     case body
     /// The whole content is handed over; the reply to the final dot decides.
     case finalDot = "final-dot"
+
+    /// Whether the conversation is about one mail, rather than about who talks to whom (RFC 5321 §3.3).
+    package var isWithinTransaction: Bool {
+        switch self {
+        case .mail, .rcpt, .data, .body, .finalDot: true
+        case .compose, .connect, .tls, .ehlo, .startTLS, .auth: false
+        }
+    }
 }
 
 /// What broke an attempt, without judgement.
@@ -54,6 +62,57 @@ package enum TransmissionFault: Hashable, Sendable {
     case interrupted
     /// Anything else libcurl reports, by its CURLcode.
     case other(curlCode: Int)
+}
+
+extension TransmissionFault {
+    /// The fault without its details: what the failure policy's table is keyed by.
+    package enum Kind: String, CaseIterable, Sendable {
+        case reply, couldNotResolve, couldNotConnect, connectionLost, timedOut, tlsHandshake, certificate,
+            startTLSNotOffered, authenticationRefused, garbledReply, unknownKind, badValues, badRecipient, interrupted,
+            other
+
+        /// What it is called in documents.
+        package var words: String {
+            switch self {
+            case .reply: "a refusing reply"
+            case .couldNotResolve: "the relay's name has no address"
+            case .couldNotConnect: "no connection (refused, unreachable)"
+            case .connectionLost: "the connection broke"
+            case .timedOut: "no answer in time"
+            case .tlsHandshake: "the TLS handshake failed"
+            case .certificate: "the relay's certificate is not trusted"
+            case .startTLSNotOffered: "STARTTLS is required and not offered"
+            case .authenticationRefused: "no usable way to authenticate"
+            case .garbledReply: "a line that is no SMTP reply"
+            case .unknownKind: "no templates for the kind"
+            case .badValues: "a template's value is missing or unusable"
+            case .badRecipient: "the recipient can't stand in a mail"
+            case .interrupted: "ended by the shutdown of outboxd"
+            case .other: "any other error of libcurl"
+            }
+        }
+    }
+
+    /// What kind of fault it is.
+    package var kind: Kind {
+        switch self {
+        case .reply: .reply
+        case .couldNotResolve: .couldNotResolve
+        case .couldNotConnect: .couldNotConnect
+        case .connectionLost: .connectionLost
+        case .timedOut: .timedOut
+        case .tlsHandshake: .tlsHandshake
+        case .certificate: .certificate
+        case .startTLSNotOffered: .startTLSNotOffered
+        case .authenticationRefused: .authenticationRefused
+        case .garbledReply: .garbledReply
+        case .composition(.unknownKind): .unknownKind
+        case .composition(.badValues): .badValues
+        case .composition(.badRecipient): .badRecipient
+        case .interrupted: .interrupted
+        case .other: .other
+        }
+    }
 }
 
 /// Why no mail could be made of a message.

@@ -4,6 +4,7 @@
 package import Logging
 import OutboxCore
 import OutboxStore
+import SMTPTransport
 
 /// What the store was asked for when it failed.
 enum StoreTask {
@@ -19,11 +20,42 @@ package struct DeliveryLog: Sendable {
         self.logger = logger
     }
 
-    func started(connections: Int, relay: String, database: String) {
-        logger.info(
-            "delivery started",
-            metadata: ["relay": "\(relay)", "connections": "\(connections)", "database": "\(database)"]
-        )
+    func started(relays: [DeliveryRelay], database: String) {
+        let names = relays.map { "\($0.relay.name) (\($0.connections))" }.joined(separator: ", ")
+        logger.info("delivery started", metadata: ["relays": "\(names)", "database": "\(database)"])
+    }
+
+    func reloaded() { logger.info("the relays' passwords and certificates were read again") }
+
+    /// Once when a relay goes down and once when it is back; what is known already is for debugging.
+    func relayChanged(_ relay: DeliveryRelay, _ change: RelayHealth.Change) {
+        var metadata: Logger.Metadata = ["relay": "\(relay.relay.name)"]
+        switch change {
+        case .none:
+            break
+        case .wentDown(let trouble):
+            metadata.describe(trouble)
+            if trouble.reason == .refusesEverybody {
+                logger.error(
+                    "relay is paused: it refuses everybody, so it is the suspect; nobody is suppressed",
+                    metadata: metadata
+                )
+            } else if trouble.scope == .configuration {
+                if let place = relay.place(toMend: trouble) { metadata["setting"] = "\(place)" }
+                logger.error(
+                    "relay is paused: mend the configuration, then reload outboxd; no message is lost",
+                    metadata: metadata
+                )
+            } else {
+                logger.warning("relay is paused, and probed until it works again", metadata: metadata)
+            }
+        case .stillDown(let trouble):
+            metadata.describe(trouble)
+            logger.debug("relay is still down", metadata: metadata)
+        case .cameBack(let after):
+            metadata["after"] = "\(after.inMilliseconds)ms"
+            logger.notice("relay is back", metadata: metadata)
+        }
     }
 
     func stopping(returned: Int) {
@@ -49,6 +81,20 @@ package struct DeliveryLog: Sendable {
 
     func expired(_ ids: [Int64]) {
         for id in ids { logger.warning("message expired unsent", metadata: ["message.id": "\(id)"]) }
+    }
+
+    func superseded(_ ids: [Int64]) {
+        for id in ids { logger.info("message superseded by a newer one", metadata: ["message.id": "\(id)"]) }
+    }
+
+    func suppressed(_ ids: [Int64]) {
+        for id in ids {
+            logger.notice("message suppressed, its address takes no mail", metadata: ["message.id": "\(id)"])
+        }
+    }
+
+    func held(_ ids: [Int64]) {
+        for id in ids { logger.info("message held by the limit on resends", metadata: ["message.id": "\(id)"]) }
     }
 
     func rescued(_ ids: [Int64]) {
@@ -85,22 +131,30 @@ package struct DeliveryLog: Sendable {
 
     private func record(_ completion: Completion) {
         var metadata = completion.identity
+        if let judged = completion.outcome.judgement { metadata.describe(judged) }
         switch completion.outcome {
         case .accepted(let reply):
             metadata.describe(reply)
             logger.info("message accepted", metadata: metadata)
-        case .deferred(let failure, let scope, let next):
-            metadata.describe(failure, scope)
+        case .deferred(let judged, let next):
             metadata["next-in"] = "\(next.timeSince(completion.finishedAt).inMilliseconds)ms"
-            logger.notice(failure.isUncertain ? "message uncertain" : "message deferred", metadata: metadata)
-        case .rejected(let failure, let scope):
-            metadata.describe(failure, scope)
+            // What is the relay's fault is said of the relay, once.
+            let level: Logger.Level = judged.isUsedUp ? .notice : .debug
+            logger.log(
+                level: level,
+                judged.failure.isUncertain ? "message uncertain" : "message deferred",
+                metadata: metadata
+            )
+        case .rejected:
             logger.warning("message rejected", metadata: metadata)
-        case .expired(let failure, let scope):
-            metadata.describe(failure, scope)
+        case .expired:
             logger.warning("message expired after its last attempt", metadata: metadata)
         case .expiredUnsent:
             logger.warning("message expired unsent", metadata: metadata)
+        case .supersededUnsent:
+            logger.info("message superseded by a newer one", metadata: metadata)
+        case .returnedUnsent:
+            logger.debug("message returned unsent", metadata: metadata)
         }
     }
 }
@@ -122,11 +176,20 @@ extension Logger.Metadata {
         if let queueID = reply.queueID { self["queue.id"] = "\(queueID)" }
     }
 
-    fileprivate mutating func describe(_ failure: TransmissionFailure, _ scope: FaultScope) {
-        self["stage"] = "\(failure.stage.rawValue)"
-        self["fault-of"] = "\(scope.rawValue)"
-        if let reply = failure.reply { describe(reply) }
+    fileprivate mutating func describe(_ judged: JudgedFailure) {
+        self["fault-of"] = "\(judged.verdict.scope.rawValue)"
+        self["reason"] = "\(judged.verdict.reason.rawValue)"
+        describe(judged.failure.reply, stage: judged.failure.stage, detail: judged.failure.detail)
+    }
+
+    fileprivate mutating func describe(_ trouble: RelayTrouble) {
+        self["reason"] = "\(trouble.reason.rawValue)"
+        describe(trouble.reply, stage: trouble.stage, detail: trouble.detail)
+    }
+
+    private mutating func describe(_ reply: SMTPReply?, stage: SMTPStage, detail: String) {
+        self["stage"] = "\(stage.rawValue)"
         // A relay may quote the recipient's address in its words; they are kept in the attempt's row instead.
-        if failure.reply == nil { self["reason"] = "\(failure.detail)" }
+        if let reply { describe(reply) } else { self["detail"] = "\(detail)" }
     }
 }

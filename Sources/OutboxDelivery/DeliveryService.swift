@@ -3,29 +3,37 @@
 package import MailComposer
 import OutboxCore
 package import OutboxStore
-package import SMTPTransport
+import SMTPTransport
 import ServiceLifecycle
 
-/// Everything between the outbox and the relay, as one service.
+/// Everything between the outbox and the relays, as one service.
 ///
 /// On graceful shutdown nothing new is claimed, what waits for a lane goes back to the queue, what is being sent may
 /// finish within the grace, and its outcome is recorded.
 package struct DeliveryService: Service, CustomStringConvertible {
     private let store: OutboxDatabase
     private let composer: MailComposer
-    private let relay: SMTPRelay
+    private let relays: [DeliveryRelay]
+    private let reloads: AsyncStream<[DeliveryRelay]>
     private let settings: DeliverySettings
     private let environment: DeliveryEnvironment
     private let log: DeliveryLog
     private let onReady: @Sendable () -> Void
 
+    /// A lane and its relay's place in the order of preference.
+    private typealias PlacedLane = (relay: Int, lane: SMTPLane)
+
     /// Makes the service; nothing happens before `run`.
     ///
-    /// - Parameter onReady: called once everything runs.
+    /// - Parameters:
+    ///   - relays: at least one, in order of preference.
+    ///   - reloads: the same relays with credentials and certificates read anew, each time an operator asks for it.
+    ///   - onReady: called once everything runs.
     package init(
         store: OutboxDatabase,
         composer: MailComposer,
-        relay: SMTPRelay,
+        relays: [DeliveryRelay],
+        reloads: AsyncStream<[DeliveryRelay]> = AsyncStream { $0.finish() },
         settings: DeliverySettings,
         environment: DeliveryEnvironment,
         log: DeliveryLog,
@@ -33,7 +41,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
     ) {
         self.store = store
         self.composer = composer
-        self.relay = relay
+        self.relays = relays
+        self.reloads = reloads
         self.settings = settings
         self.environment = environment
         self.log = log
@@ -46,31 +55,45 @@ package struct DeliveryService: Service, CustomStringConvertible {
     /// Delivers until graceful shutdown.
     package func run() async throws {
         let wake = Signal()
-        let ready = ReadyQueue(capacity: settings.connections * DeliverySettings.claimsPerLane) { wake.give() }
         let recorder = OutcomeRecorder(
             store: store,
+            rules: settings.rules,
             environment: environment,
             gathering: settings.gathering,
             log: log,
-            // A deferred message has a new moment to wake up at, which the dispatcher looks up.
-            onRecorded: { recorded in if recorded.contains(where: \.isDeferred) { wake.give() } }
+            // A message that is open again has a new moment to wake up at, which the dispatcher looks up.
+            onRecorded: { recorded in if recorded.contains(where: \.leavesMessageOpen) { wake.give() } }
+        )
+        let desk = RelayDesk(
+            relays: relays,
+            settings: settings,
+            environment: environment,
+            recorder: recorder,
+            log: log,
+            onRoom: { wake.give() }
         )
         let dispatcher = Dispatcher(
             store: store,
             settings: settings,
             environment: environment,
-            ready: ready,
+            desk: desk,
             wake: wake,
             log: log
         )
-        let lanes = (1...settings.connections).map { SMTPLane(relay: relay, number: $0) }
+        let lanes = relays.indices.flatMap { index in
+            (1...relays[index].connections).map { number in
+                (relay: index, lane: SMTPLane(relay: relays[index].relay, number: number))
+            }
+        }
+        try await store.replaceRelays(desk.statuses)
 
         await withTaskGroup(of: Void.self) { background in
             background.addTask { await watch(wake) }
             background.addTask { [keeper] in await keeper.run() }
+            background.addTask { await reload(lanes, desk) }
             let dispatching = Task { await dispatcher.run() }
-            let sending = Task { await send(through: lanes, from: ready, to: recorder) }
-            log.started(connections: lanes.count, relay: relay.name, database: store.path)
+            let sending = Task { await send(through: lanes, from: desk) }
+            log.started(relays: relays, database: store.path)
             onReady()
 
             // Fails only when the task is cancelled, which means the same: stop.
@@ -78,10 +101,10 @@ package struct DeliveryService: Service, CustomStringConvertible {
 
             wake.close()
             await dispatching.value
-            let unsent = ready.close()
+            let unsent = await desk.close()
             log.stopping(returned: unsent.count)
             await giveBack(unsent)
-            await windDown(sending, lanes: lanes, recorder: recorder)
+            await windDown(sending, lanes: lanes, desk: desk, recorder: recorder)
             background.cancelAll()
         }
         await truncateLog()
@@ -99,19 +122,33 @@ package struct DeliveryService: Service, CustomStringConvertible {
         )
     }
 
-    private func send(through lanes: [SMTPLane], from ready: ReadyQueue, to recorder: OutcomeRecorder) async {
+    private func send(through lanes: [PlacedLane], from desk: RelayDesk) async {
         await withTaskGroup(of: Void.self) { group in
-            for lane in lanes {
+            for (relay, lane) in lanes {
                 let worker = LaneWorker(
                     lane: lane,
-                    ready: ready,
+                    relay: relay,
+                    desk: desk,
                     composer: composer,
                     settings: settings,
-                    environment: environment,
-                    recorder: recorder
+                    environment: environment
                 )
                 group.addTask { await worker.run() }
             }
+        }
+    }
+
+    /// Gives each lane what was read anew as soon as it has sent what it is sending; relays that are down are then
+    /// probed at once.
+    private func reload(_ lanes: [PlacedLane], _ desk: RelayDesk) async {
+        for await relays in reloads {
+            await withTaskGroup(of: Void.self) { group in
+                for (index, lane) in lanes {
+                    group.addTask { await lane.use(relays[index].relay) }
+                }
+            }
+            await desk.reconfigured()
+            log.reloaded()
         }
     }
 
@@ -122,14 +159,20 @@ package struct DeliveryService: Service, CustomStringConvertible {
     }
 
     /// Lets lanes finish within the grace, then ends what they send; records what came of it.
-    private func windDown(_ sending: Task<Void, Never>, lanes: [SMTPLane], recorder: OutcomeRecorder) async {
+    private func windDown(
+        _ sending: Task<Void, Never>,
+        lanes: [PlacedLane],
+        desk: RelayDesk,
+        recorder: OutcomeRecorder
+    ) async {
         let grace = Task { [environment, settings, log] in
             do { try await environment.sleep(settings.shutdownGrace) } catch { return }
             log.graceOver(after: settings.shutdownGrace)
-            for lane in lanes { lane.abortSending() }
+            for (_, lane) in lanes { lane.abortSending() }
         }
         await sending.value
         grace.cancel()
+        await desk.releaseRefusals()
         let unrecorded = await recorder.finish()
         if unrecorded > 0 { log.notRecorded(count: unrecorded) }
     }
@@ -142,7 +185,10 @@ package struct DeliveryService: Service, CustomStringConvertible {
 }
 
 extension Completion {
-    fileprivate var isDeferred: Bool {
-        if case .deferred = outcome { true } else { false }
+    fileprivate var leavesMessageOpen: Bool {
+        switch outcome {
+        case .deferred, .returnedUnsent: true
+        case .accepted, .rejected, .expired, .expiredUnsent, .supersededUnsent: false
+        }
     }
 }

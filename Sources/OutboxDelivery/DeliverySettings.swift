@@ -1,21 +1,25 @@
 // How delivery behaves, as plain values. Never reads a file.
 
 package import OutboxCore
+package import OutboxStore
 
 /// The knobs of the delivery services; the configuration file fills them.
 package struct DeliverySettings: Sendable {
-    /// The address for MAIL FROM.
-    package var envelopeSender: String
+    /// The address for MAIL FROM, given the message's envelope id, which it may contain so that a report finds it.
+    package var envelopeSender: @Sendable (_ envelopeID: String) -> String
     /// When to try again.
     package var schedule: RetrySchedule
-    /// How many connections, so lanes, are kept to the relay.
-    package var connections: Int
+    /// What keeps a message from being sent.
+    package var rules: DeliveryRules
     /// How long a claim is held unless it is renewed; after a crash its messages are tried again that much later.
     package var lease: Duration
     /// How often to look for new messages even when nothing notified of one.
     package var pollInterval: Duration
     /// How long outcomes are gathered before they are committed together.
     package var gathering: Duration
+    /// How long a permanent refusal waits for the relay to accept something else before it is final: longer than a burst
+    /// takes, short beside a person's patience.
+    package var refusalHolding: Duration
     /// How long messages that are being sent may take to finish when the service stops.
     package var shutdownGrace: Duration
 
@@ -24,20 +28,23 @@ package struct DeliverySettings: Sendable {
 
     /// Makes settings; the defaults are those of the configuration file.
     package init(
-        envelopeSender: String,
+        envelopeSender: @escaping @Sendable (_ envelopeID: String) -> String,
         schedule: RetrySchedule = RetrySchedule(),
-        connections: Int = 10,
+        rules: DeliveryRules = DeliveryRules(),
         lease: Duration = .seconds(60),
         pollInterval: Duration = .seconds(1),
         gathering: Duration = .milliseconds(3),
+        refusalHolding: Duration = .seconds(2),
         shutdownGrace: Duration = .seconds(20)
     ) {
         self.envelopeSender = envelopeSender
         self.schedule = schedule
-        self.connections = connections
+        self.rules = rules
+        self.rules.giveUpAfter = schedule.giveUpAfter
         self.lease = lease
         self.pollInterval = pollInterval
         self.gathering = gathering
+        self.refusalHolding = refusalHolding
         self.shutdownGrace = shutdownGrace
     }
 }

@@ -3,18 +3,20 @@
 import OutboxCore
 import OutboxStore
 
-/// Keeps the ready queue filled: woken by other processes' commits, by lanes that run out of work, by recorded
+/// Keeps the relay desk supplied: woken by other processes' commits, by lanes that run out of work, by recorded
 /// outcomes, and by the next moment at which something falls due.
 actor Dispatcher {
     private let store: any DeliveryStore
     private let settings: DeliverySettings
     private let environment: DeliveryEnvironment
-    private let ready: ReadyQueue
+    private let desk: RelayDesk
     private let wake: Signal
     private let log: DeliveryLog
 
     private var alarm: Task<Void, Never>?
     private var hasWorkedSinceTruncation = true
+    /// Up to which row the outbox was looked through for messages that make older ones void.
+    private var newestSeen: Int64?
 
     /// How long to wait after the store failed.
     private static let troubleDelay = Duration.seconds(1)
@@ -23,14 +25,14 @@ actor Dispatcher {
         store: any DeliveryStore,
         settings: DeliverySettings,
         environment: DeliveryEnvironment,
-        ready: ReadyQueue,
+        desk: RelayDesk,
         wake: Signal,
         log: DeliveryLog
     ) {
         self.store = store
         self.settings = settings
         self.environment = environment
-        self.ready = ready
+        self.desk = desk
         self.wake = wake
         self.log = log
     }
@@ -54,34 +56,46 @@ actor Dispatcher {
     private func work() async throws {
         while true {
             let now = environment.now()
+            let hasMore = try await supersede(now)
             let moments = try await store.nextMoments()
             if let lease = moments.lease, lease <= now { log.rescued(try await store.rescue(now: now)) }
             if let expiry = moments.expiry, expiry <= now { log.expired(try await store.expire(now: now)) }
             guard moments.due.map({ $0 <= now }) ?? false else {
+                if hasMore { continue }
                 if moments.due == nil && moments.lease == nil { try await truncateLog() }
                 if let next = moments.next { setAlarm(in: next.timeSince(now)) }
                 return
             }
             hasWorkedSinceTruncation = true
-            let room = ready.room
-            // Without room, the lanes wake us when they have taken half of what waits.
+            let room = desk.room
+            // Without room, the desk wakes us when half of what waits is gone, or a relay works again.
             guard room > 0 else {
+                if hasMore { continue }
                 if let next = [moments.lease, moments.expiry].compactMap(\.self).min() {
                     setAlarm(in: next.timeSince(now))
                 }
                 return
             }
-            let batch = try await store.claim(
-                limit: room,
-                now: now,
-                lease: settings.lease,
-                giveUpAfter: settings.schedule.giveUpAfter
-            )
+            let batch = try await store.claim(limit: room, now: now, lease: settings.lease, rules: settings.rules)
             log.expired(batch.expired)
+            log.superseded(batch.superseded)
+            log.suppressed(batch.suppressed)
+            log.held(batch.held)
             log.claimed(batch.claims)
-            let refused = ready.add(batch.claims)
+            let refused = await desk.add(batch.claims)
             if !refused.isEmpty { try await store.returnUnsent(refused) }
         }
+    }
+
+    /// Makes messages void for which newer ones have arrived, those that wait for a lane included.
+    ///
+    /// - Returns: whether there are more new messages to look at.
+    private func supersede(_ now: Timestamp) async throws -> Bool {
+        let found = try await store.supersede(newerThan: newestSeen, now: now, rules: settings.rules)
+        newestSeen = found.newest
+        log.superseded(found.superseded)
+        await desk.withdraw(found.claimed)
+        return found.hasMore
     }
 
     private func setAlarm(in delay: Duration) {

@@ -8,77 +8,51 @@ import SMTPTransport
 /// The work of one lane.
 struct LaneWorker: Sendable {
     let lane: SMTPLane
-    let ready: ReadyQueue
+    /// The place of the lane's relay in the order of preference, from 0.
+    let relay: Int
+    let desk: RelayDesk
     let composer: MailComposer
     let settings: DeliverySettings
     let environment: DeliveryEnvironment
-    let recorder: OutcomeRecorder
 
-    /// Works until the ready queue is closed, then closes the connection.
+    /// Works until the desk is closed, then closes the connection.
     func run() async {
-        while let claim = await nextClaim() {
-            await recorder.record(await attempt(claim))
-        }
+        while let claim = await nextClaim() { await attempt(claim) }
         await lane.closeConnection()
     }
 
     /// Waits for a claim. Where none comes for as long as an idle connection is kept, the connection is closed.
     private func nextClaim() async -> Claim? {
-        if let claim = ready.takeIfReady() { return claim }
         let closing = Task { [lane, environment] in
             do {
-                try await environment.sleep(lane.relay.idle)
+                try await environment.sleep(lane.idle)
                 await lane.closeConnection()
             } catch {
                 // Cancelled: there is work for the connection.
             }
         }
         defer { closing.cancel() }
-        return await ready.take()
+        return await desk.take(relay: relay)
     }
 
-    private func attempt(_ claim: Claim) async -> Completion {
+    private func attempt(_ claim: Claim) async {
+        let startedAt = environment.now()
         // The message may have waited for a lane for a while: a token that no longer works is not sent.
-        guard settings.schedule.deadline(of: claim.message) > environment.now() else {
-            return completion(of: claim, .expiredUnsent, relay: nil)
+        guard settings.schedule.deadline(of: claim.message) > startedAt else {
+            let expired = Completion(claim: claim, outcome: .expiredUnsent, relay: nil, finishedAt: startedAt)
+            return await desk.reportUnsent(expired, relay: relay)
         }
         let mail: OutgoingMail
         do {
             let composed = try composer.compose(claim.message)
             mail = OutgoingMail(
-                envelopeSender: settings.envelopeSender,
+                envelopeSender: settings.envelopeSender(claim.message.envelopeID),
                 recipient: composed.recipient,
                 content: composed.bytes
             )
         } catch {
-            return completion(of: claim, outcome(of: error.failure, for: claim), relay: nil)
+            return await desk.reportUnsent(desk.composition(error.failure, of: claim), relay: relay)
         }
-        switch await lane.send(mail) {
-        case .accepted(let reply):
-            return completion(of: claim, .accepted(reply), relay: lane.relay.name)
-        case .failed(let failure):
-            return completion(of: claim, outcome(of: failure, for: claim), relay: lane.relay.name)
-        }
-    }
-
-    private func outcome(of failure: TransmissionFailure, for claim: Claim) -> Completion.Outcome {
-        let verdict = FailurePolicy.verdict(for: failure)
-        switch verdict.disposition {
-        case .final:
-            return .rejected(failure, verdict.scope)
-        case .again:
-            var random = AnyGenerator(environment.random())
-            let next = settings.schedule.nextAttempt(
-                after: claim.attempt,
-                now: environment.now(),
-                deadline: settings.schedule.deadline(of: claim.message),
-                using: &random
-            )
-            return next.map { .deferred(failure, verdict.scope, next: $0) } ?? .expired(failure, verdict.scope)
-        }
-    }
-
-    private func completion(of claim: Claim, _ outcome: Completion.Outcome, relay: String?) -> Completion {
-        Completion(claim: claim, outcome: outcome, relay: relay, finishedAt: environment.now())
+        await desk.report(await lane.send(mail), of: claim, relay: relay, startedAt: startedAt)
     }
 }

@@ -8,13 +8,33 @@ import OutboxStore
 /// A lane doesn't wait for the disk. Until the commit the message stays claimed, so a crash in between makes its
 /// attempt `uncertain`, never lost.
 actor OutcomeRecorder {
+    private struct Batch {
+        var completions: [Completion] = []
+        /// The newest status of each relay, by its name.
+        var relays: [String: RelayStatus] = [:]
+        /// Messages whose refusals were the relay's fault.
+        var acquitted: [Int64] = []
+
+        var isEmpty: Bool { completions.isEmpty && relays.isEmpty && acquitted.isEmpty }
+
+        /// What came in later goes on top.
+        func followed(by later: Batch) -> Batch {
+            Batch(
+                completions: completions + later.completions,
+                relays: relays.merging(later.relays) { $1 },
+                acquitted: acquitted + later.acquitted
+            )
+        }
+    }
+
     private let store: any DeliveryStore
+    private let rules: DeliveryRules
     private let environment: DeliveryEnvironment
     private let gathering: Duration
     private let log: DeliveryLog
     private let onRecorded: @Sendable ([Completion]) -> Void
 
-    private var waiting: [Completion] = []
+    private var waiting = Batch()
     private var flush: Task<Void, Never>?
 
     /// How long to wait before a failed commit is tried again.
@@ -23,21 +43,29 @@ actor OutcomeRecorder {
     /// - Parameter onRecorded: gets what a commit recorded, after it.
     init(
         store: any DeliveryStore,
+        rules: DeliveryRules,
         environment: DeliveryEnvironment,
         gathering: Duration,
         log: DeliveryLog,
         onRecorded: @escaping @Sendable ([Completion]) -> Void
     ) {
         self.store = store
+        self.rules = rules
         self.environment = environment
         self.gathering = gathering
         self.log = log
         self.onRecorded = onRecorded
     }
 
-    /// Takes an outcome over; it will be committed within moments.
-    func record(_ completion: Completion) {
-        waiting.append(completion)
+    /// Takes outcomes over, and how relays are; they will be committed within moments.
+    func record(_ completions: [Completion], relays: [RelayStatus] = [], acquitted: [Int64] = []) {
+        waiting = waiting.followed(
+            by: Batch(
+                completions: completions,
+                relays: Dictionary(relays.map { ($0.name, $0) }) { $1 },
+                acquitted: acquitted
+            )
+        )
         if flush == nil { flush = Task { await commitAll() } }
     }
 
@@ -51,7 +79,7 @@ actor OutcomeRecorder {
         } onCancel: {
             running?.cancel()
         }
-        return waiting.count
+        return waiting.completions.count
     }
 
     private func commitAll() async {
@@ -59,18 +87,35 @@ actor OutcomeRecorder {
         while !waiting.isEmpty {
             // A cancelled gathering only shortens it: whether there is still time to commit is the store's answer.
             try? await environment.sleep(gathering)
-            let batch = waiting
-            waiting = []
+            var batch = waiting
+            waiting = Batch()
             do {
-                let lost = try await store.finish(batch, now: environment.now())
-                log.recorded(batch, lost: Set(lost))
-                onRecorded(batch)
+                try await commit(&batch)
             } catch {
-                waiting = batch + waiting
+                waiting = batch.followed(by: waiting)
                 log.storeTrouble(.recording, error)
                 if Task.isCancelled { return }
                 do { try await environment.sleep(Self.retryDelay) } catch { return }
             }
+        }
+    }
+
+    /// Takes out of the batch what it has committed.
+    private func commit(_ batch: inout Batch) async throws {
+        if !batch.completions.isEmpty {
+            let completions = batch.completions
+            let lost = try await store.finish(completions, now: environment.now(), rules: rules)
+            batch.completions = []
+            log.recorded(completions, lost: Set(lost))
+            onRecorded(completions)
+        }
+        if !batch.acquitted.isEmpty {
+            try await store.liftSuppressions(causedBy: batch.acquitted)
+            batch.acquitted = []
+        }
+        if !batch.relays.isEmpty {
+            try await store.record(batch.relays.values.sorted { $0.position < $1.position })
+            batch.relays = [:]
         }
     }
 }

@@ -9,19 +9,31 @@ package import OutboxCore
 package protocol DeliveryStore: Sendable {
     /// Claims due messages, highest priority first, then the longest due, and records that an attempt of each begins.
     ///
-    /// Messages whose deadline has passed become `expired` instead.
+    /// Messages that the rules keep from being sent are finished or held instead; a transaction handles a bounded number
+    /// of those, so that a batch may be short although more is due.
     /// - Parameters:
     ///   - limit: at most so many.
     ///   - now: the present.
     ///   - lease: how long the claims are held unless they are renewed.
-    ///   - giveUpAfter: the deadline, from the request on, of messages without `expires_at`.
-    func claim(limit: Int, now: Timestamp, lease: Duration, giveUpAfter: Duration) async throws -> ClaimBatch
+    func claim(limit: Int, now: Timestamp, lease: Duration, rules: DeliveryRules) async throws -> ClaimBatch
+
+    /// Makes unsent messages `superseded` that are older than messages inserted since the last call.
+    ///
+    /// - Parameter id: only newer rows than this one are looked at for what they supersede; `nil` looks at none and
+    ///   tells the newest.
+    func supersede(newerThan id: Int64?, now: Timestamp, rules: DeliveryRules) async throws -> Supersession
 
     /// Records how attempts ended.
     ///
     /// - Returns: the completions whose claim was lost, because its lease had run out or the message is gone; their
     ///   results were dropped.
-    func finish(_ completions: [Completion], now: Timestamp) async throws -> [Completion]
+    func finish(_ completions: [Completion], now: Timestamp, rules: DeliveryRules) async throws -> [Completion]
+
+    /// Takes the addresses off the suppression list that these messages' refusals put there: it was the relay's fault.
+    func liftSuppressions(causedBy messages: [Int64]) async throws
+
+    /// Writes down how the relays are.
+    func record(_ relays: [RelayStatus]) async throws
 
     /// Gives claims back of which nothing was sent: no attempt is counted, and they are due at once.
     func returnUnsent(_ claims: [Claim]) async throws
@@ -67,66 +79,4 @@ package struct NextMoments: Sendable, Hashable {
 
     /// The first of all.
     package var next: Timestamp? { [due, lease, expiry].compactMap(\.self).min() }
-}
-
-/// A message claimed for one attempt.
-package struct Claim: Sendable, Hashable {
-    /// The message.
-    package let message: Message
-    /// The attempt's number, from 1. It fences the completion.
-    package let attempt: Int
-
-    /// Makes a claim.
-    package init(message: Message, attempt: Int) {
-        self.message = message
-        self.attempt = attempt
-    }
-}
-
-/// What one claiming transaction did.
-package struct ClaimBatch: Sendable {
-    /// The claimed messages, in the order to send them.
-    package let claims: [Claim]
-    /// The ids of messages whose deadline had passed.
-    package let expired: [Int64]
-
-    /// Makes a batch.
-    package init(claims: [Claim], expired: [Int64]) {
-        self.claims = claims
-        self.expired = expired
-    }
-}
-
-/// How one attempt ended.
-package struct Completion: Sendable, Hashable {
-    /// What follows for the message.
-    package enum Outcome: Sendable, Hashable {
-        /// A relay took responsibility.
-        case accepted(SMTPReply)
-        /// It failed, and is tried again at the given moment.
-        case deferred(TransmissionFailure, FaultScope, next: Timestamp)
-        /// It failed for good.
-        case rejected(TransmissionFailure, FaultScope)
-        /// It failed, and the deadline leaves no room for another attempt.
-        case expired(TransmissionFailure, FaultScope)
-        /// Nothing was sent because the deadline came while the message waited; the attempt is not counted.
-        case expiredUnsent
-    }
-
-    /// The claim under which the attempt was made.
-    package let claim: Claim
-    /// What follows.
-    package let outcome: Outcome
-    /// The relay that was asked; `nil` where none was.
-    package let relay: String?
-    /// When the attempt ended.
-    package let finishedAt: Timestamp
-
-    /// Makes a completion.
-    package init(claim: Claim, outcome: Outcome, relay: String?, finishedAt: Timestamp) {
-        self.claim = claim
-        self.outcome = outcome
-        self.relay = relay
-        self.finishedAt = finishedAt
-    }
 }

@@ -1,60 +1,76 @@
-// Claims due messages, returns, renews and rescues claims. Never records how an attempt ended.
+// Claims due messages, and finishes or holds those that the rules keep from being sent. Never records an outcome.
 
 import GRDB
 package import OutboxCore
 
 extension OutboxDatabase: DeliveryStore {
+    /// So many messages that are not to be sent are handled in one transaction, so that it stays short.
+    private static let batchLimit = 1000
+
     package func claim(
         limit: Int,
         now: Timestamp,
         lease: Duration,
-        giveUpAfter: Duration
+        rules: DeliveryRules
     ) async throws -> ClaimBatch {
         let claimant = claimant
         return try await write { database in
-            var claims: [Claim] = []
-            var expired: [Int64] = []
-            // A message past its deadline takes a place in the look-up but none in the batch: look again until the
-            // batch is full or nothing is due.
-            while claims.count < limit {
-                let due = try Self.dueMessages(database, limit: limit - claims.count, now: now)
+            var batch = ClaimBatch()
+            let gate = try ClaimGate(database, rules: rules, now: now)
+            // A message that isn't sent takes a place in the look-up but none in the batch: look again until the batch
+            // is full or nothing is due.
+            while batch.claims.count < limit, batch.countWithoutClaims < Self.batchLimit {
+                let due = try Self.dueMessages(database, limit: limit - batch.claims.count, now: now)
                 if due.isEmpty { break }
-                for (message, earlierAttempts) in due {
-                    let deadline = message.expiresAt ?? message.requestedAt + giveUpAfter
-                    if deadline <= now {
-                        try Self.markExpired(database, id: message.id, now: now)
-                        expired.append(message.id)
-                    } else {
-                        let claim = Claim(message: message, attempt: earlierAttempts + 1)
-                        try Self.record(claim, by: claimant, now: now, until: now + lease, in: database)
-                        claims.append(claim)
+                for claim in due {
+                    let id = claim.message.id
+                    switch try gate.decision(for: claim.message) {
+                    case .pass:
+                        try Self.record(claim, by: claimant, until: now + lease, in: database)
+                        batch.claims.append(claim)
+                    case .finish(let state):
+                        try Self.finishUnclaimed(database, id: id, state: state, now: now)
+                        switch state {
+                        case .expired: batch.expired.append(id)
+                        case .superseded: batch.superseded.append(id)
+                        default: batch.suppressed.append(id)
+                        }
+                    case .hold(let until):
+                        try Self.hold(database, id: id, until: until)
+                        batch.held.append(id)
                     }
                 }
             }
-            return ClaimBatch(claims: claims, expired: expired)
+            return batch
         }
     }
 
     package func returnUnsent(_ claims: [Claim]) async throws {
         try await write { database in
-            for claim in claims {
-                let earlier = claim.attempt - 1
-                guard let state = MessageState.sending.after(.returnedUnsent(earlierAttempts: earlier)) else {
-                    preconditionFailure("a claim can always be returned")
-                }
-                let update = try database.cachedStatement(
-                    sql: """
-                        UPDATE outbox
-                        SET state = ?1, attempts = ?2, claimed_by = NULL, lease_expires_at = NULL,
-                            next_attempt_at = CASE ?1 WHEN 'deferred' THEN (
-                                SELECT started_at FROM outbox_attempt WHERE message_id = ?3 AND attempt = ?4) END
-                        WHERE id = ?3 AND state = 'sending' AND attempts = ?4
-                        """
-                )
-                try update.execute(arguments: [state.rawValue, earlier, claim.message.id, claim.attempt])
-                if database.changesCount == 1 { try Self.forgetAttempt(database, claim) }
-            }
+            for claim in claims { _ = try Self.giveBack(claim, in: database) }
         }
+    }
+
+    /// - Returns: whether the claim was still held.
+    static func giveBack(_ claim: Claim, in database: Database) throws -> Bool {
+        let earlier = claim.attempt - 1
+        guard let state = MessageState.sending.after(.returnedUnsent(earlierAttempts: earlier)) else {
+            preconditionFailure("a claim can always be returned")
+        }
+        let update = try database.cachedStatement(
+            sql: """
+                UPDATE outbox
+                SET state = ?1, attempts = ?2, last_attempt = ?3, claimed_by = NULL, lease_expires_at = NULL,
+                    next_attempt_at = iif(?1 = 'deferred' OR held_until IS NOT NULL, ?4, NULL)
+                WHERE id = ?5 AND state = 'sending' AND last_attempt = ?6
+                """
+        )
+        try update.execute(arguments: [
+            state.rawValue, claim.usedUp - 1, earlier, claim.claimedAt.milliseconds, claim.message.id, claim.attempt,
+        ])
+        guard database.changesCount == 1 else { return false }
+        try forgetAttempt(database, claim)
+        return true
     }
 
     package func renewLeases(until: Timestamp) async throws {
@@ -72,9 +88,10 @@ extension OutboxDatabase: DeliveryStore {
             try database.execute(
                 sql: """
                     UPDATE outbox_attempt SET finished_at = max(?1, started_at), outcome = 'uncertain', scope = 'message',
+                        reason = 'interrupted',
                         reply = 'outboxd ended before it recorded the outcome; the mail may arrive twice'
                     WHERE outcome IS NULL AND (message_id, attempt) IN (
-                        SELECT id, attempts FROM outbox WHERE state = 'sending' AND lease_expires_at <= ?1)
+                        SELECT id, last_attempt FROM outbox WHERE state = 'sending' AND lease_expires_at <= ?1)
                     """,
                 arguments: [now.milliseconds]
             )
@@ -91,17 +108,13 @@ extension OutboxDatabase: DeliveryStore {
 
     /// What is due, highest priority first. Each priority is its own range of the index, so that messages that wait
     /// at a higher priority are never walked over.
-    private static func dueMessages(
-        _ database: Database,
-        limit: Int,
-        now: Timestamp
-    ) throws -> [(Message, earlierAttempts: Int)] {
-        var found: [(Message, earlierAttempts: Int)] = []
+    private static func dueMessages(_ database: Database, limit: Int, now: Timestamp) throws -> [Claim] {
+        var found: [Claim] = []
         for priority in try claimablePriorities(database) where found.count < limit {
             let select = try database.cachedStatement(
                 sql: """
                     SELECT id, kind, recipient, token, locale, account, variables, envelope_id, requested_at, expires_at,
-                        attempts
+                        last_attempt, attempts
                     FROM outbox
                     WHERE state IN ('queued', 'deferred') AND priority = ? AND due_at <= ?
                     ORDER BY due_at LIMIT ?
@@ -109,7 +122,10 @@ extension OutboxDatabase: DeliveryStore {
             )
             let rows = try Row.fetchCursor(select, arguments: [priority, now.milliseconds, limit - found.count])
             while let row = try rows.next() {
-                found.append((message(row), earlierAttempts: row[10]))
+                let (earlier, usedUp): (Int, Int) = (row[10], row[11])
+                found.append(
+                    Claim(message: message(row), attempt: earlier + 1, usedUp: usedUp + 1, claimedAt: now)
+                )
             }
         }
         return found
@@ -139,38 +155,45 @@ extension OutboxDatabase: DeliveryStore {
             variables: row[6],
             envelopeID: row[7],
             requestedAt: Timestamp(milliseconds: row[8]),
-            expiresAt: (row[9] as Int64?).map { Timestamp(milliseconds: $0) }
+            expiresAt: timestamp(row[9])
         )
     }
 
     private static func record(
         _ claim: Claim,
         by claimant: String,
-        now: Timestamp,
         until: Timestamp,
         in database: Database
     ) throws {
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox
-                SET state = 'sending', attempts = ?, claimed_by = ?, lease_expires_at = ?, next_attempt_at = NULL
+                SET state = 'sending', attempts = ?, last_attempt = ?, claimed_by = ?, lease_expires_at = ?,
+                    next_attempt_at = NULL
                 WHERE id = ?
                 """
         )
-        try update.execute(arguments: [claim.attempt, claimant, until.milliseconds, claim.message.id])
+        try update.execute(
+            arguments: [claim.usedUp, claim.attempt, claimant, until.milliseconds, claim.message.id]
+        )
         let insert = try database.cachedStatement(
             sql: "INSERT INTO outbox_attempt (message_id, attempt, started_at) VALUES (?, ?, ?)"
         )
-        try insert.execute(arguments: [claim.message.id, claim.attempt, now.milliseconds])
+        try insert.execute(arguments: [claim.message.id, claim.attempt, claim.claimedAt.milliseconds])
     }
 
-    private static func markExpired(_ database: Database, id: Int64, now: Timestamp) throws {
+    private static func finishUnclaimed(_ database: Database, id: Int64, state: MessageState, now: Timestamp) throws {
         let update = try database.cachedStatement(
-            sql: """
-                UPDATE outbox SET state = 'expired', finished_at = ?, token = NULL, next_attempt_at = NULL WHERE id = ?
-                """
+            sql: "UPDATE outbox SET state = ?, finished_at = ?, token = NULL, next_attempt_at = NULL WHERE id = ?"
         )
-        try update.execute(arguments: [now.milliseconds, id])
+        try update.execute(arguments: [state.rawValue, now.milliseconds, id])
+    }
+
+    private static func hold(_ database: Database, id: Int64, until: Timestamp) throws {
+        let update = try database.cachedStatement(
+            sql: "UPDATE outbox SET next_attempt_at = ?1, held_until = ?1 WHERE id = ?2"
+        )
+        try update.execute(arguments: [until.milliseconds, id])
     }
 
     /// Removes the record of an attempt that sent nothing, so that attempts stay numbered without gaps.

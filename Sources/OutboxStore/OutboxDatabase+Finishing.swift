@@ -4,9 +4,13 @@ import GRDB
 package import OutboxCore
 
 extension OutboxDatabase {
-    package func finish(_ completions: [Completion], now: Timestamp) async throws -> [Completion] {
+    package func finish(
+        _ completions: [Completion],
+        now: Timestamp,
+        rules: DeliveryRules
+    ) async throws -> [Completion] {
         try await write { database in
-            try completions.filter { try !Self.record($0, in: database) }
+            try completions.filter { try !Self.record($0, rules: rules, in: database) }
         }
     }
 
@@ -74,52 +78,79 @@ extension OutboxDatabase {
     }
 
     /// - Returns: whether the claim was still held; where it wasn't, nothing is written.
-    private static func record(_ completion: Completion, in database: Database) throws -> Bool {
+    private static func record(_ completion: Completion, rules: DeliveryRules, in database: Database) throws -> Bool {
         let claim = completion.claim
-        let event = completion.outcome.event
+        if completion.outcome == .returnedUnsent { return try giveBack(claim, in: database) }
+        var event = completion.outcome.event
+        var nextAttempt: Int64?
+        if case .deferred(_, let next) = completion.outcome {
+            // A newer message came while this one was tried: trying again would mail a token that no longer works.
+            if !rules.keepOlder.contains(claim.message.kind), try ClaimGate.hasNewer(claim.message, in: database) {
+                event = .superseded
+            } else {
+                nextAttempt = next.milliseconds
+            }
+        }
         guard let state = MessageState.sending.after(event) else {
             preconditionFailure("an attempt can't end with \(event)")
         }
-        var nextAttempt: Int64?
-        if case .deferred(_, _, let next) = completion.outcome { nextAttempt = next.milliseconds }
-        let isUnsent = completion.outcome == .expiredUnsent
+        let isUnsent = completion.outcome.isUnsent
+        let isUsedUp = completion.outcome.judgement?.isUsedUp ?? !isUnsent
         let finishedAt = completion.finishedAt.milliseconds
 
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox
-                SET state = ?, next_attempt_at = ?, finished_at = ?, accepted_at = ?, attempts = ?,
+                SET state = ?, next_attempt_at = ?, finished_at = ?, accepted_at = ?, attempts = ?, last_attempt = ?,
                     token = iif(?, token, NULL), claimed_by = NULL, lease_expires_at = NULL
-                WHERE id = ? AND state = 'sending' AND attempts = ?
+                WHERE id = ? AND state = 'sending' AND last_attempt = ?
                 """
         )
         try update.execute(arguments: [
             state.rawValue, nextAttempt, state.isOpen ? nil : finishedAt, state == .accepted ? finishedAt : nil,
-            isUnsent ? claim.attempt - 1 : claim.attempt, state.isOpen, claim.message.id, claim.attempt,
+            isUsedUp ? claim.usedUp : claim.usedUp - 1, isUnsent ? claim.attempt - 1 : claim.attempt, state.isOpen,
+            claim.message.id, claim.attempt,
         ])
         guard database.changesCount == 1 else { return false }
         if isUnsent {
             try forgetAttempt(database, claim)
         } else {
-            try recordAttempt(completion, in: database)
+            try recordAttempt(completion, isUsedUp: isUsedUp, in: database)
+        }
+        if case .rejected(let judged) = completion.outcome, judged.verdict.reason.suppressesAddress {
+            try suppress(
+                Suppression(
+                    address: AddressKey(claim.message.recipient).canonical,
+                    reason: judged.verdict.reason.rawValue,
+                    source: .refused,
+                    messageID: claim.message.id,
+                    createdAt: completion.finishedAt,
+                    expiresAt: completion.finishedAt + rules.suppression
+                ),
+                in: database
+            )
         }
         return true
     }
 
-    private static func recordAttempt(_ completion: Completion, in database: Database) throws {
-        let summary = completion.outcome.summary
+    private static func recordAttempt(_ completion: Completion, isUsedUp: Bool, in database: Database) throws {
+        let outcome = completion.outcome
+        let failure = outcome.judgement?.failure
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox_attempt
-                SET finished_at = max(?, started_at), outcome = ?, relay = ?, stage = ?, scope = ?, reply_code = ?,
-                    enhanced_status = ?, reply = ?, queue_id = ?
+                SET finished_at = max(?, started_at), outcome = ?, relay = ?, stage = ?, scope = ?, reason = ?,
+                    is_used_up = ?, reply_code = ?, enhanced_status = ?, reply = ?, queue_id = ?
                 WHERE message_id = ? AND attempt = ?
                 """
         )
+        let reply = outcome.reply
         try update.execute(arguments: [
-            completion.finishedAt.milliseconds, summary.outcome, completion.relay, summary.stage?.rawValue,
-            summary.scope?.rawValue, summary.reply?.code, summary.reply?.enhancedStatus?.description, summary.text,
-            summary.reply?.queueID, completion.claim.message.id, completion.claim.attempt,
+            completion.finishedAt.milliseconds, outcome.attemptOutcome, completion.relay,
+            (failure?.stage ?? .finalDot).rawValue, outcome.judgement?.verdict.scope.rawValue,
+            outcome.judgement?.verdict.reason.rawValue, isUsedUp, reply?.code, reply?.enhancedStatus?.description,
+            failure?.detail ?? reply?.description, reply?.queueID, completion.claim.message.id,
+            completion.claim.attempt,
         ])
     }
 }
@@ -132,20 +163,37 @@ extension Completion.Outcome {
         case .deferred: .deferred
         case .rejected: .rejected
         case .expired, .expiredUnsent: .expired
+        case .supersededUnsent: .superseded
+        case .returnedUnsent: preconditionFailure("a returned claim has no outcome")
         }
     }
 
-    /// What the attempt's row says of it.
-    fileprivate var summary: (outcome: String, stage: SMTPStage?, scope: FaultScope?, reply: SMTPReply?, text: String?)
-    {
+    fileprivate var isUnsent: Bool {
         switch self {
-        case .accepted(let reply):
-            ("accepted", .finalDot, nil, reply, reply.description)
-        case .deferred(let failure, let scope, _), .expired(let failure, let scope):
-            (failure.isUncertain ? "uncertain" : "deferred", failure.stage, scope, failure.reply, failure.detail)
-        case .rejected(let failure, let scope):
-            ("rejected", failure.stage, scope, failure.reply, failure.detail)
-        case .expiredUnsent:
+        case .accepted, .deferred, .rejected, .expired: false
+        case .expiredUnsent, .supersededUnsent, .returnedUnsent: true
+        }
+    }
+
+    /// The failure, where it is one.
+    package var judgement: JudgedFailure? {
+        switch self {
+        case .deferred(let judged, _), .rejected(let judged), .expired(let judged): judged
+        case .accepted, .expiredUnsent, .supersededUnsent, .returnedUnsent: nil
+        }
+    }
+
+    fileprivate var reply: SMTPReply? {
+        if case .accepted(let reply) = self { reply } else { judgement?.failure.reply }
+    }
+
+    /// What the attempt's row says of it.
+    fileprivate var attemptOutcome: String {
+        switch self {
+        case .accepted: "accepted"
+        case .deferred(let judged, _), .expired(let judged): judged.failure.isUncertain ? "uncertain" : "deferred"
+        case .rejected: "rejected"
+        case .expiredUnsent, .supersededUnsent, .returnedUnsent:
             preconditionFailure("an attempt that sent nothing leaves no row")
         }
     }

@@ -31,8 +31,8 @@ extension OutboxDatabase {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT attempt, started_at, finished_at, outcome, relay, stage, scope, reply_code, enhanced_status,
-                        reply, queue_id
+                    SELECT attempt, started_at, finished_at, outcome, relay, stage, scope, reason, is_used_up,
+                        reply_code, enhanced_status, reply, queue_id
                     FROM outbox_attempt WHERE message_id = ? ORDER BY attempt
                     """,
                 arguments: [id]
@@ -45,10 +45,12 @@ extension OutboxDatabase {
                     relay: row[4],
                     stage: row[5],
                     scope: row[6],
-                    replyCode: row[7],
-                    enhancedStatus: row[8],
-                    reply: row[9],
-                    queueID: row[10]
+                    reason: row[7],
+                    isUsedUp: row[8],
+                    replyCode: row[9],
+                    enhancedStatus: row[10],
+                    reply: row[11],
+                    queueID: row[12]
                 )
             }
         }
@@ -60,7 +62,7 @@ extension OutboxDatabase {
                 database,
                 sql: """
                     SELECT id, kind, recipient, account, state, requested_at, accepted_at, finished_at, expires_at,
-                        attempts, next_attempt_at, last_reply, advice, advice_at
+                        attempts, next_attempt_at, waiting_for, last_reply, may_arrive_twice, advice, advice_at
                     FROM outbox_status WHERE \(condition)
                     """,
                 arguments: arguments
@@ -77,9 +79,11 @@ extension OutboxDatabase {
                     expiresAt: timestamp(row[8]),
                     attempts: row[9],
                     nextAttemptAt: timestamp(row[10]),
-                    lastReply: row[11],
-                    advice: row[12],
-                    adviceAt: timestamp(row[13])
+                    waitingFor: row[11],
+                    lastReply: row[12],
+                    mayArriveTwice: row[13],
+                    advice: row[14],
+                    adviceAt: timestamp(row[15])
                 )
             }
         }

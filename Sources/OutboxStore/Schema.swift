@@ -7,13 +7,13 @@
 /// is what an application's developer gets to read.
 enum Schema {
     /// The versions' SQL scripts: the first is version 1.
-    static let versions: [String] = [version1]
+    static let versions: [String] = [version1, version2]
 
     /// The present in milliseconds since the epoch. `unixepoch('subsec')` would need SQLite 3.42.
-    private static let now = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
+    static let now = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
 
     /// What a time in milliseconds looks like: between 1973 and 5138, which a time in seconds or microseconds isn't.
-    private static func isInMilliseconds(_ column: String) -> String {
+    static func isInMilliseconds(_ column: String) -> String {
         "CONSTRAINT \(column)_is_in_milliseconds_since_1970 CHECK (\(column) BETWEEN 100000000000 AND 100000000000000)"
     }
 

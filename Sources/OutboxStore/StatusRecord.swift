@@ -22,12 +22,16 @@ package struct StatusRecord: Sendable, Hashable {
     package let finishedAt: Timestamp?
     /// When its token stops working.
     package let expiresAt: Timestamp?
-    /// How many attempts were made, the one under way included.
+    /// How many attempts it has used up, the one under way included. A relay's own fault uses up none.
     package let attempts: Int
     /// When the next attempt is due.
     package let nextAttemptAt: Timestamp?
+    /// What it waits for, while it waits: `resend-limit`, `not-before`, `relay`, `retry`, or `turn`.
+    package let waitingFor: String?
     /// What the relay, or outboxd itself, last said of it.
     package let lastReply: String?
+    /// An attempt handed the whole mail over and got no answer.
+    package let mayArriveTwice: Bool
     /// Codes of `Advice`, joined by commas.
     package let advice: String
     /// Until when to wait, or since when the advice holds.
@@ -50,6 +54,10 @@ package struct AttemptRecord: Sendable, Hashable {
     package let stage: String?
     /// Whose fault a failure is: a raw value of `FaultScope`.
     package let scope: String?
+    /// Why it failed: a raw value of `FailureReason`.
+    package let reason: String?
+    /// Whether it used up one of the message's attempts.
+    package let isUsedUp: Bool
     /// The SMTP reply code.
     package let replyCode: Int?
     /// The enhanced status code, such as `4.2.1`.

@@ -8,9 +8,10 @@ import Synchronization
 /// `send` blocks its thread on purpose: libcurl's multi interface blocks its whole loop while it waits for the reply to
 /// the final dot, so that a thread a connection is what scales (docs/architecture.md).
 package actor SMTPLane {
-    /// The relay it talks to.
-    package nonisolated let relay: SMTPRelay
+    /// A connection unused for this long should be closed, before the relay does so.
+    package nonisolated let idle: Duration
 
+    private var relay: SMTPRelay
     private let thread: LaneThread
     private let abort = Abort()
     private var handle: EasyHandle?
@@ -26,6 +27,7 @@ package actor SMTPLane {
     /// - Parameter number: tells the relay's lanes apart in a list of threads.
     package init(relay: SMTPRelay, number: Int) {
         self.relay = relay
+        idle = relay.idle
         thread = LaneThread(name: "lane-\(number)")
     }
 
@@ -37,6 +39,12 @@ package actor SMTPLane {
         guard let outcome = perform(mail, onNewConnection: false) else { return .failed(.interruptedBeforeSending) }
         if outcome.isStaleConnection, let second = perform(mail, onNewConnection: true) { return second.result }
         return outcome.result
+    }
+
+    /// Talks to the relay with other credentials or certificates from now on, over a new connection.
+    package func use(_ relay: SMTPRelay) {
+        closeConnection()
+        self.relay = relay
     }
 
     /// Says QUIT and closes the connection, if one is open. The next mail opens a new one.

@@ -35,25 +35,31 @@ struct StatusAnswer: Encodable {
     }
 }
 
-/// A message with the view's column names; with its attempts for `show`. What has no value is `null`, never left out.
+/// A message with the view's column names and the advice's sentences; with attempts and reports for `show`. What has no
+/// value is `null`, never left out.
 struct MessageAnswer: Encodable {
     private let message: StatusRecord
-    private let attempts: [AttemptRecord]?
+    private let history: [AttemptRecord]?
+    private let reports: [DeliveryReportRecord]?
 
-    init(_ message: StatusRecord, attempts: [AttemptRecord]? = nil) {
+    init(_ message: StatusRecord, history: [AttemptRecord]? = nil, reports: [DeliveryReportRecord]? = nil) {
         self.message = message
-        self.attempts = attempts
+        self.history = history
+        self.reports = reports
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, kind, recipient, account, state, advice, attempts
+        case id, kind, recipient, account, state, advice, attempts, history, reports
         case requestedAt = "requested_at"
         case acceptedAt = "accepted_at"
         case finishedAt = "finished_at"
         case expiresAt = "expires_at"
         case nextAttemptAt = "next_attempt_at"
+        case waitingFor = "waiting_for"
         case lastReply = "last_reply"
+        case mayArriveTwice = "may_arrive_twice"
         case adviceAt = "advice_at"
+        case adviceText = "advice_text"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -68,14 +74,18 @@ struct MessageAnswer: Encodable {
         try container.encode(message.finishedAt?.rfc3339, forKey: .finishedAt)
         try container.encode(message.expiresAt?.rfc3339, forKey: .expiresAt)
         try container.encode(message.nextAttemptAt?.rfc3339, forKey: .nextAttemptAt)
+        try container.encode(message.attempts, forKey: .attempts)
+        try container.encode(message.waitingFor, forKey: .waitingFor)
         try container.encode(message.lastReply, forKey: .lastReply)
+        try container.encode(message.mayArriveTwice, forKey: .mayArriveTwice)
         try container.encode(message.advice, forKey: .advice)
         try container.encode(message.adviceAt?.rfc3339, forKey: .adviceAt)
-        if let attempts {
-            try container.encode(attempts.map(AttemptAnswer.init), forKey: .attempts)
-        } else {
-            try container.encode(message.attempts, forKey: .attempts)
+        let texts = Advice.Language.allCases.map { language in
+            (language.rawValue, Advice.sentences(for: message.advice, in: language))
         }
+        try container.encode(Dictionary(uniqueKeysWithValues: texts), forKey: .adviceText)
+        if let history { try container.encode(history.map(AttemptAnswer.init), forKey: .history) }
+        if let reports { try container.encode(reports.map(ReportAnswer.init), forKey: .reports) }
     }
 }
 
@@ -85,9 +95,10 @@ private struct AttemptAnswer: Encodable {
     init(_ attempt: AttemptRecord) { self.attempt = attempt }
 
     private enum CodingKeys: String, CodingKey {
-        case attempt, outcome, relay, stage, scope, reply
+        case attempt, outcome, relay, stage, scope, reason, reply
         case startedAt = "started_at"
         case finishedAt = "finished_at"
+        case isUsedUp = "is_used_up"
         case replyCode = "reply_code"
         case enhancedStatus = "enhanced_status"
         case queueID = "queue_id"
@@ -102,9 +113,33 @@ private struct AttemptAnswer: Encodable {
         try container.encode(attempt.relay, forKey: .relay)
         try container.encode(attempt.stage, forKey: .stage)
         try container.encode(attempt.scope, forKey: .scope)
+        try container.encode(attempt.reason, forKey: .reason)
+        try container.encode(attempt.isUsedUp, forKey: .isUsedUp)
         try container.encode(attempt.replyCode, forKey: .replyCode)
         try container.encode(attempt.enhancedStatus, forKey: .enhancedStatus)
         try container.encode(attempt.reply, forKey: .reply)
         try container.encode(attempt.queueID, forKey: .queueID)
+    }
+}
+
+private struct ReportAnswer: Encodable {
+    private let report: DeliveryReportRecord
+
+    init(_ report: DeliveryReportRecord) { self.report = report }
+
+    private enum CodingKeys: String, CodingKey {
+        case action, status, reason, diagnostic
+        case receivedAt = "received_at"
+        case reportingMTA = "reporting_mta"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(report.action, forKey: .action)
+        try container.encode(report.receivedAt.rfc3339, forKey: .receivedAt)
+        try container.encode(report.status, forKey: .status)
+        try container.encode(report.reason, forKey: .reason)
+        try container.encode(report.reportingMTA, forKey: .reportingMTA)
+        try container.encode(report.diagnostic, forKey: .diagnostic)
     }
 }

@@ -14,11 +14,16 @@ struct OutboxctlCommand: AsyncParsableCommand {
               outboxctl status ann@example.com     what to tell Ann
               outboxctl show 17                    every attempt of message 17, in the relay's words
               outboxctl list --state deferred      what waits for another attempt
+              outboxctl relays                     whether the relays work, and what is wrong
+              outboxctl promise --since 24h        how many mails were accepted in time
 
             Exit codes: 0 found or done, 1 nothing found, 64 for a wrong command line, 65 where the database refused \
             what was to be stored, 69 where the database can't be used, 78 for a wrong configuration.
             """,
         version: programVersion,
-        subcommands: [Status.self, Show.self, List.self, Enqueue.self, Preview.self, Migrate.self]
+        subcommands: [
+            Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Enqueue.self,
+            Preview.self, Migrate.self,
+        ]
     )
 }

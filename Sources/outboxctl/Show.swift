@@ -13,7 +13,7 @@ struct Show: AsyncParsableCommand {
     @Argument(help: "The message's id, as `status` and `list` show it.")
     var id: Int64
 
-    @Flag(help: "Print one JSON object: the message with its attempts.")
+    @Flag(help: "Print one JSON object: the message with its `history` and `reports`.")
     var json = false
 
     @OptionGroup var options: ConfigurationOptions
@@ -26,10 +26,11 @@ struct Show: AsyncParsableCommand {
                 throw ExitCode.failure
             }
             let attempts = try await database.attempts(of: id)
+            let reports = try await database.reports(of: id)
             if json {
-                print(try JSONText.line(MessageAnswer(message, attempts: attempts)))
+                print(try JSONText.line(MessageAnswer(message, history: attempts, reports: reports)))
             } else {
-                print(StatusText(now: .now).timeline(of: message, attempts: attempts))
+                print(StatusText(now: .now).timeline(of: message, attempts: attempts, reports: reports))
             }
         }
     }

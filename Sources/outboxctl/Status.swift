@@ -1,6 +1,7 @@
 // outboxctl status.
 
 import ArgumentParser
+import OutboxCore
 import OutboxStore
 import ProgramSupport
 
@@ -12,6 +13,18 @@ struct Status: AsyncParsableCommand {
 
     @Argument(help: ArgumentHelp("A mail address, or the id of one message.", valueName: "address|id"))
     var subject: String
+
+    @Option(
+        help: ArgumentHelp("The language of the advice: en or ja. JSON has both.", valueName: "tag"),
+        transform: { text in
+            guard let language = Advice.Language(rawValue: text) else {
+                let known = Advice.Language.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("'\(text)' is no language of the advice; there are \(known)")
+            }
+            return language
+        }
+    )
+    var language = Advice.Language.english
 
     @Flag(help: "Print one JSON object: {\"recipient\": …, \"messages\": […]}.")
     var json = false
@@ -39,7 +52,12 @@ struct Status: AsyncParsableCommand {
             } else if messages.isEmpty {
                 print("nothing found: no message \(subject.contains("@") ? "to" : "with the id") \(subject)")
             } else {
-                print(StatusText(now: .now).answer(recipient: recipient ?? subject, messages: messages))
+                print(
+                    StatusText(now: .now, language: language).answer(
+                        recipient: recipient ?? subject,
+                        messages: messages
+                    )
+                )
             }
             if messages.isEmpty { throw ExitCode.failure }
         }

@@ -8,6 +8,8 @@ import OutboxStore
 struct StatusText {
     /// The moment that ages are counted from.
     let now: Timestamp
+    /// What the advice is written in.
+    var language = Advice.Language.english
 
     /// The answer of `status`.
     func answer(recipient: String, messages: [StatusRecord]) -> String {
@@ -19,13 +21,14 @@ struct StatusText {
                 let span = acceptedAt.timeSince(message.requestedAt)
                 lines.append("    accepted   \(moment(acceptedAt)), \(span.settingText) after the request")
             } else if let finishedAt = message.finishedAt {
-                lines.append("    \(padded(message.state, to: 11))\(moment(finishedAt))")
+                lines.append("    \(message.state.padded(to: 11))\(moment(finishedAt))")
             }
-            if let next = message.nextAttemptAt, message.state == MessageState.deferred.rawValue {
-                lines.append("    next try   \(moment(next))")
-            }
+            if let waitingFor = message.waitingFor { lines.append("    waiting    \(waiting(waitingFor, message))") }
             if message.attempts > 0 { lines.append("    attempts   \(message.attempts)") }
             if let reply = message.lastReply { lines.append("    last reply \(reply)") }
+            if message.mayArriveTwice {
+                lines.append("    note       may arrive twice: a relay got it and gave no answer")
+            }
             lines.append("    advice     \(advice(message))")
             return lines.joined(separator: "\n")
         }
@@ -33,7 +36,11 @@ struct StatusText {
     }
 
     /// The answer of `show`.
-    func timeline(of message: StatusRecord, attempts: [AttemptRecord]) -> String {
+    func timeline(
+        of message: StatusRecord,
+        attempts: [AttemptRecord],
+        reports: [DeliveryReportRecord]
+    ) -> String {
         var lines = ["\(message.kind) to \(message.recipient) (id \(message.id)): \(message.state)"]
         func add(_ at: Timestamp, _ text: String) { lines.append("  \(at.timeOfDay(milliseconds: true))  \(text)") }
 
@@ -47,11 +54,21 @@ struct StatusText {
             }
             let isFailure = outcome != "accepted"
             let stage = attempt.stage.flatMap { isFailure ? " (\($0))" : nil } ?? ""
-            add(finishedAt, "attempt \(attempt.attempt)\(relay): \(outcome)\(stage)")
+            let cost = attempt.isUsedUp ? "" : ", not the message's fault: no attempt is used up"
+            let twice = outcome == "uncertain" ? ", may arrive twice" : ""
+            add(finishedAt, "attempt \(attempt.attempt)\(relay): \(outcome)\(stage)\(twice)\(cost)")
             if let reply = attempt.reply { lines.append("                \(reply)") }
         }
-        if let finishedAt = message.finishedAt, message.acceptedAt == nil { add(finishedAt, message.state) }
-        if let next = message.nextAttemptAt, next > now { add(next, "next attempt") }
+        for report in reports {
+            let reporter = report.reportingMTA.map { " by \($0)" } ?? ""
+            add(report.receivedAt, "reported\(reporter): \(report.action)\(report.status.map { " \($0)" } ?? "")")
+            if let diagnostic = report.diagnostic { lines.append("                \(diagnostic)") }
+        }
+        let isReported = message.state == MessageState.bounced.rawValue
+        if let finishedAt = message.finishedAt, message.acceptedAt == nil || isReported {
+            add(finishedAt, message.state)
+        }
+        if let waitingFor = message.waitingFor { lines.append("  waiting: \(waiting(waitingFor, message))") }
         if let expiresAt = message.expiresAt { add(expiresAt, "token expires") }
         lines.append("  advice: \(advice(message))")
         return lines.joined(separator: "\n")
@@ -59,25 +76,32 @@ struct StatusText {
 
     /// The answer of `list`.
     func table(_ messages: [StatusRecord]) -> String {
-        let header = ["ID", "STATE", "KIND", "RECIPIENT", "REQUESTED (UTC)", "ATTEMPTS", "LAST REPLY"]
-        let rows = messages.map { message in
-            [
-                String(message.id), message.state, message.kind, message.recipient,
-                "\(message.requestedAt.day) \(message.requestedAt.timeOfDay(milliseconds: false))",
-                String(message.attempts), message.lastReply ?? "",
-            ]
-        }
-        let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
-        return ([header] + rows).map { row in
-            let cells = row.enumerated().map { column, cell in
-                column == row.count - 1 ? cell : padded(cell, to: widths[column])
+        TextTable.text(
+            header: ["ID", "STATE", "KIND", "RECIPIENT", "REQUESTED (UTC)", "ATTEMPTS", "LAST REPLY"],
+            rows: messages.map { message in
+                [
+                    String(message.id), message.state, message.kind, message.recipient,
+                    message.requestedAt.dayAndTime, String(message.attempts), message.lastReply ?? "",
+                ]
             }
-            return cells.joined(separator: "  ")
-        }.joined(separator: "\n")
+        )
+    }
+
+    /// What it waits for, and until when.
+    private func waiting(_ code: String, _ message: StatusRecord) -> String {
+        let until = message.nextAttemptAt.map { "until \(moment($0))" } ?? ""
+        switch code {
+        case "resend-limit": return "\(until), because this address was sent this kind of mail before (resend-limit)"
+        case "not-before": return "\(until), as the application asked (not-before)"
+        case "retry": return "\(until) for the next attempt (retry)"
+        case "relay": return "for a relay: none is up (relay); see `outboxctl relays`"
+        case "turn": return "for its turn"
+        default: return "\(until) (\(code))"
+        }
     }
 
     private func advice(_ message: StatusRecord) -> String {
-        let sentences = Advice.codes(in: message.advice).map(\.sentence).joined(separator: " ")
+        let sentences = Advice.sentences(for: message.advice, in: language)
         guard let at = message.adviceAt else { return "\(message.advice): \(sentences)" }
         let isUntil = at > now
         return
@@ -89,9 +113,5 @@ struct StatusText {
         let distance = Duration.seconds(abs(age.components.seconds)).settingText
         let relative = age < .zero ? "in \(distance)" : "\(distance) ago"
         return "\(at.day) \(at.timeOfDay(milliseconds: false)) UTC (\(relative))"
-    }
-
-    private func padded(_ text: String, to width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
     }
 }

@@ -15,6 +15,9 @@ extension Timestamp {
     /// `2026-01-31`.
     var day: String { String(wholeSeconds.formatted(.iso8601.year().month().day())) }
 
+    /// `2026-01-31 08:15:30`, in UTC.
+    var dayAndTime: String { "\(day) \(timeOfDay(milliseconds: false))" }
+
     /// `08:15:30`, or `08:15:30.250`, in UTC.
     func timeOfDay(milliseconds: Bool) -> String {
         let time = wholeSeconds.formatted(.iso8601.time(includingFractionalSeconds: false))

@@ -3,6 +3,7 @@
 import OutboxCore
 import OutboxDelivery
 import OutboxSettings
+import OutboxStore
 import ProgramSupport
 import SMTPTransport
 
@@ -32,6 +33,31 @@ extension SMTPRelay {
     }
 }
 
+extension DeliveryRelay {
+    /// The relay at the given place of the list `relays`.
+    ///
+    /// - Throws: `ProgramFailure` where its password can't be read.
+    init(_ settings: RelaySettings, at index: Int, environment: [String: String]) throws {
+        let password = settings.credentials.map { " (\($0.password.place))" } ?? ""
+        self.init(
+            try SMTPRelay(settings, environment: environment),
+            setting: "relays[\(index)]\(password)",
+            connections: settings.connections,
+            rate: settings.rate,
+            suspectAfter: settings.suspectAfter
+        )
+    }
+
+    /// All relays of the configuration, in order of preference.
+    ///
+    /// - Throws: `ProgramFailure` where a password can't be read.
+    static func all(_ settings: Settings, environment: [String: String]) throws -> [DeliveryRelay] {
+        try settings.relays.enumerated().map { index, relay in
+            try DeliveryRelay(relay, at: index, environment: environment)
+        }
+    }
+}
+
 extension TLSPolicy {
     init(_ settings: RelayTLS) {
         switch settings {
@@ -43,18 +69,33 @@ extension TLSPolicy {
 }
 
 extension DeliverySettings {
-    init(_ settings: Settings, relay: RelaySettings) {
+    init(_ settings: Settings) {
         self.init(
-            envelopeSender: settings.sender.address,
+            envelopeSender: { [sender = settings.sender] envelopeID in
+                sender.envelopeFrom?.address(for: envelopeID) ?? sender.address
+            },
             schedule: RetrySchedule(
                 delays: settings.retry.delays,
                 jitter: settings.retry.jitter,
                 giveUpAfter: settings.giveUpAfter
             ),
-            connections: relay.connections,
+            rules: DeliveryRules(
+                limits: ResendLimits(
+                    minimumInterval: settings.limits.minimumInterval,
+                    perHour: settings.limits.perHour
+                ),
+                keepOlder: settings.keepOlder,
+                suppression: settings.suppression.duration
+            ),
             lease: settings.lease,
             pollInterval: settings.pollInterval,
             shutdownGrace: settings.shutdownGrace
         )
+    }
+}
+
+extension Guidance {
+    init(_ settings: GuidanceSettings) {
+        self.init(patience: settings.patience, resends: settings.resends, window: settings.window)
     }
 }

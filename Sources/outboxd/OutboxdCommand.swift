@@ -23,7 +23,9 @@ struct OutboxdCommand: AsyncParsableCommand {
             has accepted them or their time is over. Ask `outboxctl status` what became of a mail.
 
             outboxd creates or upgrades its tables at start, runs in the foreground and logs to standard error. \
-            SIGTERM and SIGINT end it: what is being sent may finish, everything else stays in the outbox.
+            SIGTERM and SIGINT end it: what is being sent may finish, everything else stays in the outbox. SIGHUP makes it \
+            read the relays' password files and certificates again and try relays that are down at once; everything \
+            else in the configuration takes a restart.
 
             Exit codes: 0 after SIGTERM or SIGINT, 64 for a wrong command line, 69 where the database can't be used, \
             78 where the configuration, a template or a password file is wrong.
@@ -40,28 +42,28 @@ struct OutboxdCommand: AsyncParsableCommand {
         try await reportingFailures {
             let settings = try options.settings()
             let composer = try MailComposer(settings: settings)
-            guard let first = settings.relays.first else { preconditionFailure("the settings have a relay") }
-            let relay = try SMTPRelay(first, environment: ProcessInfo.processInfo.environment)
+            let environment = ProcessInfo.processInfo.environment
+            let relays = try DeliveryRelay.all(settings, environment: environment)
             if check {
                 print("\(options.path): the configuration and the templates are good")
                 return
             }
             let logger = OperatorLog.makeLogger(level: settings.log.level)
-            if settings.relays.count > 1 {
-                logger.warning("only the first relay is used so far", metadata: ["relay": "\(relay.name)"])
-            }
             let store = try openDatabase(at: settings.database, logger: logger)
+            try await store.setGuidance(Guidance(settings.guidance))
+            let reload = ReloadService(logger: logger) { try DeliveryRelay.all(settings, environment: environment) }
             let service = DeliveryService(
                 store: store,
                 composer: composer,
-                relay: relay,
-                settings: DeliverySettings(settings, relay: first),
+                relays: relays,
+                reloads: reload.relays,
+                settings: DeliverySettings(settings),
                 environment: .system,
                 log: DeliveryLog(logger: logger)
             )
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
-                    services: [.init(service: service)],
+                    services: [.init(service: reload), .init(service: service)],
                     gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: logger
                 )

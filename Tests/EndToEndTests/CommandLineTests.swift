@@ -50,7 +50,7 @@ struct CommandLineTests {
     func answers() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)
-            #expect(try await installation.outboxctl("migrate").output.contains("applied schema version 1"))
+            #expect(try await installation.outboxctl("migrate").output.contains("applied schema version 1, 2"))
             let enqueued = try await installation.outboxctl(
                 "enqueue",
                 "verify-email",
@@ -77,7 +77,8 @@ struct CommandLineTests {
             #expect(
                 Set(message.keys) == [
                     "id", "kind", "recipient", "account", "state", "requested_at", "accepted_at", "finished_at",
-                    "expires_at", "attempts", "next_attempt_at", "last_reply", "advice", "advice_at",
+                    "expires_at", "attempts", "next_attempt_at", "waiting_for", "last_reply", "may_arrive_twice",
+                    "advice", "advice_at", "advice_text",
                 ]
             )
             #expect(message["state"] as? String == "queued" && message["advice"] as? String == "wait")
@@ -87,7 +88,7 @@ struct CommandLineTests {
 
             let shown = try await installation.outboxctl("show", "1", "--json")
             let whole = try JSONSerialization.jsonObject(with: Data(shown.output.utf8)) as? [String: Any]
-            #expect((whole?["attempts"] as? [Any])?.isEmpty == true)
+            #expect((whole?["history"] as? [Any])?.isEmpty == true)
             let listed = try await installation.outboxctl("list", "--state", "queued", "--since", "1h", "--json")
             #expect(listed.output.split(separator: "\n").count == 1)
             #expect(try await installation.outboxctl("list").output.contains("ann@example.com"))

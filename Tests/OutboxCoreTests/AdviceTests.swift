@@ -11,4 +11,13 @@ import Testing
         #expect(Advice.codes(in: "invented-later,wait") == [.wait])
         #expect(Advice.codes(in: "") == [])
     }
+
+    @Test("every code has a sentence of its own in every language", arguments: Advice.Language.allCases)
+    func sentences(language: Advice.Language) {
+        let sentences = Advice.allCases.map { $0.sentence(in: language) }
+        #expect(Set(sentences).count == Advice.allCases.count)
+        #expect(sentences.allSatisfy { $0.hasSuffix(".") || $0.hasSuffix("。") })
+        let isJapanese = sentences.map { sentence in sentence.unicodeScalars.contains { $0.value >= 0x3040 } }
+        #expect(isJapanese == Advice.allCases.map { _ in language == .japanese })
+    }
 }

@@ -1,83 +1,172 @@
-// The failure table, row by row.
+// The failure table, row by row, and the document that shows it.
 
+import Foundation
 import OutboxCore
 import Testing
 
 @Suite struct FailurePolicyTests {
-    private func verdict(_ fault: TransmissionFault, at stage: SMTPStage) -> Verdict {
+    private static func verdict(_ fault: TransmissionFault, at stage: SMTPStage) -> Verdict {
         FailurePolicy.verdict(for: TransmissionFailure(stage: stage, fault: fault, detail: ""))
     }
 
-    private func verdict(_ code: Int, _ status: EnhancedStatusCode? = nil, at stage: SMTPStage) -> Verdict {
-        verdict(.reply(SMTPReply(code: code, enhancedStatus: status, text: "")), at: stage)
+    private static func verdict(_ reply: String, at stage: SMTPStage) throws -> Verdict {
+        verdict(.reply(try #require(SMTPReply(lines: [reply]))), at: stage)
     }
 
     @Test(
         "what the network or the relay does is the relay's fault, and tried again",
         arguments: [
-            TransmissionFault.couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .garbledReply,
-            .tlsHandshake, .other(curlCode: 99),
+            (TransmissionFault.couldNotResolve, FailureReason.nameNotResolved), (.couldNotConnect, .noConnection),
+            (.connectionLost, .connectionLost), (.timedOut, .timedOut), (.garbledReply, .garbledReply),
+            (.tlsHandshake, .tlsFailed), (.other(curlCode: 99), .libcurlError),
         ]
     )
-    func relayFaults(fault: TransmissionFault) {
-        for stage in SMTPStage.allCases { #expect(verdict(fault, at: stage) == Verdict(.relay, .again)) }
+    func relayFaults(fault: TransmissionFault, reason: FailureReason) {
+        for stage in SMTPStage.allCases {
+            #expect(Self.verdict(fault, at: stage) == Verdict(.relay, .again, reason))
+        }
     }
 
     @Test(
         "what an operator has to mend is the configuration's fault, and costs no message",
         arguments: [
-            TransmissionFault.certificate, .startTLSNotOffered, .authenticationRefused(nil),
-            .authenticationRefused(SMTPReply(code: 535, text: "bad")), .composition(.unknownKind),
+            (TransmissionFault.certificate, FailureReason.certificateNotTrusted),
+            (.startTLSNotOffered, .startTLSNotOffered), (.authenticationRefused(nil), .authenticationRefused),
+            (.authenticationRefused(SMTPReply(code: 535, text: "bad")), .authenticationRefused),
+            (.composition(.unknownKind), .noTemplates),
         ]
     )
-    func configurationFaults(fault: TransmissionFault) {
-        for stage in SMTPStage.allCases { #expect(verdict(fault, at: stage) == Verdict(.configuration, .again)) }
+    func configurationFaults(fault: TransmissionFault, reason: FailureReason) {
+        for stage in SMTPStage.allCases {
+            #expect(Self.verdict(fault, at: stage) == Verdict(.configuration, .again, reason))
+        }
     }
 
     @Test("a 421 means the relay, whatever the command was", arguments: SMTPStage.allCases)
-    func serviceCloses(stage: SMTPStage) {
-        #expect(verdict(421, at: stage) == Verdict(.relay, .again))
+    func serviceCloses(stage: SMTPStage) throws {
+        #expect(try Self.verdict("421 4.7.0 Too many connections", at: stage).scope == .relay)
+        #expect(try Self.verdict("421 Closing", at: stage) == Verdict(.relay, .again, .relayClosing))
     }
 
-    @Test("a 4xx at RCPT is about the recipient and temporary, a 5xx final")
-    func recipient() {
-        #expect(verdict(450, at: .rcpt) == Verdict(.recipient, .again))
-        #expect(verdict(550, EnhancedStatusCode(5, 1, 1), at: .rcpt) == Verdict(.recipient, .final))
-    }
+    /// Replies as relays give them, and what each means.
+    static let replies: [(String, SMTPStage, FaultScope, Verdict.Disposition, FailureReason)] = [
+        ("554 5.7.1 Your host is blocked", .connect, .relay, .again, .sessionRefused),
+        ("451 4.3.0 Later", .ehlo, .relay, .again, .sessionRefused),
+        ("454 TLS not available due to temporary reason", .startTLS, .relay, .again, .sessionRefused),
+        ("454 4.7.0 Temporary authentication failure", .auth, .relay, .again, .authenticationUnavailable),
+        ("432 4.7.12 A password transition is needed", .auth, .configuration, .again, .authenticationRefused),
+        ("535 5.7.8 Authentication credentials invalid", .auth, .configuration, .again, .authenticationRefused),
+        ("530 5.7.0 Authentication required", .mail, .configuration, .again, .authenticationRequired),
+        ("530 5.7.0 Authentication required", .rcpt, .configuration, .again, .authenticationRequired),
+        ("451 4.1.8 Domain of sender address does not resolve", .rcpt, .relay, .again, .senderDeferred),
+        ("553 5.7.1 Sender address rejected: not owned by user", .mail, .configuration, .again, .senderRefused),
+        ("553 5.7.1 <a@b>: Sender address rejected: not owned", .rcpt, .configuration, .again, .senderRefused),
+        ("550 5.1.8 Bad sender's system address", .rcpt, .configuration, .again, .senderRefused),
+        ("554 5.7.1 <a@b>: Relay access denied", .rcpt, .configuration, .again, .relayingDenied),
+        ("452 4.3.1 Insufficient system storage", .mail, .relay, .again, .relayFull),
+        ("452 4.3.1 Insufficient system storage", .finalDot, .relay, .again, .relayFull),
+        ("451 4.3.2 Please try again later", .data, .relay, .again, .relayNotReady),
+        ("552 5.3.4 Message size exceeds fixed limit", .mail, .message, .final, .messageTooBig),
+        ("552 Message exceeds size", .finalDot, .message, .final, .messageTooBig),
+        ("552 5.2.3 Message length exceeds limit", .finalDot, .message, .final, .messageTooBig),
+        ("503 5.5.1 Bad sequence of commands", .rcpt, .relay, .again, .protocolError),
+        ("450 4.2.0 <a@b>: Recipient address rejected: Greylisted", .rcpt, .recipient, .again, .greylisted),
+        ("451 4.7.1 Please try again later", .rcpt, .recipient, .again, .greylisted),
+        ("451 4.7.1 Greylisted", .finalDot, .recipient, .again, .greylisted),
+        ("450 4.2.1 Mailbox busy", .rcpt, .recipient, .again, .recipientDeferred),
+        ("452 4.2.2 Mailbox full", .rcpt, .recipient, .again, .mailboxFull),
+        ("452 Mailbox full", .rcpt, .recipient, .again, .mailboxFull),
+        ("552 5.2.2 Over quota", .rcpt, .recipient, .final, .mailboxFull),
+        ("552 5.2.2 Over quota", .finalDot, .recipient, .final, .mailboxFull),
+        ("550 5.1.1 User unknown", .rcpt, .recipient, .final, .unknownRecipient),
+        ("550 5.1.1 User unknown", .finalDot, .recipient, .final, .unknownRecipient),
+        ("501 5.1.3 Bad recipient address syntax", .rcpt, .recipient, .final, .unknownRecipient),
+        ("550 5.1.2 Bad destination system", .rcpt, .recipient, .final, .badDomain),
+        ("556 5.1.10 Recipient address has null MX", .rcpt, .recipient, .final, .badDomain),
+        ("550 5.4.4 Unable to route: host not found", .rcpt, .recipient, .final, .badDomain),
+        ("550 5.2.1 Mailbox disabled", .rcpt, .recipient, .final, .mailboxDisabled),
+        ("550 5.7.1 Blocked by policy", .rcpt, .recipient, .final, .policyRefusal),
+        ("554 5.7.1 Spam message rejected", .data, .message, .final, .policyRefusal),
+        ("554 5.7.1 Spam message rejected", .finalDot, .message, .final, .policyRefusal),
+        ("554 5.6.0 Bad content", .finalDot, .message, .final, .contentRefused),
+        ("550 No such user here", .rcpt, .recipient, .final, .unknownRecipient),
+        ("550 Requested action not taken", .rcpt, .recipient, .final, .recipientRefused),
+        ("554 Transaction failed", .finalDot, .message, .final, .messageRefused),
+        ("451 Local error", .finalDot, .message, .again, .messageDeferred),
+    ]
 
-    @Test("a refused sender is for the operator, no message pays for it")
-    func sender() {
-        #expect(verdict(553, at: .mail) == Verdict(.configuration, .again))
-        #expect(verdict(451, at: .mail) == Verdict(.relay, .again))
-    }
-
-    @Test("a mail that is too big is refused for good at MAIL")
-    func tooBig() {
-        #expect(verdict(552, at: .mail) == Verdict(.message, .final))
-        #expect(verdict(554, EnhancedStatusCode(5, 3, 4), at: .mail) == Verdict(.message, .final))
-        #expect(verdict(452, EnhancedStatusCode(4, 3, 4), at: .mail) == Verdict(.relay, .again))
-    }
-
-    @Test("a relay that wants authentication is for the operator", arguments: [SMTPStage.mail, .rcpt, .data])
-    func authenticationRequired(stage: SMTPStage) {
-        #expect(verdict(530, at: stage) == Verdict(.configuration, .again))
-    }
-
-    @Test("a refusal of the content is about this message", arguments: [SMTPStage.data, .body, .finalDot])
-    func content(stage: SMTPStage) {
-        #expect(verdict(451, at: stage) == Verdict(.message, .again))
-        #expect(verdict(554, at: stage) == Verdict(.message, .final))
-    }
-
-    @Test("a refusal before the envelope is the relay's fault", arguments: [SMTPStage.connect, .ehlo, .startTLS, .tls])
-    func session(stage: SMTPStage) {
-        #expect(verdict(451, at: stage) == Verdict(.relay, .again))
-        #expect(verdict(554, at: stage) == Verdict(.relay, .again))
+    @Test("replies of real relays are understood", arguments: replies)
+    func reply(
+        text: String,
+        stage: SMTPStage,
+        scope: FaultScope,
+        disposition: Verdict.Disposition,
+        reason: FailureReason
+    ) throws {
+        #expect(try Self.verdict(text, at: stage) == Verdict(scope, disposition, reason))
     }
 
     @Test("a message that can't be made into a mail is refused for good")
     func composition() {
-        #expect(verdict(.composition(.badValues), at: .compose) == Verdict(.message, .final))
-        #expect(verdict(.composition(.badRecipient), at: .compose) == Verdict(.recipient, .final))
+        #expect(Self.verdict(.composition(.badValues), at: .compose) == Verdict(.message, .final, .unusableValues))
+        #expect(
+            Self.verdict(.composition(.badRecipient), at: .compose) == Verdict(.recipient, .final, .unusableRecipient)
+        )
+    }
+
+    @Test("every reply that can be has a rule, and only a reply class 5 after the session began is final")
+    func everyReply() throws {
+        var statuses: [EnhancedStatusCode?] = [nil]
+        for subject in 0...7 {
+            for detail in 0...10 {
+                statuses += [EnhancedStatusCode(4, subject, detail), EnhancedStatusCode(5, subject, detail)]
+            }
+        }
+        var finalOnes: Set<String> = []
+        for code in [400, 421, 432, 450, 451, 452, 454, 499, 500, 501, 503, 530, 535, 550, 552, 554, 556, 571, 599] {
+            for status in statuses {
+                let reply = SMTPReply(code: code, enhancedStatus: status, text: "Text")
+                for stage in SMTPStage.allCases.dropFirst()
+                where Self.verdict(.reply(reply), at: stage).disposition == .final {
+                    finalOnes.insert("\(code / 100)xx \(stage.rawValue)")
+                }
+            }
+        }
+        #expect(finalOnes == ["5xx mail", "5xx rcpt", "5xx data", "5xx body", "5xx final-dot"])
+    }
+
+    @Test("a delay that the relay asks for is passed on, but never to a final refusal")
+    func retryAfter() throws {
+        let greylisted = try Self.verdict("451 4.7.1 Greylisted, try again in 5 minutes", at: .rcpt)
+        #expect(greylisted.retryAfter == .seconds(300))
+        #expect(try Self.verdict("550 5.7.1 Try again in 5 minutes", at: .rcpt).retryAfter == nil)
+    }
+
+    @Test("only an address that takes no mail is suppressed")
+    func suppressing() {
+        let suppressing = FailureReason.allCases.filter(\.suppressesAddress)
+        #expect(suppressing == [.unknownRecipient, .badDomain, .mailboxDisabled])
+    }
+
+    @Test("a report's status says why, a temporary one never that the address is bad")
+    func reports() {
+        func reason(_ status: String?, _ words: String? = nil) -> FailureReason {
+            FailurePolicy.reason(ofReport: status.flatMap { EnhancedStatusCode($0) }, diagnostic: words)
+        }
+        #expect(reason("5.1.1") == .unknownRecipient)
+        #expect(reason("5.2.2") == .mailboxFull)
+        #expect(reason("5.7.1", "spam") == .policyRefusal)
+        #expect(reason(nil, "550 user unknown") == .unknownRecipient)
+        #expect(reason("5.0.0") == .recipientRefused)
+        #expect(reason("4.4.1") == .recipientDeferred)
+    }
+
+    @Test("docs/failures.md shows the table that the code asks")
+    func document() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "docs/failures.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let rows = FailurePolicy.rules.map(\.tableRow).joined(separator: "\n")
+        #expect(text.contains("\n\(rows)\n"), "docs/failures.md should hold these rows:\n\(rows)")
     }
 }

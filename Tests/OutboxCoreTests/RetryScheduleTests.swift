@@ -96,4 +96,21 @@ import Testing
         #expect(schedule.deadline(of: message(expiresAt: nil)) == start + .seconds(3600))
         #expect(schedule.deadline(of: message(expiresAt: start + .seconds(60))) == start + .seconds(60))
     }
+
+    @Test("a delay that the other side asked for counts instead of the list, but not past the deadline")
+    func retryAfter() {
+        var random = Fixed(value: 0)
+        let schedule = RetrySchedule()
+        func next(_ deadline: Duration) -> Timestamp? {
+            schedule.nextAttempt(
+                after: 1,
+                retryAfter: .seconds(300),
+                now: start,
+                deadline: start + deadline,
+                using: &random
+            )
+        }
+        #expect(next(.seconds(1000)) == start + .seconds(300))
+        #expect(next(.seconds(200)) == start + .seconds(198))
+    }
 }

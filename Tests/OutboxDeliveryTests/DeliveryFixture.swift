@@ -29,6 +29,14 @@ struct DeliveryFixture {
         var lease = Duration.seconds(60)
         /// Over TLS, trusting the server's certificate.
         var usesTLS = false
+        var rules = DeliveryRules(limits: nil, keepOlder: ["verify-email", "reset-password"])
+        var suspectAfter = 20
+        var refusalHolding = Duration.milliseconds(50)
+        var rate: Double?
+        /// Relays to fall back on, in order of preference.
+        var furtherRelays: [DeliveryRelay] = []
+        var reloads: AsyncStream<[DeliveryRelay]> = AsyncStream { $0.finish() }
+        var environment = DeliveryEnvironment.test
         var changeRelay: @Sendable (inout SMTPRelay) -> Void = { _ in }
     }
 
@@ -87,22 +95,26 @@ struct DeliveryFixture {
             relay.caFile = file.path
         }
         choices.changeRelay(&relay)
+        let first = DeliveryRelay(
+            relay,
+            connections: choices.connections,
+            rate: choices.rate,
+            suspectAfter: choices.suspectAfter
+        )
         return DeliveryService(
             store: database,
             composer: try composer(),
-            relay: relay,
+            relays: [first] + choices.furtherRelays,
+            reloads: choices.reloads,
             settings: DeliverySettings(
-                envelopeSender: "no-reply@cloudone.trendmicro.com",
+                envelopeSender: { _ in "no-reply@cloudone.trendmicro.com" },
                 schedule: choices.schedule,
-                connections: choices.connections,
+                rules: choices.rules,
                 lease: choices.lease,
+                refusalHolding: choices.refusalHolding,
                 shutdownGrace: choices.grace
             ),
-            environment: DeliveryEnvironment(
-                now: { .now },
-                sleep: { try await Task.sleep(for: $0) },
-                random: { SystemRandomNumberGenerator() }
-            ),
+            environment: choices.environment,
             log: DeliveryLog(logger: log.logger),
             onReady: onReady
         )
@@ -133,6 +145,15 @@ struct DeliveryFixture {
             return status
         }
     }
+}
+
+extension DeliveryEnvironment {
+    /// The machine's clock and chance.
+    static let test = DeliveryEnvironment(
+        now: { .now },
+        sleep: { try await Task.sleep(for: $0) },
+        random: { SystemRandomNumberGenerator() }
+    )
 }
 
 extension Timestamp {

@@ -81,7 +81,7 @@ struct DeliveryTests {
         choices.faults = ["rcpt: reply 450 4.2.1 \"busy\""]
         choices.schedule = RetrySchedule(delays: [.milliseconds(400)], jitter: 0)
         try await DeliveryFixture.run(choices) { fixture in
-            let id = try await fixture.enqueue(.sample(expiresAt: .now + .milliseconds(900)))
+            let id = try await fixture.enqueue(.sample(expiresAt: .now + .milliseconds(1900)))
             let status = try await fixture.wait(for: id, .expired)
             #expect(status.attempts == 1)
             #expect(status.lastReply == "450 4.2.1 busy")
@@ -100,7 +100,7 @@ struct DeliveryTests {
                     limit: 1,
                     now: past,
                     lease: .milliseconds(100),
-                    giveUpAfter: .seconds(3600)
+                    rules: DeliveryRules()
                 )
             },
             { fixture in

@@ -108,7 +108,9 @@ import Testing
             detail: "lost",
             isUncertain: true
         )
-        let outcome = Completion.Outcome.deferred(failure, .relay, next: noon)
+        let verdict = FailurePolicy.verdict(for: failure)
+        let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: true)
+        let outcome = Completion.Outcome.deferred(judged, next: noon)
         _ = try await store.finish(
             [Completion(claim: claim, outcome: outcome, relay: "relay", finishedAt: noon)],
             now: noon

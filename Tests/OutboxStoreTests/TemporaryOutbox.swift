@@ -74,10 +74,21 @@ final class TemporaryOutbox: Sendable {
 }
 
 extension DeliveryStore {
-    /// Claims with the tests' lease of a minute.
-    func claim(limit: Int = 100, now: Timestamp = noon) async throws -> ClaimBatch {
-        try await claim(limit: limit, now: now, lease: .seconds(60), giveUpAfter: .seconds(86_400))
+    /// Claims with the tests' lease of a minute, and every message for itself unless the test is about rules.
+    func claim(limit: Int = 100, now: Timestamp = noon, rules: DeliveryRules = .lax) async throws -> ClaimBatch {
+        try await claim(limit: limit, now: now, lease: .seconds(60), rules: rules)
     }
+
+    func finish(_ completions: [Completion], now: Timestamp) async throws -> [Completion] {
+        try await finish(completions, now: now, rules: .lax)
+    }
+}
+
+extension DeliveryRules {
+    /// No message has anything to do with another one.
+    static let lax = DeliveryRules(limits: nil, keepOlder: ["verify-email", "reset-password"])
+    /// Only the newest token is mailed, and as often as it is asked for.
+    static let superseding = DeliveryRules(limits: nil)
 }
 
 extension Completion {
@@ -91,13 +102,23 @@ extension Completion {
     }
 
     static func deferred(_ claim: Claim, until next: Timestamp, at: Timestamp = noon) -> Completion {
-        Completion(claim: claim, outcome: .deferred(.busy, .recipient, next: next), relay: "relay", finishedAt: at)
+        let judged = JudgedFailure(failure: .busy, verdict: FailurePolicy.verdict(for: .busy), isUsedUp: true)
+        return Completion(claim: claim, outcome: .deferred(judged, next: next), relay: "relay", finishedAt: at)
     }
 
-    static func rejected(_ claim: Claim, _ scope: FaultScope = .recipient, at: Timestamp = noon) -> Completion {
-        let reply = SMTPReply(code: 550, enhancedStatus: EnhancedStatusCode(5, 1, 1), text: "No such user")
-        let failure = TransmissionFailure(stage: .rcpt, fault: .reply(reply), detail: reply.description)
-        return Completion(claim: claim, outcome: .rejected(failure, scope), relay: "relay", finishedAt: at)
+    /// A refusal for good, by default of an unknown recipient.
+    static func rejected(
+        _ claim: Claim,
+        _ code: Int = 550,
+        _ status: EnhancedStatusCode? = EnhancedStatusCode(5, 1, 1),
+        stage: SMTPStage = .rcpt,
+        at: Timestamp = noon
+    ) -> Completion {
+        let reply = SMTPReply(code: code, enhancedStatus: status, text: "No")
+        let failure = TransmissionFailure(stage: stage, fault: .reply(reply), detail: reply.description)
+        let verdict = FailurePolicy.verdict(for: failure)
+        let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: true)
+        return Completion(claim: claim, outcome: .rejected(judged), relay: "relay", finishedAt: at)
     }
 }
 

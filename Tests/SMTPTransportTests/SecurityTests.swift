@@ -146,7 +146,7 @@ struct SecurityTests {
         try await FakeSMTPServer.with(options) { server in
             let failure = try #require(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).failure)
             #expect(failure.reply?.code == 530)
-            #expect(FailurePolicy.verdict(for: failure) == Verdict(.configuration, .again))
+            #expect(FailurePolicy.verdict(for: failure) == Verdict(.configuration, .again, .authenticationRequired))
         }
     }
 }

@@ -1,0 +1,82 @@
+// Why an attempt failed, as stable codes. Never says how a reason is recognised (see FailurePolicy).
+
+/// Why an attempt failed. The raw values are those of the column `outbox_attempt.reason`, stable for programs.
+package enum FailureReason: String, CaseIterable, Sendable {
+    // The relay, or the way to it.
+    case nameNotResolved = "name-not-resolved"
+    case noConnection = "no-connection"
+    case connectionLost = "connection-lost"
+    case timedOut = "timed-out"
+    case garbledReply = "garbled-reply"
+    case tlsFailed = "tls-failed"
+    case libcurlError = "libcurl-error"
+    case relayClosing = "relay-closing"
+    case sessionRefused = "session-refused"
+    case relayFull = "relay-full"
+    case relayNotReady = "relay-not-ready"
+    case protocolError = "protocol-error"
+    case authenticationUnavailable = "authentication-unavailable"
+    case senderDeferred = "sender-deferred"
+    /// So many permanent refusals in a row that the relay is suspected rather than its recipients.
+    case refusesEverybody = "refuses-everybody"
+
+    // What an operator has to mend.
+    case certificateNotTrusted = "certificate-not-trusted"
+    case startTLSNotOffered = "starttls-not-offered"
+    case authenticationRefused = "authentication-refused"
+    case authenticationRequired = "authentication-required"
+    case relayingDenied = "relaying-denied"
+    case senderRefused = "sender-refused"
+    case noTemplates = "no-templates"
+
+    // The recipient.
+    case greylisted
+    case unknownRecipient = "unknown-recipient"
+    case badDomain = "bad-domain"
+    case mailboxDisabled = "mailbox-disabled"
+    case mailboxFull = "mailbox-full"
+    case recipientDeferred = "recipient-deferred"
+    case recipientRefused = "recipient-refused"
+    case unusableRecipient = "unusable-recipient"
+
+    // The message.
+    case policyRefusal = "policy-refusal"
+    case messageTooBig = "message-too-big"
+    case contentRefused = "content-refused"
+    case messageDeferred = "message-deferred"
+    case messageRefused = "message-refused"
+    case unusableValues = "unusable-values"
+    case interrupted
+
+    /// The address itself takes no mail, so that mailing it again would only harm the sender's reputation.
+    package var suppressesAddress: Bool {
+        switch self {
+        case .unknownRecipient, .badDomain, .mailboxDisabled: true
+        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError,
+            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
+            .senderDeferred, .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused,
+            .authenticationRequired, .relayingDenied, .senderRefused, .noTemplates, .greylisted, .mailboxFull,
+            .recipientDeferred, .recipientRefused, .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused,
+            .messageDeferred, .messageRefused, .unusableValues, .interrupted:
+            false
+        }
+    }
+
+    /// The keys of the configuration to look at, for a fault that an operator has to mend.
+    package var settingKeys: String? {
+        switch self {
+        case .certificateNotTrusted: "ca_file"
+        case .startTLSNotOffered: "tls"
+        case .authenticationRefused, .authenticationRequired, .relayingDenied: "user and password"
+        case .senderRefused: "sender.address"
+        case .noTemplates: "templates"
+        case .nameNotResolved, .noConnection: "url"
+        case .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError, .relayClosing, .sessionRefused,
+            .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable, .senderDeferred, .refusesEverybody,
+            .greylisted, .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred,
+            .recipientRefused, .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred,
+            .messageRefused, .unusableValues, .interrupted:
+            nil
+        }
+    }
+}

@@ -1,0 +1,123 @@
+// One row of the failure policy's table: what it applies to, as data that can be printed. Never holds an exception.
+
+/// A row of the table by which failures are judged.
+package struct FailureRule: Sendable {
+    /// What a rule applies to.
+    package enum Condition: Sendable {
+        /// A failure that has no refusing reply, by its kind.
+        case kind(TransmissionFault.Kind)
+        /// A refusing reply: one of the codes, and one of the status codes and one of the words where there are any.
+        case reply(codes: [ReplyCodePattern], status: [EnhancedStatusPattern], words: [String])
+        /// Whatever the other rules leave over.
+        case anything
+
+        static func reply(
+            _ codes: ReplyCodePattern...,
+            status: EnhancedStatusPattern...,
+            words: String...
+        ) -> Condition {
+            .reply(codes: codes, status: status, words: words)
+        }
+    }
+
+    /// What the rule applies to.
+    package let condition: Condition
+    /// The stages at which it applies; empty: at any.
+    package let stages: [SMTPStage]
+    /// Whose fault it is.
+    package let scope: FaultScope
+    /// Whether to try again.
+    package let disposition: Verdict.Disposition
+    /// Why the attempt failed.
+    package let reason: FailureReason
+
+    init(
+        _ condition: Condition,
+        at stages: [SMTPStage] = [],
+        _ scope: FaultScope,
+        _ disposition: Verdict.Disposition,
+        _ reason: FailureReason
+    ) {
+        self.condition = condition
+        self.stages = stages
+        self.scope = scope
+        self.disposition = disposition
+        self.reason = reason
+    }
+
+    func applies(to failure: TransmissionFailure) -> Bool {
+        guard stages.isEmpty || stages.contains(failure.stage) else { return false }
+        switch condition {
+        case .anything:
+            return true
+        case .kind(let kind):
+            return failure.fault.kind == kind
+        case .reply(let codes, let status, let words):
+            guard let reply = failure.reply, codes.contains(where: { $0.matches(reply.code) }) else { return false }
+            guard status.isEmpty || status.contains(where: { $0.matches(reply.enhancedStatus) }) else { return false }
+            let text = words.isEmpty ? "" : reply.text.lowercased()
+            return words.isEmpty || words.contains { text.contains($0) }
+        }
+    }
+
+    /// The rule as a row of a Markdown table: what, stages, scope, disposition, reason.
+    package var tableRow: String {
+        let places = stages.isEmpty ? "any" : stages.map(\.rawValue).joined(separator: ", ")
+        return "| \(condition.words) | \(places) | \(scope.rawValue) | \(disposition.rawValue) | `\(reason.rawValue)` |"
+    }
+}
+
+extension FailureRule.Condition {
+    fileprivate var words: String {
+        switch self {
+        case .anything:
+            return "anything else"
+        case .kind(let kind):
+            return kind.words
+        case .reply(let codes, let status, let words):
+            var parts = ["reply " + codes.map(\.description).joined(separator: ", ")]
+            if !status.isEmpty { parts.append(status.map(\.description).joined(separator: " or ")) }
+            if !words.isEmpty { parts.append(words.map { "\u{201C}\($0)\u{201D}" }.joined(separator: " or ")) }
+            return parts.joined(separator: ", ")
+        }
+    }
+}
+
+/// A reply code, or all of a class: `450`, `5xx`.
+package struct ReplyCodePattern: Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
+    package let description: String
+    private let range: ClosedRange<Int>
+
+    package init(stringLiteral text: String) {
+        description = text
+        guard let first = Int(text.replacing("xx", with: "00")), let last = Int(text.replacing("xx", with: "99")) else {
+            preconditionFailure("'\(text)' is no pattern of reply codes")
+        }
+        range = first...last
+    }
+
+    func matches(_ code: Int) -> Bool { range.contains(code) }
+}
+
+/// An enhanced status code, with `x` for any number: `x.1.1`, `4.7.x`; `none` is a reply without one.
+///
+/// Most rules leave the class open and look at the reply code for it, because a relay that mixes 5yz with 4.y.z means
+/// the reply code (RFC 2034 §4 forbids the mixture).
+package struct EnhancedStatusPattern: Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
+    private let text: String
+    private let numbers: [Int?]
+
+    package init(stringLiteral text: String) {
+        self.text = text
+        numbers = text == "none" ? [] : text.split(separator: ".").map { Int($0) }
+        precondition(numbers.isEmpty || numbers.count == 3, "'\(text)' is no pattern of status codes")
+    }
+
+    package var description: String { text == "none" ? "no enhanced code" : text }
+
+    func matches(_ status: EnhancedStatusCode?) -> Bool {
+        guard let status else { return numbers.isEmpty }
+        return numbers.count == 3
+            && zip(numbers, [status.statusClass, status.subject, status.detail]).allSatisfy { $0 == nil || $0 == $1 }
+    }
+}

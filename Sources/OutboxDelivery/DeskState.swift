@@ -1,0 +1,324 @@
+// What the relay desk knows, and its decisions. Pure: no clock, no waiting, no I/O.
+
+import OutboxCore
+import OutboxStore
+import SMTPTransport
+
+/// The queue, and each relay's health, limits and idle lanes.
+struct DeskState {
+    /// A lane that waits for a claim.
+    struct Taker {
+        let continuation: CheckedContinuation<Claim?, Never>
+        /// It failed to connect while others succeed: it waits a moment before it tries again.
+        let restsUntil: Timestamp?
+    }
+
+    /// One relay.
+    struct Seat {
+        let relay: DeliveryRelay
+        var health: RelayHealth
+        var bucket: TokenBucket?
+        var takers: [Taker] = []
+        var docket: RefusalDocket
+        /// The message that probes it.
+        var probe: Int64?
+        /// How many connections in a row failed while the relay took messages over others.
+        var lonelyFailures = 0
+        var restsUntil: Timestamp?
+    }
+
+    let judge: Judge
+    let capacity: Int
+    var seats: [Seat]
+    var queue = ClaimQueue()
+    private(set) var isClosed = false
+
+    /// A message that failed with its relay comes back this much after the relay's pause, so that another one probes it:
+    /// a message that breaks the relay must not be the only one that is ever tried.
+    private static let afterPause = Duration.milliseconds(250)
+
+    init(relays: [DeliveryRelay], judge: Judge, refusalHolding: Duration, now: Timestamp) {
+        precondition(!relays.isEmpty, "the settings have a relay")
+        self.judge = judge
+        seats = relays.map { relay in
+            Seat(
+                relay: relay,
+                health: RelayHealth(suspectAfter: relay.suspectAfter),
+                bucket: relay.rate.map { TokenBucket(rate: $0, now: now) },
+                docket: RefusalDocket(holding: refusalHolding)
+            )
+        }
+        capacity = (relays.map(\.connections).max() ?? 1) * DeliverySettings.claimsPerLane
+    }
+
+    // MARK: Room
+
+    /// How many more claims there is room for.
+    func room(now: Timestamp) -> Int {
+        if isClosed { return 0 }
+        if let seat = seats.first(where: \.health.isUp) {
+            // What a slow relay gets in two seconds: the rest waits in the outbox, where it can be superseded.
+            let atItsRate = seat.relay.rate.map { max(1, Int($0 * 2)) } ?? capacity
+            return max(0, min(capacity, atItsRate) - queue.count)
+        }
+        let probes = seats.count { $0.health.isDueForProbe(at: now) }
+        return max(0, probes - queue.count)
+    }
+
+    /// The next moment at which time alone changes something.
+    mutating func nextMoment(after now: Timestamp) -> Timestamp? {
+        if isClosed { return nil }
+        var moments: [Timestamp] = []
+        let preferred = seats.firstIndex(where: \.health.isUp)
+        for index in seats.indices {
+            // While a better relay is up, nobody asks after this one.
+            if case .paused(let until) = seats[index].health.state, index < preferred ?? seats.count {
+                moments.append(until)
+            }
+            if let release = seats[index].docket.nextRelease { moments.append(release) }
+            if index == preferred, !queue.isEmpty {
+                if let next = seats[index].bucket?.nextToken(now: now) { moments.append(next) }
+                moments += seats[index].takers.compactMap(\.restsUntil)
+            }
+        }
+        return moments.filter { $0 > now }.min()
+    }
+
+    func statuses(now: Timestamp) -> [RelayStatus] {
+        seats.indices.map { seats[$0].relay.status(seats[$0].health, position: $0 + 1, now: now) }
+    }
+
+    // MARK: Assigning
+
+    mutating func addTaker(_ continuation: CheckedContinuation<Claim?, Never>, relay: Int, now: Timestamp) {
+        let rest = seats[relay].restsUntil
+        seats[relay].restsUntil = nil
+        seats[relay].takers.append(Taker(continuation: continuation, restsUntil: rest))
+    }
+
+    /// Gives claims to idle lanes, as long as there are both.
+    mutating func assign(now: Timestamp, _ effects: inout RelayDesk.Effects) {
+        while !queue.isEmpty, let relay = relayForNext(now: now, &effects) {
+            guard let taker = takeTaker(relay: relay, now: now), let claim = queue.takeFirst() else { return }
+            if seats[relay].health.state == .probing, seats[relay].probe == nil {
+                seats[relay].probe = claim.message.id
+            }
+            effects.served.append((taker.continuation, claim))
+        }
+        giveBackIfNoneIsUp(now: now, &effects)
+    }
+
+    /// - Returns: a relay that has an idle lane and may be given the next claim.
+    private mutating func relayForNext(now: Timestamp, _ effects: inout RelayDesk.Effects) -> Int? {
+        for index in seats.indices {
+            let hasTaker = seats[index].takers.contains { $0.isRested(at: now) }
+            if seats[index].health.isUp {
+                // Preference, not balance: a busy or slowed relay is waited for.
+                guard hasTaker, seats[index].bucket?.take(now: now) ?? true else { return nil }
+                return index
+            }
+            if hasTaker, seats[index].health.isDueForProbe(at: now) {
+                handle(.probed, relay: index, now: now, &effects)
+                return index
+            }
+        }
+        return nil
+    }
+
+    /// The lane that was idle last, because its connection is the most likely one to be open.
+    private mutating func takeTaker(relay: Int, now: Timestamp) -> Taker? {
+        guard let index = seats[relay].takers.lastIndex(where: { $0.isRested(at: now) }) else { return nil }
+        return seats[relay].takers.remove(at: index)
+    }
+
+    private mutating func giveBackIfNoneIsUp(now: Timestamp, _ effects: inout RelayDesk.Effects) {
+        guard !queue.isEmpty, !seats.contains(where: \.health.isUp) else { return }
+        // A claim that can be a probe as soon as a lane is idle stays.
+        let probes = seats.count { $0.health.isDueForProbe(at: now) }
+        guard queue.count > probes else { return }
+        effects.completions += queue.takeAll().map { claim in
+            Completion(claim: claim, outcome: .returnedUnsent, relay: nil, finishedAt: now)
+        }
+    }
+
+    // MARK: Learning
+
+    mutating func report(
+        _ result: TransmissionResult,
+        of claim: Claim,
+        relay: Int,
+        startedAt: Timestamp,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        let name = seats[relay].relay.relay.name
+        let wasProbe = seats[relay].probe == claim.message.id
+        if wasProbe { seats[relay].probe = nil }
+        switch result {
+        case .accepted(let reply):
+            seats[relay].lonelyFailures = 0
+            handle(.accepted, relay: relay, now: now, &effects)
+            effects.completions += seats[relay].docket.confirm()
+            effects.completions.append(
+                Completion(claim: claim, outcome: .accepted(reply), relay: name, finishedAt: now)
+            )
+        case .failed(let failure):
+            let verdict = FailurePolicy.verdict(for: failure)
+            let attempt = FailedAttempt(claim: claim, failure: failure, verdict: verdict, startedAt: startedAt)
+            if failure.fault == .interrupted {
+                if wasProbe { handle(.probeReturned, relay: relay, now: now, &effects) }
+                let judged = attempt.judged(isUsedUp: failure.isUncertain)
+                let delay: Duration? = failure.isUncertain ? nil : .zero
+                effects.completions.append(judge.again(judged, claim, after: delay, relay: name, now: now))
+            } else if verdict.scope == .relay || verdict.scope == .configuration {
+                blame(relay, attempt, now: now, &effects)
+            } else {
+                learnFromRefusal(attempt, relay: relay, now: now, &effects)
+            }
+        }
+    }
+
+    /// The relay or the configuration failed the attempt.
+    private mutating func blame(
+        _ relay: Int,
+        _ attempt: FailedAttempt,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        let name = seats[relay].relay.relay.name
+        let isExonerated = seats[relay].health.isExonerated(sinceAttemptBegan: attempt.startedAt)
+        handle(.failed(attempt.trouble, startedAt: attempt.startedAt), relay: relay, now: now, &effects)
+        // A message that breaks the conversation while others pass pays for it itself.
+        let isUsedUp = attempt.failure.isUncertain || isExonerated && attempt.failure.stage.isWithinTransaction
+        let judged = attempt.judged(isUsedUp: isUsedUp)
+        var delay: Duration?
+        if !isUsedUp {
+            if isExonerated {
+                delay = rest(relay, now: now)
+            } else {
+                seats[relay].lonelyFailures = 0
+                delay = seats.contains(where: \.health.isUp) ? .zero : untilNextProbe(now: now) + Self.afterPause
+            }
+        }
+        effects.completions.append(judge.again(judged, attempt.claim, after: delay, relay: name, now: now))
+    }
+
+    /// The relay answered, and refused the recipient or the message.
+    private mutating func learnFromRefusal(
+        _ attempt: FailedAttempt,
+        relay: Int,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        let name = seats[relay].relay.relay.name
+        seats[relay].lonelyFailures = 0
+        let judged = attempt.judged(isUsedUp: true)
+        switch attempt.verdict.disposition {
+        case .again:
+            handle(.answered, relay: relay, now: now, &effects)
+            let delay = attempt.verdict.retryAfter
+            effects.completions.append(judge.again(judged, attempt.claim, after: delay, relay: name, now: now))
+        case .final:
+            handle(.refusedForGood, relay: relay, now: now, &effects)
+            let refusal = Completion(
+                claim: attempt.claim,
+                outcome: .rejected(judged),
+                relay: name,
+                finishedAt: now
+            )
+            guard seats[relay].health.isSuspect else {
+                seats[relay].docket.hold(refusal, now: now)
+                return
+            }
+            let (held, released) = seats[relay].docket.acquit()
+            effects.acquitted += released
+            effects.completions += (held + [refusal]).map { acquitted($0, now: now) }
+        }
+    }
+
+    /// A refusal by a relay that refuses everybody: the message stays open.
+    private func acquitted(_ completion: Completion, now: Timestamp) -> Completion {
+        guard let judged = completion.outcome.judgement else { preconditionFailure("a refusal is a failure") }
+        let verdict = Verdict(.relay, .again, .refusesEverybody)
+        return judge.again(
+            JudgedFailure(failure: judged.failure, verdict: verdict, isUsedUp: true),
+            completion.claim,
+            relay: completion.relay,
+            now: now
+        )
+    }
+
+    /// A lane that can't connect while others can waits longer each time, so that it doesn't spend messages' time.
+    private mutating func rest(_ relay: Int, now: Timestamp) -> Duration {
+        let doublings = min(seats[relay].lonelyFailures / max(1, seats[relay].relay.connections), 4)
+        seats[relay].lonelyFailures += 1
+        let pause = min(RelayHealth.shortestPause * (1 << doublings), RelayHealth.longestPause)
+        seats[relay].restsUntil = now + pause
+        return .zero
+    }
+
+    private func untilNextProbe(now: Timestamp) -> Duration {
+        let moments = seats.compactMap { seat -> Timestamp? in
+            if case .paused(let until) = seat.health.state { until } else { nil }
+        }
+        return max(moments.min()?.timeSince(now) ?? RelayHealth.longestPause, .zero)
+    }
+
+    mutating func handle(
+        _ event: RelayEvent,
+        relay: Int,
+        onlyIfProbedBy claim: Claim? = nil,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        if let claim {
+            guard seats[relay].probe == claim.message.id else { return }
+            seats[relay].probe = nil
+        }
+        let before = seats[relay].health.state
+        let change = seats[relay].health.handle(event, now: now)
+        if seats[relay].health.state != before {
+            effects.statuses.append(seats[relay].relay.status(seats[relay].health, position: relay + 1, now: now))
+            if seats[relay].health.isUp { effects.wakesDispatcher = true }
+        }
+        if change != .none { effects.changes.append((relay, change)) }
+    }
+
+    // MARK: Closing
+
+    /// - Returns: the claims that no lane took.
+    mutating func close(_ effects: inout RelayDesk.Effects) -> [Claim] {
+        isClosed = true
+        for index in seats.indices {
+            effects.served += seats[index].takers.map { ($0.continuation, nil) }
+            seats[index].takers = []
+        }
+        return queue.takeAll()
+    }
+}
+
+extension DeskState.Taker {
+    func isRested(at now: Timestamp) -> Bool { restsUntil.map { $0 <= now } ?? true }
+}
+
+/// An attempt that failed, with what is known of it.
+private struct FailedAttempt {
+    let claim: Claim
+    let failure: TransmissionFailure
+    let verdict: Verdict
+    let startedAt: Timestamp
+
+    var trouble: RelayTrouble {
+        RelayTrouble(
+            scope: verdict.scope,
+            reason: verdict.reason,
+            stage: failure.stage,
+            detail: failure.detail,
+            reply: failure.reply
+        )
+    }
+
+    func judged(isUsedUp: Bool) -> JudgedFailure {
+        JudgedFailure(failure: failure, verdict: verdict, isUsedUp: isUsedUp)
+    }
+}

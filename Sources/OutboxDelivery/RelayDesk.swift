@@ -1,0 +1,219 @@
+// Hands claims to the lanes of the relay that should have them, and learns from what became of each. Never touches
+// the store.
+
+import OutboxCore
+import OutboxStore
+import Synchronization
+
+/// The one place that knows how every relay is and which lanes are idle.
+///
+/// A claim goes to the first relay in the configuration's order that is up. A relay that is down gets one message when
+/// its pause is over, to find out whether it works again. With no relay up, what waits is given back to the store, and
+/// nothing but a probe is claimed: a message in the outbox can expire, be superseded and be counted as delayed.
+final class RelayDesk: Sendable {
+    /// What to do once the lock is released.
+    struct Effects {
+        var served: [(taker: CheckedContinuation<Claim?, Never>, claim: Claim?)] = []
+        var completions: [Completion] = []
+        var statuses: [RelayStatus] = []
+        var changes: [(relay: Int, change: RelayHealth.Change)] = []
+        /// Messages whose refusals turned out to be the relay's fault after they had been recorded.
+        var acquitted: [Int64] = []
+        var wakesDispatcher = false
+
+        var hasRecords: Bool { !completions.isEmpty || !statuses.isEmpty || !acquitted.isEmpty }
+    }
+
+    private let relays: [DeliveryRelay]
+    private let environment: DeliveryEnvironment
+    private let recorder: OutcomeRecorder
+    private let log: DeliveryLog
+    private let onRoom: @Sendable () -> Void
+    private let state: Mutex<DeskState>
+    private let alarm = Mutex<(at: Timestamp, task: Task<Void, Never>)?>(nil)
+
+    /// - Parameters:
+    ///   - onRoom: called when there is room for more claims than before.
+    init(
+        relays: [DeliveryRelay],
+        settings: DeliverySettings,
+        environment: DeliveryEnvironment,
+        recorder: OutcomeRecorder,
+        log: DeliveryLog,
+        onRoom: @escaping @Sendable () -> Void
+    ) {
+        self.relays = relays
+        self.environment = environment
+        self.recorder = recorder
+        self.log = log
+        self.onRoom = onRoom
+        state = Mutex(
+            DeskState(
+                relays: relays,
+                judge: Judge(schedule: settings.schedule, random: environment.random),
+                refusalHolding: settings.refusalHolding,
+                now: environment.now()
+            )
+        )
+    }
+
+    /// How many more claims may be added.
+    var room: Int { state.withLock { $0.room(now: environment.now()) } }
+
+    /// Every relay as it is now.
+    var statuses: [RelayStatus] { state.withLock { $0.statuses(now: environment.now()) } }
+
+    /// Adds claims.
+    ///
+    /// - Returns: the claims that were not taken over, because the desk is closed.
+    func add(_ claims: [Claim]) async -> [Claim] {
+        var refused: [Claim] = []
+        await change { state, effects, now in
+            guard !state.isClosed else {
+                refused = claims
+                return
+            }
+            state.queue.append(claims)
+            state.assign(now: now, &effects)
+        }
+        return refused
+    }
+
+    /// Waits for the next claim for a lane of the relay; `nil` once the desk is closed.
+    func take(relay: Int) async -> Claim? {
+        await withCheckedContinuation { taker in
+            let effects = mutate { state, effects, now in
+                guard !state.isClosed else {
+                    effects.served.append((taker, nil))
+                    return
+                }
+                state.addTaker(taker, relay: relay, now: now)
+                state.assign(now: now, &effects)
+            }
+            carryOutNow(effects)
+            // Only a probe leaves something to write down, and the lane must not wait for that.
+            if effects.hasRecords { Task { await record(effects) } }
+        }
+    }
+
+    /// Takes in how handing a claim to a relay ended.
+    func report(_ result: TransmissionResult, of claim: Claim, relay: Int, startedAt: Timestamp) async {
+        await change { state, effects, now in
+            state.report(result, of: claim, relay: relay, startedAt: startedAt, now: now, &effects)
+            state.assign(now: now, &effects)
+        }
+    }
+
+    /// Takes in that no relay was asked, because the claim came to an end before.
+    func reportUnsent(_ completion: Completion, relay: Int) async {
+        await change { state, effects, now in
+            effects.completions.append(completion)
+            state.handle(.probeReturned, relay: relay, onlyIfProbedBy: completion.claim, now: now, &effects)
+            state.assign(now: now, &effects)
+        }
+    }
+
+    /// What follows from a mail that could not be made.
+    func composition(_ failure: TransmissionFailure, of claim: Claim) -> Completion {
+        state.withLock { $0.judge.composition(failure, claim, now: environment.now()) }
+    }
+
+    /// Takes claims back that a newer message made void, if they still wait for a lane.
+    func withdraw(_ ids: [Int64]) async {
+        guard !ids.isEmpty else { return }
+        await change { state, effects, now in
+            effects.completions += state.queue.take(messages: Set(ids)).map { claim in
+                Completion(claim: claim, outcome: .supersededUnsent, relay: nil, finishedAt: now)
+            }
+        }
+    }
+
+    /// The relays' configuration was read anew: those that are down are probed at once.
+    func reconfigured() async {
+        await change { state, effects, now in
+            for relay in state.seats.indices { state.handle(.reconfigured, relay: relay, now: now, &effects) }
+            effects.wakesDispatcher = true
+        }
+    }
+
+    /// Hands out nothing more, and lets every lane that waits go.
+    ///
+    /// - Returns: the claims that no lane took.
+    func close() async -> [Claim] {
+        var claims: [Claim] = []
+        await change { state, effects, _ in claims = state.close(&effects) }
+        alarm.withLock { $0?.task.cancel() }
+        return claims
+    }
+
+    /// Records the refusals that wait for others. For the end, when no lane works any more.
+    func releaseRefusals() async {
+        await change { state, effects, _ in
+            for index in state.seats.indices { effects.completions += state.seats[index].docket.confirm() }
+        }
+    }
+
+    private func mutate(_ body: (inout DeskState, inout Effects, Timestamp) -> Void) -> Effects {
+        let now = environment.now()
+        return state.withLock { state in
+            var effects = Effects()
+            let before = state.room(now: now)
+            body(&state, &effects, now)
+            let after = state.room(now: now)
+            // Woken for every claim that a lane takes, the dispatcher would claim one at a time.
+            let half = (after + state.queue.count) / 2
+            if before <= half && after > half { effects.wakesDispatcher = true }
+            return effects
+        }
+    }
+
+    private func change(_ body: (inout DeskState, inout Effects, Timestamp) -> Void) async {
+        await carryOut(mutate(body))
+    }
+
+    private func carryOut(_ effects: Effects) async {
+        carryOutNow(effects)
+        if effects.hasRecords { await record(effects) }
+    }
+
+    private func record(_ effects: Effects) async {
+        await recorder.record(effects.completions, relays: effects.statuses, acquitted: effects.acquitted)
+    }
+
+    private func carryOutNow(_ effects: Effects) {
+        for (taker, claim) in effects.served { taker.resume(returning: claim) }
+        for (relay, change) in effects.changes { log.relayChanged(relays[relay], change) }
+        if effects.wakesDispatcher { onRoom() }
+        setAlarm()
+    }
+
+    /// Wakes at the next moment at which time alone changes something.
+    private func setAlarm() {
+        let now = environment.now()
+        guard let next = state.withLock({ $0.nextMoment(after: now) }) else { return }
+        alarm.withLock { alarm in
+            if let alarm, alarm.at <= next { return }
+            alarm?.task.cancel()
+            let task = Task { [environment] in
+                do { try await environment.sleep(max(next.timeSince(environment.now()), .milliseconds(1))) } catch {
+                    return
+                }
+                await ring(next)
+            }
+            alarm = (next, task)
+        }
+    }
+
+    private func ring(_ at: Timestamp) async {
+        alarm.withLock { alarm in
+            if alarm?.at == at { alarm = nil }
+        }
+        await change { state, effects, now in
+            for index in state.seats.indices {
+                effects.completions += state.seats[index].docket.release(at: now)
+            }
+            state.assign(now: now, &effects)
+            if state.room(now: now) > 0 { effects.wakesDispatcher = true }
+        }
+    }
+}

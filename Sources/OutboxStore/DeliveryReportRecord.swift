@@ -1,0 +1,48 @@
+// What another mail system reported of one message. Holds no SQL.
+
+package import OutboxCore
+
+/// A row of the table `outbox_report`; the properties are its columns.
+package struct DeliveryReportRecord: Sendable, Hashable {
+    /// What happened to the mail (RFC 3464 §2.3.3): `failed`, `delayed`, `delivered`, `relayed` or `expanded`.
+    package let action: String
+    /// When the report came.
+    package let receivedAt: Timestamp
+    /// The enhanced status code.
+    package let status: String?
+    /// Why it failed: a raw value of `FailureReason`.
+    package let reason: String?
+    /// The mail system that says so.
+    package let reportingMTA: String?
+    /// The words of the mail system that refused the mail.
+    package let diagnostic: String?
+
+    /// Makes a record.
+    package init(
+        action: String,
+        receivedAt: Timestamp,
+        status: String?,
+        reason: String?,
+        reportingMTA: String?,
+        diagnostic: String?
+    ) {
+        self.action = action
+        self.receivedAt = receivedAt
+        self.status = status
+        self.reason = reason
+        self.reportingMTA = reportingMTA
+        self.diagnostic = diagnostic
+    }
+}
+
+/// What a report brought about.
+package struct ReportEffect: Sendable, Hashable {
+    /// The message it was about.
+    package let messageID: Int64
+    /// The message became `bounced`.
+    package let hasBounced: Bool
+    /// The state of the message afterwards.
+    package let state: String
+    /// Until when its address is not mailed any more.
+    package let suppressedUntil: Timestamp?
+}

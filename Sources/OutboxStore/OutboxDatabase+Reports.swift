@@ -1,0 +1,93 @@
+// Records what other mail systems reported of accepted mails. Never reads a report itself.
+
+import GRDB
+import OutboxCore
+
+extension OutboxDatabase {
+    /// Records a report of the mail with the given envelope id.
+    ///
+    /// A failed one makes an accepted message `bounced`. What is said of a message in any other state is kept beside it,
+    /// and changes nothing else.
+    /// - Parameters:
+    ///   - suppressFor: put the address on the suppression list for so long; `nil`: don't.
+    /// - Returns: `nil` where no mail with that id was ever tried.
+    package func record(
+        _ report: DeliveryReportRecord,
+        envelopeID: String,
+        suppressFor: Duration?
+    ) async throws -> ReportEffect? {
+        try await write { database in
+            let found = try Row.fetchOne(
+                database,
+                sql: "SELECT id, recipient, state FROM outbox WHERE envelope_id = ? AND last_attempt > 0",
+                arguments: [envelopeID]
+            )
+            guard let found else { return nil }
+            let (id, recipient, before): (Int64, String, String) = (found[0], found[1], found[2])
+            try database.execute(
+                sql: """
+                    INSERT OR REPLACE INTO outbox_report (message_id, action, received_at, status, reason, reporting_mta,
+                        diagnostic)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    id, report.action, report.receivedAt.milliseconds, report.status, report.reason,
+                    report.reportingMTA, report.diagnostic,
+                ]
+            )
+            guard report.action == "failed" else {
+                return ReportEffect(messageID: id, hasBounced: false, state: before, suppressedUntil: nil)
+            }
+            let state = MessageState(rawValue: before)?.after(.bounced)
+            if let state {
+                try database.execute(
+                    sql: "UPDATE outbox SET state = ?, finished_at = ? WHERE id = ?",
+                    arguments: [state.rawValue, report.receivedAt.milliseconds, id]
+                )
+            }
+            let until = suppressFor.map { report.receivedAt + $0 }
+            if let until {
+                try Self.suppress(
+                    Suppression(
+                        address: AddressKey(recipient).canonical,
+                        reason: report.reason ?? report.action,
+                        source: .reported,
+                        messageID: id,
+                        createdAt: report.receivedAt,
+                        expiresAt: until
+                    ),
+                    in: database
+                )
+            }
+            return ReportEffect(
+                messageID: id,
+                hasBounced: state != nil,
+                state: state?.rawValue ?? before,
+                suppressedUntil: until
+            )
+        }
+    }
+
+    /// What was reported of a message, in the order in which it came.
+    package func reports(of id: Int64) async throws -> [DeliveryReportRecord] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT action, received_at, status, reason, reporting_mta, diagnostic
+                    FROM outbox_report WHERE message_id = ? ORDER BY received_at, action
+                    """,
+                arguments: [id]
+            ).map { row in
+                DeliveryReportRecord(
+                    action: row[0],
+                    receivedAt: Timestamp(milliseconds: row[1]),
+                    status: row[2],
+                    reason: row[3],
+                    reportingMTA: row[4],
+                    diagnostic: row[5]
+                )
+            }
+        }
+    }
+}

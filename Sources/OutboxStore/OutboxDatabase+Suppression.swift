@@ -1,0 +1,82 @@
+// The list of addresses that are not mailed for a while. Never decides who belongs on it.
+
+import GRDB
+package import OutboxCore
+
+extension OutboxDatabase {
+    /// Puts an address on the list, or prolongs its entry.
+    package func suppress(_ entry: Suppression) async throws {
+        try await write { try Self.suppress(entry, in: $0) }
+    }
+
+    /// Takes an address off the list.
+    ///
+    /// - Returns: whether it was on it.
+    package func liftSuppression(of address: AddressKey) async throws -> Bool {
+        try await write { database in
+            try database.execute(
+                sql: "DELETE FROM outbox_suppression WHERE address = ?",
+                arguments: [address.canonical]
+            )
+            return database.changesCount > 0
+        }
+    }
+
+    package func liftSuppressions(causedBy messages: [Int64]) async throws {
+        try await write { database in
+            for id in messages {
+                try database.execute(
+                    sql: "DELETE FROM outbox_suppression WHERE message_id = ? AND source = 'refused'",
+                    arguments: [id]
+                )
+            }
+        }
+    }
+
+    /// The entries that hold at a moment, newest first.
+    package func suppressions(at now: Timestamp, address: AddressKey? = nil) async throws -> [Suppression] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT address, reason, source, message_id, created_at, expires_at FROM outbox_suppression
+                    WHERE expires_at > ?1 AND (?2 IS NULL OR address = ?2) ORDER BY created_at DESC, address
+                    """,
+                arguments: [now.milliseconds, address?.canonical]
+            ).map { row in
+                guard let source = Suppression.Source(rawValue: row[2]) else {
+                    preconditionFailure("the schema knows the sources")
+                }
+                return Suppression(
+                    address: row[0],
+                    reason: row[1],
+                    source: source,
+                    messageID: row[3],
+                    createdAt: Timestamp(milliseconds: row[4]),
+                    expiresAt: Timestamp(milliseconds: row[5])
+                )
+            }
+        }
+    }
+
+    /// Entries whose time is over go on the way: the list is read by address only, so they are in nobody's way before.
+    static func suppress(_ entry: Suppression, in database: Database) throws {
+        try database.execute(
+            sql: "DELETE FROM outbox_suppression WHERE expires_at <= ?",
+            arguments: [entry.createdAt.milliseconds]
+        )
+        try database.execute(
+            sql: """
+                INSERT INTO outbox_suppression (address, reason, source, message_id, created_at, expires_at)
+                VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT (address) DO UPDATE SET reason = excluded.reason, source = excluded.source,
+                    message_id = excluded.message_id, created_at = excluded.created_at,
+                    expires_at = max(expires_at, excluded.expires_at)
+                """,
+            arguments: [
+                entry.address, entry.reason, entry.source.rawValue, entry.messageID, entry.createdAt.milliseconds,
+                entry.expiresAt.milliseconds,
+            ]
+        )
+    }
+}

@@ -1,0 +1,163 @@
+// outboxctl promise.
+
+import ArgumentParser
+import OutboxCore
+import OutboxSettings
+import OutboxStore
+import ProgramSupport
+
+struct PromiseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "promise",
+        abstract: "How many mails a relay accepted within the time that people are told to wait.",
+        discussion: """
+            The time is `guidance.patience`, five minutes by default, counted from the request, or from `not_before` \
+            where the application set it. Lists the late ones with the reason and whose fault it was. Exits with 1 where \
+            nothing was requested.
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages requested since then: an age such as 90m or 24h, or a time such as 2026-01-31T08:00:00Z.",
+            valueName: "age|time"
+        ),
+        transform: { try Moment(argument: $0) }
+    )
+    var since: Moment?
+
+    @Option(help: "At most so many late messages, the newest ones.")
+    var limit = 50
+
+    @Flag(help: "Print one JSON object; durations are in milliseconds.")
+    var json = false
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func validate() throws {
+        guard limit >= 0 else { throw ValidationError("--limit must be 0 or more") }
+    }
+
+    func run() async throws {
+        try await reportingFailures {
+            let database = try options.database(.reading)
+            let now = Timestamp.now
+            let start = since?.timestamp(now: now) ?? now - .seconds(86_400)
+            let measure = try await database.forEachRequested(
+                since: start,
+                into: PromiseMeasure(patience: try await database.guidance().patience, now: now)
+            ) { measure, record in measure.add(record) }
+            if json {
+                print(try JSONText.line(PromiseAnswer(measure, since: start, limit: limit)))
+            } else if measure.requested == 0 {
+                print("nothing found: no message was requested since \(start.dayAndTime) UTC")
+            } else {
+                print(text(measure, since: start))
+            }
+            if measure.requested == 0 { throw ExitCode.failure }
+        }
+    }
+
+    private func text(_ measure: PromiseMeasure, since: Timestamp) -> String {
+        let patience = measure.patience.settingText
+        var lines = ["\(measure.requested) mails requested since \(since.dayAndTime) UTC"]
+        func add(_ label: String, _ value: String) { lines.append("  \(label.padded(to: 28))\(value)") }
+
+        let kept = measure.kept.map { " (\(percentage($0)) of those that are due)" } ?? ""
+        add("accepted within \(patience)", "\(measure.inTime)\(kept)")
+        add("accepted later", "\(measure.acceptedLate)")
+        add("expired before acceptance", "\(measure.expired)")
+        add("still waiting, late", "\(measure.waitingLate)")
+        add("still waiting, in time", "\(measure.waitingInTime)")
+        for (state, count) in measure.unmailed.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            add(state.rawValue, "\(count)")
+        }
+        if let times = measure.percentiles([0.5, 0.95, 0.99, 1]) {
+            let texts = zip(["p50", "p95", "p99", "max"], times).map { "\($0) \($1.settingText)" }
+            add("time to acceptance", texts.joined(separator: ", "))
+        }
+        guard !measure.late.isEmpty, limit > 0 else { return lines.joined(separator: "\n") }
+        let shown = measure.late.suffix(limit).reversed()
+        lines += ["", "late, newest first (\(shown.count) of \(measure.late.count)):"]
+        lines.append(
+            TextTable.text(
+                header: ["ID", "KIND", "STATE", "REQUESTED (UTC)", "TOOK", "FAULT OF", "REASON"],
+                rows: shown.map { late in
+                    [
+                        String(late.record.id), late.record.kind, late.record.state.rawValue,
+                        late.record.requestedAt.dayAndTime, late.took.settingText, late.faultOf, late.reason,
+                    ]
+                }
+            )
+        )
+        return lines.joined(separator: "\n")
+    }
+
+    /// Rounded down: 99.99 % is not all.
+    private func percentage(_ part: Double) -> String { "\((part * 1000).rounded(.down) / 10) %" }
+}
+
+/// The measure for programs; what has no value is `null`.
+private struct PromiseAnswer: Encodable {
+    private let measure: PromiseMeasure
+    private let since: Timestamp
+    private let limit: Int
+
+    init(_ measure: PromiseMeasure, since: Timestamp, limit: Int) {
+        self.measure = measure
+        self.since = since
+        self.limit = limit
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case since, patience, requested, expired, kept, p50, p95, p99, max, late
+        case acceptedInTime = "accepted_in_time"
+        case acceptedLate = "accepted_late"
+        case waitingLate = "waiting_late"
+        case waitingInTime = "waiting_in_time"
+        case notMailed = "not_mailed"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(since.rfc3339, forKey: .since)
+        try container.encode(measure.patience.inMilliseconds, forKey: .patience)
+        try container.encode(measure.requested, forKey: .requested)
+        try container.encode(measure.inTime, forKey: .acceptedInTime)
+        try container.encode(measure.acceptedLate, forKey: .acceptedLate)
+        try container.encode(measure.expired, forKey: .expired)
+        try container.encode(measure.waitingLate, forKey: .waitingLate)
+        try container.encode(measure.waitingInTime, forKey: .waitingInTime)
+        let unmailed = measure.unmailed.map { ($0.key.rawValue, $0.value) }
+        try container.encode(Dictionary(uniqueKeysWithValues: unmailed), forKey: .notMailed)
+        try container.encode(measure.kept, forKey: .kept)
+        let times = measure.percentiles([0.5, 0.95, 0.99, 1])?.map(\.inMilliseconds)
+        for (index, key) in [CodingKeys.p50, .p95, .p99, .max].enumerated() {
+            try container.encode(times?[index], forKey: key)
+        }
+        try container.encode(measure.late.suffix(limit).reversed().map(LateAnswer.init), forKey: .late)
+    }
+}
+
+private struct LateAnswer: Encodable {
+    private let late: PromiseMeasure.Late
+
+    init(_ late: PromiseMeasure.Late) { self.late = late }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, kind, state, took, reason
+        case requestedAt = "requested_at"
+        case faultOf = "fault_of"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(late.record.id, forKey: .id)
+        try container.encode(late.record.kind, forKey: .kind)
+        try container.encode(late.record.state.rawValue, forKey: .state)
+        try container.encode(late.record.requestedAt.rfc3339, forKey: .requestedAt)
+        try container.encode(late.took.inMilliseconds, forKey: .took)
+        try container.encode(late.faultOf, forKey: .faultOf)
+        try container.encode(late.reason, forKey: .reason)
+    }
+}

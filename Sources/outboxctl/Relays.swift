@@ -1,0 +1,87 @@
+// outboxctl relays.
+
+import ArgumentParser
+import OutboxCore
+import OutboxSettings
+import OutboxStore
+import ProgramSupport
+
+struct Relays: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "How the relays are: up, or paused until when and why.",
+        discussion: """
+            In the order of preference, as the running outboxd last wrote it down. While a relay is down its messages \
+            stay open and lose no attempt. Exits with 1 where outboxd has not run yet.
+            """
+    )
+
+    @Flag(help: "Print one JSON object a line.")
+    var json = false
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() async throws {
+        try await reportingFailures {
+            let relays = try await options.database(.reading).relays()
+            if json {
+                for relay in relays { print(try JSONText.line(RelayAnswer(relay))) }
+            } else if relays.isEmpty {
+                print("nothing found: outboxd has not run on this database yet")
+            } else {
+                print(relays.map { RelayText(now: .now).block($0) }.joined(separator: "\n"))
+            }
+            if relays.isEmpty { throw ExitCode.failure }
+        }
+    }
+}
+
+/// A relay for a person at a terminal.
+private struct RelayText {
+    let now: Timestamp
+
+    func block(_ relay: RelayStatus) -> String {
+        var head = "\(relay.position). \(relay.name): \(relay.state)"
+        if let until = relay.pausedUntil { head += " until \(until.timeOfDay(milliseconds: true)) UTC" }
+        var lines = [head]
+        if let since = relay.downSince, let reason = relay.reason {
+            let span = Duration.seconds(max(0, now.timeSince(since).components.seconds)).settingText
+            lines.append("   down since  \(since.day) \(since.timeOfDay(milliseconds: false)) UTC (\(span) ago)")
+            let stage = relay.stage.map { " (\($0))" } ?? ""
+            lines.append("   reason      \(reason)\(stage)\(relay.scope.map { ", fault of the \($0)" } ?? "")")
+            if let reply = relay.reply { lines.append("   last reply  \(reply)") }
+            if let setting = relay.setting {
+                lines.append("   look at     \(setting); then reload outboxd")
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// A relay with the column names of `outbox_relay`.
+private struct RelayAnswer: Encodable {
+    private let relay: RelayStatus
+
+    init(_ relay: RelayStatus) { self.relay = relay }
+
+    private enum CodingKeys: String, CodingKey {
+        case name, position, state, scope, reason, stage, reply, setting
+        case pausedUntil = "paused_until"
+        case downSince = "down_since"
+        case updatedAt = "updated_at"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(relay.name, forKey: .name)
+        try container.encode(relay.position, forKey: .position)
+        try container.encode(relay.state, forKey: .state)
+        try container.encode(relay.pausedUntil?.rfc3339, forKey: .pausedUntil)
+        try container.encode(relay.downSince?.rfc3339, forKey: .downSince)
+        try container.encode(relay.scope, forKey: .scope)
+        try container.encode(relay.reason, forKey: .reason)
+        try container.encode(relay.stage, forKey: .stage)
+        try container.encode(relay.reply, forKey: .reply)
+        try container.encode(relay.setting, forKey: .setting)
+        try container.encode(relay.updatedAt.rfc3339, forKey: .updatedAt)
+    }
+}
