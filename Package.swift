@@ -120,7 +120,7 @@ let package = Package(
             dependencies: [
                 "FakeSMTP", "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxStore", "SMTPTransport",
                 "TestSupport",
-                logging, lifecycle,
+                grdb, logging, lifecycle,
             ],
             swiftSettings: settings
         ),

@@ -85,6 +85,12 @@ package struct RelayHealth: Hashable, Sendable {
     /// The longest pause: after an outage the relay is found working this much later at most.
     package static let longestPause = Duration.seconds(10)
 
+    /// So long after it came back, what waited for it is to be gone.
+    package static let catchingUp = Duration.seconds(15)
+    /// A message that it refuses for the time being meanwhile is tried again so soon: who waited for the relay has no
+    /// minutes left to wait for the schedule.
+    package static let catchingUpDelay = Duration.seconds(2)
+
     /// Where it is.
     package private(set) var state = State.up
     /// Why it isn't up; `nil` while it is.
@@ -99,6 +105,7 @@ package struct RelayHealth: Hashable, Sendable {
     private let suspectAfter: Int
     private var pause = Self.shortestPause
     private var lastAcceptedAt: Timestamp?
+    private var cameBackAt: Timestamp?
 
     /// - Parameter suspectAfter: after so many permanent refusals in a row the relay is suspected.
     package init(suspectAfter: Int) {
@@ -112,6 +119,11 @@ package struct RelayHealth: Hashable, Sendable {
     /// Whether a message may be handed to it as a probe.
     package func isDueForProbe(at now: Timestamp) -> Bool {
         if case .paused(let until) = state { until <= now } else { false }
+    }
+
+    /// Whether it came back a moment ago, so that messages which waited for it are in a hurry.
+    package func isCatchingUp(at now: Timestamp) -> Bool {
+        cameBackAt.map { now < $0 + Self.catchingUp } ?? false
     }
 
     /// Whether a failure of an attempt tells nothing of the relay, because the relay accepted another message since the
@@ -176,6 +188,7 @@ package struct RelayHealth: Hashable, Sendable {
     private mutating func comeUp(_ now: Timestamp) -> Change {
         guard let since = downSince else { return .none }
         state = .up
+        cameBackAt = now
         trouble = nil
         downSince = nil
         return .cameBack(after: now.timeSince(since))

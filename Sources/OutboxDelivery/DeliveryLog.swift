@@ -75,6 +75,10 @@ package struct DeliveryLog: Sendable {
         )
     }
 
+    func relaysRecorded(_ names: [String]) {
+        logger.debug("relays recorded", metadata: ["relays": "\(names.joined(separator: ", "))"])
+    }
+
     func claimed(_ claims: [Claim]) {
         logger.debug("messages claimed", metadata: ["count": "\(claims.count)"])
     }

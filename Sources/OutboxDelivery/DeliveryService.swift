@@ -153,7 +153,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
     }
 
     private func giveBack(_ claims: [Claim]) async {
-        do { try await store.returnUnsent(claims) } catch {
+        do { try await store.returnUnsent(claims, now: environment.now(), rules: settings.rules) } catch {
             log.storeTrouble(.returning, error)
         }
     }

@@ -216,7 +216,8 @@ struct DeskState {
         switch attempt.verdict.disposition {
         case .again:
             handle(.answered, relay: relay, now: now, &effects)
-            let delay = attempt.verdict.retryAfter
+            let isUrgent = seats[relay].health.isCatchingUp(at: now)
+            let delay = attempt.verdict.retryAfter ?? (isUrgent ? RelayHealth.catchingUpDelay : nil)
             effects.completions.append(judge.again(judged, attempt.claim, after: delay, relay: name, now: now))
         case .final:
             handle(.refusedForGood, relay: relay, now: now, &effects)

@@ -58,7 +58,9 @@ actor Dispatcher {
             let now = environment.now()
             let hasMore = try await supersede(now)
             let moments = try await store.nextMoments()
-            if let lease = moments.lease, lease <= now { log.rescued(try await store.rescue(now: now)) }
+            if let lease = moments.lease, lease <= now {
+                log.rescued(try await store.rescue(now: now, rules: settings.rules))
+            }
             if let expiry = moments.expiry, expiry <= now { log.expired(try await store.expire(now: now)) }
             guard moments.due.map({ $0 <= now }) ?? false else {
                 if hasMore { continue }
@@ -83,7 +85,7 @@ actor Dispatcher {
             log.held(batch.held)
             log.claimed(batch.claims)
             let refused = await desk.add(batch.claims)
-            if !refused.isEmpty { try await store.returnUnsent(refused) }
+            if !refused.isEmpty { try await store.returnUnsent(refused, now: now, rules: settings.rules) }
         }
     }
 

@@ -115,6 +115,7 @@ actor OutcomeRecorder {
         }
         if !batch.relays.isEmpty {
             try await store.record(batch.relays.values.sorted { $0.position < $1.position })
+            log.relaysRecorded(batch.relays.values.map(\.name).sorted())
             batch.relays = [:]
         }
     }

@@ -48,4 +48,12 @@ package struct Supersession: Sendable, Hashable {
     package let superseded: [Int64]
     /// The ids of messages that this process has claimed, and that are `superseded` unless they are being sent already.
     package let claimed: [Int64]
+
+    /// Makes one.
+    package init(newest: Int64, hasMore: Bool, superseded: [Int64], claimed: [Int64]) {
+        self.newest = newest
+        self.hasMore = hasMore
+        self.superseded = superseded
+        self.claimed = claimed
+    }
 }

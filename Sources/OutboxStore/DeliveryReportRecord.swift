@@ -45,4 +45,12 @@ package struct ReportEffect: Sendable, Hashable {
     package let state: String
     /// Until when its address is not mailed any more.
     package let suppressedUntil: Timestamp?
+
+    /// Makes one.
+    package init(messageID: Int64, hasBounced: Bool, state: String, suppressedUntil: Timestamp?) {
+        self.messageID = messageID
+        self.hasBounced = hasBounced
+        self.state = state
+        self.suppressedUntil = suppressedUntil
+    }
 }

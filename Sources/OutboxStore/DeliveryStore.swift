@@ -35,16 +35,18 @@ package protocol DeliveryStore: Sendable {
     /// Writes down how the relays are.
     func record(_ relays: [RelayStatus]) async throws
 
-    /// Gives claims back of which nothing was sent: no attempt is counted, and they are due at once.
-    func returnUnsent(_ claims: [Claim]) async throws
+    /// Gives claims back of which nothing was sent: no attempt is counted, and they are due at once, or superseded where
+    /// a newer message is there.
+    func returnUnsent(_ claims: [Claim], now: Timestamp, rules: DeliveryRules) async throws
 
     /// Prolongs the claims this process holds.
     func renewLeases(until: Timestamp) async throws
 
-    /// Ends claims whose lease ran out: their attempt is `uncertain`, and they are due at once.
+    /// Ends claims whose lease ran out: their attempt is `uncertain`, and they are due at once, or superseded where a
+    /// newer message is there.
     ///
     /// - Returns: the ids of the messages.
-    func rescue(now: Timestamp) async throws -> [Int64]
+    func rescue(now: Timestamp, rules: DeliveryRules) async throws -> [Int64]
 
     /// Makes open messages `expired` whose `expires_at` has come.
     ///

@@ -45,14 +45,19 @@ extension OutboxDatabase: DeliveryStore {
         }
     }
 
-    package func returnUnsent(_ claims: [Claim]) async throws {
+    package func returnUnsent(_ claims: [Claim], now: Timestamp, rules: DeliveryRules) async throws {
         try await write { database in
-            for claim in claims { _ = try Self.giveBack(claim, in: database) }
+            for claim in claims { _ = try Self.giveBack(claim, now: now, rules: rules, in: database) }
         }
     }
 
     /// - Returns: whether the claim was still held.
-    static func giveBack(_ claim: Claim, in database: Database) throws -> Bool {
+    static func giveBack(
+        _ claim: Claim,
+        now: Timestamp,
+        rules: DeliveryRules,
+        in database: Database
+    ) throws -> Bool {
         let earlier = claim.attempt - 1
         guard let state = MessageState.sending.after(.returnedUnsent(earlierAttempts: earlier)) else {
             preconditionFailure("a claim can always be returned")
@@ -70,6 +75,7 @@ extension OutboxDatabase: DeliveryStore {
         ])
         guard database.changesCount == 1 else { return false }
         try forgetAttempt(database, claim)
+        try supersedeReopened([claim.message.id], now: now, rules: rules, in: database)
         return true
     }
 
@@ -83,7 +89,7 @@ extension OutboxDatabase: DeliveryStore {
         }
     }
 
-    package func rescue(now: Timestamp) async throws -> [Int64] {
+    package func rescue(now: Timestamp, rules: DeliveryRules) async throws -> [Int64] {
         try await write { database in
             try database.execute(
                 sql: """
@@ -95,7 +101,7 @@ extension OutboxDatabase: DeliveryStore {
                     """,
                 arguments: [now.milliseconds]
             )
-            return try Int64.fetchAll(
+            let rescued = try Int64.fetchAll(
                 database,
                 sql: """
                     UPDATE outbox SET state = 'deferred', next_attempt_at = ?1, claimed_by = NULL, lease_expires_at = NULL
@@ -103,6 +109,8 @@ extension OutboxDatabase: DeliveryStore {
                     """,
                 arguments: [now.milliseconds]
             )
+            try Self.supersedeReopened(rescued, now: now, rules: rules, in: database)
+            return rescued
         }
     }
 

@@ -10,7 +10,7 @@ extension OutboxDatabase {
         rules: DeliveryRules
     ) async throws -> [Completion] {
         try await write { database in
-            try completions.filter { try !Self.record($0, rules: rules, in: database) }
+            try completions.filter { try !Self.record($0, now: now, rules: rules, in: database) }
         }
     }
 
@@ -78,9 +78,16 @@ extension OutboxDatabase {
     }
 
     /// - Returns: whether the claim was still held; where it wasn't, nothing is written.
-    private static func record(_ completion: Completion, rules: DeliveryRules, in database: Database) throws -> Bool {
+    private static func record(
+        _ completion: Completion,
+        now: Timestamp,
+        rules: DeliveryRules,
+        in database: Database
+    ) throws -> Bool {
         let claim = completion.claim
-        if completion.outcome == .returnedUnsent { return try giveBack(claim, in: database) }
+        if completion.outcome == .returnedUnsent {
+            return try giveBack(claim, now: now, rules: rules, in: database)
+        }
         var event = completion.outcome.event
         var nextAttempt: Int64?
         if case .deferred(_, let next) = completion.outcome {

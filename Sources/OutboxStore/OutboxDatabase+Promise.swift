@@ -41,13 +41,14 @@ extension OutboxDatabase {
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT id, kind, state, requested_at, not_before, held_until, accepted_at, finished_at, last_attempt,
+                    SELECT message.id, message.kind, message.state, message.requested_at, message.not_before,
+                        message.held_until, message.accepted_at, message.finished_at, message.last_attempt,
                         last.scope, last.reason
-                    FROM outbox
-                    LEFT JOIN outbox_attempt AS last ON last.message_id = outbox.id AND last.attempt = (
-                        SELECT max(attempt) FROM outbox_attempt AS failed
-                        WHERE failed.message_id = outbox.id AND failed.scope IS NOT NULL)
-                    WHERE requested_at >= ? ORDER BY id
+                    FROM outbox AS message
+                    LEFT JOIN outbox_attempt AS last ON last.message_id = message.id AND last.attempt = (
+                        SELECT max(failed.attempt) FROM outbox_attempt AS failed
+                        WHERE failed.message_id = message.id AND failed.scope IS NOT NULL)
+                    WHERE message.requested_at >= ? ORDER BY message.id
                     """,
                 arguments: [since.milliseconds]
             )

@@ -48,6 +48,33 @@ extension OutboxDatabase {
         }
     }
 
+    /// Makes messages void that wait again, and for which a newer one came while they were claimed.
+    static func supersedeReopened(
+        _ ids: [Int64],
+        now: Timestamp,
+        rules: DeliveryRules,
+        in database: Database
+    ) throws {
+        let update = try database.cachedStatement(
+            sql: """
+                UPDATE outbox SET state = 'superseded', finished_at = ?2, token = NULL, next_attempt_at = NULL
+                WHERE id = ?1 AND state IN ('queued', 'deferred') AND kind NOT IN (SELECT value FROM json_each(?3))
+                    AND CASE
+                        WHEN account IS NOT NULL THEN EXISTS (
+                            SELECT 1 FROM outbox AS newer WHERE newer.account = outbox.account
+                                AND newer.kind = outbox.kind AND newer.id > outbox.id)
+                        ELSE EXISTS (
+                            SELECT 1 FROM outbox AS newer WHERE newer.recipient = outbox.recipient COLLATE NOCASE
+                                AND newer.kind = outbox.kind AND newer.id > outbox.id AND newer.account IS NULL
+                                AND \(ClaimGate.localPart("newer.recipient"))
+                                    = \(ClaimGate.localPart("outbox.recipient")))
+                        END
+                """
+        )
+        let keep = JSONText.array(rules.keepOlder.sorted())
+        for id in ids { try update.execute(arguments: [id, now.milliseconds, keep]) }
+    }
+
     /// The ids of messages older than one of the rows `:after` … `:last`, for the same person and kind.
     private static func olderMessages(inStates states: String) -> String {
         """

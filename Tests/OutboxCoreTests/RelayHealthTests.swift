@@ -75,6 +75,8 @@ import Testing
         expect(&health, .probed, at: now, gives: .none)
         expect(&health, event, at: now, gives: .cameBack(after: .seconds(30)))
         #expect(health.isUp && health.trouble == nil && health.downSince == nil)
+        #expect(health.isCatchingUp(at: now + .milliseconds(14_999)))
+        #expect(!health.isCatchingUp(at: now + .seconds(15)))
         expect(&health, failed(now + .seconds(1)), at: now + .seconds(1), gives: .wentDown(trouble))
         #expect(health.state == .paused(until: now + .seconds(2)))
     }

@@ -138,6 +138,13 @@ struct DeliveryFixture {
         try await OutboxDatabase(path: database.path, access: .writing).enqueue(message)
     }
 
+    /// Waits until the first relay is written down as wanted.
+    func waitForRelay(_ isWanted: @Sendable (RelayStatus) -> Bool) async throws -> RelayStatus {
+        try await log.waitUntil("the relay is written down") {
+            try await database.relays().first.flatMap { isWanted($0) ? $0 : nil }
+        }
+    }
+
     /// Waits until a message is in a state.
     func wait(for id: Int64, _ state: MessageState) async throws -> StatusRecord {
         try await log.waitUntil("message \(id) is \(state)") {

@@ -77,15 +77,22 @@ struct DeliveryTests {
 
     @Test("a token that expires between two attempts is not sent by the second")
     func expiresWhileDeferred() async throws {
+        let started = Timestamp.now
+        let clock = VirtualClock(now: started)
         var choices = DeliveryFixture.Choices()
-        choices.faults = ["rcpt: reply 450 4.2.1 \"busy\""]
-        choices.schedule = RetrySchedule(delays: [.milliseconds(400)], jitter: 0)
+        choices.faults = ["rcpt: reply 450 4.2.1 \"busy\" nth 1"]
+        choices.schedule = RetrySchedule(delays: [.seconds(60)], jitter: 0)
+        choices.environment.now = { clock.now + Timestamp.now.timeSince(started) }
         try await DeliveryFixture.run(choices) { fixture in
-            let id = try await fixture.enqueue(.sample(expiresAt: .now + .milliseconds(1900)))
+            let id = try await fixture.enqueue(.sample(expiresAt: .now + .seconds(600)))
+            _ = try await fixture.wait(for: id, .deferred)
+            // The machine was suspended for an hour.
+            clock.advance(to: clock.now + .seconds(3600))
+            _ = try await fixture.enqueue(.sample("ben@example.com"))
             let status = try await fixture.wait(for: id, .expired)
             #expect(status.attempts == 1)
             #expect(status.lastReply == "450 4.2.1 busy")
-            #expect(fixture.server.ledger.acceptedCount == 0)
+            #expect(fixture.server.ledger.accepted.flatMap(\.recipients).contains("ann@example.com") == false)
         }
     }
 

@@ -236,10 +236,7 @@ struct FaultOutcomeTests {
         let delay: Duration = expected.isUsedUp ? .seconds(100) : .milliseconds(1250)
         #expect(pause == (expected.state == .deferred ? delay : nil))
 
-        let relay = try await fixture.log.waitUntil("the relay is written down") {
-            let relay = try await fixture.database.relays().first
-            return relay?.state == (expected.pausesRelay ? "paused" : "up") ? relay : nil
-        }
+        let relay = try await fixture.waitForRelay { $0.state == (expected.pausesRelay ? "paused" : "up") }
         #expect(relay.reason == (expected.pausesRelay ? expected.reason?.rawValue : nil))
         let pausedFor = try relay.pausedUntil.map { try $0.timeSince(#require(attempt.finishedAt)) }
         #expect(pausedFor == (expected.pausesRelay ? .seconds(1) : nil))

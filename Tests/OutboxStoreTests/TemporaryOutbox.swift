@@ -79,6 +79,10 @@ extension DeliveryStore {
         try await claim(limit: limit, now: now, lease: .seconds(60), rules: rules)
     }
 
+    func returnUnsent(_ claims: [Claim]) async throws { try await returnUnsent(claims, now: noon, rules: .lax) }
+
+    func rescue(now: Timestamp) async throws -> [Int64] { try await rescue(now: now, rules: .lax) }
+
     func finish(_ completions: [Completion], now: Timestamp) async throws -> [Completion] {
         try await finish(completions, now: now, rules: .lax)
     }

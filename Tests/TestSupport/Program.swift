@@ -115,10 +115,20 @@ package func withFolder<Result>(_ body: (URL) async throws -> Result) async thro
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     do {
         let result = try await body(folder)
-        try FileManager.default.removeItem(at: folder)
+        try remove(folder)
         return result
     } catch {
-        try FileManager.default.removeItem(at: folder)
+        try remove(folder)
         throw error
+    }
+}
+
+/// SQLite removes its -wal and -shm files when the last connection closes, which may be while the folder is removed: a
+/// file that is gone already is no reason to fail.
+private func remove(_ folder: URL) throws {
+    while true {
+        do { return try FileManager.default.removeItem(at: folder) } catch CocoaError.fileNoSuchFile {
+            if !FileManager.default.fileExists(atPath: folder.path) { return }
+        }
     }
 }

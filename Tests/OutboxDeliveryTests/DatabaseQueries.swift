@@ -1,0 +1,67 @@
+// What tests ask of a database file beside the store's own questions, and how they insert with a time of their own.
+
+import Foundation
+import GRDB
+import OutboxCore
+import OutboxStore
+
+extension OutboxDatabase {
+    /// What there is to do.
+    struct Workload {
+        let open: Int
+        /// Something is being sent, or is due while a relay is up.
+        let isBusy: Bool
+    }
+
+    private func foreign<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws -> Value {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        return try DatabaseQueue(path: path, configuration: configuration).inDatabase(body)
+    }
+
+    /// Inserts a message that was requested at the given moment.
+    func insert(recipient: String, requestedAt: Timestamp) async throws {
+        try foreign { database in
+            try database.execute(
+                sql: "INSERT INTO outbox (kind, recipient, token, requested_at) VALUES ('verify-email', ?, 't', ?)",
+                arguments: [recipient, requestedAt.milliseconds]
+            )
+        }
+    }
+
+    func workload(now: Timestamp) async throws -> Workload {
+        try foreign { database in
+            let open = try Int.fetchOne(database, sql: "SELECT count(*) FROM outbox WHERE finished_at IS NULL") ?? 0
+            let isBusy = try Bool.fetchOne(
+                database,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM outbox WHERE state = 'sending')
+                        OR EXISTS (SELECT 1 FROM outbox WHERE state IN ('queued', 'deferred') AND due_at <= ?)
+                            AND EXISTS (SELECT 1 FROM outbox_relay WHERE state <> 'paused')
+                    """,
+                arguments: [now.milliseconds]
+            )
+            return Workload(open: open, isBusy: isBusy ?? false)
+        }
+    }
+
+    /// How many attempts each message had.
+    func attemptCounts() async throws -> [Int64: Int] {
+        try foreign { database in
+            let rows = try Row.fetchAll(database, sql: "SELECT id, last_attempt FROM outbox")
+            return Dictionary(uniqueKeysWithValues: rows.map { ($0[0] as Int64, $0[1] as Int) })
+        }
+    }
+
+    /// Whose mails may have arrived twice.
+    func uncertainRecipients() async throws -> Set<String> {
+        try foreign { database in
+            try String.fetchSet(
+                database,
+                sql: """
+                    SELECT recipient FROM outbox JOIN outbox_attempt ON message_id = id WHERE outcome = 'uncertain'
+                    """
+            )
+        }
+    }
+}

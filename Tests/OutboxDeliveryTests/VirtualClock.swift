@@ -1,0 +1,95 @@
+// A clock that a test moves. Sleepers wake when their moment has come, in its order.
+
+import OutboxCore
+import OutboxDelivery
+import Synchronization
+
+/// Time that stands still until somebody moves it.
+final class VirtualClock: Sendable {
+    private struct Sleeper {
+        let id: UInt64
+        let wakesAt: Timestamp
+        let continuation: CheckedContinuation<Void, any Error>
+    }
+
+    private struct State {
+        var now: Timestamp
+        var nextID: UInt64 = 0
+        var sleepers: [Sleeper] = []
+        var cancelled: Set<UInt64> = []
+    }
+
+    private let state: Mutex<State>
+
+    init(now: Timestamp) { state = Mutex(State(now: now)) }
+
+    var now: Timestamp { state.withLock(\.now) }
+
+    /// When the next sleeper wakes.
+    var nextWake: Timestamp? { state.withLock { $0.sleepers.map(\.wakesAt).min() } }
+
+    func advance(to moment: Timestamp) {
+        let due: [Sleeper] = state.withLock { state in
+            state.now = max(state.now, moment)
+            let due = state.sleepers.filter { $0.wakesAt <= state.now }
+            state.sleepers.removeAll { $0.wakesAt <= state.now }
+            return due.sorted { $0.wakesAt < $1.wakesAt }
+        }
+        for sleeper in due { sleeper.continuation.resume() }
+    }
+
+    func sleep(_ duration: Duration) async throws {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isCancelled = state.withLock { state in
+                    if state.cancelled.remove(id) != nil { return true }
+                    let wakesAt = state.now + max(duration, .milliseconds(1))
+                    state.sleepers.append(Sleeper(id: id, wakesAt: wakesAt, continuation: continuation))
+                    return false
+                }
+                if isCancelled { continuation.resume(throwing: CancellationError()) }
+            }
+        } onCancel: {
+            let sleeper: Sleeper? = state.withLock { state in
+                guard let index = state.sleepers.firstIndex(where: { $0.id == id }) else {
+                    state.cancelled.insert(id)
+                    return nil
+                }
+                return state.sleepers.remove(at: index)
+            }
+            sleeper?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    /// Delivery by this clock, with chance from a seed.
+    func environment(seed: UInt64) -> DeliveryEnvironment {
+        let random = SharedGenerator(seed: seed)
+        return DeliveryEnvironment(now: { self.now }, sleep: { try await self.sleep($0) }, random: { random })
+    }
+}
+
+/// SplitMix64 that many may draw from: the same seed gives the same sequence.
+struct SharedGenerator: RandomNumberGenerator, Sendable {
+    private final class Box: Sendable {
+        let state: Mutex<UInt64>
+        init(_ seed: UInt64) { state = Mutex(seed) }
+    }
+
+    private let box: Box
+
+    init(seed: UInt64) { box = Box(seed) }
+
+    func next() -> UInt64 {
+        box.state.withLock { state in
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ (mixed >> 31)
+        }
+    }
+}

@@ -1,0 +1,293 @@
+// docs/advice.md, row by row: for both kinds of the help page, per account and per address.
+
+import Foundation
+import GRDB
+import OutboxCore
+import OutboxStore
+import Testing
+
+@Suite struct AdviceTableTests {
+    /// A row of the table, and the outbox in which it holds.
+    struct Situation: Sendable, CustomTestStringConvertible {
+        let words: String
+        let advice: String
+        let moment: String
+        /// Columns of the newest message beside those that every message has.
+        var columns: [String: String] = [:]
+        var state = "queued"
+        /// What else is in the outbox; `:id` is the newest message.
+        var further: [String] = []
+        /// What `moment` means, as an SQL expression of the newest message's columns.
+        let at: String
+
+        var testDescription: String { words }
+        var row: String { "| \(words) | \(advice.code) | \(moment) |" }
+    }
+
+    /// `:now` in all of these is the present in milliseconds.
+    static let situations: [Situation] = {
+        let accepted = [
+            "accepted_at": ":now - 360000", "finished_at": ":now - 360000", "requested_at": ":now - 361000",
+        ]
+        func final(
+            _ words: String,
+            _ advice: String,
+            _ state: String,
+            scope: String? = nil,
+            reason: String? = nil,
+            report: String? = nil
+        ) -> Situation {
+            var columns = ["finished_at": ":now - 5000"]
+            if state == "bounced" { columns["accepted_at"] = ":now - 400000" }
+            var further: [String] = []
+            if let scope, let reason {
+                further.append(
+                    """
+                    INSERT INTO outbox_attempt (message_id, attempt, started_at, finished_at, outcome, scope, reason)
+                    VALUES (:id, 1, :now - 6000, :now - 5000, 'rejected', '\(scope)', '\(reason)')
+                    """
+                )
+            }
+            if let report {
+                further.append(
+                    """
+                    INSERT INTO outbox_report (message_id, action, received_at, reason)
+                    VALUES (:id, 'failed', :now - 5000, '\(report)')
+                    """
+                )
+            }
+            return Situation(
+                words: words,
+                advice: advice,
+                moment: "finished",
+                columns: columns,
+                state: state,
+                further: further,
+                at: "finished_at"
+            )
+        }
+        let earlier = """
+            INSERT INTO outbox (kind, recipient, account, state, requested_at, accepted_at, finished_at, id)
+            SELECT kind, recipient, account, 'accepted', requested_at - 600000, accepted_at - 600000,
+                finished_at - 600000, id - 1 FROM outbox WHERE id = :id
+            """
+        let relayDown = """
+            INSERT INTO outbox_relay (name, position, state, paused_until, down_since, reason, updated_at)
+            VALUES ('r', 1, 'paused', :now + 5000, :now - 3000, 'no-connection', :now)
+            """
+        return [
+            Situation(
+                words: "was requested less than `patience` ago",
+                advice: "wait",
+                moment: "requested + patience",
+                columns: ["requested_at": ":now - 240000"],
+                at: "requested_at + 300000"
+            ),
+            Situation(
+                words: "is not to be sent yet (`not_before`)",
+                advice: "wait",
+                moment: "not before + patience",
+                columns: ["requested_at": ":now - 4000000", "not_before": ":now + 60000"],
+                further: [relayDown],
+                at: "not_before + 300000"
+            ),
+            Situation(
+                words: "is held by the limit on resends",
+                advice: "wait",
+                moment: "held until + patience",
+                columns: [
+                    "requested_at": ":now - 900000", "next_attempt_at": ":now + 60000", "held_until": ":now + 60000",
+                ],
+                at: "held_until + 300000"
+            ),
+            Situation(
+                words: "was refused for now, less than `patience` after its request",
+                advice: "wait",
+                moment: "requested + patience",
+                columns: ["requested_at": ":now - 240000", "next_attempt_at": ":now + 600000"],
+                state: "deferred",
+                at: "requested_at + 300000"
+            ),
+            Situation(
+                words: "is open while no relay is up",
+                advice: "delivery-delayed",
+                moment: "relays down since",
+                columns: ["requested_at": ":now - 10000"],
+                further: [relayDown],
+                at: ":now - 3000"
+            ),
+            Situation(
+                words: "is open and was requested longer than `patience` ago",
+                advice: "delivery-delayed",
+                moment: "requested + patience",
+                columns: ["requested_at": ":now - 301000"],
+                at: "requested_at + 300000"
+            ),
+            Situation(
+                words: "was accepted less than `patience` ago",
+                advice: "wait",
+                moment: "accepted + patience",
+                columns: ["accepted_at": ":now - 240000", "finished_at": ":now - 240000"],
+                state: "accepted",
+                at: "accepted_at + 300000"
+            ),
+            Situation(
+                words: "was accepted longer than `patience` ago",
+                advice: "check-junk,resend",
+                moment: "accepted + patience",
+                columns: accepted,
+                state: "accepted",
+                at: "accepted_at + 300000"
+            ),
+            Situation(
+                words: "… and its token has expired",
+                advice: "request-new",
+                moment: "accepted + patience",
+                columns: accepted.merging(["expires_at": ":now - 1"]) { $1 },
+                state: "accepted",
+                at: "accepted_at + 300000"
+            ),
+            Situation(
+                words: "… and `resends` earlier ones were accepted within `window`",
+                advice: "contact-support",
+                moment: "accepted + patience",
+                columns: accepted,
+                state: "accepted",
+                further: [earlier],
+                at: "accepted_at + 300000"
+            ),
+            final(
+                "was rejected: the address takes no mail",
+                "fix-address",
+                "rejected",
+                scope: "recipient",
+                reason: "unknown-recipient"
+            ),
+            final(
+                "was rejected: the mailbox is full, or a policy refuses it",
+                "contact-support",
+                "rejected",
+                scope: "recipient",
+                reason: "mailbox-full"
+            ),
+            final(
+                "was rejected: the mail itself",
+                "contact-support",
+                "rejected",
+                scope: "message",
+                reason: "message-refused"
+            ),
+            final("was suppressed", "fix-address", "suppressed"),
+            final(
+                "bounced: the address takes no mail",
+                "fix-address",
+                "bounced",
+                report: "unknown-recipient"
+            ),
+            final(
+                "bounced: the mailbox is full, or a policy refused it",
+                "contact-support",
+                "bounced",
+                report: "mailbox-full"
+            ),
+            final("expired", "request-new", "expired"),
+            final("was cancelled", "request-new", "cancelled"),
+        ]
+    }()
+
+    @Test("docs/advice.md has exactly the rows that are tested here, and every sentence")
+    func document() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "docs/advice.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let lines = text.split(separator: "\n").map(String.init)
+        let header = try #require(lines.firstIndex(of: "| the newest message | advice | `advice_at` |"))
+        let rows = lines[(header + 2)...].prefix { $0.hasPrefix("|") }
+        #expect(Array(rows) == Self.situations.map(\.row))
+        for advice in Advice.allCases {
+            let (english, japanese) = (advice.sentence(in: .english), advice.sentence(in: .japanese))
+            #expect(lines.contains("| `\(advice.rawValue)` | \(english) | \(japanese) |"))
+        }
+    }
+
+    @Test(
+        "each situation has its advice and moment, for each kind, per account and per address",
+        arguments: situations
+    )
+    func advice(situation: Situation) async throws {
+        for kind in ["verify-email", "reset-password"] {
+            for account in [nil, "account-1"] {
+                let outbox = try TemporaryOutbox()
+                let id = Int64(10)
+                let now = try insert(situation, id: id, kind: kind, account: account, into: outbox)
+                let status = try #require(try await outbox.database.status(id: id))
+                #expect(status.advice == situation.advice)
+                let expected = try outbox.value(
+                    Int64.self,
+                    "SELECT \(situation.at.replacing(":now", with: "\(now)")) FROM outbox WHERE id = \(id)"
+                )
+                #expect(status.adviceAt?.milliseconds == expected)
+            }
+        }
+    }
+
+    @Test("the guidance is the configuration's")
+    func guidance() async throws {
+        let outbox = try TemporaryOutbox()
+        let accepted = try #require(Self.situations.first { $0.advice == "check-junk,resend" })
+        _ = try insert(accepted, id: 10, kind: "verify-email", account: nil, into: outbox)
+        func advice() async throws -> String? { try await outbox.database.status(id: 10)?.advice }
+        try await outbox.database.setGuidance(Guidance(patience: .seconds(600)))
+        #expect(try await outbox.database.guidance() == Guidance(patience: .seconds(600)))
+        #expect(try await advice() == "wait")
+        try await outbox.database.setGuidance(Guidance(resends: 0))
+        #expect(try await advice() == "contact-support")
+
+        let again = try #require(Self.situations.first { $0.advice == "contact-support" })
+        let second = try TemporaryOutbox()
+        _ = try insert(again, id: 10, kind: "verify-email", account: nil, into: second)
+        try await second.database.setGuidance(Guidance(resends: 2))
+        #expect(try await second.database.status(id: 10)?.advice == "check-junk,resend")
+        try await second.database.setGuidance(Guidance(window: .seconds(300)))
+        #expect(try await second.database.status(id: 10)?.advice == "check-junk,resend")
+    }
+
+    @Test("one relay that is up is enough")
+    func oneRelayUp() async throws {
+        let outbox = try TemporaryOutbox()
+        let delayed = try #require(Self.situations.first { $0.moment == "relays down since" })
+        let now = try insert(delayed, id: 10, kind: "verify-email", account: nil, into: outbox)
+        try outbox.execute(
+            "INSERT INTO outbox_relay (name, position, state, updated_at) VALUES ('second', 2, 'up', \(now))"
+        )
+        #expect(try await outbox.database.status(id: 10)?.advice == "wait")
+    }
+
+    /// - Returns: the present that the situation is built around.
+    private func insert(
+        _ situation: Situation,
+        id: Int64,
+        kind: String,
+        account: String?,
+        into outbox: TemporaryOutbox
+    ) throws -> Int64 {
+        let now = Int64(Date.now.timeIntervalSince1970 * 1000)
+        let isOpen = ["queued", "deferred"].contains(situation.state)
+        let columns = situation.columns.sorted { $0.key < $1.key }
+        try outbox.execute(
+            """
+            INSERT INTO outbox (id, kind, recipient, account, state, token\(columns.map { ", \($0.key)" }.joined()))
+            VALUES (?, ?, 'ann@example.com', ?, ?, ?\(columns.map { ", " + $0.value }.joined()))
+            """.replacing(":now", with: "\(now)"),
+            [id, kind, account, situation.state, isOpen ? "s3cret" : nil]
+        )
+        for sql in situation.further {
+            try outbox.execute(sql.replacing(":now", with: "\(now)").replacing(":id", with: "\(id)"))
+        }
+        return now
+    }
+}
+
+extension String {
+    fileprivate var code: String { "`\(self)`" }
+}

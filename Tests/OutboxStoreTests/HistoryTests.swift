@@ -1,0 +1,238 @@
+// Random histories against what must always hold: resends, refusals, drops, crashes, clock jumps, bounces, two daemons.
+
+import Foundation
+import GRDB
+import OutboxCore
+import OutboxStore
+import Testing
+
+@Suite("Whatever happens, in whatever order", .timeLimit(.minutes(5)))
+struct HistoryTests {
+    @Test("the invariants of the outbox hold after every step", arguments: 1...24)
+    func invariants(seed: Int) async throws {
+        var history = try History(seed: UInt64(seed))
+        for step in 1...150 {
+            let what = try await history.step()
+            let broken = try history.brokenInvariants()
+            #expect(broken == [], "seed \(seed), step \(step): \(what)")
+            if !broken.isEmpty { return }
+        }
+        // A history in which nothing happens shows nothing.
+        #expect(history.steps.count == History.Step.allCases.count)
+        #expect(try history.finalStates().count >= 2)
+    }
+}
+
+/// One random history of an outbox with two daemons.
+private struct History {
+    enum Step: CaseIterable {
+        case enqueue, claim, finish, crash, pass, leap, renew, rescue, expire, bounce, look
+    }
+
+    private let outbox: TemporaryOutbox
+    private let reader: DatabaseQueue
+    private let daemons: [OutboxDatabase]
+    private let rules = DeliveryRules(limits: ResendLimits(), keepOlder: ["newsletter"])
+    private let schedule = RetrySchedule()
+    private var random: SplitMix
+    private var now = noon { didSet { latest = max(latest, now) } }
+    private var latest = noon
+    private var claims: [[Claim]] = [[], []]
+    private var newestSeen: [Int64?] = [nil, nil]
+    private var inserted: Int64 = 0
+    /// Every final row as it was first seen.
+    private var final: [Int64: Row] = [:]
+    private(set) var steps: Set<Step> = []
+
+    init(seed: UInt64) throws {
+        outbox = try TemporaryOutbox()
+        reader = try DatabaseQueue(path: outbox.path)
+        daemons = [outbox.database, try outbox.secondDaemon()]
+        random = SplitMix(state: seed)
+    }
+
+    /// Does something.
+    ///
+    /// - Returns: what it was.
+    mutating func step() async throws -> Step {
+        let weighted: [Step] = [
+            .enqueue, .enqueue, .claim, .claim, .claim, .finish, .finish, .finish, .finish, .pass, .pass,
+        ]
+        let step = (weighted + Step.allCases).randomElement(using: &random) ?? .claim
+        let index = Int.random(in: 0...1, using: &random)
+        let daemon = daemons[index]
+        steps.insert(step)
+        switch step {
+        case .enqueue: try enqueue()
+        case .claim:
+            let limit = Int.random(in: 1...5, using: &random)
+            claims[index] += try await daemon.claim(limit: limit, now: now, lease: .seconds(60), rules: rules).claims
+        case .finish: try await finish(index)
+        case .crash: claims[index] = []
+        case .pass: now = now + .milliseconds(Int.random(in: 1...30_000, using: &random))
+        case .leap:
+            // Suspended for hours, or a clock that was set back.
+            now = now + .seconds(Int.random(in: -120...7200, using: &random))
+        case .renew: try await daemon.renewLeases(until: now + .seconds(60))
+        case .rescue: _ = try await daemon.rescue(now: now, rules: rules)
+        case .expire: _ = try await daemon.expire(now: now)
+        case .bounce: try await bounce(daemon)
+        case .look: break
+        }
+        // Each daemon looks after a commit, as the dispatcher does.
+        for index in daemons.indices {
+            newestSeen[index] = try await daemons[index]
+                .supersede(newerThan: newestSeen[index], now: now, rules: rules).newest
+        }
+        return step
+    }
+
+    private mutating func enqueue() throws {
+        let person = Int.random(in: 1...3, using: &random)
+        let lifetime = [nil, 20, 600, 3600].randomElement(using: &random) ?? nil
+        inserted = try outbox.insert(
+            kind: ["verify-email", "reset-password", "newsletter"].randomElement(using: &random) ?? "",
+            recipient: "person\(person)@example.com",
+            account: Bool.random(using: &random) ? "account\(person)" : nil,
+            priority: Int.random(in: -1...1, using: &random),
+            requestedAt: now,
+            notBefore: Bool.random(using: &random) ? nil : now + .seconds(10),
+            expiresAt: lifetime.map { now + .seconds($0) }
+        )
+    }
+
+    private mutating func finish(_ index: Int) async throws {
+        guard !claims[index].isEmpty else { return }
+        let claim = claims[index].remove(at: Int.random(in: 0..<claims[index].count, using: &random))
+        let outcome: Completion.Outcome
+        switch Int.random(in: 0...9, using: &random) {
+        case 0...2: outcome = Completion.accepted(claim).outcome
+        case 3: outcome = .expiredUnsent
+        case 4: outcome = .supersededUnsent
+        case 5: outcome = .returnedUnsent
+        default: outcome = judged(claim)
+        }
+        let completion = Completion(claim: claim, outcome: outcome, relay: "relay", finishedAt: now)
+        _ = try await daemons[index].finish([completion], now: now, rules: rules)
+    }
+
+    /// What the policy and the schedule make of a random failure.
+    private mutating func judged(_ claim: Claim) -> Completion.Outcome {
+        let replies = [
+            "450 4.2.1 Busy", "451 4.7.1 Greylisted for 300 seconds", "550 5.1.1 Unknown", "421 Closing", "554 No",
+        ]
+        let reply = SMTPReply(lines: [replies.randomElement(using: &random) ?? ""])
+        let faults: [TransmissionFault] = [reply.map { .reply($0) } ?? .timedOut, .connectionLost, .couldNotConnect]
+        let fault = faults.randomElement(using: &random) ?? .timedOut
+        let isUncertain = fault == .connectionLost
+        let failure = TransmissionFailure(
+            stage: isUncertain ? .finalDot : .rcpt,
+            fault: fault,
+            detail: "random",
+            isUncertain: isUncertain
+        )
+        let verdict = FailurePolicy.verdict(for: failure)
+        let isUsedUp = verdict.scope != .relay || isUncertain
+        let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: isUsedUp)
+        if verdict.disposition == .final { return .rejected(judged) }
+        let next = schedule.nextAttempt(
+            after: claim.usedUp,
+            retryAfter: isUsedUp ? verdict.retryAfter : .zero,
+            now: now,
+            deadline: schedule.deadline(of: claim.message),
+            using: &random
+        )
+        return next.map { .deferred(judged, next: $0) } ?? .expired(judged)
+    }
+
+    private mutating func bounce(_ daemon: OutboxDatabase) async throws {
+        guard let id = try envelopeIDs().randomElement(using: &random) else { return }
+        let report = DeliveryReportRecord(
+            action: Bool.random(using: &random) ? "failed" : "delayed",
+            receivedAt: now,
+            status: "5.0.0",
+            reason: nil,
+            reportingMTA: nil,
+            diagnostic: nil
+        )
+        _ = try await daemon.record(report, envelopeID: id, suppressFor: nil)
+    }
+
+    private func envelopeIDs() throws -> [String] {
+        try reader.read { try String.fetchAll($0, sql: "SELECT envelope_id FROM outbox ORDER BY id") }
+    }
+
+    func finalStates() throws -> Set<String> {
+        try reader.read {
+            try String.fetchSet($0, sql: "SELECT DISTINCT state FROM outbox WHERE finished_at IS NOT NULL")
+        }
+    }
+
+    /// What doesn't hold that always must.
+    mutating func brokenInvariants() throws -> [String] {
+        let queries = [
+            "more than one message waits for one person and kind": """
+            SELECT count(*) FROM outbox WHERE state IN ('queued', 'deferred') AND kind <> 'newsletter'
+            GROUP BY coalesce(account, recipient), account IS NULL, kind HAVING count(*) > 1
+            """,
+            "an open message has neither a due time nor a lease": """
+            SELECT 1 FROM outbox WHERE state IN ('queued', 'deferred') AND due_at IS NULL
+                OR state = 'sending' AND lease_expires_at IS NULL
+            """,
+            // What a crash left over is due at once, even if that is too late.
+            "a deferred message is due after its deadline": """
+            SELECT 1 FROM outbox WHERE state = 'deferred' AND next_attempt_at > coalesce(expires_at,
+                requested_at + 86400000) AND next_attempt_at > \(latest.milliseconds)
+            """,
+            "attempts are not numbered from 1 without gaps": """
+            SELECT 1 FROM outbox LEFT JOIN outbox_attempt ON message_id = id GROUP BY id
+            HAVING count(attempt) <> last_attempt OR coalesce(max(attempt), 0) <> last_attempt
+            """,
+            "attempts that were used up are miscounted": """
+            SELECT 1 FROM outbox LEFT JOIN outbox_attempt ON message_id = id GROUP BY id
+            HAVING coalesce(sum(is_used_up), 0) <> attempts
+            """,
+            "an attempt is under way of a message that isn't being sent": """
+            SELECT 1 FROM outbox_attempt JOIN outbox ON id = message_id
+            WHERE outcome IS NULL AND (state <> 'sending' OR attempt <> last_attempt)
+            """,
+            "a final row holds a token": "SELECT 1 FROM outbox WHERE finished_at IS NOT NULL AND token IS NOT NULL",
+        ]
+        var broken: [String] = []
+        let rows = try reader.read { database in
+            for (name, query) in queries where try Row.fetchOne(database, sql: query) != nil { broken.append(name) }
+            let count = try Int64.fetchOne(database, sql: "SELECT count(*) FROM outbox")
+            if count != inserted { broken.append("a message is lost") }
+            return try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT id, state, finished_at, accepted_at, attempts, last_attempt FROM outbox
+                    WHERE finished_at IS NOT NULL
+                    """
+            )
+        }
+        for row in rows {
+            let id: Int64 = row["id"]
+            if let before = final[id], before != row {
+                let hasBounced = before["state"] == "accepted" && row["state"] == "bounced"
+                if !hasBounced { broken.append("final message \(id) changed from \(before) to \(row)") }
+            }
+            final[id] = row
+        }
+        if final.count != rows.count { broken.append("a final message is open again") }
+        return broken.sorted()
+    }
+}
+
+/// SplitMix64: the same seed gives the same history.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,54 @@
+// An outbox of an earlier version, with mails under way, is upgraded in place.
+
+import Foundation
+import GRDB
+import OutboxCore
+import Testing
+
+@testable import OutboxStore
+
+@Suite struct MigrationTests {
+    @Test("version 1 becomes version 2: attempts are carried over, and what was open goes on")
+    func fromVersion1() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "migration-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "outbox.db").path
+        let old = try DatabaseQueue(path: path)
+        try await old.write { database in
+            try database.execute(sql: "CREATE TABLE outbox_migration (version INTEGER PRIMARY KEY, applied_at TEXT)")
+            try database.execute(sql: Schema.versions[0])
+            try database.execute(sql: "INSERT INTO outbox_migration VALUES (1, '')")
+            for (recipient, account) in [("ann@example.com", "a1"), ("ben@example.com", "a2")] {
+                try database.execute(
+                    sql: """
+                        INSERT INTO outbox (kind, recipient, account, token, requested_at, state, attempts, next_attempt_at)
+                        VALUES ('verify-email', ?, ?, 's3cret', ?, 'deferred', 2, ?)
+                        """,
+                    arguments: [recipient, account, noon.milliseconds, noon.milliseconds]
+                )
+            }
+            for attempt in 1...2 {
+                try database.execute(
+                    sql: """
+                        INSERT INTO outbox_attempt (message_id, attempt, started_at, finished_at, outcome)
+                        SELECT id, ?, ?, ?, 'deferred' FROM outbox
+                        """,
+                    arguments: [attempt, noon.milliseconds, noon.milliseconds]
+                )
+            }
+        }
+        try old.close()
+
+        let error = #expect(throws: OutboxDatabaseError.self) { try OutboxDatabase(path: path, access: .writing) }
+        #expect(error?.description.contains("has schema version 1, this program needs 2") == true)
+        let database = try OutboxDatabase(path: path, access: .migrating)
+        #expect(database.appliedVersions == [2])
+        #expect(try await database.guidance() == Guidance())
+        let claims = try await database.claim().claims
+        #expect(claims.map(\.attempt) == [3, 3] && claims.map(\.usedUp) == [3, 3])
+        #expect(try await database.finish([.accepted(claims[0])], now: noon).isEmpty)
+        #expect(try await database.attempts(of: claims[0].message.id).map(\.attempt) == [1, 2, 3])
+        #expect(try await database.status(id: claims[0].message.id)?.attempts == 3)
+    }
+}

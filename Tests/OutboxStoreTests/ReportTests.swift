@@ -1,0 +1,95 @@
+// What reports of other mail systems do to messages.
+
+import OutboxCore
+import OutboxStore
+import Testing
+
+@Suite struct ReportTests {
+    private let outbox: TemporaryOutbox
+    private var store: OutboxDatabase { outbox.database }
+
+    init() throws { outbox = try TemporaryOutbox() }
+
+    private func report(_ action: String, _ reason: FailureReason? = nil) -> DeliveryReportRecord {
+        DeliveryReportRecord(
+            action: action,
+            receivedAt: noon + .seconds(60),
+            status: "5.1.1",
+            reason: reason?.rawValue,
+            reportingMTA: "mail.example.com",
+            diagnostic: "550 5.1.1 unknown"
+        )
+    }
+
+    private func accepted() async throws -> (id: Int64, envelopeID: String) {
+        let id = try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        _ = try await store.finish([.accepted(claim)], now: noon)
+        return (id, claim.message.envelopeID)
+    }
+
+    @Test("a failed one makes an accepted message bounced, and its address suppressed")
+    func failed() async throws {
+        let (id, envelopeID) = try await accepted()
+        let effect = try await store.record(
+            report("failed", .unknownRecipient),
+            envelopeID: envelopeID,
+            suppressFor: .seconds(100)
+        )
+        let until = noon + .seconds(160)
+        #expect(effect == ReportEffect(messageID: id, hasBounced: true, state: "bounced", suppressedUntil: until))
+        let status = try #require(try await store.status(id: id))
+        #expect(status.state == "bounced" && status.finishedAt == noon + .seconds(60))
+        #expect(status.acceptedAt == noon && status.advice == "fix-address")
+        #expect(try await store.reports(of: id) == [report("failed", .unknownRecipient)])
+        let entry = try #require(try await store.suppressions(at: noon).first)
+        #expect(entry.address == "ann@example.com" && entry.source == .reported && entry.messageID == id)
+    }
+
+    @Test("a second one changes nothing but its own row")
+    func twice() async throws {
+        let (id, envelopeID) = try await accepted()
+        for _ in 1...2 { _ = try await store.record(report("failed"), envelopeID: envelopeID, suppressFor: nil) }
+        #expect(try outbox.state(id) == "bounced")
+        #expect(try await store.reports(of: id).count == 1)
+        #expect(try await store.suppressions(at: noon).isEmpty)
+    }
+
+    @Test("a delay is a note", arguments: ["delayed", "delivered", "relayed", "expanded"])
+    func notes(action: String) async throws {
+        let (id, envelopeID) = try await accepted()
+        let effect = try await store.record(report(action), envelopeID: envelopeID, suppressFor: .seconds(100))
+        #expect(effect == ReportEffect(messageID: id, hasBounced: false, state: "accepted", suppressedUntil: nil))
+        #expect(try outbox.state(id) == "accepted")
+        #expect(try await store.reports(of: id).map(\.action) == [action])
+        #expect(try await store.suppressions(at: noon).isEmpty)
+    }
+
+    @Test("an id that no tried mail has changes nothing")
+    func unknown() async throws {
+        let (id, _) = try await accepted()
+        let untried = try outbox.insert()
+        let queued = try #require(
+            try outbox.value(String.self, "SELECT envelope_id FROM outbox WHERE id = \(untried)")
+        )
+        for forged in ["", "0", String(repeating: "0", count: 32), "' OR 1=1", queued] {
+            #expect(try await store.record(report("failed"), envelopeID: forged, suppressFor: .seconds(9)) == nil)
+        }
+        #expect(try outbox.state(id) == "accepted" && outbox.state(untried) == "queued")
+        #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox_report") == 0)
+        #expect(try await store.suppressions(at: noon).isEmpty)
+    }
+
+    @Test("a message that is open stays so: its own attempt decides")
+    func open() async throws {
+        let id = try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        let effect = try await store.record(
+            report("failed"),
+            envelopeID: claim.message.envelopeID,
+            suppressFor: nil
+        )
+        #expect(effect?.hasBounced == false && effect?.state == "sending")
+        #expect(try outbox.state(id) == "sending")
+    }
+}
