@@ -57,6 +57,7 @@ let package = Package(
             dependencies: ["OutboxCore", "OutboxStore", "MailComposer", "SMTPTransport", logging, lifecycle],
             swiftSettings: settings
         ),
+        .target(name: "DeliveryReports", dependencies: ["OutboxCore"], swiftSettings: settings),
         .target(
             name: "OutboxSettings",
             dependencies: [.product(name: "Yams", package: "Yams")],
@@ -78,7 +79,8 @@ let package = Package(
         .executableTarget(
             name: "outboxctl",
             dependencies: [
-                "MailComposer", "OutboxCore", "OutboxSettings", "OutboxStore", "ProgramSupport", argumentParser,
+                "DeliveryReports", "MailComposer", "OutboxCore", "OutboxSettings", "OutboxStore", "ProgramSupport",
+                argumentParser,
             ],
             swiftSettings: settings
         ),
@@ -107,6 +109,12 @@ let package = Package(
         .testTarget(
             name: "MailComposerTests",
             dependencies: ["MailComposer", "OutboxCore"],
+            resources: [.copy("Resources")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "DeliveryReportsTests",
+            dependencies: ["DeliveryReports", "OutboxCore", "TestSupport"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),

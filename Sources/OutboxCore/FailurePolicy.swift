@@ -68,9 +68,13 @@ package enum FailurePolicy {
     ///   - status: the report's status code.
     ///   - diagnostic: the words of the mail system that refused it.
     package static func reason(ofReport status: EnhancedStatusCode?, diagnostic: String?) -> FailureReason {
+        // Exim's status says no more than the class; the words that it quotes begin with the other side's own code.
+        let quoted = diagnostic.flatMap { SMTPReply(lines: [$0]) }
+        let isVague = status.map { $0.subject == 0 && $0.detail == 0 } ?? true
+        let known = isVague ? quoted?.enhancedStatus ?? status : status
         // A relay that gave up after days of temporary failures reports the last of them.
-        let isTemporary = status?.statusClass == 4
-        let reply = SMTPReply(code: isTemporary ? 450 : 550, enhancedStatus: status, text: diagnostic ?? "")
+        let isTemporary = known?.statusClass == 4
+        let reply = SMTPReply(code: isTemporary ? 450 : 550, enhancedStatus: known, text: diagnostic ?? "")
         let failure = TransmissionFailure(stage: .rcpt, fault: .reply(reply), detail: "")
         return verdict(for: failure).reason
     }

@@ -62,6 +62,10 @@ package enum FailureReason: String, CaseIterable, Sendable {
         }
     }
 
+    /// A report with this reason means that mailing the address again is of no use: unlike a relay's own refusal, it comes
+    /// from the recipient's mail system, whose refusal without a reason counts as well.
+    package var isReasonToSuppressReported: Bool { suppressesAddress || self == .recipientRefused }
+
     /// The keys of the configuration to look at, for a fault that an operator has to mend.
     package var settingKeys: String? {
         switch self {

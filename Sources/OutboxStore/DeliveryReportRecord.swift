@@ -35,6 +35,16 @@ package struct DeliveryReportRecord: Sendable, Hashable {
     }
 }
 
+/// A message that a report is about.
+package struct ReportedMessage: Sendable, Hashable {
+    /// The message's id.
+    package let id: Int64
+    /// The address that it was sent to.
+    package let recipient: String
+    /// By what the report was found to be about it.
+    package let envelopeID: String
+}
+
 /// What a report brought about.
 package struct ReportEffect: Sendable, Hashable {
     /// The message it was about.

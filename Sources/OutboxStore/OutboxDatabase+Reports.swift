@@ -68,6 +68,17 @@ extension OutboxDatabase {
         }
     }
 
+    /// The message that a report with this envelope id is about; `nil` where no mail with it was ever tried.
+    package func reported(envelopeID: String) async throws -> ReportedMessage? {
+        try await read { database in
+            try Row.fetchOne(
+                database,
+                sql: "SELECT id, recipient FROM outbox WHERE envelope_id = ? AND last_attempt > 0",
+                arguments: [envelopeID]
+            ).map { ReportedMessage(id: $0[0], recipient: $0[1], envelopeID: envelopeID) }
+        }
+    }
+
     /// What was reported of a message, in the order in which it came.
     package func reports(of id: Int64) async throws -> [DeliveryReportRecord] {
         try await read { database in

@@ -22,8 +22,8 @@ struct OutboxctlCommand: AsyncParsableCommand {
             """,
         version: programVersion,
         subcommands: [
-            Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Enqueue.self,
-            Preview.self, Migrate.self,
+            Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Bounce.self,
+            Enqueue.self, Preview.self, Migrate.self,
         ]
     )
 }

@@ -10,11 +10,15 @@ struct Installation {
     var database: String { folder.appending(path: "outbox.db").path }
 
     /// The minimal configuration, for a relay on loopback, plus further lines.
-    func configure(port: Int, further: String = "") throws {
+    ///
+    /// - Parameters:
+    ///   - relay: further keys of the relay.
+    ///   - sender: further keys of the sender.
+    func configure(port: Int, relay: String = "", sender: String = "", further: String = "") throws {
         let text = """
             database: outbox.db
-            sender: {name: Trend Cloud One, address: no-reply@cloudone.trendmicro.com}
-            relays: [{url: "smtp://127.0.0.1:\(port)", tls: none}]
+            sender: {name: Trend Cloud One, address: no-reply@cloudone.trendmicro.com\(sender)}
+            relays: [{url: "smtp://127.0.0.1:\(port)", tls: none\(relay)}]
             links:
               verify-email: "https://cloudone.trendmicro.com/verify-email?token={token}"
               reset-password: "https://cloudone.trendmicro.com/reset-password?token={token}"
@@ -32,6 +36,44 @@ struct Installation {
             input: input,
             environment: ["OUTBOXD_CONFIG": folder.appending(path: "outboxd.yaml").path]
         )
+    }
+
+    /// Starts a scriptable relay; its port is in the file `port` once it listens.
+    func startRelay(_ arguments: String...) throws -> Program {
+        try start("fake-smtp", ["--port", "0", "--port-file", "port"] + arguments)
+    }
+
+    /// Writes a file that only its owner may read.
+    func write(_ text: String, to name: String) throws {
+        let path = folder.appending(path: name).path
+        let isWritten = FileManager.default.createFile(
+            atPath: path,
+            contents: Data(text.utf8),
+            attributes: [.posixPermissions: NSNumber(value: 0o600)]
+        )
+        if !isWritten { throw CocoaError(.fileWriteUnknown) }
+    }
+
+    /// Waits until a query of an application gives a value other than 0.
+    func waitUntil(_ query: String) async throws {
+        let result = try await python(
+            """
+            import sqlite3, sys, time
+            db = sqlite3.connect(sys.argv[1], timeout=30)
+            deadline = time.monotonic() + 60
+            while not db.execute(sys.argv[2]).fetchone()[0]:
+                if time.monotonic() > deadline:
+                    sys.exit("waited in vain for " + sys.argv[2])
+                time.sleep(0.05)
+            """,
+            query
+        )
+        if result.exitCode != 0 { throw WaitError(description: result.errors) }
+    }
+
+    /// What was waited for in vain.
+    struct WaitError: Error, CustomStringConvertible {
+        let description: String
     }
 
     /// Runs outboxctl to its end.

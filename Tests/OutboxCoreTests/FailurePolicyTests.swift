@@ -159,6 +159,8 @@ import Testing
         #expect(reason(nil, "550 user unknown") == .unknownRecipient)
         #expect(reason("5.0.0") == .recipientRefused)
         #expect(reason("4.4.1") == .recipientDeferred)
+        #expect(reason("5.0.0", "550 5.1.1 <ann@example.org>: User unknown") == .unknownRecipient)
+        #expect(reason("4.0.0", "450 4.2.1 Mailbox busy") == .recipientDeferred)
     }
 
     @Test("docs/failures.md shows the table that the code asks")

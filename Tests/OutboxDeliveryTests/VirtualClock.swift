@@ -3,6 +3,7 @@
 import OutboxCore
 import OutboxDelivery
 import Synchronization
+import TestSupport
 
 /// Time that stands still until somebody moves it.
 final class VirtualClock: Sendable {
@@ -72,24 +73,16 @@ final class VirtualClock: Sendable {
     }
 }
 
-/// SplitMix64 that many may draw from: the same seed gives the same sequence.
+/// Chance that many may draw from: the same seed gives the same sequence.
 struct SharedGenerator: RandomNumberGenerator, Sendable {
     private final class Box: Sendable {
-        let state: Mutex<UInt64>
-        init(_ seed: UInt64) { state = Mutex(seed) }
+        let generator: Mutex<SplitMix>
+        init(_ seed: UInt64) { generator = Mutex(SplitMix(seed: seed)) }
     }
 
     private let box: Box
 
     init(seed: UInt64) { box = Box(seed) }
 
-    func next() -> UInt64 {
-        box.state.withLock { state in
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
-        }
-    }
+    func next() -> UInt64 { box.generator.withLock { $0.next() } }
 }

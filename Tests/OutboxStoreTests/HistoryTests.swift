@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import OutboxCore
 import OutboxStore
+import TestSupport
 import Testing
 
 @Suite("Whatever happens, in whatever order", .timeLimit(.minutes(5)))
@@ -48,7 +49,7 @@ private struct History {
         outbox = try TemporaryOutbox()
         reader = try DatabaseQueue(path: outbox.path)
         daemons = [outbox.database, try outbox.secondDaemon()]
-        random = SplitMix(state: seed)
+        random = SplitMix(seed: seed)
     }
 
     /// Does something.
@@ -221,18 +222,5 @@ private struct History {
         }
         if final.count != rows.count { broken.append("a final message is open again") }
         return broken.sorted()
-    }
-}
-
-/// SplitMix64: the same seed gives the same history.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

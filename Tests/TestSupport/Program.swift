@@ -80,6 +80,14 @@ package final class Program: Sendable {
         process.terminate()
     }
 
+    /// Sends SIGHUP.
+    package func hangUp() {
+        Glibc.kill(process.processIdentifier, SIGHUP)
+    }
+
+    /// What it has written to standard error so far.
+    package func errorsSoFar() throws -> String { try String(contentsOf: errorFile, encoding: .utf8) }
+
     /// Sends SIGKILL: the program ends wherever it is.
     package func kill() {
         Glibc.kill(process.processIdentifier, SIGKILL)

@@ -1,0 +1,98 @@
+// The field Content-Type (RFC 2045 §5.1). Never looks at a body.
+
+/// A media type and its parameters.
+struct ContentType {
+    /// `type/subtype` in lower case.
+    let mediaType: String
+    private let parameters: [String: String]
+
+    /// So many characters of a field are looked at.
+    private static let limit = 2000
+
+    /// - Parameter field: the field's value; without one, a part is plain text (RFC 2045 §5.2).
+    init(_ field: String?) {
+        var scanner = Scanner(field.map { Array($0.unicodeScalars.prefix(Self.limit)) } ?? [])
+        let type = scanner.token()
+        let subtype = scanner.skip("/") ? scanner.token() : ""
+        mediaType = type.isEmpty || subtype.isEmpty ? "text/plain" : "\(type)/\(subtype)".lowercased()
+        var parameters: [String: String] = [:]
+        while scanner.skip(";") {
+            let name = scanner.token().lowercased()
+            guard scanner.skip("=") else { continue }
+            let value = scanner.value()
+            if parameters[name] == nil { parameters[name] = value }
+        }
+        self.parameters = parameters
+    }
+
+    /// The value of a parameter, by its name in lower case.
+    subscript(_ name: String) -> String? { parameters[name] }
+
+    private struct Scanner {
+        private let scalars: [Unicode.Scalar]
+        private var position = 0
+
+        init(_ scalars: [Unicode.Scalar]) { self.scalars = scalars }
+
+        private var next: Unicode.Scalar? { position < scalars.count ? scalars[position] : nil }
+
+        mutating func skip(_ expected: Unicode.Scalar) -> Bool {
+            skipSpaceAndComments()
+            guard next == expected else { return false }
+            position += 1
+            return true
+        }
+
+        /// RFC 2045 §5.1: anything but space, control characters and tspecials.
+        mutating func token() -> String {
+            skipSpaceAndComments()
+            var token = String.UnicodeScalarView()
+            while let scalar = next, scalar.value > 32, scalar.value != 127,
+                !"()<>@,;:\\\"/[]?=".unicodeScalars.contains(scalar)
+            {
+                token.append(scalar)
+                position += 1
+            }
+            // What can't be part of a token would be met again and again.
+            if token.isEmpty, let scalar = next, scalar != ";", scalar != "=", scalar != "/", scalar != "\"" {
+                position += 1
+            }
+            return String(token)
+        }
+
+        mutating func value() -> String {
+            skipSpaceAndComments()
+            guard next == "\"" else { return token() }
+            position += 1
+            var value = String.UnicodeScalarView()
+            while let scalar = next {
+                position += 1
+                if scalar == "\"" { break }
+                if scalar == "\\", let escaped = next {
+                    value.append(escaped)
+                    position += 1
+                } else {
+                    value.append(scalar)
+                }
+            }
+            return String(value)
+        }
+
+        /// Comments nest (RFC 5322 §3.2.2); counting them needs no recursion.
+        private mutating func skipSpaceAndComments() {
+            var depth = 0
+            while let scalar = next {
+                if scalar == "(" {
+                    depth += 1
+                } else if scalar == ")", depth > 0 {
+                    depth -= 1
+                } else if depth > 0, scalar == "\\" {
+                    position += 1
+                } else if depth == 0, !scalar.properties.isWhitespace {
+                    return
+                }
+                position += 1
+            }
+        }
+    }
+}

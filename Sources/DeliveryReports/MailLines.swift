@@ -1,0 +1,85 @@
+// Lines and header fields of a mail (RFC 5322 §2.2). Never decodes a value, never recurses.
+
+/// The lines of a mail or of a part of one, without their ends, which may be CRLF or LF alone.
+struct MailLines {
+    typealias Line = ArraySlice<UInt8>
+
+    private(set) var lines: ArraySlice<Line>
+
+    /// - Parameter bytes: a mail, as a mail system hands it to a program: perhaps with a "From " line before it.
+    init(_ bytes: [UInt8]) {
+        var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
+            line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+        }
+        if lines.first?.starts(with: Array("From ".utf8)) == true { lines.removeFirst() }
+        self.lines = lines[...]
+    }
+
+    init(_ lines: ArraySlice<Line>) { self.lines = lines }
+
+    /// Takes the header off: what is left is the body.
+    mutating func takeHeader() -> HeaderFields {
+        let end = lines.firstIndex { $0.isEmpty } ?? lines.endIndex
+        let header = HeaderFields(lines[..<end])
+        lines = lines[end...].dropFirst()
+        return header
+    }
+
+    /// The blocks between empty lines, each read as header fields; blocks without a field are left out.
+    var blocks: [HeaderFields] {
+        lines.split { $0.allSatisfy { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") } }
+            .map { HeaderFields($0) }.filter { !$0.isEmpty }
+    }
+
+    /// The lines as they were, with LF.
+    var bytes: [UInt8] { Array(lines.joined(separator: [UInt8(ascii: "\n")])) }
+}
+
+/// Header fields, folded lines put together (RFC 5322 §2.2.3).
+struct HeaderFields {
+    private var fields: [(name: String, value: String)] = []
+
+    var isEmpty: Bool { fields.isEmpty }
+
+    /// So many fields are kept; the rest is of no interest here.
+    private static let limit = 500
+
+    init(_ lines: ArraySlice<MailLines.Line>) {
+        var current: [UInt8] = []
+        for line in lines {
+            if line.first == UInt8(ascii: " ") || line.first == UInt8(ascii: "\t") {
+                current += line
+            } else {
+                append(current)
+                current = Array(line)
+            }
+            if fields.count >= Self.limit { return }
+        }
+        append(current)
+    }
+
+    private mutating func append(_ line: [UInt8]) {
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return }
+        let name = line[..<colon].reversed().drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }.reversed()
+        // RFC 5322 §2.2: printable US-ASCII without the colon.
+        guard !name.isEmpty, name.allSatisfy({ (33...126).contains($0) }) else { return }
+        let value = String(decoding: line[(colon + 1)...], as: UTF8.self)
+        fields.append((String(decoding: name, as: UTF8.self).lowercased(), value.collapsingSpace))
+    }
+
+    /// The value of the first field of a name, in whatever case.
+    subscript(_ name: String) -> String? { fields.first { $0.name == name.lowercased() }?.value }
+
+    /// The values of all fields of a name.
+    func all(_ name: String) -> [String] { fields.filter { $0.name == name.lowercased() }.map(\.value) }
+}
+
+extension String {
+    /// With one space wherever there was space or a control character, and none around it: what a stranger wrote must
+    /// not move the cursor of whoever reads it.
+    var collapsingSpace: String {
+        unicodeScalars.split { scalar in
+            scalar.properties.isWhitespace || scalar.properties.generalCategory == .control
+        }.map { String($0) }.joined(separator: " ")
+    }
+}

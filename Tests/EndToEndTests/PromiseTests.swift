@@ -1,0 +1,274 @@
+// The commands around the promise, with the built programs: relays, reload, suppression, bounce, promise.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Around the promise", .timeLimit(.minutes(3)))
+struct PromiseTests {
+    @Test("a wrong password costs a thousand messages nothing, is told once, and is mended by SIGHUP")
+    func wrongPassword() async throws {
+        try await withInstallation { installation in
+            try installation.write("CANARY-right", to: "right")
+            try installation.write("CANARY-wrong", to: "password")
+            let relay = try installation.startRelay("--user", "app", "--password-file", "right", "--require-auth")
+            let port = try #require(Int(try await installation.contents(of: "port")))
+            try installation.configure(port: port, relay: ", user: app, password: {file: password}")
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let insert = try await installation.python(
+                """
+                import sqlite3, sys
+                with sqlite3.connect(sys.argv[1]) as db:
+                    db.executemany("INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', ?, 't')",
+                                   [(f"person{n}@example.com",) for n in range(1000)])
+                """
+            )
+            #expect(insert.exitCode == 0, "\(insert.errors)")
+            let daemon = try installation.start("outboxd")
+            // The first lanes have failed, and so have some probes after them.
+            try await installation.waitUntil(
+                "SELECT count(*) > 2 FROM outbox_relay, outbox_attempt WHERE started_at >= down_since + 1000"
+            )
+            let messages = try await installation.python(
+                """
+                import sqlite3, sys
+                db = sqlite3.connect(sys.argv[1])
+                print(db.execute("SELECT count(*), sum(finished_at IS NULL), max(attempts * (state <> 'sending')), "
+                                 "count(DISTINCT advice), max(advice) FROM outbox_status").fetchone())
+                """
+            )
+            #expect(messages.output == "(1000, 1000, 0, 1, 'delivery-delayed')\n")
+
+            let relays = try await installation.outboxctl("relays")
+            #expect(relays.exitCode == 0)
+            #expect(relays.output.contains("authentication-refused (auth), fault of the configuration"))
+            #expect(relays.output.contains("relays[0] (file \(installation.folder.path)/password): user and password"))
+            let json = try await installation.outboxctl("relays", "--json")
+            let answer = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+            #expect(
+                answer?["reason"] as? String == "authentication-refused"
+                    && answer?["scope"] as? String == "configuration"
+            )
+
+            let isError = { (line: Substring) in line.contains(" error: ") }
+            let errors = try daemon.errorsSoFar().split(separator: "\n").filter(isError)
+            #expect(errors.count == 1)
+            #expect(errors.first?.contains("relay is paused: mend the configuration") == true)
+            #expect(errors.first?.contains("relays[0] (file") == true)
+
+            try installation.write("CANARY-right", to: "password")
+            daemon.hangUp()
+            let states = try await installation.waitUntilNoneIsOpen()
+            #expect(states.output.split(separator: "\n").allSatisfy { $0.hasSuffix(" accepted 1") }, "\(states.errors)")
+            #expect(try await installation.outboxctl("relays").output.contains(": up"))
+
+            daemon.terminate()
+            let ended = try await daemon.result()
+            #expect(ended.exitCode == 0)
+            #expect(ended.errors.split(separator: "\n").count(where: isError) == 1)
+            #expect(!ended.errors.contains("CANARY"))
+            relay.terminate()
+            #expect(try await relay.result().output.contains("1000"))
+        }
+    }
+
+    @Test("a reload that can't read the password says so and keeps the old one")
+    func failedReload() async throws {
+        try await withInstallation { installation in
+            try installation.write("CANARY-right", to: "right")
+            try installation.write("CANARY-right", to: "password")
+            let relay = try installation.startRelay("--user", "app", "--password-file", "right", "--require-auth")
+            let port = try #require(Int(try await installation.contents(of: "port")))
+            try installation.configure(port: port, relay: ", user: app, password: {file: password}")
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let daemon = try installation.start("outboxd")
+            _ = try await installation.outboxctl("enqueue", "verify-email", "ann@example.com", input: "t")
+            _ = try await installation.waitUntilNoneIsOpen()
+            try FileManager.default.removeItem(at: installation.folder.appending(path: "password"))
+            daemon.hangUp()
+            _ = try await installation.outboxctl("enqueue", "verify-email", "ben@example.com", input: "t")
+            #expect(try await installation.waitUntilNoneIsOpen().output == "1 accepted 1\n2 accepted 1\n")
+            daemon.terminate()
+            let ended = try await daemon.result()
+            #expect(ended.exitCode == 0)
+            #expect(ended.errors.contains("reload failed, what was read before stays in use"))
+            #expect(ended.errors.contains("there is no such file"))
+            relay.terminate()
+            _ = try await relay.result()
+        }
+    }
+
+    @Test("a mail that is reported as undeliverable bounces, and its address gets no further mail")
+    func bounce() async throws {
+        try await withInstallation { installation in
+            let relay = try installation.startRelay("--ledger", "ledger.jsonl")
+            let port = try #require(Int(try await installation.contents(of: "port")))
+            try installation.configure(port: port, sender: ", envelope_from: \"bounces+{id}@mail.example.com\"")
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let daemon = try installation.start("outboxd")
+            _ = try await installation.outboxctl("enqueue", "verify-email", "ann@example.org", input: "t")
+            _ = try await installation.waitUntilNoneIsOpen()
+            let id = try await installation.python(
+                """
+                import sqlite3, sys
+                print(sqlite3.connect(sys.argv[1]).execute("SELECT envelope_id FROM outbox").fetchone()[0])
+                """
+            ).output.trimmingCharacters(in: .whitespacesAndNewlines)
+            #expect(try await installation.contents(of: "ledger.jsonl").contains("bounces+\(id)@mail.example.com"))
+
+            let report = try Self.report.replacing("a0000000000000000000000000000002", with: id)
+            let forged = try await installation.outboxctl("bounce", input: try Self.report)
+            #expect(forged.exitCode == 1 && forged.errors.contains("no mail of ours has its envelope id"))
+            let other = try await installation.outboxctl("bounce", input: "Subject: Out of office\n\nAway.")
+            #expect(other.exitCode == 65 && other.errors.contains("is no delivery status notification"))
+            #expect(try await installation.outboxctl("list", "--state", "accepted").exitCode == 0)
+
+            let taken = try await installation.outboxctl("bounce", input: report)
+            #expect(taken.exitCode == 0, "\(taken.errors)")
+            #expect(taken.output.hasPrefix("message 1: reported as failed, bounced, its address is not mailed until "))
+            let again = try await installation.outboxctl("bounce", "--json", input: report)
+            #expect(again.exitCode == 0 && again.output.contains("\"has_bounced\":false"))
+            let shown = try await installation.outboxctl("show", "1")
+            #expect(shown.output.contains("reported by mail.example.com: failed 5.1.1"))
+            #expect(shown.output.contains("advice: fix-address"))
+
+            let list = try await installation.outboxctl("suppression", "list")
+            #expect(list.exitCode == 0 && list.output.contains("ann@example.org") && list.output.contains("reported"))
+            _ = try await installation.outboxctl("enqueue", "reset-password", "ann@EXAMPLE.org", input: "t")
+            let states = try await installation.waitUntilNoneIsOpen()
+            #expect(states.output == "1 bounced 1\n2 suppressed 0\n")
+            daemon.terminate()
+            #expect(try await daemon.result().exitCode == 0)
+            relay.terminate()
+            _ = try await relay.result()
+        }
+    }
+
+    /// A real report: Postfix on an unknown recipient.
+    private static var report: String {
+        get throws {
+            let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            let file = tests.appending(path: "DeliveryReportsTests/Resources/postfix-unknown-remote.eml")
+            return try String(contentsOf: file, encoding: .utf8)
+        }
+    }
+
+    @Test("where the database can't be used, a mail system is told to try again")
+    func temporaryFailure() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            let result = try await installation.outboxctl("bounce", input: try Self.report)
+            #expect(result.exitCode == 75)
+        }
+    }
+
+    @Test("the suppression list is kept by hand as well")
+    func suppression() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            #expect(try await installation.outboxctl("suppression", "list").exitCode == 1)
+            let added = try await installation.outboxctl(
+                "suppression",
+                "add",
+                "Ann@BÜCHER.example",
+                "--for",
+                "2d",
+                "--reason",
+                "asked for it"
+            )
+            #expect(added.output.hasPrefix("Ann@xn--bcher-kva.example is not mailed until "), "\(added.errors)")
+            let list = try await installation.outboxctl("suppression", "list", "Ann@bücher.example", "--json")
+            #expect(list.output.contains("\"source\":\"manual\"") && list.output.contains("asked for it"))
+            #expect(try await installation.outboxctl("suppression", "list", "ann@bücher.example").exitCode == 1)
+            #expect(try await installation.outboxctl("suppression", "add", "nonsense").exitCode == 64)
+            #expect(
+                try await installation.outboxctl("suppression", "remove", "Ann@xn--BCHER-kva.example").exitCode == 0
+            )
+            #expect(try await installation.outboxctl("suppression", "remove", "Ann@bücher.example").exitCode == 1)
+        }
+    }
+
+    @Test("the promise is counted, and the late ones are named with whose fault they are")
+    func promise() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            #expect(try await installation.outboxctl("promise").exitCode == 1)
+            let insert = try await installation.python(Self.history)
+            #expect(insert.exitCode == 0, "\(insert.errors)")
+
+            let text = try await installation.outboxctl("promise", "--since", "24h")
+            #expect(text.exitCode == 0, "\(text.errors)")
+            let lines = text.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+            for line in [
+                "accepted within 5m 96 (96.0 % of those that are due)", "accepted later 2", "expired before acceptance 1",
+                "still waiting, late 1", "still waiting, in time 1", "rejected 1", "superseded 1",
+                "time to acceptance p50 48s, p95 1m33s, p99 16m40s, max 16m40s",
+            ] { #expect(lines.contains(line), "\(text.output)") }
+
+            let json = try await installation.outboxctl("promise", "--json")
+            let answer = try #require(
+                try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+            )
+            #expect(answer["kept"] as? Double == 0.96 && answer["p99"] as? Int == 1_000_000)
+            #expect(answer["requested"] as? Int == 103 && answer["patience"] as? Int == 300_000)
+            let late = try #require(answer["late"] as? [[String: Any]])
+            #expect(
+                late.map { "\($0["state"] ?? "") \($0["fault_of"] ?? "") \($0["reason"] ?? "")" } == [
+                    "queued outboxd not tried: outboxd did not run, or no relay was up", "expired recipient greylisted",
+                    "accepted resend-limit requested more often than `limits` allow", "accepted relay no-connection",
+                ]
+            )
+            let recent = try await installation.outboxctl("promise", "--since", "1m")
+            #expect(recent.output.hasPrefix("1 mails requested"))
+        }
+    }
+
+    /// 96 mails accepted within 96 s, two late ones, and some that never were.
+    private static let history = """
+        import sqlite3, sys, time
+        now = int(time.time() * 1000)
+        db = sqlite3.connect(sys.argv[1])
+        number = 0
+        def add(state, age, accepted=None, held=None, attempt=None):
+            global number
+            number += 1
+            requested = now - age * 1000
+            final = state not in ("queued", "deferred")
+            done = requested + accepted * 1000 if accepted is not None else requested + 1000
+            id = db.execute(
+                "INSERT INTO outbox (kind, recipient, token, state, requested_at, accepted_at, finished_at, held_until, "
+                "last_attempt, attempts) VALUES ('verify-email', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (f"p{number}@example.com", None if final else "t", state, requested,
+                 done if state == "accepted" else None, done if final else None,
+                 requested + held * 1000 if held else None, int(attempt is not None), int(attempt is not None))).lastrowid
+            if attempt:
+                db.execute("INSERT INTO outbox_attempt (message_id, attempt, started_at, finished_at, outcome, scope, reason) "
+                           "VALUES (?, 1, ?, ?, 'deferred', ?, ?)", (id, requested, requested, *attempt))
+        for seconds in range(96):
+            add("accepted", 20000, seconds)
+        add("accepted", 19000, 400, attempt=("relay", "no-connection"))
+        add("accepted", 19000, 1000, held=950)
+        add("expired", 18000, attempt=("recipient", "greylisted"))
+        add("queued", 17000)
+        add("rejected", 16000)
+        add("superseded", 16000)
+        add("queued", 10)
+        db.commit()
+        """
+
+    @Test("the advice is there in Japanese, too")
+    func japanese() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            _ = try await installation.outboxctl("enqueue", "verify-email", "yuki@example.com", input: "t")
+            let text = try await installation.outboxctl("status", "yuki@example.com", "--language", "ja")
+            #expect(text.output.contains("しばらくお待ちください。"))
+            let json = try await installation.outboxctl("status", "yuki@example.com", "--json")
+            #expect(json.output.contains("しばらくお待ちください。") && json.output.contains("please wait."))
+            #expect(try await installation.outboxctl("status", "yuki@example.com", "--language", "fr").exitCode == 64)
+        }
+    }
+}
