@@ -118,19 +118,27 @@ package struct RelayHealth: Hashable, Sendable {
 
     /// Whether a message may be handed to it as a probe.
     package func isDueForProbe(at now: Timestamp) -> Bool {
-        if case .paused(let until) = state { until <= now } else { false }
+        probesAt(now).map { $0 <= now } ?? false
+    }
+
+    /// When a paused relay is to be probed; `nil` unless it is paused. No pause is longer than the longest one, even if
+    /// the clock was set back meanwhile.
+    package func probesAt(_ now: Timestamp) -> Timestamp? {
+        guard case .paused(let until) = state else { return nil }
+        return until > now + Self.longestPause ? now : until
     }
 
     /// Whether it came back a moment ago, so that messages which waited for it are in a hurry.
     package func isCatchingUp(at now: Timestamp) -> Bool {
-        cameBackAt.map { now < $0 + Self.catchingUp } ?? false
+        cameBackAt.map { ($0..<$0 + Self.catchingUp).contains(now) } ?? false
     }
 
     /// Whether a failure of an attempt tells nothing of the relay, because the relay accepted another message since the
     /// attempt began: a limit on connections, or a message that breaks the connection each time.
-    package func isExonerated(sinceAttemptBegan startedAt: Timestamp) -> Bool {
+    package func isExonerated(sinceAttemptBegan startedAt: Timestamp, now: Timestamp) -> Bool {
         guard isUp, let lastAcceptedAt else { return false }
-        return lastAcceptedAt >= startedAt
+        // What lies in the future was before the clock was set back.
+        return (startedAt...max(startedAt, now)).contains(lastAcceptedAt)
     }
 
     /// Takes an event in.
@@ -154,7 +162,7 @@ package struct RelayHealth: Hashable, Sendable {
             isSuspect = true
             return goDown(.refusesEverybody(count: refusalsInARow), now)
         case .failed(let trouble, let startedAt):
-            if isExonerated(sinceAttemptBegan: startedAt) { return .none }
+            if isExonerated(sinceAttemptBegan: startedAt, now: now) { return .none }
             switch state {
             case .up: return goDown(trouble, now)
             case .paused: return .stillDown(trouble)

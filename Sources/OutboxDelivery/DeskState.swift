@@ -72,10 +72,13 @@ struct DeskState {
         let preferred = seats.firstIndex(where: \.health.isUp)
         for index in seats.indices {
             // While a better relay is up, nobody asks after this one.
-            if case .paused(let until) = seats[index].health.state, index < preferred ?? seats.count {
-                moments.append(until)
+            if let probe = seats[index].health.probesAt(now), index < preferred ?? seats.count {
+                moments.append(probe)
             }
-            if let release = seats[index].docket.nextRelease { moments.append(release) }
+            // One that should have been released already must not be forgotten.
+            if let release = seats[index].docket.nextRelease(now) {
+                moments.append(max(release, now + .milliseconds(1)))
+            }
             if index == preferred, !queue.isEmpty {
                 if let next = seats[index].bucket?.nextToken(now: now) { moments.append(next) }
                 moments += seats[index].takers.compactMap(\.restsUntil)
@@ -94,6 +97,15 @@ struct DeskState {
         let rest = seats[relay].restsUntil
         seats[relay].restsUntil = nil
         seats[relay].takers.append(Taker(continuation: continuation, restsUntil: rest))
+    }
+
+    /// The next claim for a lane that has just become idle, if there is one for its relay.
+    mutating func takeAtOnce(relay: Int, now: Timestamp) -> Claim? {
+        guard !queue.isEmpty, seats[relay].restsUntil == nil, seats.firstIndex(where: \.health.isUp) == relay,
+            !seats[..<relay].contains(where: { $0.health.isDueForProbe(at: now) }),
+            seats[relay].bucket?.take(now: now) ?? true
+        else { return nil }
+        return queue.takeFirst()
     }
 
     /// Gives claims to idle lanes, as long as there are both.
@@ -186,7 +198,7 @@ struct DeskState {
         _ effects: inout RelayDesk.Effects
     ) {
         let name = seats[relay].relay.relay.name
-        let isExonerated = seats[relay].health.isExonerated(sinceAttemptBegan: attempt.startedAt)
+        let isExonerated = seats[relay].health.isExonerated(sinceAttemptBegan: attempt.startedAt, now: now)
         handle(.failed(attempt.trouble, startedAt: attempt.startedAt), relay: relay, now: now, &effects)
         // A message that breaks the conversation while others pass pays for it itself.
         let isUsedUp = attempt.failure.isUncertain || isExonerated && attempt.failure.stage.isWithinTransaction
@@ -259,9 +271,7 @@ struct DeskState {
     }
 
     private func untilNextProbe(now: Timestamp) -> Duration {
-        let moments = seats.compactMap { seat -> Timestamp? in
-            if case .paused(let until) = seat.health.state { until } else { nil }
-        }
+        let moments = seats.compactMap { $0.health.probesAt(now) }
         return max(moments.min()?.timeSince(now) ?? RelayHealth.longestPause, .zero)
     }
 

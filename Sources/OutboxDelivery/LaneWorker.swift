@@ -23,6 +23,7 @@ struct LaneWorker: Sendable {
 
     /// Waits for a claim. Where none comes for as long as an idle connection is kept, the connection is closed.
     private func nextClaim() async -> Claim? {
+        if let claim = desk.takeAtOnce(relay: relay) { return claim }
         let closing = Task { [lane, environment] in
             do {
                 try await environment.sleep(lane.idle)

@@ -20,8 +20,8 @@ struct RefusalDocket {
 
     init(holding: Duration) { self.holding = holding }
 
-    /// When the first refusal is to be released.
-    var nextRelease: Timestamp? { held.first?.releaseAt }
+    /// When the first refusal is to be released; a clock that was set back makes nobody wait longer.
+    func nextRelease(_ now: Timestamp) -> Timestamp? { held.first.map { min($0.releaseAt, now + holding) } }
 
     mutating func hold(_ completion: Completion, now: Timestamp) {
         held.append((completion, now + holding))
@@ -36,7 +36,7 @@ struct RefusalDocket {
 
     /// What has waited long enough.
     mutating func release(at now: Timestamp) -> [Completion] {
-        let count = held.prefix { $0.releaseAt <= now }.count
+        let count = held.prefix { $0.releaseAt <= now || $0.releaseAt > now + holding }.count
         let due = held.prefix(count).map(\.completion)
         held.removeFirst(count)
         released = (released + due.map(\.claim.message.id)).suffix(Self.memory)

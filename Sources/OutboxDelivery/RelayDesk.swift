@@ -79,6 +79,14 @@ final class RelayDesk: Sendable {
         return refused
     }
 
+    /// The next claim for a lane of the relay, if one waits for it.
+    func takeAtOnce(relay: Int) -> Claim? {
+        var claim: Claim?
+        let effects = mutate { state, _, now in claim = state.takeAtOnce(relay: relay, now: now) }
+        if effects.wakesDispatcher { onRoom() }
+        return claim
+    }
+
     /// Waits for the next claim for a lane of the relay; `nil` once the desk is closed.
     func take(relay: Int) async -> Claim? {
         await withCheckedContinuation { taker in
@@ -90,9 +98,8 @@ final class RelayDesk: Sendable {
                 state.addTaker(taker, relay: relay, now: now)
                 state.assign(now: now, &effects)
             }
-            carryOutNow(effects)
-            // Only a probe leaves something to write down, and the lane must not wait for that.
-            if effects.hasRecords { Task { await record(effects) } }
+            // Only a probe leaves something to write down.
+            if effects.hasRecords { Task { await carryOut(effects) } } else { carryOutNow(effects) }
         }
     }
 
@@ -171,13 +178,13 @@ final class RelayDesk: Sendable {
         await carryOut(mutate(body))
     }
 
+    /// Hands over to the recorder first: a probe that was served before its relay's status is on the way could report
+    /// a newer one that the older one would then replace.
     private func carryOut(_ effects: Effects) async {
+        if effects.hasRecords {
+            await recorder.record(effects.completions, relays: effects.statuses, acquitted: effects.acquitted)
+        }
         carryOutNow(effects)
-        if effects.hasRecords { await record(effects) }
-    }
-
-    private func record(_ effects: Effects) async {
-        await recorder.record(effects.completions, relays: effects.statuses, acquitted: effects.acquitted)
     }
 
     private func carryOutNow(_ effects: Effects) {

@@ -91,10 +91,11 @@ import Testing
     func exonerated() {
         var health = RelayHealth(suspectAfter: 20)
         _ = health.handle(.accepted, now: start + .seconds(1))
-        #expect(health.isExonerated(sinceAttemptBegan: start))
+        #expect(health.isExonerated(sinceAttemptBegan: start, now: start + .seconds(2)))
+        #expect(!health.isExonerated(sinceAttemptBegan: start, now: start), "the clock was set back")
         expect(&health, failed(start), at: start + .seconds(2), gives: .none)
         #expect(health.isUp)
-        #expect(!health.isExonerated(sinceAttemptBegan: start + .seconds(2)))
+        #expect(!health.isExonerated(sinceAttemptBegan: start + .seconds(2), now: start + .seconds(3)))
         expect(&health, failed(start + .seconds(2)), at: start + .seconds(3), gives: .wentDown(trouble))
     }
 
@@ -108,6 +109,14 @@ import Testing
         #expect(!health.isDueForProbe(at: start + .seconds(2)))
         expect(&health, .reconfigured, at: start + .seconds(2), gives: .none)
         #expect(health.isDueForProbe(at: start + .seconds(2)))
+    }
+
+    @Test("a clock that is set back makes no pause longer")
+    func clockSetBack() {
+        let health = down()
+        #expect(!health.isDueForProbe(at: start - .seconds(8)))
+        #expect(health.isDueForProbe(at: start - .seconds(3600)))
+        #expect(health.probesAt(start - .seconds(3600)) == start - .seconds(3600))
     }
 
     @Test("twenty permanent refusals in a row make the relay the suspect")
