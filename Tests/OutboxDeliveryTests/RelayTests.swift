@@ -237,7 +237,8 @@ struct RelayTests {
         choices.grace = .milliseconds(50)
         let busy: Fault = "finalDot: hang"
         choices.faults = [busy]
-        choices.changeRelay = Self.patient
+        // Longer than the test waits: a time-out would give the claim back by another way.
+        choices.changeRelay = { $0.replyTimeout = .seconds(120) }
         try await DeliveryFixture.run(choices) { fixture in
             _ = try await fixture.enqueue(.sample("first@example.com"))
             try await fixture.server.ledger.waitForFiring(of: busy)
