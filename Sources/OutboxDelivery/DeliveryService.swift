@@ -133,7 +133,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
                     settings: settings,
                     environment: environment
                 )
-                group.addTask { await worker.run() }
+                // On the lane's thread: a message then changes threads neither before nor after it is sent.
+                group.addTask(executorPreference: lane.taskExecutor) { await worker.run() }
             }
         }
     }

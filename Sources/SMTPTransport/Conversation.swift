@@ -111,6 +111,10 @@ private enum Verb: CaseIterable {
 extension String {
     /// A hostile relay's reply must not move the cursor of whoever reads it in a terminal.
     fileprivate var replacingControlCharacters: String {
+        // Nearly every line is plain ASCII with its line end.
+        if utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0D || $0 == 0x0A }) {
+            return String(decoding: utf8.filter { $0 != 0x0D && $0 != 0x0A }, as: UTF8.self)
+        }
         var scalars = UnicodeScalarView()
         for scalar in unicodeScalars where scalar != "\r" && scalar != "\n" {
             scalars.append(scalar.properties.generalCategory == .control ? " " : scalar)

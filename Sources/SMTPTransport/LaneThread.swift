@@ -2,8 +2,9 @@
 
 import Foundation
 
-/// Runs the jobs of one actor on a thread of its own, so that a blocking call in that actor blocks nobody else.
-final class LaneThread: SerialExecutor {
+/// Runs the jobs of one actor on a thread of its own, so that a blocking call in that actor blocks nobody else. Tasks
+/// that work for the actor may prefer it, too: then nothing changes threads between them.
+final class LaneThread: SerialExecutor, TaskExecutor {
     /// OpenSSL's handshake and libcurl's buffers need more than the 512 KiB that Foundation gives.
     private static let stackSize = 1 << 20
 
@@ -12,7 +13,12 @@ final class LaneThread: SerialExecutor {
     init(name: String) {
         let jobs = jobs
         let thread = Thread {
-            while let (job, executor) = jobs.next() { job.runSynchronously(on: executor) }
+            while let (job, lane) = jobs.next() {
+                job.runSynchronously(
+                    isolatedTo: lane.asUnownedSerialExecutor(),
+                    taskExecutor: lane.asUnownedTaskExecutor()
+                )
+            }
         }
         thread.name = name
         thread.stackSize = Self.stackSize
@@ -22,19 +28,19 @@ final class LaneThread: SerialExecutor {
     deinit { jobs.close() }
 
     func enqueue(_ job: consuming ExecutorJob) {
-        jobs.append(UnownedJob(job), on: asUnownedSerialExecutor())
+        jobs.append(UnownedJob(job), on: self)
     }
 }
 
 /// Outlives the executor by as long as its thread needs to come to an end.
 private final class JobQueue: @unchecked Sendable {
     private let condition = NSCondition()
-    private var waiting: [(UnownedJob, UnownedSerialExecutor)] = []
+    private var waiting: [(UnownedJob, LaneThread)] = []
     private var isClosed = false
 
-    func append(_ job: UnownedJob, on executor: UnownedSerialExecutor) {
+    func append(_ job: UnownedJob, on lane: LaneThread) {
         condition.withLock {
-            waiting.append((job, executor))
+            waiting.append((job, lane))
             condition.signal()
         }
     }
@@ -47,7 +53,7 @@ private final class JobQueue: @unchecked Sendable {
     }
 
     /// Waits for a job; `nil` once the queue is closed and empty.
-    func next() -> (UnownedJob, UnownedSerialExecutor)? {
+    func next() -> (UnownedJob, LaneThread)? {
         condition.withLock {
             while waiting.isEmpty {
                 if isClosed { return nil }

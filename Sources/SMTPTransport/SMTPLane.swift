@@ -22,6 +22,9 @@ package actor SMTPLane {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
+    /// The lane's own thread, for a task that works for the lane alone.
+    package nonisolated var taskExecutor: any TaskExecutor { thread }
+
     /// Makes a lane; it connects when the first mail is sent.
     ///
     /// - Parameter number: tells the relay's lanes apart in a list of threads.

@@ -121,9 +121,9 @@ struct DeliveryTests {
     @Test("a living daemon keeps its claim however long the relay takes")
     func renewal() async throws {
         var choices = DeliveryFixture.Choices()
-        choices.faults = ["finalDot: delay 900ms"]
-        choices.lease = .milliseconds(300)
-        choices.changeRelay = { $0.replyTimeout = .seconds(5) }
+        choices.faults = ["finalDot: delay 6s"]
+        choices.lease = .seconds(2)
+        choices.changeRelay = { $0.replyTimeout = .seconds(30) }
         try await DeliveryFixture.run(choices) { fixture in
             let id = try await fixture.enqueue(.sample())
             _ = try await fixture.wait(for: id, .accepted)
