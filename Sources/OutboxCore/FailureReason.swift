@@ -74,13 +74,28 @@ package enum FailureReason: String, CaseIterable, Sendable {
         case .authenticationRefused, .authenticationRequired, .relayingDenied: "user and password"
         case .senderRefused: "sender.address"
         case .noTemplates: "templates"
-        case .nameNotResolved, .noConnection: "url"
-        case .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError, .relayClosing, .sessionRefused,
+        case .nameNotResolved: "url"
+        case .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError, .relayClosing,
+            .sessionRefused,
             .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable, .senderDeferred, .refusesEverybody,
             .greylisted, .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred,
             .recipientRefused, .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred,
             .messageRefused, .unusableValues, .interrupted:
             nil
+        }
+    }
+
+    /// What makes outboxd read those keys again: SIGHUP is enough for a password file or a certificate.
+    package var isMendedByReload: Bool {
+        switch self {
+        case .certificateNotTrusted, .authenticationRefused, .authenticationRequired, .relayingDenied: true
+        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError,
+            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
+            .senderDeferred, .refusesEverybody, .startTLSNotOffered, .senderRefused, .noTemplates, .greylisted,
+            .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred, .recipientRefused,
+            .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred, .messageRefused,
+            .unusableValues, .interrupted:
+            false
         }
     }
 }

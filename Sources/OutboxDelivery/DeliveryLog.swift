@@ -42,10 +42,8 @@ package struct DeliveryLog: Sendable {
                 )
             } else if trouble.scope == .configuration {
                 if let place = relay.place(toMend: trouble) { metadata["setting"] = "\(place)" }
-                logger.error(
-                    "relay is paused: mend the configuration, then reload outboxd; no message is lost",
-                    metadata: metadata
-                )
+                metadata["then"] = trouble.reason.isMendedByReload ? "reload outboxd" : "restart outboxd"
+                logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
             } else {
                 logger.warning("relay is paused, and probed until it works again", metadata: metadata)
             }

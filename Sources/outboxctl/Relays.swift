@@ -50,7 +50,8 @@ private struct RelayText {
             lines.append("   reason      \(reason)\(stage)\(relay.scope.map { ", fault of the \($0)" } ?? "")")
             if let reply = relay.reply { lines.append("   last reply  \(reply)") }
             if let setting = relay.setting {
-                lines.append("   look at     \(setting); then reload outboxd")
+                let isReload = FailureReason(rawValue: reason)?.isMendedByReload ?? false
+                lines.append("   look at     \(setting); then \(isReload ? "reload" : "restart") outboxd")
             }
         }
         return lines.joined(separator: "\n")

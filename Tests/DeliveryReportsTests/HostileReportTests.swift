@@ -172,7 +172,7 @@ import Testing
         #expect(try DeliveryStatusReport(parsing: Self.report(long)).recipients.first?.diagnostic?.count == 1000)
     }
 
-    @Test("a mail of 200 MB is read to its end, kept nowhere, and refused")
+    @Test("a mail of 200 MB is read to its end, and refused")
     func tooLarge() async throws {
         let pipe = Pipe()
         let writer = Task.detached {
@@ -180,12 +180,10 @@ import Testing
             for _ in 1...200 { try pipe.fileHandleForWriting.write(contentsOf: chunk) }
             try pipe.fileHandleForWriting.close()
         }
-        let before = try residentKilobytes()
         let expected = ReportError.tooLarge(limit: DeliveryStatusReport.sizeLimit)
         #expect(throws: expected) { try DeliveryStatusReport.read(from: pipe.fileHandleForReading) }
         // A reader that goes early would make the writer fail.
         try await writer.value
-        #expect(try residentKilobytes() - before < 100_000)
         #expect(throws: expected) {
             try DeliveryStatusReport(parsing: [UInt8](repeating: 0, count: DeliveryStatusReport.sizeLimit + 1))
         }
@@ -214,11 +212,5 @@ import Testing
             outcomes.insert(failure(bytes) == nil)
         }
         #expect(outcomes == [true, false])
-    }
-
-    private func residentKilobytes() throws -> Int {
-        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
-        return try #require(Int(line.filter(\.isNumber)))
     }
 }

@@ -169,6 +169,31 @@ struct PromiseTests {
         }
     }
 
+    @Test("a mail of 200 MB at the pipe is refused without being kept in memory, and the mail system may finish")
+    func hugeReport() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            let outboxctl = try Program.buildFolder.appending(path: "outboxctl").path
+            let result = try await installation.python(
+                """
+                import os, resource, subprocess, sys
+                environment = dict(os.environ, OUTBOXD_CONFIG=sys.argv[3])
+                child = subprocess.Popen([sys.argv[2], "bounce"], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                                         env=environment)
+                for _ in range(200):
+                    child.stdin.write(b"x" * (1 << 20))
+                child.stdin.close()
+                print(child.stderr.read().decode().strip())
+                print(child.wait(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 100_000)
+                """,
+                outboxctl,
+                installation.folder.appending(path: "outboxd.yaml").path
+            )
+            #expect(result.output.contains("longer than 1048576 octets"), "\(result.errors)")
+            #expect(result.output.hasSuffix("65 True\n"))
+        }
+    }
+
     @Test("the suppression list is kept by hand as well")
     func suppression() async throws {
         try await withInstallation { installation in

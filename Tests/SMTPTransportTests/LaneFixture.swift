@@ -6,18 +6,28 @@ import OutboxCore
 import SMTPTransport
 import TestSupport
 
-/// Short limits, so that a fault that hangs is over soon.
-let shortTimeout = Duration.seconds(1)
+extension Fault {
+    /// The client is to give up on it.
+    fileprivate var outlastsClient: Bool {
+        switch action {
+        case .hang: true
+        case .delay(let duration): duration >= .seconds(1)
+        case .reply, .drop, .reset, .garbled, .acceptDrop, .breakTLS: false
+        }
+    }
+}
 
 extension SMTPRelay {
-    /// The relay that a server is.
+    /// The relay that a server is. Its limits are short only where a fault is to run into them: a machine under load is
+    /// slow, too.
     init(_ server: FakeSMTPServer, tls: TLSPolicy = .none, scheme: String = "smtp", host: String? = nil) {
+        let timeout: Duration = server.faults.contains(where: \.outlastsClient) ? .seconds(4) : .seconds(60)
         self.init(
             name: "fake",
             url: "\(scheme)://\(host ?? server.host):\(server.port)",
             tls: tls,
-            connectTimeout: shortTimeout,
-            replyTimeout: shortTimeout
+            connectTimeout: timeout,
+            replyTimeout: timeout
         )
     }
 
