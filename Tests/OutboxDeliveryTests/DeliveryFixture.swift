@@ -46,6 +46,14 @@ struct DeliveryFixture {
         prepare: @Sendable (OutboxDatabase) async throws -> Void = { _ in },
         _ body: @Sendable @escaping (DeliveryFixture) async throws -> Void
     ) async throws {
+        try await Turnstile.deliveries.pass { try await runNow(choices, prepare: prepare, body) }
+    }
+
+    private static func runNow(
+        _ choices: Choices,
+        prepare: @Sendable (OutboxDatabase) async throws -> Void,
+        _ body: @Sendable @escaping (DeliveryFixture) async throws -> Void
+    ) async throws {
         try await FakeSMTPServer.with(choices.server, faults: choices.faults) { server in
             try await withFolder { folder in
                 let path = folder.appending(path: "outbox.db").path
