@@ -42,7 +42,7 @@ struct SuppressionCommands: AsyncParsableCommand {
                 if json {
                     for entry in entries { print(try JSONText.line(SuppressionAnswer(entry))) }
                 } else if entries.isEmpty {
-                    print("nothing found: \(address ?? "nobody") is not on the list")
+                    print("nothing found: \(address.map { "\($0) is not on the list" } ?? "the list is empty")")
                 } else {
                     print(table(entries))
                 }
