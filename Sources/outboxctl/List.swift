@@ -29,14 +29,7 @@ struct List: AsyncParsableCommand {
     @Option(help: "Only messages of this kind, such as verify-email.")
     var kind: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "Only messages requested since then: an age such as 90m or 24h, or a time such as 2026-01-31T08:00:00Z.",
-            valueName: "age|time"
-        ),
-        transform: { try Moment(argument: $0) }
-    )
-    var since: Moment?
+    @OptionGroup var since: SinceOption
 
     @Option(help: "At most so many.")
     var limit = 50
@@ -54,7 +47,7 @@ struct List: AsyncParsableCommand {
         try await reportingFailures {
             let database = try options.database(.reading)
             let messages = try await database.list(
-                StatusFilter(state: state, kind: kind, since: since?.timestamp(now: .now), limit: limit)
+                StatusFilter(state: state, kind: kind, since: since.timestamp(now: .now), limit: limit)
             )
             if json {
                 for message in messages { print(try JSONText.line(MessageAnswer(message))) }

@@ -17,14 +17,7 @@ struct PromiseCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "Only messages requested since then: an age such as 90m or 24h, or a time such as 2026-01-31T08:00:00Z.",
-            valueName: "age|time"
-        ),
-        transform: { try Moment(argument: $0) }
-    )
-    var since: Moment?
+    @OptionGroup var since: SinceOption
 
     @Option(help: "At most so many late messages, the newest ones.")
     var limit = 50
@@ -42,7 +35,7 @@ struct PromiseCommand: AsyncParsableCommand {
         try await reportingFailures {
             let database = try options.database(.reading)
             let now = Timestamp.now
-            let start = since?.timestamp(now: now) ?? now - .seconds(86_400)
+            let start = since.timestamp(now: now) ?? now - .seconds(86_400)
             let measure = try await database.forEachRequested(
                 since: start,
                 into: PromiseMeasure(patience: try await database.guidance().patience, now: now)

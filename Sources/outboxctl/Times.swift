@@ -77,3 +77,18 @@ struct Moment {
 
     func timestamp(now: Timestamp) -> Timestamp? { absolute ?? age.map { now - $0 } }
 }
+
+/// The option --since.
+struct SinceOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Only messages requested since then: an age such as 90m or 24h, or a time such as 2026-01-31T08:00:00Z.",
+            valueName: "age|time"
+        ),
+        transform: { try Moment(argument: $0) }
+    )
+    var since: Moment?
+
+    /// The moment that was given.
+    func timestamp(now: Timestamp) -> Timestamp? { since?.timestamp(now: now) }
+}
