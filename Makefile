@@ -5,13 +5,15 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= /lib/systemd/system
 BUILD := .build/release
+BARE_LOOP := $(BUILD)/bare-loop
 SWIFT ?= swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build install dependencies test-dependencies check-dependencies
+.PHONY: help demo test check build bench bench-quick install dependencies test-dependencies check-dependencies \
+	bench-dependencies
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: dependencies ## Send three mails through a server that refuses the first attempt, and show what happened
 	$(SWIFT) build --product outboxd
@@ -31,6 +33,13 @@ build: dependencies ## Build the programs for use
 	$(SWIFT) build --configuration release --product outboxd
 	$(SWIFT) build --configuration release --product outboxctl
 
+bench: build bench-dependencies ## Measure against the peers and the limit (a quarter of an hour), and write docs/performance.md
+	benchmarks/bench.py $(BUILD) $(BARE_LOOP)
+	benchmarks/report.py benchmarks/results.json docs
+
+bench-quick: build bench-dependencies ## A small version of it that fails below a floor
+	benchmarks/bench.py --quick --results benchmarks/.quick.json $(BUILD) $(BARE_LOOP)
+
 install: ## Install the built programs, unit, configuration and templates (DESTDIR, PREFIX; run `make build` first)
 	@test -x $(BUILD)/outboxd -a -x $(BUILD)/outboxctl || { echo "nothing built yet: run 'make build' first" >&2; exit 1; }
 	install -D -m 0755 $(BUILD)/outboxd $(DESTDIR)$(PREFIX)/bin/outboxd
@@ -44,6 +53,13 @@ install: ## Install the built programs, unit, configuration and templates (DESTD
 	@# An operator's configuration is never overwritten.
 	@test -e $(DESTDIR)$(SYSCONFDIR)/outboxd/outboxd.yaml \
 		|| install -D -m 0644 config/outboxd.yaml $(DESTDIR)$(SYSCONFDIR)/outboxd/outboxd.yaml
+
+bench-dependencies: $(BARE_LOOP)
+	@scripts/install-dependencies postfix python3 python3-pip
+
+$(BARE_LOOP): benchmarks/bare-loop.c
+	@scripts/install-dependencies gcc libcurl4-openssl-dev pkg-config
+	cc -O2 -Wall -Wextra -o $@ $< $$(pkg-config --cflags --libs libcurl) -lpthread
 
 dependencies:
 	@scripts/install-dependencies libcurl4-openssl-dev libsqlite3-dev pkg-config
