@@ -18,7 +18,7 @@ package struct Message: Sendable, Hashable {
     package let account: String?
     /// Further values for the templates: the text of a JSON object.
     package let variables: String
-    /// Random, made once by the schema: names the message towards other mail systems (its Message-ID).
+    /// Made once by the schema, half of it random: names the message towards other mail systems (its Message-ID).
     package let envelopeID: String
     /// When the application inserted it.
     package let requestedAt: Timestamp

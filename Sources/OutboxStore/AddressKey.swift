@@ -19,7 +19,7 @@ package struct AddressKey: Sendable, Hashable {
         }
         let local = address[...at]
         let domain = address[address.utf8.index(after: at)...].lowercased()
-        guard domain.contains("xn--") || !domain.utf8.allSatisfy({ $0 < 0x80 }) else {
+        guard Self.hasSpellings(domain) else {
             canonical = local + domain
             spellings = [canonical]
             return
@@ -33,5 +33,11 @@ package struct AddressKey: Sendable, Hashable {
         canonical = local + (isMapped ? ascii : domain)
         let unicode = components.host?.lowercased() ?? domain
         spellings = Set([canonical, local + domain, local + unicode]).sorted()
+    }
+
+    /// Whether the domain can be spelled in more than one way, case apart.
+    static func hasSpellings(_ address: String) -> Bool {
+        !address.utf8.allSatisfy { $0 < 0x80 }
+            || address.utf8.contains(UInt8(ascii: "-")) && address.lowercased().contains("xn--")
     }
 }

@@ -23,16 +23,19 @@ struct ClaimGate {
         self.database = database
         self.rules = rules
         self.now = now
-        hasSuppressions = try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM outbox_suppression)") ?? false
+        let select = try database.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM outbox_suppression)")
+        hasSuppressions = try Bool.fetchOne(select) ?? false
     }
 
-    func decision(for message: Message) throws -> Decision {
+    /// - Parameter isAlone: there is no other message of the kind for the message's account, nor for its recipient as
+    ///   the address is written.
+    func decision(for message: Message, isAlone: Bool) throws -> Decision {
         let deadline = message.expiresAt ?? message.requestedAt + rules.giveUpAfter
         if deadline <= now { return .finish(.expired) }
-        let isNewest = try !Self.hasNewer(message, in: database)
+        let isNewest = try isAlone || !Self.hasNewer(message, in: database)
         if !isNewest, !rules.keepOlder.contains(message.kind) { return .finish(.superseded) }
         if hasSuppressions, try isSuppressed(message.recipient) { return .finish(.suppressed) }
-        guard let limits = rules.limits else { return .pass }
+        guard let limits = rules.limits, !isAlone || AddressKey.hasSpellings(message.recipient) else { return .pass }
         // Only the newest token may overtake the limit: of a crowd of older ones each would.
         let horizon = isNewest ? deadline : now + limits.memory + RetrySchedule.lastAttemptMargin
         let sent = try sentMoments(likeMessage: message, memory: limits.memory)

@@ -22,12 +22,19 @@ extension OutboxDatabase: DeliveryStore {
             while batch.claims.count < limit, batch.countWithoutClaims < Self.batchLimit {
                 let due = try Self.dueMessages(database, limit: limit - batch.claims.count, now: now)
                 if due.isEmpty { break }
-                for claim in due {
+                var passed: [Claim] = []
+                func recordPassed() throws {
+                    try Self.record(passed, by: claimant, until: now + lease, in: database)
+                    batch.claims += passed
+                    passed = []
+                }
+                for (claim, isAlone) in due {
                     let id = claim.message.id
-                    switch try gate.decision(for: claim.message) {
+                    // The gate looks at what others of the person are doing, so their claims have to be there.
+                    if !isAlone { try recordPassed() }
+                    switch try gate.decision(for: claim.message, isAlone: isAlone) {
                     case .pass:
-                        try Self.record(claim, by: claimant, until: now + lease, in: database)
-                        batch.claims.append(claim)
+                        passed.append(claim)
                     case .finish(let state):
                         try Self.finishUnclaimed(database, id: id, state: state, now: now)
                         switch state {
@@ -40,6 +47,7 @@ extension OutboxDatabase: DeliveryStore {
                         batch.held.append(id)
                     }
                 }
+                try recordPassed()
             }
             return batch
         }
@@ -116,13 +124,25 @@ extension OutboxDatabase: DeliveryStore {
 
     /// What is due, highest priority first. Each priority is its own range of the index, so that messages that wait
     /// at a higher priority are never walked over.
-    private static func dueMessages(_ database: Database, limit: Int, now: Timestamp) throws -> [Claim] {
-        var found: [Claim] = []
+    ///
+    /// - Returns: each with whether it is the only message of its kind for its account and its recipient, as most are.
+    private static func dueMessages(
+        _ database: Database,
+        limit: Int,
+        now: Timestamp
+    ) throws -> [(claim: Claim, isAlone: Bool)] {
+        var found: [(Claim, Bool)] = []
         for priority in try claimablePriorities(database) where found.count < limit {
             let select = try database.cachedStatement(
                 sql: """
                     SELECT id, kind, recipient, token, locale, account, variables, envelope_id, requested_at, expires_at,
-                        last_attempt, attempts
+                        last_attempt, attempts,
+                        NOT EXISTS (SELECT 1 FROM outbox AS other
+                            WHERE other.recipient = outbox.recipient COLLATE NOCASE AND other.kind = outbox.kind
+                                AND other.id <> outbox.id)
+                        AND NOT EXISTS (SELECT 1 FROM outbox AS other
+                            WHERE other.account = outbox.account AND other.kind = outbox.kind
+                                AND other.id <> outbox.id)
                     FROM outbox
                     WHERE state IN ('queued', 'deferred') AND priority = ? AND due_at <= ?
                     ORDER BY due_at LIMIT ?
@@ -131,9 +151,8 @@ extension OutboxDatabase: DeliveryStore {
             let rows = try Row.fetchCursor(select, arguments: [priority, now.milliseconds, limit - found.count])
             while let row = try rows.next() {
                 let (earlier, usedUp): (Int, Int) = (row[10], row[11])
-                found.append(
-                    Claim(message: message(row), attempt: earlier + 1, usedUp: usedUp + 1, claimedAt: now)
-                )
+                let claim = Claim(message: message(row), attempt: earlier + 1, usedUp: usedUp + 1, claimedAt: now)
+                found.append((claim, row[12]))
             }
         }
         return found
@@ -168,26 +187,30 @@ extension OutboxDatabase: DeliveryStore {
     }
 
     private static func record(
-        _ claim: Claim,
+        _ claims: [Claim],
         by claimant: String,
         until: Timestamp,
         in database: Database
     ) throws {
+        guard let now = claims.first?.claimedAt else { return }
+        let ids = "[\(claims.map { String($0.message.id) }.joined(separator: ","))]"
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox
-                SET state = 'sending', attempts = ?, last_attempt = ?, claimed_by = ?, lease_expires_at = ?,
-                    next_attempt_at = NULL
-                WHERE id = ?
+                SET state = 'sending', attempts = attempts + 1, last_attempt = last_attempt + 1, claimed_by = ?,
+                    lease_expires_at = ?, next_attempt_at = NULL
+                WHERE id IN (SELECT value FROM json_each(?))
                 """
         )
-        try update.execute(
-            arguments: [claim.usedUp, claim.attempt, claimant, until.milliseconds, claim.message.id]
-        )
+        try update.execute(arguments: [claimant, until.milliseconds, ids])
         let insert = try database.cachedStatement(
-            sql: "INSERT INTO outbox_attempt (message_id, attempt, started_at) VALUES (?, ?, ?)"
+            sql: """
+                INSERT INTO outbox_attempt (message_id, attempt, started_at)
+                SELECT outbox.id, outbox.last_attempt, ? FROM json_each(?) AS claimed CROSS JOIN outbox
+                WHERE outbox.id = claimed.value
+                """
         )
-        try insert.execute(arguments: [claim.message.id, claim.attempt, claim.claimedAt.milliseconds])
+        try insert.execute(arguments: [now.milliseconds, ids])
     }
 
     private static func finishUnclaimed(_ database: Database, id: Int64, state: MessageState, now: Timestamp) throws {

@@ -58,7 +58,7 @@ extension OutboxDatabase {
         // (https://sqlite.org/pragma.html#pragma_data_version).
         do {
             return try await queue.writeWithoutTransaction { database in
-                try Int.fetchOne(database, sql: "PRAGMA data_version") ?? 0
+                try Int.fetchOne(database.cachedStatement(sql: "PRAGMA data_version")) ?? 0
             }
         } catch let error as DatabaseError {
             throw OutboxDatabaseError(error)
@@ -105,18 +105,19 @@ extension OutboxDatabase {
         let isUsedUp = completion.outcome.judgement?.isUsedUp ?? !isUnsent
         let finishedAt = completion.finishedAt.milliseconds
 
+        // `last_attempt` is set only where it changes: setting it rewrites its index, even with the value that it has.
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox
-                SET state = ?, next_attempt_at = ?, finished_at = ?, accepted_at = ?, attempts = ?, last_attempt = ?,
+                SET state = ?, next_attempt_at = ?, finished_at = ?, accepted_at = ?, attempts = ?,
                     token = iif(?, token, NULL), claimed_by = NULL, lease_expires_at = NULL
+                    \(isUnsent ? ", last_attempt = last_attempt - 1" : "")
                 WHERE id = ? AND state = 'sending' AND last_attempt = ?
                 """
         )
         try update.execute(arguments: [
             state.rawValue, nextAttempt, state.isOpen ? nil : finishedAt, state == .accepted ? finishedAt : nil,
-            isUsedUp ? claim.usedUp : claim.usedUp - 1, isUnsent ? claim.attempt - 1 : claim.attempt, state.isOpen,
-            claim.message.id, claim.attempt,
+            isUsedUp ? claim.usedUp : claim.usedUp - 1, state.isOpen, claim.message.id, claim.attempt,
         ])
         guard database.changesCount == 1 else { return false }
         if isUnsent {

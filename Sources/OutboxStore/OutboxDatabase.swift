@@ -106,7 +106,22 @@ package final class OutboxDatabase: Sendable {
     }
 
     /// Runs reads on one snapshot, with errors in our words.
+    ///
+    /// Not with GRDB's `read`: it sets `PRAGMA query_only` for the time of the read, at which SQLite prepares every
+    /// statement of the connection anew.
     func read<Value: Sendable>(_ value: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
-        do { return try await queue.read(value) } catch let error as DatabaseError { throw OutboxDatabaseError(error) }
+        do {
+            return try await queue.writeWithoutTransaction { database in
+                var result: Value?
+                try database.inTransaction(.deferred) {
+                    result = try value(database)
+                    return .commit
+                }
+                guard let result else { preconditionFailure("a transaction that did not run did not fail") }
+                return result
+            }
+        } catch let error as DatabaseError {
+            throw OutboxDatabaseError(error)
+        }
     }
 }

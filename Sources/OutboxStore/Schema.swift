@@ -7,7 +7,7 @@
 /// is what an application's developer gets to read.
 enum Schema {
     /// The versions' SQL scripts: the first is version 1.
-    static let versions: [String] = [version1, version2]
+    static let versions: [String] = [version1, version2, version3]
 
     /// The present in milliseconds since the epoch. `unixepoch('subsec')` would need SQLite 3.42.
     static let now = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
@@ -29,7 +29,19 @@ enum Schema {
         """
     }
 
-    private static let openStates = "('queued', 'sending', 'deferred')"
+    static let openStates = "('queued', 'sending', 'deferred')"
+    /// Conditions of version 1 as they stand in databases, for a later version to find.
+    static let defaultEnvelopeID = "lower(hex(randomblob(16)))"
+    static let stateIsKnown = """
+        state IN ('queued', 'sending', 'deferred', 'accepted', 'rejected',
+                    'expired', 'superseded', 'suppressed', 'cancelled', 'bounced')
+        """
+    static let outcomeIsKnown = "outcome IN ('accepted', 'deferred', 'rejected', 'uncertain')"
+    static let stageIsKnown = """
+        stage IN ('compose', 'connect', 'tls', 'ehlo', 'starttls',
+                'auth', 'mail', 'rcpt', 'data', 'body', 'final-dot')
+        """
+    static let scopeIsKnown = "scope IN ('recipient', 'message', 'relay', 'configuration')"
 
     private static let version1 = """
         CREATE TABLE outbox (
@@ -76,13 +88,12 @@ enum Schema {
             -- What outboxd keeps.
             requested_at INTEGER NOT NULL DEFAULT (\(now)) \(isInMilliseconds("requested_at")),
             -- Random: it names the mail to the world (Message-ID), where a bare id would tell how many were sent.
-            envelope_id TEXT NOT NULL DEFAULT (lower(hex(randomblob(16))))
+            envelope_id TEXT NOT NULL DEFAULT (\(defaultEnvelopeID))
                 CONSTRAINT envelope_id_is_lower_case_letters_and_digits CHECK (
                     envelope_id <> '' AND envelope_id NOT GLOB '*[^a-z0-9]*'
                     AND \(octets("envelope_id")) BETWEEN 1 AND 64),
             state TEXT NOT NULL DEFAULT 'queued'
-                CONSTRAINT state_is_known CHECK (state IN ('queued', 'sending', 'deferred', 'accepted', 'rejected',
-                    'expired', 'superseded', 'suppressed', 'cancelled', 'bounced')),
+                CONSTRAINT state_is_known CHECK (\(stateIsKnown)),
             attempts INTEGER NOT NULL DEFAULT 0
                 CONSTRAINT attempts_is_not_negative CHECK (attempts >= 0),
             next_attempt_at INTEGER \(isInMilliseconds("next_attempt_at")),
@@ -125,12 +136,11 @@ enum Schema {
             started_at INTEGER NOT NULL \(isInMilliseconds("started_at")),
             finished_at INTEGER \(isInMilliseconds("finished_at")),
             outcome TEXT CONSTRAINT outcome_is_known
-                CHECK (outcome IN ('accepted', 'deferred', 'rejected', 'uncertain')),
+                CHECK (\(outcomeIsKnown)),
             relay TEXT,
-            stage TEXT CONSTRAINT stage_is_known CHECK (stage IN ('compose', 'connect', 'tls', 'ehlo', 'starttls',
-                'auth', 'mail', 'rcpt', 'data', 'body', 'final-dot')),
+            stage TEXT CONSTRAINT stage_is_known CHECK (\(stageIsKnown)),
             scope TEXT CONSTRAINT scope_is_known
-                CHECK (scope IN ('recipient', 'message', 'relay', 'configuration')),
+                CHECK (\(scopeIsKnown)),
             reply_code INTEGER CONSTRAINT reply_code_has_three_digits CHECK (reply_code BETWEEN 100 AND 999),
             enhanced_status TEXT,
             reply TEXT,

@@ -50,7 +50,7 @@ struct CommandLineTests {
     func answers() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)
-            #expect(try await installation.outboxctl("migrate").output.contains("applied schema version 1, 2"))
+            #expect(try await installation.outboxctl("migrate").output.contains("applied schema version 1, 2, 3"))
             let enqueued = try await installation.outboxctl(
                 "enqueue",
                 "verify-email",

@@ -8,7 +8,7 @@ import Testing
 @testable import OutboxStore
 
 @Suite struct MigrationTests {
-    @Test("version 1 becomes version 2: attempts are carried over, and what was open goes on")
+    @Test("version 1 is upgraded: attempts are carried over, and what was open goes on")
     func fromVersion1() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "migration-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -41,14 +41,46 @@ import Testing
         try old.close()
 
         let error = #expect(throws: OutboxDatabaseError.self) { try OutboxDatabase(path: path, access: .writing) }
-        #expect(error?.description.contains("has schema version 1, this program needs 2") == true)
+        #expect(error?.description.contains("has schema version 1, this program needs 3") == true)
         let database = try OutboxDatabase(path: path, access: .migrating)
-        #expect(database.appliedVersions == [2])
+        #expect(database.appliedVersions == [2, 3])
         #expect(try await database.guidance() == Guidance())
         let claims = try await database.claim().claims
         #expect(claims.map(\.attempt) == [3, 3] && claims.map(\.usedUp) == [3, 3])
         #expect(try await database.finish([.accepted(claims[0])], now: noon).isEmpty)
         #expect(try await database.attempts(of: claims[0].message.id).map(\.attempt) == [1, 2, 3])
         #expect(try await database.status(id: claims[0].message.id)?.attempts == 3)
+    }
+
+    @Test("an upgraded file has the same schema as a new one, is sound, and an open connection sees the new rules")
+    func editedInPlace() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "migration-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "outbox.db").path
+        let application = try DatabaseQueue(path: path)
+        let insert = "INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', 'ann@example.com', 's3cret')"
+        try await application.write { database in
+            try database.execute(sql: "CREATE TABLE outbox_migration (version INTEGER PRIMARY KEY, applied_at TEXT)")
+            for version in 1...2 {
+                try database.execute(sql: Schema.versions[version - 1])
+                try database.execute(sql: "INSERT INTO outbox_migration VALUES (?, '')", arguments: [version])
+            }
+            try database.execute(sql: insert)
+        }
+
+        #expect(try OutboxDatabase(path: path, access: .migrating).appliedVersions == [3])
+        let fresh = try TemporaryOutbox()
+        let schema = "SELECT sql FROM sqlite_schema WHERE name <> 'outbox_migration' ORDER BY name"
+        let upgraded = try await application.read { try String?.fetchAll($0, sql: schema) }
+        let expected = try await DatabaseQueue(path: fresh.path).read { try String?.fetchAll($0, sql: schema) }
+        #expect(upgraded == expected && upgraded.count > 10)
+        #expect(try await application.read { try String.fetchOne($0, sql: "PRAGMA integrity_check") } == "ok")
+        try await application.write { try $0.execute(sql: insert) }
+        let newest = "SELECT envelope_id FROM outbox ORDER BY id DESC LIMIT 1"
+        #expect(try await application.read { try String.fetchOne($0, sql: newest) }?.hasPrefix("01") == true)
+        await #expect(throws: DatabaseError.self) {
+            try await application.write { try $0.execute(sql: "UPDATE outbox SET state = 'lost'") }
+        }
     }
 }

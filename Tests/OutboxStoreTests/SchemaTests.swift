@@ -94,6 +94,35 @@ import Testing
         #expect(try outbox.state(1) == "queued")
     }
 
+    @Test("no row is checked against a list that SQLite makes a temporary index for")
+    func priceOfChecks() throws {
+        for statement in [
+            "INSERT INTO outbox (kind, recipient, token) VALUES (1, 2, 3)",
+            "UPDATE outbox SET state = 'accepted', accepted_at = 1, finished_at = 1, token = NULL WHERE id = 1",
+            "INSERT INTO outbox_attempt (message_id, attempt, started_at) VALUES (1, 2, 3)",
+            "UPDATE outbox_attempt SET outcome = 1, scope = 2, stage = 3 WHERE message_id = 1 AND attempt = 2",
+        ] {
+            let operations = try DatabaseQueue(path: outbox.path).read { database in
+                try Row.fetchAll(database, sql: "EXPLAIN \(statement)").map { $0["opcode"] as String }
+            }
+            #expect(operations.count > 10 && !operations.contains("OpenEphemeral"), "\(statement)")
+        }
+    }
+
+    @Test("envelope ids of later messages sort after those of earlier ones, and half of each can't be guessed")
+    func envelopeIDs() async throws {
+        for _ in 1...3 {
+            try outbox.execute(
+                "INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', 'ann@example.com', 's3cret')"
+            )
+            try await Task.sleep(for: .milliseconds(3))
+        }
+        let ids = try await DatabaseQueue(path: outbox.path).read {
+            try String.fetchAll($0, sql: "SELECT envelope_id FROM outbox ORDER BY id")
+        }
+        #expect(ids == ids.sorted() && Set(ids.map { $0.suffix(20) }).count == 3)
+    }
+
     @Test("the minimal insert gets the present as its time, and an envelope id of its own")
     func defaults() throws {
         let before = Int64(Date.now.timeIntervalSince1970 * 1000) - 1
@@ -178,7 +207,7 @@ import Testing
                     """
             )
         }
-        #expect(try OutboxDatabase(path: path, access: .migrating).appliedVersions == [1, 2])
+        #expect(try OutboxDatabase(path: path, access: .migrating).appliedVersions == [1, 2, 3])
         #expect(try OutboxDatabase(path: path, access: .migrating).appliedVersions == [])
         let names = try application.read { database in
             try String.fetchAll(database, sql: "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
