@@ -11,7 +11,13 @@ struct MIMEMessage {
     let envelopeID: String
     let requestedAt: Timestamp
     let language: LanguageTag
-    let content: MailTemplates.Rendered
+    let subject: String
+    let skeleton: MailSkeleton
+    /// What goes into the skeleton's places.
+    let texts: [String]
+
+    /// What a mail takes at most, nearly always.
+    private static let usualLength = 12_000
 
     /// - Parameter name: the sender's display name.
     static func constantFields(name: String?, mailbox: Mailbox) -> [UInt8] {
@@ -26,27 +32,27 @@ struct MIMEMessage {
     /// The message; the same for the same values, always.
     func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(1024 + (content.text.utf8.count + content.html.utf8.count) * 3 / 2)
+        bytes.reserveCapacity(Self.usualLength)
         HeaderField.append("Date", UTCDate(requestedAt).rfc5322, to: &bytes)
         bytes += constantFields
         HeaderField.append("To", recipient.address, to: &bytes)
         HeaderField.append("Message-ID", messageID, to: &bytes)
-        HeaderField.appendText("Subject", content.subject, to: &bytes)
+        HeaderField.appendText("Subject", subject, to: &bytes)
         HeaderField.append("Content-Language", language.text, to: &bytes)
         // "=_" never stands in quoted-printable, and "_" never in base64, so no body line looks like this boundary. It
         // is made from the row, as a second attempt must send the same bytes.
         let boundary = "=_\(envelopeID)"
         bytes += "Content-Type: multipart/alternative;\r\n boundary=\"\(boundary)\"\r\n".utf8
-        appendPart("text/plain", content.text, boundary: boundary, to: &bytes)
-        appendPart("text/html", content.html, boundary: boundary, to: &bytes)
+        appendPart("text/plain", skeleton.text, boundary: boundary, to: &bytes)
+        appendPart("text/html", skeleton.html, boundary: boundary, to: &bytes)
         bytes += "\r\n--\(boundary)--\r\n".utf8
         return bytes
     }
 
-    private func appendPart(_ type: String, _ text: String, boundary: String, to bytes: inout [UInt8]) {
+    private func appendPart(_ type: String, _ body: BodySkeleton, boundary: String, to bytes: inout [UInt8]) {
         // The CRLF before a boundary belongs to it (RFC 2046 §5.1.1), so the text keeps its own last one.
         bytes += "\r\n--\(boundary)\r\n".utf8
         HeaderField.append("Content-Type", "\(type); charset=utf-8", to: &bytes)
-        TransferEncoding.appendBody(text, to: &bytes)
+        body.append(texts, to: &bytes)
     }
 }

@@ -109,7 +109,7 @@ package struct MailComposer: Sendable {
         guard let found = kindsByName[kind] else { throw .unknownKind(kind) }
         let message = Self.sampleMessage(kind: kind, locale: locale, expires: true)
         let (language, templates) = found.lookUp(locale)
-        let values = TemplateValues.values(
+        let values = TemplateValues(
             of: message,
             variables: found.sampleVariables,
             kind: found,
@@ -118,8 +118,8 @@ package struct MailComposer: Sendable {
         )
         switch part {
         case .subject: return try templates.renderSubject(values)
-        case .text: return try templates.text.render(values)
-        case .html: return try templates.html.render(values)
+        case .text: return try templates.text.render(values.all)
+        case .html: return try templates.html.render(values.all)
         case .message:
             let mail = try compose(message, variables: found.sampleVariables)
             return String(decoding: mail.bytes, as: UTF8.self)
@@ -136,9 +136,9 @@ package struct MailComposer: Sendable {
             throw .invalidRecipient(reason: error.reason)
         }
         let (language, templates) = kind.lookUp(message.locale)
-        let content = try templates.render(
-            TemplateValues.values(of: message, variables: variables, kind: kind, language: language, sender: sender)
-        )
+        let values = TemplateValues(of: message, variables: variables, kind: kind, language: language, sender: sender)
+        let skeleton = try templates.skeleton(for: values)
+        let subject = try templates.subject(skeleton.subject, values.texts)
         let messageID = "<\(message.envelopeID)@\(senderMailbox.domain)>"
         let encoded = MIMEMessage(
             constantFields: constantFields,
@@ -147,12 +147,14 @@ package struct MailComposer: Sendable {
             envelopeID: message.envelopeID,
             requestedAt: message.requestedAt,
             language: language,
-            content: content
+            subject: subject,
+            skeleton: skeleton,
+            texts: values.texts
         ).encoded()
         return Mail(
             bytes: encoded,
             messageID: messageID,
-            subject: content.subject,
+            subject: subject,
             recipient: recipient.address,
             needsSMTPUTF8: recipient.needsSMTPUTF8 || senderMailbox.needsSMTPUTF8
         )
@@ -183,7 +185,7 @@ package struct MailComposer: Sendable {
         for (language, templates) in kind.templates.sorted(by: { $0.key.text < $1.key.text }) {
             for expires in [true, false] {
                 let message = sampleMessage(kind: kind.name, locale: language.text, expires: expires)
-                let values = TemplateValues.values(
+                let values = TemplateValues(
                     of: message,
                     variables: kind.sampleVariables,
                     kind: kind,
@@ -191,7 +193,7 @@ package struct MailComposer: Sendable {
                     sender: sender
                 )
                 for template in templates.all {
-                    for fault in template.faults(values) where fault.name != "link" {
+                    for fault in template.faults(values.all) where fault.name != "link" {
                         let reason =
                             switch fault.fault {
                             case .missing: TemplateValues.hint(forMissing: fault.name, kindPath: path)

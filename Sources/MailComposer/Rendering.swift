@@ -21,31 +21,5 @@ final class Rendering {
     }
 
     /// A value as it stands in the template's kind of text.
-    ///
-    /// Escapes byte by byte. The library's own escaping compares grapheme clusters, and a quotation mark with a
-    /// combining accent after it, which is one cluster, would leave an attribute.
-    func escaped(_ text: String) -> String {
-        guard escapesHTML, text.utf8.contains(where: { Self.entity(for: $0) != nil }) else { return text }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count + 32)
-        for byte in text.utf8 {
-            if let entity = Self.entity(for: byte) {
-                bytes.append(contentsOf: entity.utf8)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func entity(for byte: UInt8) -> String? {
-        switch byte {
-        case UInt8(ascii: "&"): "&amp;"
-        case UInt8(ascii: "<"): "&lt;"
-        case UInt8(ascii: ">"): "&gt;"
-        case UInt8(ascii: "\""): "&quot;"
-        case UInt8(ascii: "'"): "&#39;"
-        default: nil
-        }
-    }
+    func escaped(_ text: String) -> String { escapesHTML ? HTMLText.escaped(text) : text }
 }

@@ -23,6 +23,10 @@ struct Template: Sendable {
 
     /// - Throws: every tag that is refused, or else the first place where sections do not nest.
     init(source: String, file: String, isHTML: Bool) throws(TemplateLoadingError) {
+        if let place = source.unicodeScalars.firstIndex(of: Skeleton.delimiter) {
+            let line = source.unicodeScalars[..<place].count { $0 == "\n" } + 1
+            throw TemplateLoadingError(problems: [.init(file, line: line, "has U+FFFF, which is no character")])
+        }
         let bytes = Array(source.utf8)
         let tags = TemplateTag.tags(in: bytes)
         let problems = tags.compactMap { tag in

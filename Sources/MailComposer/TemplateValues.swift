@@ -2,7 +2,7 @@
 
 import OutboxCore
 
-/// The values of one message.
+/// The values of one message, taken apart into what can change the course of a template and what is only text to it.
 ///
 /// | name             | value                                                                    |
 /// |------------------|--------------------------------------------------------------------------|
@@ -17,28 +17,91 @@ import OutboxCore
 ///
 /// A variable by one of these names is not an error, because an application may pass on an object that happens to have
 /// a `locale`; it is never seen, though, not even where the built-in value is absent. So no row can replace its link.
-enum TemplateValues {
-    static func values(
+struct TemplateValues {
+    /// The same for two messages exactly if every template takes the same course for both: which names there are, which
+    /// of their values are null, true, false, texts (or numbers), and how long lists are.
+    private(set) var shape: String
+    /// The texts and numbers, in an order that follows from the shape.
+    private(set) var texts: [String]
+    private let variables: [String: JSONValue]
+    private let builtIn: [(name: String, value: JSONValue?)]
+
+    init(
         of message: Message,
         variables: [String: JSONValue],
         kind: MailKind,
         language: LanguageTag,
         sender: Sender
-    ) -> [String: JSONValue] {
-        var values = variables
-        values["link"] = kind.link.map { .string($0.url(for: message.token)) }
-        values["token"] = .string(message.token.secret)
-        values["recipient"] = .string(message.recipient)
-        values["sender_name"] = sender.name.map { .string($0) }
-        values["sender_address"] = .string(sender.address)
-        values["expires"] = message.expiresAt.map { expiresAt in
-            .object(
-                LinkLifetime(requestedAt: message.requestedAt, expiresAt: expiresAt).members(in: language.language)
-            )
+    ) {
+        let lifetime = message.expiresAt.map { expiresAt in
+            LinkLifetime(requestedAt: message.requestedAt, expiresAt: expiresAt).members(in: language.language)
         }
-        values["kind"] = .string(kind.name)
-        values["locale"] = .string(language.text)
-        return values
+        self.variables = variables
+        builtIn = [
+            ("link", kind.link.map { .string($0.url(for: message.token)) }),
+            ("token", .string(message.token.secret)),
+            ("recipient", .string(message.recipient)),
+            ("sender_name", sender.name.map { .string($0) }),
+            ("sender_address", .string(sender.address)),
+            ("expires", lifetime.map { .object($0) }),
+            ("kind", .string(kind.name)),
+            ("locale", .string(language.text)),
+        ]
+        shape = ""
+        texts = []
+        for (_, value) in builtIn { note(value) }
+        if !variables.isEmpty { note(.object(variables)) }
+    }
+
+    /// The values as the templates look them up.
+    var all: [String: JSONValue] { combined(variables, with: builtIn.map(\.value)) }
+
+    /// The values with `mark(n)` for the text at place n of `texts`.
+    func marked(by mark: (Int) -> String) -> [String: JSONValue] {
+        var place = 0
+        func marking(_ value: JSONValue) -> JSONValue {
+            switch value {
+            case .null, .bool: return value
+            case .string, .number:
+                defer { place += 1 }
+                return .string(mark(place))
+            case .array(let elements): return .array(elements.map(marking))
+            case .object(let members):
+                return .object(Dictionary(uniqueKeysWithValues: members.sortedByName.map { ($0, marking($1)) }))
+            }
+        }
+        let builtIn = builtIn.map { $0.value.map(marking) }
+        guard case .object(let variables) = marking(.object(variables)) else { return [:] }
+        return combined(variables, with: builtIn)
+    }
+
+    private func combined(_ variables: [String: JSONValue], with values: [JSONValue?]) -> [String: JSONValue] {
+        var all = variables
+        for ((name, _), value) in zip(builtIn, values) { all[name] = value }
+        return all
+    }
+
+    private mutating func note(_ value: JSONValue?) {
+        switch value {
+        case nil: shape += "-"
+        case .null: shape += "n"
+        case .bool(let bool): shape += bool ? "t" : "f"
+        case .string(let text), .number(let text):
+            shape += "s"
+            texts.append(text)
+        case .array(let elements):
+            shape += "["
+            for element in elements { note(element) }
+            shape += "]"
+        case .object(let members):
+            shape += "{"
+            for (name, member) in members.sortedByName {
+                // With its length, because a name may have any character.
+                shape += "\(name.utf8.count):\(name)"
+                note(member)
+            }
+            shape += "}"
+        }
     }
 
     /// What to do about a value that the check at start finds missing.
@@ -49,4 +112,8 @@ enum TemplateValues {
         default: "it is not built in: add a value for it to \(kindPath)/sample.json, or write {{#\(name)}}…{{/\(name)}}"
         }
     }
+}
+
+extension [String: JSONValue] {
+    fileprivate var sortedByName: [(key: String, value: JSONValue)] { sorted { $0.key < $1.key } }
 }

@@ -3,34 +3,22 @@
 
 import Foundation
 
-/// Appends a text part's body and says how it is encoded.
+/// The two encodings of a text part's body.
 enum TransferEncoding {
     /// RFC 2045 §6.7 (5), and §6.8.
     private static let lineLength = 76
 
-    /// Appends the field Content-Transfer-Encoding, the empty line that ends the part's header, and the body in
-    /// quoted-printable or base64, whichever is shorter. Line breaks of every kind become CRLF.
-    static func appendBody(_ text: String, to bytes: inout [UInt8]) {
-        bytes += "Content-Transfer-Encoding: ".utf8
-        let body = normalized(text)
-        let base64Length = (body.count + 2) / 3 * 4 * (lineLength + 2) / lineLength
-        let mark = bytes.count
-        bytes += "quoted-printable\r\n\r\n".utf8
-        let limit = bytes.count + base64Length
-        if !appendQuotedPrintable(body, limit: limit, to: &bytes) {
-            bytes.removeSubrange(mark...)
-            bytes += "base64\r\n\r\n".utf8
-            bytes += Data(body).base64EncodedData(options: [
-                .lineLength76Characters, .endLineWithCarriageReturn, .endLineWithLineFeed,
-            ])
-        }
+    /// How long a body of so many bytes is in base64, its line ends included.
+    static func base64Length(of count: Int) -> Int { (count + 2) / 3 * 4 * (lineLength + 2) / lineLength }
+
+    static func appendBase64(_ body: [UInt8], to bytes: inout [UInt8]) {
+        bytes += Data(body).base64EncodedData(options: [
+            .lineLength76Characters, .endLineWithCarriageReturn, .endLineWithLineFeed,
+        ])
     }
 
-    /// The bytes of `text` with CRLF for each CRLF, CR and LF (RFC 2046 §4.1.1).
-    static func normalized(_ text: String) -> [UInt8] {
-        let source = Array(text.utf8)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(source.count + source.count / 16)
+    /// Appends a text with CRLF for each CRLF, CR and LF (RFC 2046 §4.1.1).
+    static func appendNormalized(_ source: [UInt8], to bytes: inout [UInt8]) {
         var start = 0
         var index = 0
         while index < source.count {
@@ -46,7 +34,6 @@ enum TransferEncoding {
             index += 1
         }
         bytes += source[start...]
-        return bytes
     }
 
     /// RFC 2045 §6.7, for a text with CRLF line ends.
@@ -54,15 +41,19 @@ enum TransferEncoding {
     /// Space and tab are encoded at the end of a line (3), and so is the F of a line that begins with "From ", which
     /// some mail stores would change. A line that begins with a dot stays: the SMTP client stuffs it.
     /// - Returns: `false` as soon as `bytes` is longer than `limit`.
-    static func appendQuotedPrintable(_ text: [UInt8], limit: Int = .max, to bytes: inout [UInt8]) -> Bool {
+    static func appendQuotedPrintable(
+        _ text: ArraySlice<UInt8>,
+        limit: Int = .max,
+        to bytes: inout [UInt8]
+    ) -> Bool {
         let softBreak = "=\r\n".utf8
         let isLiteral = Self.isLiteral
         var column = 0
-        var index = 0
-        while index < text.count {
+        var index = text.startIndex
+        while index < text.endIndex {
             let byte = text[index]
             if byte == UInt8(ascii: "\r") {
-                // `normalized` leaves no CR without its LF.
+                // `appendNormalized` leaves no CR without its LF.
                 bytes += "\r\n".utf8
                 column = 0
                 index += 2
@@ -73,10 +64,10 @@ enum TransferEncoding {
             let room = lineLength - 1 - column
             if room > 0, isLiteral[Int(byte)], !(column == 0 && text[index...].starts(with: "From ".utf8)) {
                 var end = index + 1
-                let runLimit = min(text.count, index + room)
+                let runLimit = min(text.endIndex, index + room)
                 while end < runLimit, isLiteral[Int(text[end])] { end += 1 }
                 // A space that ends a line, or the text, is not literal after all.
-                if isSpace(text[end - 1]), end == text.count || text[end] == UInt8(ascii: "\r") { end -= 1 }
+                if isSpace(text[end - 1]), end == text.endIndex || text[end] == UInt8(ascii: "\r") { end -= 1 }
                 if end > index {
                     bytes += text[index..<end]
                     column += end - index
