@@ -18,12 +18,15 @@ package struct EnhancedStatusCode: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads `class.subject.detail`; `nil` where the text is anything else (RFC 3463 §2 gives the grammar).
     package init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts.allSatisfy({ (1...3).contains($0.count) && $0.allSatisfy(\.isASCIIDigit) }) else {
-            return nil
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return nil }
+        var numbers: [Int] = []
+        for part in parts {
+            let isNumber = part.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            guard (1...3).contains(part.count), isNumber else { return nil }
+            numbers.append(part.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) })
         }
-        let numbers = parts.compactMap { Int($0) }
-        guard numbers.count == 3, [2, 4, 5].contains(numbers[0]) else { return nil }
+        guard [2, 4, 5].contains(numbers[0]) else { return nil }
         self.init(numbers[0], numbers[1], numbers[2])
     }
 

@@ -17,7 +17,8 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
     package init(code: Int, enhancedStatus: EnhancedStatusCode? = nil, text: String) {
         self.code = code
         self.enhancedStatus = enhancedStatus
-        self.text = String(text.prefix(Self.textLimit))
+        // No text has more characters than bytes, and counting those costs nothing.
+        self.text = text.utf8.count <= Self.textLimit ? text : String(text.prefix(Self.textLimit))
     }
 
     /// Makes a reply from the lines the server sent, each `250-text` or `250 text`, with or without its line end.
@@ -28,14 +29,12 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
         var status: EnhancedStatusCode?
         var texts: [Substring] = []
         for line in lines {
-            var text = line.dropFirst(4)[...].drop(while: \.isWhitespace)
-            if let end = text.firstIndex(where: \.isWhitespace) ?? (text.isEmpty ? nil : text.endIndex),
-                let found = EnhancedStatusCode(text[..<end])
-            {
+            var text = Substring(line.utf8.dropFirst(4)).trimmingASCIISpace
+            let end = text.utf8.firstIndex { $0.isASCIISpace } ?? text.endIndex
+            if let found = EnhancedStatusCode(text[..<end]) {
                 status = status ?? found
-                text = text[end...].drop(while: \.isWhitespace)
+                text = text[end...].trimmingASCIISpace
             }
-            while text.last?.isWhitespace == true { text.removeLast() }
             if !text.isEmpty { texts.append(text) }
         }
         self.init(code: code, enhancedStatus: status, text: texts.joined(separator: " "))
@@ -44,15 +43,12 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
     /// The queue id by which the relay's administrator finds the mail: the last word after "queued as" or "id", as
     /// Postfix, Exim and Sendmail's descendants write it. There is no standard for it.
     package var queueID: String? {
-        let words = text.split(whereSeparator: \.isWhitespace)
+        let words = text.utf8.split { $0.isASCIISpace }.map { Substring($0) }
         for (index, word) in words.enumerated() {
-            if let id = word.wholeMatchOfIDAssignment { return id }
+            if let id = word.idAssigned { return id }
             guard index + 1 < words.count else { continue }
-            let marker = word.lowercased()
-            let isQueuedAs = marker == "as" && index > 0 && words[index - 1].lowercased() == "queued"
-            if isQueuedAs || marker == "id" {
-                return words[index + 1].trimmedOfPunctuation
-            }
+            let isQueuedAs = word.is("as") && index > 0 && words[index - 1].is("queued")
+            if isQueuedAs || word.is("id") { return words[index + 1].trimmedOfPunctuation }
         }
         return nil
     }
@@ -63,11 +59,24 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+extension UInt8 {
+    fileprivate var isASCIISpace: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
+}
+
 extension Substring {
+    fileprivate var trimmingASCIISpace: Substring {
+        let start = utf8.firstIndex { !$0.isASCIISpace } ?? endIndex
+        guard let last = utf8.lastIndex(where: { !$0.isASCIISpace }) else { return self[start...] }
+        return self[start...last]
+    }
+
+    /// Whether it is this word, which is in lower case, in any case.
+    fileprivate func `is`(_ word: String) -> Bool { utf8.count == word.utf8.count && lowercased() == word }
+
     /// `id=1abc-000` as Exim writes it.
-    fileprivate var wholeMatchOfIDAssignment: String? {
-        guard lowercased().hasPrefix("id=") else { return nil }
-        return dropFirst(3).trimmedOfPunctuation
+    fileprivate var idAssigned: String? {
+        guard let mark = utf8.firstIndex(of: UInt8(ascii: "=")), self[..<mark].is("id") else { return nil }
+        return self[utf8.index(after: mark)...].trimmedOfPunctuation
     }
 
     fileprivate var trimmedOfPunctuation: String? {

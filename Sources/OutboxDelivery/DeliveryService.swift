@@ -101,7 +101,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
 
             wake.close()
             await dispatching.value
-            let unsent = await desk.close()
+            let unsent = desk.close()
             log.stopping(returned: unsent.count)
             await giveBack(unsent)
             await windDown(sending, lanes: lanes, desk: desk, recorder: recorder)
@@ -126,15 +126,13 @@ package struct DeliveryService: Service, CustomStringConvertible {
         await withTaskGroup(of: Void.self) { group in
             for (relay, lane) in lanes {
                 let worker = LaneWorker(
-                    lane: lane,
                     relay: relay,
                     desk: desk,
                     composer: composer,
                     settings: settings,
                     environment: environment
                 )
-                // On the lane's thread: a message then changes threads neither before nor after it is sent.
-                group.addTask(executorPreference: lane.taskExecutor) { await worker.run() }
+                group.addTask(executorPreference: lane.taskExecutor) { await worker.run(on: lane) }
             }
         }
     }
@@ -148,7 +146,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
                     group.addTask { await lane.use(relays[index].relay) }
                 }
             }
-            await desk.reconfigured()
+            desk.reconfigured()
             log.reloaded()
         }
     }
@@ -173,7 +171,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         }
         await sending.value
         grace.cancel()
-        await desk.releaseRefusals()
+        desk.releaseRefusals()
         let unrecorded = await recorder.finish()
         if unrecorded > 0 { log.notRecorded(count: unrecorded) }
     }

@@ -33,7 +33,7 @@ package struct DeliverySettings: Sendable {
         rules: DeliveryRules = DeliveryRules(),
         lease: Duration = .seconds(60),
         pollInterval: Duration = .seconds(1),
-        gathering: Duration = .milliseconds(3),
+        gathering: Duration = .milliseconds(10),
         refusalHolding: Duration = .seconds(2),
         shutdownGrace: Duration = .seconds(20)
     ) {

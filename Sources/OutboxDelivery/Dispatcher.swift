@@ -84,7 +84,7 @@ actor Dispatcher {
             log.suppressed(batch.suppressed)
             log.held(batch.held)
             log.claimed(batch.claims)
-            let refused = await desk.add(batch.claims)
+            let refused = desk.add(batch.claims)
             if !refused.isEmpty { try await store.returnUnsent(refused, now: now, rules: settings.rules) }
         }
     }
@@ -96,7 +96,7 @@ actor Dispatcher {
         let found = try await store.supersede(newerThan: newestSeen, now: now, rules: settings.rules)
         newestSeen = found.newest
         log.superseded(found.superseded)
-        await desk.withdraw(found.claimed)
+        desk.withdraw(found.claimed)
         return found.hasMore
     }
 

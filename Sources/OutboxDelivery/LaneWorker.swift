@@ -7,7 +7,6 @@ import SMTPTransport
 
 /// The work of one lane.
 struct LaneWorker: Sendable {
-    let lane: SMTPLane
     /// The place of the lane's relay in the order of preference, from 0.
     let relay: Int
     let desk: RelayDesk
@@ -16,18 +15,24 @@ struct LaneWorker: Sendable {
     let environment: DeliveryEnvironment
 
     /// Works until the desk is closed, then closes the connection.
-    func run() async {
-        while let claim = await nextClaim() { await attempt(claim) }
-        await lane.closeConnection()
+    ///
+    /// All of it happens on the lane's thread: a message changes threads neither before nor after it is sent.
+    func run(on lane: isolated SMTPLane) async {
+        while let claim = await nextClaim(for: lane) {
+            attempt(claim, on: lane)
+            // Lets the lane do what else it was asked for.
+            await Task.yield()
+        }
+        lane.closeConnection()
     }
 
     /// Waits for a claim. Where none comes for as long as an idle connection is kept, the connection is closed.
-    private func nextClaim() async -> Claim? {
+    private func nextClaim(for lane: isolated SMTPLane) async -> Claim? {
         if let claim = desk.takeAtOnce(relay: relay) { return claim }
-        let closing = Task { [lane, environment] in
+        let closing = Task { [environment] in
             do {
                 try await environment.sleep(lane.idle)
-                await lane.closeConnection()
+                lane.closeConnection()
             } catch {
                 // Cancelled: there is work for the connection.
             }
@@ -36,12 +41,12 @@ struct LaneWorker: Sendable {
         return await desk.take(relay: relay)
     }
 
-    private func attempt(_ claim: Claim) async {
+    private func attempt(_ claim: Claim, on lane: isolated SMTPLane) {
         let startedAt = environment.now()
         // The message may have waited for a lane for a while: a token that no longer works is not sent.
         guard settings.schedule.deadline(of: claim.message) > startedAt else {
             let expired = Completion(claim: claim, outcome: .expiredUnsent, relay: nil, finishedAt: startedAt)
-            return await desk.reportUnsent(expired, relay: relay)
+            return desk.reportUnsent(expired, relay: relay)
         }
         let mail: OutgoingMail
         do {
@@ -52,8 +57,8 @@ struct LaneWorker: Sendable {
                 content: composed.bytes
             )
         } catch {
-            return await desk.reportUnsent(desk.composition(error.failure, of: claim), relay: relay)
+            return desk.reportUnsent(desk.composition(error.failure, of: claim), relay: relay)
         }
-        await desk.report(await lane.send(mail), of: claim, relay: relay, startedAt: startedAt)
+        desk.report(lane.send(mail), of: claim, relay: relay, startedAt: startedAt)
     }
 }

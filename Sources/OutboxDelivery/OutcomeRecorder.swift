@@ -2,12 +2,13 @@
 
 import OutboxCore
 import OutboxStore
+import Synchronization
 
 /// Records outcomes in group commits: what comes in while a commit is under way goes into the next one.
 ///
 /// A lane doesn't wait for the disk. Until the commit the message stays claimed, so a crash in between makes its
 /// attempt `uncertain`, never lost.
-actor OutcomeRecorder {
+final class OutcomeRecorder: Sendable {
     private struct Batch {
         var completions: [Completion] = []
         /// The newest status of each relay, by its name.
@@ -18,13 +19,16 @@ actor OutcomeRecorder {
         var isEmpty: Bool { completions.isEmpty && relays.isEmpty && acquitted.isEmpty }
 
         /// What came in later goes on top.
-        func followed(by later: Batch) -> Batch {
-            Batch(
-                completions: completions + later.completions,
-                relays: relays.merging(later.relays) { $1 },
-                acquitted: acquitted + later.acquitted
-            )
+        mutating func append(_ later: Batch) {
+            completions += later.completions
+            relays.merge(later.relays) { $1 }
+            acquitted += later.acquitted
         }
+    }
+
+    private struct State {
+        var waiting = Batch()
+        var flush: Task<Void, Never>?
     }
 
     private let store: any DeliveryStore
@@ -34,8 +38,7 @@ actor OutcomeRecorder {
     private let log: DeliveryLog
     private let onRecorded: @Sendable ([Completion]) -> Void
 
-    private var waiting = Batch()
-    private var flush: Task<Void, Never>?
+    private let state = Mutex(State())
 
     /// How long to wait before a failed commit is tried again.
     private static let retryDelay = Duration.seconds(1)
@@ -59,44 +62,68 @@ actor OutcomeRecorder {
 
     /// Takes outcomes over, and how relays are; they will be committed within moments.
     func record(_ completions: [Completion], relays: [RelayStatus] = [], acquitted: [Int64] = []) {
-        waiting = waiting.followed(
-            by: Batch(
-                completions: completions,
-                relays: Dictionary(relays.map { ($0.name, $0) }) { $1 },
-                acquitted: acquitted
+        state.withLock { state in
+            state.waiting.append(
+                Batch(
+                    completions: completions,
+                    relays: Dictionary(relays.map { ($0.name, $0) }) { $1 },
+                    acquitted: acquitted
+                )
             )
-        )
-        if flush == nil { flush = Task { await commitAll() } }
+            if state.flush == nil { state.flush = Task { await commitAll() } }
+        }
     }
 
     /// Waits until everything taken over is committed, or the calling task is cancelled.
     ///
     /// - Returns: how many outcomes are not committed.
     func finish() async -> Int {
-        let running = flush
+        let running = state.withLock(\.flush)
         await withTaskCancellationHandler {
             await running?.value
         } onCancel: {
             running?.cancel()
         }
-        return waiting.completions.count
+        return state.withLock(\.waiting.completions.count)
     }
 
     private func commitAll() async {
-        defer { flush = nil }
-        while !waiting.isEmpty {
+        while hasWork() {
             // A cancelled gathering only shortens it: whether there is still time to commit is the store's answer.
             try? await environment.sleep(gathering)
-            var batch = waiting
-            waiting = Batch()
+            var batch = takeWaiting()
             do {
                 try await commit(&batch)
             } catch {
-                waiting = batch.followed(by: waiting)
+                state.withLock { [batch] state in
+                    var all = batch
+                    all.append(state.waiting)
+                    state.waiting = all
+                }
                 log.storeTrouble(.recording, error)
-                if Task.isCancelled { return }
-                do { try await environment.sleep(Self.retryDelay) } catch { return }
+                do {
+                    try Task.checkCancellation()
+                    try await environment.sleep(Self.retryDelay)
+                } catch {
+                    // Whoever waits for the end gave up.
+                    return state.withLock { $0.flush = nil }
+                }
             }
+        }
+    }
+
+    /// - Returns: whether anything waits. Where nothing does, the flush is over: the next record starts another one.
+    private func hasWork() -> Bool {
+        state.withLock { state in
+            if state.waiting.isEmpty { state.flush = nil }
+            return !state.waiting.isEmpty
+        }
+    }
+
+    private func takeWaiting() -> Batch {
+        state.withLock { state in
+            defer { state.waiting = Batch() }
+            return state.waiting
         }
     }
 

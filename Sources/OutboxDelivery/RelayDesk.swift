@@ -66,9 +66,9 @@ final class RelayDesk: Sendable {
     /// Adds claims.
     ///
     /// - Returns: the claims that were not taken over, because the desk is closed.
-    func add(_ claims: [Claim]) async -> [Claim] {
+    func add(_ claims: [Claim]) -> [Claim] {
         var refused: [Claim] = []
-        await change { state, effects, now in
+        change { state, effects, now in
             guard !state.isClosed else {
                 refused = claims
                 return
@@ -98,22 +98,21 @@ final class RelayDesk: Sendable {
                 state.addTaker(taker, relay: relay, now: now)
                 state.assign(now: now, &effects)
             }
-            // Only a probe leaves something to write down.
-            if effects.hasRecords { Task { await carryOut(effects) } } else { carryOutNow(effects) }
+            carryOut(effects)
         }
     }
 
     /// Takes in how handing a claim to a relay ended.
-    func report(_ result: TransmissionResult, of claim: Claim, relay: Int, startedAt: Timestamp) async {
-        await change { state, effects, now in
+    func report(_ result: TransmissionResult, of claim: Claim, relay: Int, startedAt: Timestamp) {
+        change { state, effects, now in
             state.report(result, of: claim, relay: relay, startedAt: startedAt, now: now, &effects)
             state.assign(now: now, &effects)
         }
     }
 
     /// Takes in that no relay was asked, because the claim came to an end before.
-    func reportUnsent(_ completion: Completion, relay: Int) async {
-        await change { state, effects, now in
+    func reportUnsent(_ completion: Completion, relay: Int) {
+        change { state, effects, now in
             effects.completions.append(completion)
             state.handle(.probeReturned, relay: relay, onlyIfProbedBy: completion.claim, now: now, &effects)
             state.assign(now: now, &effects)
@@ -126,9 +125,9 @@ final class RelayDesk: Sendable {
     }
 
     /// Takes claims back that a newer message made void, if they still wait for a lane.
-    func withdraw(_ ids: [Int64]) async {
+    func withdraw(_ ids: [Int64]) {
         guard !ids.isEmpty else { return }
-        await change { state, effects, now in
+        change { state, effects, now in
             effects.completions += state.queue.take(messages: Set(ids)).map { claim in
                 Completion(claim: claim, outcome: .supersededUnsent, relay: nil, finishedAt: now)
             }
@@ -136,8 +135,8 @@ final class RelayDesk: Sendable {
     }
 
     /// The relays' configuration was read anew: those that are down are probed at once.
-    func reconfigured() async {
-        await change { state, effects, now in
+    func reconfigured() {
+        change { state, effects, now in
             for relay in state.seats.indices { state.handle(.reconfigured, relay: relay, now: now, &effects) }
             effects.wakesDispatcher = true
         }
@@ -146,16 +145,16 @@ final class RelayDesk: Sendable {
     /// Hands out nothing more, and lets every lane that waits go.
     ///
     /// - Returns: the claims that no lane took.
-    func close() async -> [Claim] {
+    func close() -> [Claim] {
         var claims: [Claim] = []
-        await change { state, effects, _ in claims = state.close(&effects) }
+        change { state, effects, _ in claims = state.close(&effects) }
         alarm.withLock { $0?.task.cancel() }
         return claims
     }
 
     /// Records the refusals that wait for others. For the end, when no lane works any more.
-    func releaseRefusals() async {
-        await change { state, effects, _ in
+    func releaseRefusals() {
+        change { state, effects, _ in
             for index in state.seats.indices { effects.completions += state.seats[index].docket.confirm() }
         }
     }
@@ -174,20 +173,16 @@ final class RelayDesk: Sendable {
         }
     }
 
-    private func change(_ body: (inout DeskState, inout Effects, Timestamp) -> Void) async {
-        await carryOut(mutate(body))
+    private func change(_ body: (inout DeskState, inout Effects, Timestamp) -> Void) {
+        carryOut(mutate(body))
     }
 
     /// Hands over to the recorder first: a probe that was served before its relay's status is on the way could report
     /// a newer one that the older one would then replace.
-    private func carryOut(_ effects: Effects) async {
+    private func carryOut(_ effects: Effects) {
         if effects.hasRecords {
-            await recorder.record(effects.completions, relays: effects.statuses, acquitted: effects.acquitted)
+            recorder.record(effects.completions, relays: effects.statuses, acquitted: effects.acquitted)
         }
-        carryOutNow(effects)
-    }
-
-    private func carryOutNow(_ effects: Effects) {
         for (taker, claim) in effects.served { taker.resume(returning: claim) }
         for (relay, change) in effects.changes { log.relayChanged(relays[relay], change) }
         if effects.wakesDispatcher { onRoom() }
@@ -205,17 +200,17 @@ final class RelayDesk: Sendable {
                 do { try await environment.sleep(max(next.timeSince(environment.now()), .milliseconds(1))) } catch {
                     return
                 }
-                await ring(next)
+                ring(next)
             }
             alarm = (next, task)
         }
     }
 
-    private func ring(_ at: Timestamp) async {
+    private func ring(_ at: Timestamp) {
         alarm.withLock { alarm in
             if alarm?.at == at { alarm = nil }
         }
-        await change { state, effects, now in
+        change { state, effects, now in
             for index in state.seats.indices {
                 effects.completions += state.seats[index].docket.release(at: now)
             }

@@ -8,9 +8,10 @@ import OutboxCore
 struct Conversation {
     /// How far it has come.
     private(set) var stage: SMTPStage = .connect
-    /// The reply to the last command, QUIT aside. libcurl says QUIT after a refusal, and its 221 is not the answer.
+    /// The last reply, if it refused a command or answered the content: of others nobody needs more than their code.
+    /// Never QUIT's: libcurl says it after a refusal, and its 221 is not the answer.
     private(set) var lastReply: SMTPReply?
-    /// The stage that `lastReply` answered.
+    /// The stage that the last reply answered.
     private(set) var lastReplyStage: SMTPStage?
     /// The relay sent a line that is no reply (RFC 5321 §4.2).
     private(set) var isGarbled = false
@@ -42,27 +43,24 @@ struct Conversation {
     /// - Returns: whether it can be part of an SMTP reply. libcurl would wait for a better one until its time-out.
     mutating func receives(_ line: some Collection<UInt8>) -> Bool {
         if hasQuit { return true }
-        let head = Array(line.prefix(4))
-        guard head.count >= 3, head[..<3].allSatisfy({ (48...57).contains($0) }),
-            head.count == 3 || [32, 45, 13, 10].contains(head[3])
-        else {
+        guard let head = ReplyHead(line) else {
             isGarbled = true
             return false
         }
-        if pendingLines.count < Self.maximumLines || head.last != 45 {
+        let isNoted = head.code >= 400 || stage == .finalDot
+        if isNoted, pendingLines.count < Self.maximumLines || head.isLast {
             pendingLines.append(String(decoding: line, as: UTF8.self).replacingControlCharacters)
         }
-        if head.last == 45 { return true }
-        guard let reply = SMTPReply(lines: pendingLines) else {
-            isGarbled = !isIntermediate(head)
-            pendingLines = []
+        guard head.isLast else { return true }
+        defer { pendingLines = [] }
+        guard (200...599).contains(head.code) else {
+            isGarbled = !head.isIntermediate
             return !isGarbled
         }
-        pendingLines = []
-        lastReply = reply
+        lastReply = isNoted ? SMTPReply(lines: pendingLines) : nil
         lastReplyStage = stage
-        if stage == .startTLS && reply.code == 220 { stage = .tls }
-        if stage == .data && reply.code == 354 { stage = .body }
+        if stage == .startTLS && head.code == 220 { stage = .tls }
+        if stage == .data && head.code == 354 { stage = .body }
         return true
     }
 
@@ -76,8 +74,31 @@ struct Conversation {
         guard let lastReply, lastReply.code >= 400, lastReplyStage == stage else { return nil }
         return lastReply
     }
+}
 
-    private func isIntermediate(_ head: [UInt8]) -> Bool { head.first == 49 }
+/// How a line of a reply begins (RFC 5321 §4.2): three digits, then a space or the line's end in the last line, a hyphen
+/// in others.
+private struct ReplyHead {
+    let code: Int
+    let isLast: Bool
+
+    /// 1xx, which SMTP doesn't use and no client waits for.
+    var isIntermediate: Bool { (100...199).contains(code) }
+
+    init?(_ line: some Collection<UInt8>) {
+        var bytes = line.makeIterator()
+        var code = 0
+        for _ in 1...3 {
+            guard let byte = bytes.next(), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            code = code * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        self.code = code
+        switch bytes.next() {
+        case nil, UInt8(ascii: " "), UInt8(ascii: "\r"), UInt8(ascii: "\n"): isLast = true
+        case UInt8(ascii: "-"): isLast = false
+        default: return nil
+        }
+    }
 }
 
 /// The commands that libcurl sends.

@@ -65,14 +65,17 @@ final class EasyHandle {
         let code = curl_easy_perform(handle)
         // The list is freed on return; the handle must not keep a pointer to it.
         set(CURLOPT_MAIL_RCPT, pointer: nil)
-        let message = errorBuffer[0] == 0 ? String(cString: curl_easy_strerror(code)) : String(cString: errorBuffer)
         return Outcome(
             code: code,
-            message: code == CURLE_OK ? "" : message,
+            message: code == CURLE_OK ? "" : message(for: code),
             conversation: transfer.conversation,
             newConnections: newConnections(),
             wasAborted: sockets.isShutDown
         )
+    }
+
+    private func message(for code: CURLcode) -> String {
+        errorBuffer[0] == 0 ? String(cString: curl_easy_strerror(code)) : String(cString: errorBuffer)
     }
 
     private func newConnections() -> Int {
