@@ -12,9 +12,6 @@ import Synchronization
 /// before its commit becomes visible, by as much as an fsync takes, so after one the commit counter is looked at
 /// repeatedly for a moment. A look at every `pollInterval` is the fallback, for file systems without notifications.
 package final class CommitWatcher: Sendable {
-    /// After a write, the counter is looked at once each of these has passed.
-    private static let looks: [Duration] = [1, 2, 4, 8, 16, 32, 64, 128].map { .milliseconds($0) }
-
     private let store: OutboxDatabase
     private let pollInterval: Duration
 
@@ -34,86 +31,122 @@ package final class CommitWatcher: Sendable {
         onCommit: @Sendable () async -> Void,
         onTrouble: @Sendable (any Error) async -> Void
     ) async {
-        let writes = FileWrites(paths: [store.path, store.path + "-wal"], pollInterval: pollInterval)
-        defer { writes.stop() }
+        let looks = LookOuts(paths: [store.path, store.path + "-wal"], pollInterval: pollInterval)
+        defer { looks.stop() }
         var known: Int?
-        for await _ in writes.events {
-            for delay in writes.takeNotice() ? [.zero] + Self.looks : [.zero] {
-                do {
-                    if delay > .zero { try await Task.sleep(for: delay) }
-                    let counter = try await store.commitCounter()
-                    // The first look counts as news: nobody knows what was committed before it.
-                    let isNews = counter != known
+        for await _ in looks.due {
+            do {
+                let counter = try await store.commitCounter()
+                // The first look counts as news: nobody knows what was committed before it.
+                if counter != known {
                     known = counter
-                    if isNews {
-                        await onCommit()
-                        break
-                    }
-                } catch is CancellationError {
-                    return
-                } catch {
-                    await onTrouble(error)
+                    await onCommit()
                 }
+            } catch is CancellationError {
+                return
+            } catch {
+                await onTrouble(error)
             }
         }
     }
 }
 
-/// Writes to files, and the fallback's ticks, as an asynchronous sequence. What comes while nobody looks is one event.
-private final class FileWrites: Sendable {
-    let events: AsyncStream<Void>
+/// When to look, as an asynchronous sequence: after writes to the files, ever less often, and else now and then. What
+/// falls due while nobody looks is one look.
+private final class LookOuts: Sendable {
+    let due: AsyncStream<Void>
+
+    /// Milliseconds after a write at which to look. Close together, so that a commit is seen at most a quarter later
+    /// than it was made; our own commits, too, are followed by looks, each of which costs some microseconds.
+    private static let afterWrite = [
+        1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256,
+    ]
+    /// The look after which the files are watched again: one notification tells as much as the hundreds that come with
+    /// it.
+    private static let watchesAgainAfter = 4
 
     private let continuation: AsyncStream<Void>.Continuation
-    private let notice = Notice()
+    private let pollInterval: Duration
+    private let queue = DispatchQueue(label: "outbox.commit-watcher")
+    private let notifications: Notifications?
+    private let nextLook = Mutex(0)
     // Dispatch sources may be used from any thread; only their protocol isn't declared Sendable.
-    private nonisolated(unsafe) let sources: [any DispatchSourceProtocol]
-
-    private final class Notice: Sendable {
-        let isGiven = Atomic<Bool>(false)
-    }
+    private nonisolated(unsafe) let timer: any DispatchSourceTimer
 
     init(paths: [String], pollInterval: Duration) {
-        (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let queue = DispatchQueue(label: "outbox.commit-watcher")
-        let tick = DispatchSource.makeTimerSource(queue: queue)
-        let interval = DispatchTimeInterval.milliseconds(Int(pollInterval.inMilliseconds))
-        tick.schedule(deadline: .now(), repeating: interval, leeway: .milliseconds(50))
-        tick.setEventHandler { [continuation] in continuation.yield() }
-
-        let notifications = Self.notifications(paths: paths, queue: queue) { [continuation, notice] in
-            notice.isGiven.store(true, ordering: .releasing)
-            continuation.yield()
-        }
-        sources = [tick] + (notifications.map { [$0] } ?? [])
-        for source in sources { source.activate() }
+        (due, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        self.pollInterval = pollInterval
+        timer = DispatchSource.makeTimerSource(queue: queue)
+        notifications = Notifications(paths: paths, queue: queue)
+        nextLook.withLock { $0 = Self.afterWrite.count }
+        timer.setEventHandler { [weak self] in self?.lookDue() }
+        notifications?.start { [weak self] in self?.fileWritten() }
+        timer.schedule(deadline: .now())
+        timer.activate()
     }
 
-    /// Whether a write was notified since the last call.
-    func takeNotice() -> Bool { notice.isGiven.exchange(false, ordering: .acquiringAndReleasing) }
-
     func stop() {
-        for source in sources { source.cancel() }
+        timer.cancel()
+        notifications?.stop()
         continuation.finish()
     }
 
-    /// - Returns: `nil` where the kernel gives no notifications (this user's limit of instances is reached); the ticks
-    ///   remain.
-    private static func notifications(
-        paths: [String],
-        queue: DispatchQueue,
-        onWrite: @escaping @Sendable () -> Void
-    ) -> (any DispatchSourceProtocol)? {
-        let descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+    private func fileWritten() {
+        continuation.yield()
+        nextLook.withLock { $0 = 0 }
+        schedule(inMilliseconds: Self.afterWrite[0])
+    }
+
+    private func lookDue() {
+        let look = nextLook.withLock { look in
+            defer { look = min(look + 1, Self.afterWrite.count) }
+            return look
+        }
+        if look >= Self.watchesAgainAfter { notifications?.watch() }
+        continuation.yield()
+        guard look + 1 < Self.afterWrite.count else {
+            let leeway = DispatchTimeInterval.milliseconds(50)
+            let interval = DispatchTimeInterval.milliseconds(Int(pollInterval.inMilliseconds))
+            return timer.schedule(deadline: .now() + interval, leeway: leeway)
+        }
+        schedule(inMilliseconds: Self.afterWrite[look + 1] - Self.afterWrite[look])
+    }
+
+    private func schedule(inMilliseconds delay: Int) {
+        timer.schedule(deadline: .now() + .milliseconds(delay), leeway: .microseconds(100))
+    }
+}
+
+/// The kernel's notifications of writes to some files, one for each time that they are watched.
+private final class Notifications: Sendable {
+    private let paths: [String]
+    private let descriptor: Int32
+    private nonisolated(unsafe) let source: any DispatchSourceRead
+
+    /// `nil` where the kernel gives none (this user's limit of instances is reached).
+    init?(paths: [String], queue: DispatchQueue) {
+        self.paths = paths
+        descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
         guard descriptor >= 0 else { return nil }
-        for path in paths { _ = inotify_add_watch(descriptor, path, UInt32(IN_MODIFY)) }
-        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
+        source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
+    }
+
+    func start(onWrite: @escaping @Sendable () -> Void) {
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
         source.setEventHandler {
             // What was written where doesn't matter; reading takes the notifications off the queue.
             _ = handle.availableData
             onWrite()
         }
-        source.setCancelHandler { close(descriptor) }
-        return source
+        source.setCancelHandler { [descriptor] in close(descriptor) }
+        watch()
+        source.activate()
     }
+
+    /// Asks for the next write; asking twice is asking once. A file that isn't there can't be written to.
+    func watch() {
+        for path in paths { _ = inotify_add_watch(descriptor, path, UInt32(IN_MODIFY) | UInt32(IN_ONESHOT)) }
+    }
+
+    func stop() { source.cancel() }
 }
