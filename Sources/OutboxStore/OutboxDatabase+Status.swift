@@ -6,8 +6,11 @@ import OutboxCore
 extension OutboxDatabase {
     /// The messages to one address, newest first; letters' case doesn't matter, because people type addresses.
     package func status(recipient: String) async throws -> [StatusRecord] {
-        try await records(where: "recipient = ? COLLATE NOCASE ORDER BY id DESC", arguments: [recipient])
+        try await records(where: Self.statusOfRecipient, arguments: [recipient])
     }
+
+    /// "+id": for an order by the bare id SQLite prefers to walk through the whole table in that order.
+    static let statusOfRecipient = "recipient = ? COLLATE NOCASE ORDER BY +id DESC"
 
     /// One message; `nil` where there is none.
     package func status(id: Int64) async throws -> StatusRecord? {

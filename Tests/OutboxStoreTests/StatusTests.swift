@@ -2,9 +2,10 @@
 
 import Foundation
 import OutboxCore
-import OutboxStore
 import TestSupport
 import Testing
+
+@testable import OutboxStore
 
 @Suite struct StatusTests {
     private let outbox: TemporaryOutbox
@@ -155,17 +156,26 @@ import Testing
         #expect(try await ids(StatusFilter(limit: 1)) == [done])
     }
 
-    @Test("a status look-up walks the index, not the table")
-    func indexed() async throws {
+    @Test(
+        "a status look-up walks an index, not the table",
+        arguments: [
+            "recipient = 'a@b.c' COLLATE NOCASE",
+            // As the README has it, and outboxctl.
+            "recipient = 'a@b.c' COLLATE NOCASE ORDER BY requested_at DESC, id DESC LIMIT 1",
+            "account = 'a' ORDER BY requested_at DESC, id DESC",
+            OutboxDatabase.statusOfRecipient,
+        ]
+    )
+    func indexed(condition: String) async throws {
         let result = try await Program.python(
             """
             import sqlite3, sys
             db = sqlite3.connect(sys.argv[1])
-            for row in db.execute("EXPLAIN QUERY PLAN SELECT * FROM outbox_status WHERE recipient = ? COLLATE NOCASE",
-                                  ("ann@example.com",)):
+            query = "EXPLAIN QUERY PLAN SELECT * FROM outbox_status WHERE " + sys.argv[2]
+            for row in db.execute(query, ("ann@example.com",) * query.count("?")):
                 print(row[3])
             """,
-            [outbox.path]
+            [outbox.path, condition]
         )
         let plan = result.output.split(separator: "\n")
         #expect(!plan.isEmpty)
