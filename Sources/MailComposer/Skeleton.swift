@@ -4,7 +4,7 @@
 ///
 /// To a template, a text is something to put in or not, never something to look at: messages whose values have the same
 /// shape (`TemplateValues.shape`) get the same mail but for their texts. So a template is rendered once for a shape, with
-/// marks instead of texts, and the marks are replaced for each message. That costs a tenth of rendering each one.
+/// marks instead of texts, and the marks are replaced for each message.
 struct Skeleton: Sendable {
     enum Piece: Sendable {
         case fixed([UInt8])

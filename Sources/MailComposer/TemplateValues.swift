@@ -65,14 +65,16 @@ struct TemplateValues {
             case .string, .number:
                 defer { place += 1 }
                 return .string(mark(place))
-            case .array(let elements): return .array(elements.map(marking))
-            case .object(let members):
-                return .object(Dictionary(uniqueKeysWithValues: members.sortedByName.map { ($0, marking($1)) }))
+            case .array(let elements): return .array(elements.map { marking($0) })
+            case .object(let members): return .object(marking(members))
             }
         }
-        let builtIn = builtIn.map { $0.value.map(marking) }
-        guard case .object(let variables) = marking(.object(variables)) else { return [:] }
-        return combined(variables, with: builtIn)
+        func marking(_ members: [String: JSONValue]) -> [String: JSONValue] {
+            Dictionary(uniqueKeysWithValues: members.sortedByName.map { ($0, marking($1)) })
+        }
+        // In the order in which `texts` was filled.
+        let builtIn = builtIn.map { $0.value.map { marking($0) } }
+        return combined(marking(variables), with: builtIn)
     }
 
     private func combined(_ variables: [String: JSONValue], with values: [JSONValue?]) -> [String: JSONValue] {

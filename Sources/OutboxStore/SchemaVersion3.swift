@@ -11,7 +11,7 @@ extension Schema {
     /// what may be a million rows. Envelope ids of rows that exist stay as they are.
     static let version3 = """
         PRAGMA writable_schema = ON;
-        \(replacing(defaultEnvelopeID, with: "\(timeOrderedEnvelopeID)", in: "outbox"))
+        \(replacing(defaultEnvelopeID, with: timeOrderedEnvelopeID, in: "outbox"))
         \(replacingList(stateIsKnown, in: "outbox"))
         \(replacingList("state IN \(openStates)", in: "outbox"))
         \(replacingList(outcomeIsKnown, in: "outbox_attempt"))
