@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test("for random values, the body is what rendering and encoding the whole gives, faults included")
-    func sameAsRendering() throws {
+    func sameAsRendering() async throws {
         var random = SystemRandomNumberGenerator()
         let subject = try Template(source: "Subject {{token}}", file: "subject", isHTML: false)
         let text = try Template(source: Self.source, file: "text", isHTML: false)
@@ -62,7 +62,9 @@ import Testing
         )
         var equal = 0
         var faulty = 0
-        for round in 0..<3000 {
+        for round in 0..<1000 {
+            // The other tests wait for mails meanwhile, on as few threads.
+            if round.isMultiple(of: 10) { await Task.yield() }
             var variables: [String: JSONValue] = [:]
             for name in ["a", "b", "items", "list", "object", "flag", "name", "locale"] {
                 let texts = (0..<Int.random(in: 0...2)).map { _ in JSONValue.string(Self.texts.randomElement() ?? "") }
