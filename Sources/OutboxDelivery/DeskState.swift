@@ -65,6 +65,13 @@ struct DeskState {
         return max(0, probes - queue.count)
     }
 
+    /// How many more claims to ask the store for: none until at least half of what may wait is gone. A claim is a
+    /// transaction; one for every few claims that lanes take would cost more than the messages do.
+    func roomForBatch(now: Timestamp) -> Int {
+        let room = room(now: now)
+        return room > (room + queue.count) / 2 ? room : 0
+    }
+
     /// The next moment at which time alone changes something.
     mutating func nextMoment(after now: Timestamp) -> Timestamp? {
         if isClosed { return nil }

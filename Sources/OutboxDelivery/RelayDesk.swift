@@ -57,8 +57,8 @@ final class RelayDesk: Sendable {
         )
     }
 
-    /// How many more claims may be added.
-    var room: Int { state.withLock { $0.room(now: environment.now()) } }
+    /// How many claims to ask the store for; the desk tells when there is room again.
+    var room: Int { state.withLock { $0.roomForBatch(now: environment.now()) } }
 
     /// Every relay as it is now.
     var statuses: [RelayStatus] { state.withLock { $0.statuses(now: environment.now()) } }
@@ -163,12 +163,9 @@ final class RelayDesk: Sendable {
         let now = environment.now()
         return state.withLock { state in
             var effects = Effects()
-            let before = state.room(now: now)
+            let hadRoom = state.roomForBatch(now: now) > 0
             body(&state, &effects, now)
-            let after = state.room(now: now)
-            // Woken for every claim that a lane takes, the dispatcher would claim one at a time.
-            let half = (after + state.queue.count) / 2
-            if before <= half && after > half { effects.wakesDispatcher = true }
+            if !hadRoom && state.roomForBatch(now: now) > 0 { effects.wakesDispatcher = true }
             return effects
         }
     }
@@ -215,7 +212,7 @@ final class RelayDesk: Sendable {
                 effects.completions += state.seats[index].docket.release(at: now)
             }
             state.assign(now: now, &effects)
-            if state.room(now: now) > 0 { effects.wakesDispatcher = true }
+            if state.roomForBatch(now: now) > 0 { effects.wakesDispatcher = true }
         }
     }
 }

@@ -45,6 +45,19 @@ struct DeliveryTests {
         }
     }
 
+    @Test("what waits is claimed many at a time, because every claim is a transaction")
+    func claimedInBatches() async throws {
+        let count = 200
+        try await DeliveryFixture.run(prepare: { database in
+            for number in 1...count { _ = try await database.enqueue(.sample("person\(number)@example.com")) }
+        }) { fixture in
+            _ = try await fixture.wait(for: Int64(count), .accepted)
+            // Two lanes have 32 claims at most, and ask for more when half of them are gone.
+            let claims = fixture.log.all.filter { $0.hasPrefix("messages claimed") }
+            #expect(claims.count <= count / 16 + 1, "\(claims)")
+        }
+    }
+
     @Test("one message's fault holds up no other")
     func isolation() async throws {
         var choices = DeliveryFixture.Choices()
