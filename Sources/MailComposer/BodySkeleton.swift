@@ -1,99 +1,88 @@
 // One part's body, as far as it is the same for every message of a shape. Writes no header but its own encoding.
 
-import Foundation
-
 /// A body whose fixed lines are encoded already. Only lines with a message's own texts are encoded for each message.
 ///
 /// Quoted-printable and the line ends of MIME start anew with every line, so encoding line by line gives what encoding
 /// the whole gives.
 struct BodySkeleton: Sendable {
-    private enum Part {
-        case fixed(normalized: [UInt8], quotedPrintable: [UInt8])
-        case filled(Skeleton)
+    /// Lines that are the same for every message; there may be none.
+    private struct FixedLines {
+        var text: [UInt8] = []
+        var quotedPrintable: [UInt8] = []
+        /// How long the text is with CRLF line ends.
+        var length = 0
     }
 
-    private let parts: [Part]
+    /// A line with texts, and the fixed ones before it.
+    private struct FilledLine {
+        let preceding: FixedLines
+        let line: Skeleton
+    }
+
+    private let filledLines: [FilledLine]
+    private let lastLines: FixedLines
     private let fixedLength: Int
     private let escapesHTML: Bool
 
+    /// What the lines with texts take in a message, nearly always.
+    private static let usualLineLength = 500
+
     init(_ skeleton: Skeleton, escapingHTML: Bool) {
-        var parts: [Part] = []
-        var pending: [UInt8] = []
-        func encodePending() {
-            guard !pending.isEmpty else { return }
-            var normalized: [UInt8] = []
-            TransferEncoding.appendNormalized(pending, to: &normalized)
-            var encoded: [UInt8] = []
-            _ = TransferEncoding.appendQuotedPrintable(normalized[...], to: &encoded)
-            parts.append(.fixed(normalized: normalized, quotedPrintable: encoded))
-            pending = []
+        var filledLines: [FilledLine] = []
+        var fixed = FixedLines()
+        func encodeFixed() {
+            fixed.length = TransferEncoding.appendQuotedPrintable(fixed.text, to: &fixed.quotedPrintable)
         }
         for line in skeleton.lines {
-            if let fixed = line.fixed {
-                pending += fixed
+            if let text = line.fixed {
+                fixed.text += text
             } else {
-                encodePending()
-                parts.append(.filled(line))
+                encodeFixed()
+                filledLines.append(FilledLine(preceding: fixed, line: line))
+                fixed = FixedLines()
             }
         }
-        encodePending()
-        self.parts = parts
-        fixedLength = parts.reduce(0) { length, part in
-            if case .fixed(let normalized, _) = part { length + normalized.count } else { length }
-        }
+        encodeFixed()
+        self.filledLines = filledLines
+        lastLines = fixed
+        fixedLength = filledLines.reduce(fixed.length) { $0 + $1.preceding.length }
         escapesHTML = escapingHTML
     }
 
     /// Appends the field Content-Transfer-Encoding, the empty line that ends the part's header, and the body in
     /// quoted-printable or base64, whichever is shorter. Line breaks of every kind become CRLF.
     func append(_ texts: [String], to bytes: inout [UInt8]) {
-        // All filled lines, one after the other, and where each ends.
-        var filled: [UInt8] = []
-        var ends: [Int] = []
-        var line: [UInt8] = []
-        for case .filled(let skeleton) in parts {
-            line.removeAll(keepingCapacity: true)
-            skeleton.append(texts, escapingHTML: escapesHTML, to: &line)
-            TransferEncoding.appendNormalized(line, to: &filled)
-            ends.append(filled.count)
-        }
-
         bytes += "Content-Transfer-Encoding: ".utf8
-        let mark = bytes.count
+        let field = bytes.count
         bytes += "quoted-printable\r\n\r\n".utf8
-        let limit = bytes.count + TransferEncoding.base64Length(of: fixedLength + filled.count)
-        let isShorter = forEachPart(ends) { part, range in
-            if case .fixed(_, let encoded) = part {
-                bytes += encoded
-                return bytes.count <= limit
-            }
-            return TransferEncoding.appendQuotedPrintable(filled[range], limit: limit, to: &bytes)
+        let body = bytes.count
+        var length = fixedLength
+        var line: [UInt8] = []
+        line.reserveCapacity(Self.usualLineLength)
+        for filled in filledLines {
+            bytes += filled.preceding.quotedPrintable
+            line.removeAll(keepingCapacity: true)
+            filled.line.append(texts, escapingHTML: escapesHTML, to: &line)
+            length += TransferEncoding.appendQuotedPrintable(line, to: &bytes)
         }
-        if isShorter { return }
+        bytes += lastLines.quotedPrintable
+        guard bytes.count - body > TransferEncoding.base64Length(of: length) else { return }
 
-        bytes.removeSubrange(mark...)
+        bytes.removeSubrange(field...)
         bytes += "base64\r\n\r\n".utf8
-        var body: [UInt8] = []
-        body.reserveCapacity(fixedLength + filled.count)
-        _ = forEachPart(ends) { part, range in
-            if case .fixed(let normalized, _) = part { body += normalized } else { body += filled[range] }
-            return true
-        }
-        TransferEncoding.appendBase64(body, to: &bytes)
+        TransferEncoding.appendBase64(text(texts), to: &bytes)
     }
 
-    /// - Parameter body: is given a part, and the range of its filled line; returns whether to go on.
-    /// - Returns: whether all parts were gone through.
-    private func forEachPart(_ ends: [Int], _ body: (Part, Range<Int>) -> Bool) -> Bool {
-        var next = 0
-        for part in parts {
-            var range = 0..<0
-            if case .filled = part {
-                range = (next == 0 ? 0 : ends[next - 1])..<ends[next]
-                next += 1
-            }
-            guard body(part, range) else { return false }
+    /// The whole text, with CRLF line ends.
+    private func text(_ texts: [String]) -> [UInt8] {
+        var text: [UInt8] = []
+        for filled in filledLines {
+            text += filled.preceding.text
+            filled.line.append(texts, escapingHTML: escapesHTML, to: &text)
         }
-        return true
+        text += lastLines.text
+        var normalized: [UInt8] = []
+        TransferEncoding.appendNormalized(text, to: &normalized)
+        return normalized
     }
 }

@@ -5,6 +5,10 @@ enum HTMLText {
     /// Escapes byte by byte. The library's own escaping compares grapheme clusters, and a quotation mark with a
     /// combining accent after it, which is one cluster, would leave an attribute.
     static func appendEscaped(_ text: String, to bytes: inout [UInt8]) {
+        guard text.utf8.contains(where: { "&<>\"'".utf8.contains($0) }) else {
+            bytes += text.utf8
+            return
+        }
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "&"): bytes += "&amp;".utf8

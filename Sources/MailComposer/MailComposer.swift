@@ -162,9 +162,7 @@ package struct MailComposer: Sendable {
 
     /// Fits a Message-ID (RFC 5322 §3.6.4) and, after "=_", a boundary (RFC 2046 §5.1.1: 70 characters).
     private static func isEnvelopeID(_ text: String) -> Bool {
-        (1...64).contains(text.utf8.count) && text.utf8.first != UInt8(ascii: ".")
-            && text.utf8.last != UInt8(ascii: ".")
-            && !text.contains("..")
+        (1...64).contains(text.utf8.count) && text.utf8.hasDotsOnlyBetweenOthers
             && text.utf8.allSatisfy { byte in
                 switch byte {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

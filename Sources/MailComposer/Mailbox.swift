@@ -49,9 +49,7 @@ struct Mailbox: Sendable, Hashable {
                 throw InvalidMailbox("the part before the @ has a space, a control character or one of ()<>[]:;@\\,\"")
             }
         }
-        let isDotAtom =
-            local.utf8.first != UInt8(ascii: ".") && local.utf8.last != UInt8(ascii: ".") && !local.contains("..")
-        return isDotAtom ? String(local) : "\"\(local)\""
+        return local.utf8.hasDotsOnlyBetweenOthers ? String(local) : "\"\(local)\""
     }
 
     /// `atext` of RFC 5322 §3.2.3.
@@ -104,6 +102,19 @@ struct Mailbox: Sendable, Hashable {
             true
         default: false
         }
+    }
+}
+
+extension Sequence<UInt8> {
+    /// No dot is first, last or beside another one, as in a dot-atom (RFC 5322 §3.2.3); false for nothing at all.
+    var hasDotsOnlyBetweenOthers: Bool {
+        let dot = UInt8(ascii: ".")
+        var previous = dot
+        for byte in self {
+            if byte == dot, previous == dot { return false }
+            previous = byte
+        }
+        return previous != dot
     }
 }
 

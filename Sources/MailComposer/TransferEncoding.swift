@@ -23,7 +23,7 @@ enum TransferEncoding {
         var index = 0
         while index < source.count {
             let byte = source[index]
-            if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
+            if isLineBreak(byte) {
                 bytes += source[start..<index]
                 bytes += "\r\n".utf8
                 if byte == UInt8(ascii: "\r"), index + 1 < source.count, source[index + 1] == UInt8(ascii: "\n") {
@@ -36,38 +36,38 @@ enum TransferEncoding {
         bytes += source[start...]
     }
 
-    /// RFC 2045 §6.7, for a text with CRLF line ends.
+    /// RFC 2045 §6.7, with CRLF for each CRLF, CR and LF.
     ///
     /// Space and tab are encoded at the end of a line (3), and so is the F of a line that begins with "From ", which
     /// some mail stores would change. A line that begins with a dot stays: the SMTP client stuffs it.
-    /// - Returns: `false` as soon as `bytes` is longer than `limit`.
-    static func appendQuotedPrintable(
-        _ text: ArraySlice<UInt8>,
-        limit: Int = .max,
-        to bytes: inout [UInt8]
-    ) -> Bool {
-        let softBreak = "=\r\n".utf8
-        let isLiteral = Self.isLiteral
+    /// - Returns: how many bytes the text has before it is encoded, with CRLF line ends.
+    @discardableResult
+    static func appendQuotedPrintable(_ text: [UInt8], to bytes: inout [UInt8]) -> Int {
+        var length = text.count
         var column = 0
-        var index = text.startIndex
-        while index < text.endIndex {
+        var index = 0
+        while index < text.count {
             let byte = text[index]
-            if byte == UInt8(ascii: "\r") {
-                // `appendNormalized` leaves no CR without its LF.
-                bytes += "\r\n".utf8
+            if isLineBreak(byte) {
+                bytes.append(UInt8(ascii: "\r"))
+                bytes.append(UInt8(ascii: "\n"))
                 column = 0
-                index += 2
-                if bytes.count > limit { return false }
+                index += 1
+                if byte == UInt8(ascii: "\r"), index < text.count, text[index] == UInt8(ascii: "\n") {
+                    index += 1
+                } else {
+                    length += 1
+                }
                 continue
             }
             // The last column is kept for the "=" of a soft line break.
             let room = lineLength - 1 - column
-            if room > 0, isLiteral[Int(byte)], !(column == 0 && text[index...].starts(with: "From ".utf8)) {
+            if room > 0, isLiteral(byte), !(column == 0 && text[index...].starts(with: "From ".utf8)) {
                 var end = index + 1
-                let runLimit = min(text.endIndex, index + room)
-                while end < runLimit, isLiteral[Int(text[end])] { end += 1 }
+                let runLimit = min(text.count, index + room)
+                while end < runLimit, isLiteral(text[end]) { end += 1 }
                 // A space that ends a line, or the text, is not literal after all.
-                if isSpace(text[end - 1]), end == text.endIndex || text[end] == UInt8(ascii: "\r") { end -= 1 }
+                if isSpace(text[end - 1]), end == text.count || isLineBreak(text[end]) { end -= 1 }
                 if end > index {
                     bytes += text[index..<end]
                     column += end - index
@@ -76,9 +76,8 @@ enum TransferEncoding {
                 }
             }
             if room < 3 {
-                bytes += softBreak
+                bytes += "=\r\n".utf8
                 column = 0
-                if bytes.count > limit { return false }
                 continue
             }
             bytes.append(UInt8(ascii: "="))
@@ -86,14 +85,18 @@ enum TransferEncoding {
             column += 3
             index += 1
         }
-        return bytes.count <= limit
+        return length
+    }
+
+    private static func isLineBreak(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n")
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 
-    private static let isLiteral: [Bool] = (0...255).map { byte in
-        (0x20...0x7E).contains(byte) && byte != Int(UInt8(ascii: "=")) || byte == 0x09
+    private static func isLiteral(_ byte: UInt8) -> Bool {
+        (0x20...0x7E).contains(byte) && byte != UInt8(ascii: "=") || byte == UInt8(ascii: "\t")
     }
 }

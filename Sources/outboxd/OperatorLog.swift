@@ -44,6 +44,10 @@ struct OperatorLog: LogHandler {
 
     /// Values with spaces stand in quotes; a line break in one must not begin a line of its own.
     private func quoted(_ value: String) -> String {
+        // Nearly every value is plain ASCII, which needs no look at each character's Unicode properties.
+        if !value.isEmpty, value.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"\"=".utf8.contains($0) }) {
+            return value
+        }
         guard value.isEmpty || value.contains(where: { $0.isWhitespace || $0 == "\"" || $0 == "=" }) else {
             return value
         }

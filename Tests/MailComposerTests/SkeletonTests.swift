@@ -117,7 +117,7 @@ import Testing
         var normalized: [UInt8] = []
         TransferEncoding.appendNormalized(Array(text.utf8), to: &normalized)
         var quotedPrintable: [UInt8] = []
-        _ = TransferEncoding.appendQuotedPrintable(normalized[...], to: &quotedPrintable)
+        TransferEncoding.appendQuotedPrintable(normalized, to: &quotedPrintable)
         let field = "Content-Transfer-Encoding: "
         if quotedPrintable.count <= TransferEncoding.base64Length(of: normalized.count) {
             return Array("\(field)quoted-printable\r\n\r\n".utf8) + quotedPrintable
