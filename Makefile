@@ -7,6 +7,8 @@ UNITDIR ?= /lib/systemd/system
 BUILD := .build/release
 BARE_LOOP := $(BUILD)/bare-loop
 SWIFT ?= swift
+# With Swift's own libraries inside the programs: a server needs no toolchain, only Debian's libcurl4 and libsqlite3-0.
+RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check build bench bench-quick install dependencies test-dependencies check-dependencies \
@@ -30,8 +32,8 @@ check: check-dependencies ## Format, warnings as errors, dependency checks, the 
 	scripts/check-unit
 
 build: dependencies ## Build the programs for use
-	$(SWIFT) build --configuration release --product outboxd
-	$(SWIFT) build --configuration release --product outboxctl
+	$(RELEASE_BUILD) --product outboxd
+	$(RELEASE_BUILD) --product outboxctl
 
 bench: build bench-dependencies ## Measure against the peers and the limit (a quarter of an hour), and write docs/performance.md
 	benchmarks/bench.py $(BUILD) $(BARE_LOOP)
@@ -42,6 +44,8 @@ bench-quick: build bench-dependencies ## A small version of it that fails below 
 
 install: ## Install the built programs, unit, configuration and templates (DESTDIR, PREFIX; run `make build` first)
 	@test -x $(BUILD)/outboxd -a -x $(BUILD)/outboxctl || { echo "nothing built yet: run 'make build' first" >&2; exit 1; }
+	@! ldd $(BUILD)/outboxd $(BUILD)/outboxctl | grep -q /libswift \
+		|| { echo "these programs would need Swift on the server: run 'make build'" >&2; exit 1; }
 	install -D -m 0755 $(BUILD)/outboxd $(DESTDIR)$(PREFIX)/bin/outboxd
 	install -D -m 0755 $(BUILD)/outboxctl $(DESTDIR)$(PREFIX)/bin/outboxctl
 	install -d $(DESTDIR)$(PREFIX)/share/outboxd
