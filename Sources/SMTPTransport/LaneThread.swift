@@ -10,6 +10,7 @@ final class LaneThread: SerialExecutor, TaskExecutor {
 
     private let jobs = JobQueue()
 
+    /// - Parameter name: what the kernel calls the thread, as `top -H` shows it; at most 15 bytes.
     init(name: String) {
         let jobs = jobs
         let thread = Thread {
@@ -20,12 +21,16 @@ final class LaneThread: SerialExecutor, TaskExecutor {
                 )
             }
         }
-        thread.name = name
         thread.stackSize = Self.stackSize
         thread.start()
+        // Not before: on Linux, Foundation tells the kernel the name of a thread that runs, and no other.
+        thread.name = name
     }
 
     deinit { jobs.close() }
+
+    /// Whether jobs wait for the one that runs to end.
+    var hasWaitingJobs: Bool { jobs.areWaiting }
 
     func enqueue(_ job: consuming ExecutorJob) {
         jobs.append(UnownedJob(job), on: self)
@@ -37,6 +42,8 @@ private final class JobQueue: @unchecked Sendable {
     private let condition = NSCondition()
     private var waiting: [(UnownedJob, LaneThread)] = []
     private var isClosed = false
+
+    var areWaiting: Bool { condition.withLock { !waiting.isEmpty } }
 
     func append(_ job: UnownedJob, on lane: LaneThread) {
         condition.withLock {

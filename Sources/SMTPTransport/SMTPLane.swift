@@ -25,6 +25,9 @@ package actor SMTPLane {
     /// The lane's own thread, for a task that works for the lane alone.
     package nonisolated var taskExecutor: any TaskExecutor { thread }
 
+    /// Whether somebody waits for what runs on the lane to let it do something else.
+    package nonisolated var isAwaited: Bool { thread.hasWaitingJobs }
+
     /// Makes a lane; it connects when the first mail is sent.
     ///
     /// - Parameter number: tells the relay's lanes apart in a list of threads.

@@ -27,6 +27,18 @@ struct LaneTests {
         }
     }
 
+    @Test("runs on a thread that the kernel knows by the lane's number")
+    func threadName() async throws {
+        let lane = SMTPLane(relay: SMTPRelay(name: "nobody", url: "smtp://127.0.0.1:9", tls: .none), number: 4711)
+        await lane.closeConnection()
+        let threads = "/proc/self/task"
+        let names = try FileManager.default.contentsOfDirectory(atPath: threads).compactMap { thread in
+            // One that has ended meanwhile has no name.
+            try? String(contentsOfFile: "\(threads)/\(thread)/comm", encoding: .utf8)
+        }
+        #expect(names.contains("lane-4711\n"))
+    }
+
     @Test("keeps its connection for the next mails")
     func reuse() async throws {
         try await FakeSMTPServer.with { server in
