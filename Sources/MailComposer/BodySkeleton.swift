@@ -24,7 +24,7 @@ struct BodySkeleton: Sendable {
     private let fixedLength: Int
     private let escapesHTML: Bool
 
-    /// What the lines with texts take in a message, nearly always.
+    /// What a line with texts takes at most, nearly always.
     private static let usualLineLength = 500
 
     init(_ skeleton: Skeleton, escapingHTML: Bool) {

@@ -5,19 +5,28 @@ enum HTMLText {
     /// Escapes byte by byte. The library's own escaping compares grapheme clusters, and a quotation mark with a
     /// combining accent after it, which is one cluster, would leave an attribute.
     static func appendEscaped(_ text: String, to bytes: inout [UInt8]) {
-        guard text.utf8.contains(where: { "&<>\"'".utf8.contains($0) }) else {
-            bytes += text.utf8
-            return
-        }
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "&"): bytes += "&amp;".utf8
-            case UInt8(ascii: "<"): bytes += "&lt;".utf8
-            case UInt8(ascii: ">"): bytes += "&gt;".utf8
-            case UInt8(ascii: "\""): bytes += "&quot;".utf8
-            case UInt8(ascii: "'"): bytes += "&#39;".utf8
-            default: bytes.append(byte)
+        var text = text
+        text.withUTF8 { text in
+            var start = 0
+            for (index, byte) in text.enumerated() {
+                guard let reference = reference(for: byte) else { continue }
+                bytes += text[start..<index]
+                bytes += reference.utf8
+                start = index + 1
             }
+            bytes += text[start...]
+        }
+    }
+
+    /// The character reference that must stand for the byte, if it may not stand for itself.
+    private static func reference(for byte: UInt8) -> String? {
+        switch byte {
+        case UInt8(ascii: "&"): "&amp;"
+        case UInt8(ascii: "<"): "&lt;"
+        case UInt8(ascii: ">"): "&gt;"
+        case UInt8(ascii: "\""): "&quot;"
+        case UInt8(ascii: "'"): "&#39;"
+        default: nil
         }
     }
 

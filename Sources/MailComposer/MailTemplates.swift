@@ -3,7 +3,7 @@
 import Synchronization
 
 /// What a mail of one kind says in one language.
-struct MailTemplates: Sendable {
+final class MailTemplates: Sendable {
     let subject: Template
     let text: Template
     let html: Template

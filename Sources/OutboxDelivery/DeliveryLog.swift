@@ -164,9 +164,9 @@ package struct DeliveryLog: Sendable {
 extension Completion {
     fileprivate var identity: Logger.Metadata {
         var metadata: Logger.Metadata = [
-            "message.id": "\(claim.message.id)", "kind": "\(claim.message.kind)", "attempt": "\(claim.attempt)",
+            "message.id": "\(claim.message.id)", "kind": .string(claim.message.kind), "attempt": "\(claim.attempt)",
         ]
-        if let relay { metadata["relay"] = "\(relay)" }
+        if let relay { metadata["relay"] = .string(relay) }
         return metadata
     }
 }
@@ -174,8 +174,8 @@ extension Completion {
 extension Logger.Metadata {
     fileprivate mutating func describe(_ reply: SMTPReply) {
         self["smtp.code"] = "\(reply.code)"
-        if let status = reply.enhancedStatus { self["smtp.enhanced"] = "\(status)" }
-        if let queueID = reply.queueID { self["queue.id"] = "\(queueID)" }
+        if let status = reply.enhancedStatus { self["smtp.enhanced"] = .string(status.description) }
+        if let queueID = reply.queueID { self["queue.id"] = .string(queueID) }
     }
 
     fileprivate mutating func describe(_ judged: JudgedFailure) {

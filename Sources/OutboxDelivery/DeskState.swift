@@ -51,14 +51,17 @@ struct DeskState {
         capacity = (relays.map(\.connections).max() ?? 1) * DeliverySettings.claimsPerLane
     }
 
+    /// The relay to hand messages to, by its place.
+    private var preferred: Int? { seats.firstIndex { $0.health.isUp } }
+
     // MARK: Room
 
     /// How many more claims there is room for.
     func room(now: Timestamp) -> Int {
         if isClosed { return 0 }
-        if let seat = seats.first(where: \.health.isUp) {
+        if let preferred {
             // What a slow relay gets in two seconds: the rest waits in the outbox, where it can be superseded.
-            let atItsRate = seat.relay.rate.map { max(1, Int($0 * 2)) } ?? capacity
+            let atItsRate = seats[preferred].relay.rate.map { max(1, Int($0 * 2)) } ?? capacity
             return max(0, min(capacity, atItsRate) - queue.count)
         }
         let probes = seats.count { $0.health.isDueForProbe(at: now) }
@@ -75,23 +78,23 @@ struct DeskState {
     /// The next moment at which time alone changes something.
     mutating func nextMoment(after now: Timestamp) -> Timestamp? {
         if isClosed { return nil }
-        var moments: [Timestamp] = []
-        let preferred = seats.firstIndex(where: \.health.isUp)
+        var next: Timestamp?
+        func consider(_ moment: Timestamp?) {
+            guard let moment, moment > now else { return }
+            next = min(next ?? moment, moment)
+        }
+        let preferred = preferred
         for index in seats.indices {
             // While a better relay is up, nobody asks after this one.
-            if let probe = seats[index].health.probesAt(now), index < preferred ?? seats.count {
-                moments.append(probe)
-            }
+            if index < preferred ?? seats.count { consider(seats[index].health.probesAt(now)) }
             // One that should have been released already must not be forgotten.
-            if let release = seats[index].docket.nextRelease(now) {
-                moments.append(max(release, now + .milliseconds(1)))
-            }
+            consider(seats[index].docket.nextRelease(now).map { max($0, now + .milliseconds(1)) })
             if index == preferred, !queue.isEmpty {
-                if let next = seats[index].bucket?.nextToken(now: now) { moments.append(next) }
-                moments += seats[index].takers.compactMap(\.restsUntil)
+                consider(seats[index].bucket?.nextToken(now: now))
+                for taker in seats[index].takers { consider(taker.restsUntil) }
             }
         }
-        return moments.filter { $0 > now }.min()
+        return next
     }
 
     func statuses(now: Timestamp) -> [RelayStatus] {
@@ -108,7 +111,7 @@ struct DeskState {
 
     /// The next claim for a lane that has just become idle, if there is one for its relay.
     mutating func takeAtOnce(relay: Int, now: Timestamp) -> Claim? {
-        guard !queue.isEmpty, seats[relay].restsUntil == nil, seats.firstIndex(where: \.health.isUp) == relay,
+        guard !queue.isEmpty, seats[relay].restsUntil == nil, preferred == relay,
             !seats[..<relay].contains(where: { $0.health.isDueForProbe(at: now) }),
             seats[relay].bucket?.take(now: now) ?? true
         else { return nil }
@@ -151,7 +154,7 @@ struct DeskState {
     }
 
     private mutating func giveBackIfNoneIsUp(now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        guard !queue.isEmpty, !seats.contains(where: \.health.isUp) else { return }
+        guard !queue.isEmpty, preferred == nil else { return }
         // A claim that can be a probe as soon as a lane is idle stays.
         let probes = seats.count { $0.health.isDueForProbe(at: now) }
         guard queue.count > probes else { return }
@@ -216,7 +219,7 @@ struct DeskState {
                 delay = rest(relay, now: now)
             } else {
                 seats[relay].lonelyFailures = 0
-                delay = seats.contains(where: \.health.isUp) ? .zero : untilNextProbe(now: now) + Self.afterPause
+                delay = preferred != nil ? .zero : untilNextProbe(now: now) + Self.afterPause
             }
         }
         effects.completions.append(judge.again(judged, attempt.claim, after: delay, relay: name, now: now))

@@ -21,7 +21,7 @@ struct LaneWorker: Sendable {
         while let claim = await nextClaim(for: lane) {
             attempt(claim, on: lane)
             // Lets the lane do what else it was asked for.
-            await Task.yield()
+            if lane.isAwaited { await Task.yield() }
         }
         lane.closeConnection()
     }

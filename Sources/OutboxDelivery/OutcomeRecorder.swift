@@ -63,13 +63,9 @@ final class OutcomeRecorder: Sendable {
     /// Takes outcomes over, and how relays are; they will be committed within moments.
     func record(_ completions: [Completion], relays: [RelayStatus] = [], acquitted: [Int64] = []) {
         state.withLock { state in
-            state.waiting.append(
-                Batch(
-                    completions: completions,
-                    relays: Dictionary(relays.map { ($0.name, $0) }) { $1 },
-                    acquitted: acquitted
-                )
-            )
+            state.waiting.completions += completions
+            for relay in relays { state.waiting.relays[relay.name] = relay }
+            state.waiting.acquitted += acquitted
             if state.flush == nil { state.flush = Task { await commitAll() } }
         }
     }

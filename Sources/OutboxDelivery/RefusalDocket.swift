@@ -29,9 +29,11 @@ struct RefusalDocket {
 
     /// The relay accepted a message: what it refused is refused.
     mutating func confirm() -> [Completion] {
-        let all = held.map(\.completion)
-        self = RefusalDocket(holding: holding)
-        return all
+        defer {
+            held = []
+            released = []
+        }
+        return held.map(\.completion)
     }
 
     /// What has waited long enough.

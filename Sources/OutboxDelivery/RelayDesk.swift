@@ -20,6 +20,8 @@ final class RelayDesk: Sendable {
         /// Messages whose refusals turned out to be the relay's fault after they had been recorded.
         var acquitted: [Int64] = []
         var wakesDispatcher = false
+        /// The next moment at which time alone changes something.
+        var nextMoment: Timestamp?
 
         var hasRecords: Bool { !completions.isEmpty || !statuses.isEmpty || !acquitted.isEmpty }
     }
@@ -166,6 +168,7 @@ final class RelayDesk: Sendable {
             let hadRoom = state.roomForBatch(now: now) > 0
             body(&state, &effects, now)
             if !hadRoom && state.roomForBatch(now: now) > 0 { effects.wakesDispatcher = true }
+            effects.nextMoment = state.nextMoment(after: now)
             return effects
         }
     }
@@ -183,13 +186,10 @@ final class RelayDesk: Sendable {
         for (taker, claim) in effects.served { taker.resume(returning: claim) }
         for (relay, change) in effects.changes { log.relayChanged(relays[relay], change) }
         if effects.wakesDispatcher { onRoom() }
-        setAlarm()
+        if let next = effects.nextMoment { setAlarm(for: next) }
     }
 
-    /// Wakes at the next moment at which time alone changes something.
-    private func setAlarm() {
-        let now = environment.now()
-        guard let next = state.withLock({ $0.nextMoment(after: now) }) else { return }
+    private func setAlarm(for next: Timestamp) {
         alarm.withLock { alarm in
             if let alarm, alarm.at <= next { return }
             alarm?.task.cancel()

@@ -32,10 +32,17 @@ struct OperatorLog: LogHandler {
     }
 
     func log(event: LogEvent) {
+        var line = isJournal ? "<\(event.level.syslogPriority)>" : "\(Self.time()) \(event.level.rawValue): "
+        line += event.message.description
         let values = metadata.merging(event.metadata ?? [:]) { $1 }
-        let pairs = values.sorted { $0.key < $1.key }.map { " \($0.key)=\(quoted("\($0.value)"))" }.joined()
-        let start = isJournal ? "<\(event.level.syslogPriority)>" : "\(Self.time()) \(event.level.rawValue): "
-        FileHandle.standardError.write(Data("\(start)\(event.message)\(pairs)\n".utf8))
+        for (key, value) in values.sorted(by: { $0.key < $1.key }) {
+            line += " "
+            line += key
+            line += "="
+            line += quoted(value.description)
+        }
+        line += "\n"
+        FileHandle.standardError.write(Data(line.utf8))
     }
 
     private static func time() -> String {
@@ -45,7 +52,10 @@ struct OperatorLog: LogHandler {
     /// Values with spaces stand in quotes; a line break in one must not begin a line of its own.
     private func quoted(_ value: String) -> String {
         // Nearly every value is plain ASCII, which needs no look at each character's Unicode properties.
-        if !value.isEmpty, value.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"\"=".utf8.contains($0) }) {
+        let isPlain = value.utf8.allSatisfy { byte in
+            (0x21...0x7E).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "=")
+        }
+        if !value.isEmpty, isPlain {
             return value
         }
         guard value.isEmpty || value.contains(where: { $0.isWhitespace || $0 == "\"" || $0 == "=" }) else {

@@ -127,6 +127,29 @@ struct RelayTests {
         }
     }
 
+    @Test("what was read anew is used from the next message on, however many wait")
+    func reloadWhileBusy() async throws {
+        try await FakeSMTPServer.with { second in
+            var choices = DeliveryFixture.Choices()
+            choices.connections = 1
+            choices.faults = ["finalDot: delay 20ms"]
+            choices.changeRelay = Self.patient
+            let reloads = AsyncStream<[DeliveryRelay]>.makeStream()
+            choices.reloads = reloads.stream
+            try await DeliveryFixture.run(choices) { fixture in
+                let other = try OutboxDatabase(path: fixture.database.path, access: .writing)
+                _ = try await other.enqueue(Self.people(1000))
+                _ = try await fixture.server.ledger.waitForAccepted(count: 3, timeout: .seconds(60))
+                // Another server shows best that the lane uses other settings.
+                var moved = SMTPRelay(name: "fake", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+                Self.patient(&moved)
+                reloads.continuation.yield([DeliveryRelay(moved)])
+                _ = try await second.ledger.waitForAccepted(count: 1, timeout: .seconds(60))
+                #expect(fixture.server.ledger.acceptedCount < 1000)
+            }
+        }
+    }
+
     @Test("a relay gets no more messages a second than its rate")
     func rate() async throws {
         var choices = DeliveryFixture.Choices()
