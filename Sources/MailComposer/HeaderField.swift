@@ -29,10 +29,13 @@ enum HeaderField {
 
     /// A field whose value is made of tokens and fits its line, such as Date.
     static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
-        precondition(!value.utf8.contains { $0 < 0x20 }, "a control character in a header field")
         bytes += name.utf8
         bytes += ": ".utf8
-        bytes += value.utf8
+        var value = value
+        value.withUTF8 { value in
+            precondition(!value.contains { $0 < 0x20 }, "a control character in a header field")
+            bytes += value
+        }
         bytes += "\r\n".utf8
     }
 
@@ -57,8 +60,16 @@ enum HeaderField {
 
     /// Printable ASCII that no decoder takes for an encoded-word, without white space at its ends.
     private static func isPlain(_ value: String) -> Bool {
-        value.utf8.allSatisfy { (0x20...0x7E).contains($0) } && !value.contains("=?")
-            && value.utf8.first != 0x20 && value.utf8.last != 0x20
+        var value = value
+        return value.withUTF8 { value in
+            var previous: UInt8 = 0
+            for byte in value {
+                let beginsEncodedWord = previous == UInt8(ascii: "=") && byte == UInt8(ascii: "?")
+                guard (0x20...0x7E).contains(byte), !beginsEncodedWord else { return false }
+                previous = byte
+            }
+            return value.first != 0x20 && value.last != 0x20
+        }
     }
 
     /// Folded before its single spaces; `nil` if a word is too long for a line or spaces follow each other, which the

@@ -12,10 +12,12 @@ enum JSONValue: Sendable, Hashable {
     case array([JSONValue])
     case object([String: JSONValue])
 
+    private static let decoder = JSONDecoder()
+
     /// The members of the JSON object in `text`; `nil` if it is anything else.
     static func members(of text: String) -> [String: JSONValue]? {
         if text == "{}" { return [:] }
-        return try? JSONDecoder().decode([String: JSONValue].self, from: Data(text.utf8))
+        return try? decoder.decode([String: JSONValue].self, from: Data(text.utf8))
     }
 }
 

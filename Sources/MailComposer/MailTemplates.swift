@@ -66,12 +66,12 @@ private final class SkeletonCache: Sendable {
     /// A shape this long has dozens of names or long lists, and hardly comes twice.
     private static let longestShape = 1000
 
-    private let skeletons = Mutex<[String: MailSkeleton]>([:])
+    private let skeletons = Mutex<[[UInt8]: MailSkeleton]>([:])
 
-    subscript(shape: String) -> MailSkeleton? {
+    subscript(shape: [UInt8]) -> MailSkeleton? {
         get { skeletons.withLock { $0[shape] } }
         set {
-            guard shape.utf8.count <= Self.longestShape else { return }
+            guard shape.count <= Self.longestShape else { return }
             skeletons.withLock { skeletons in
                 if skeletons.count < Self.limit { skeletons[shape] = newValue }
             }

@@ -20,7 +20,7 @@ import OutboxCore
 struct TemplateValues {
     /// The same for two messages exactly if every template takes the same course for both: which names there are, which
     /// of their values are null, true, false, texts (or numbers), and how long lists are.
-    private(set) var shape: String
+    private(set) var shape: [UInt8]
     /// The texts and numbers, in an order that follows from the shape.
     private(set) var texts: [String]
     private let variables: [String: JSONValue]
@@ -47,7 +47,7 @@ struct TemplateValues {
             ("kind", .string(kind.name)),
             ("locale", .string(language.text)),
         ]
-        shape = ""
+        shape = []
         texts = []
         for (_, value) in builtIn { note(value) }
         if !variables.isEmpty { note(.object(variables)) }
@@ -85,24 +85,26 @@ struct TemplateValues {
 
     private mutating func note(_ value: JSONValue?) {
         switch value {
-        case nil: shape += "-"
-        case .null: shape += "n"
-        case .bool(let bool): shape += bool ? "t" : "f"
+        case nil: shape.append(UInt8(ascii: "-"))
+        case .null: shape.append(UInt8(ascii: "n"))
+        case .bool(let bool): shape.append(bool ? UInt8(ascii: "t") : UInt8(ascii: "f"))
         case .string(let text), .number(let text):
-            shape += "s"
+            shape.append(UInt8(ascii: "s"))
             texts.append(text)
         case .array(let elements):
-            shape += "["
+            shape.append(UInt8(ascii: "["))
             for element in elements { note(element) }
-            shape += "]"
+            shape.append(UInt8(ascii: "]"))
         case .object(let members):
-            shape += "{"
+            shape.append(UInt8(ascii: "{"))
             for (name, member) in members.sortedByName {
                 // With its length, because a name may have any character.
-                shape += "\(name.utf8.count):\(name)"
+                shape += String(name.utf8.count).utf8
+                shape.append(UInt8(ascii: ":"))
+                shape += name.utf8
                 note(member)
             }
-            shape += "}"
+            shape.append(UInt8(ascii: "}"))
         }
     }
 

@@ -43,6 +43,11 @@ enum TransferEncoding {
     /// - Returns: how many bytes the text has before it is encoded, with CRLF line ends.
     @discardableResult
     static func appendQuotedPrintable(_ text: [UInt8], to bytes: inout [UInt8]) -> Int {
+        text.withUnsafeBufferPointer { appendQuotedPrintable($0, to: &bytes) }
+    }
+
+    /// Over a buffer, because this is where half of composing's time goes.
+    private static func appendQuotedPrintable(_ text: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) -> Int {
         var length = text.count
         var column = 0
         var index = 0
@@ -62,14 +67,14 @@ enum TransferEncoding {
             }
             // The last column is kept for the "=" of a soft line break.
             let room = lineLength - 1 - column
-            if room > 0, isLiteral(byte), !(column == 0 && text[index...].starts(with: "From ".utf8)) {
+            if room > 0, isLiteral(byte), !(column == 0 && beginsWithFrom(text, at: index)) {
                 var end = index + 1
                 let runLimit = min(text.count, index + room)
                 while end < runLimit, isLiteral(text[end]) { end += 1 }
                 // A space that ends a line, or the text, is not literal after all.
                 if isSpace(text[end - 1]), end == text.count || isLineBreak(text[end]) { end -= 1 }
                 if end > index {
-                    bytes += text[index..<end]
+                    bytes += UnsafeBufferPointer(rebasing: text[index..<end])
                     column += end - index
                     index = end
                     continue
@@ -86,6 +91,10 @@ enum TransferEncoding {
             index += 1
         }
         return length
+    }
+
+    private static func beginsWithFrom(_ text: UnsafeBufferPointer<UInt8>, at index: Int) -> Bool {
+        text[index] == UInt8(ascii: "F") && text[index...].starts(with: "From ".utf8)
     }
 
     private static func isLineBreak(_ byte: UInt8) -> Bool {

@@ -20,6 +20,9 @@ struct UTCDate: Hashable {
         "July", "August", "September", "October", "November", "December",
     ]
 
+    private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    private static let months = englishMonths.map { String($0.prefix(3)) }
+
     /// Foundation's Calendar gives the same fields for about a hundred times the price of this arithmetic, which is
     /// "civil_from_days" of Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
     init(_ moment: Timestamp) {
@@ -48,9 +51,7 @@ struct UTCDate: Hashable {
 
     /// The date-time of RFC 5322 §3.3: `Mon, 23 Nov 2026 14:05:09 +0000`.
     var rfc5322: String {
-        let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
-        return "\(weekdays[weekday]), \(day) \(Self.englishMonths[month - 1].prefix(3)) \(year) "
-            + "\(clock):\(Self.twoDigits(second)) +0000"
+        "\(Self.weekdays[weekday]), \(day) \(Self.months[month - 1]) \(year) \(clock):\(Self.twoDigits(second)) +0000"
     }
 
     private static func twoDigits(_ number: Int) -> String {

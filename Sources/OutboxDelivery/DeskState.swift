@@ -52,7 +52,7 @@ struct DeskState {
     }
 
     /// The relay to hand messages to, by its place.
-    private var preferred: Int? { seats.firstIndex { $0.health.isUp } }
+    private var preferred: Int? { seats.indices.first { seats[$0].health.isUp } }
 
     // MARK: Room
 

@@ -11,6 +11,9 @@ struct OperatorLog: LogHandler {
 
     private let isJournal: Bool
 
+    /// What a line takes at most, nearly always.
+    private static let usualLength = 300
+
     /// - Parameter level: the least that is logged.
     static func makeLogger(level: LogLevel) -> Logger {
         guard let logLevel = Logger.Level(rawValue: level.rawValue) else {
@@ -32,10 +35,14 @@ struct OperatorLog: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var line = isJournal ? "<\(event.level.syslogPriority)>" : "\(Self.time()) \(event.level.rawValue): "
+        var line = ""
+        line.reserveCapacity(Self.usualLength)
+        line += isJournal ? "<\(event.level.syslogPriority)>" : "\(Self.time()) \(event.level.rawValue): "
         line += event.message.description
-        let values = metadata.merging(event.metadata ?? [:]) { $1 }
-        for (key, value) in values.sorted(by: { $0.key < $1.key }) {
+        var values = event.metadata ?? [:]
+        if !metadata.isEmpty { values.merge(metadata) { own, _ in own } }
+        for key in values.keys.sorted() {
+            guard let value = values[key] else { continue }
             line += " "
             line += key
             line += "="
