@@ -59,7 +59,7 @@ install: ## Install the built programs, unit, configuration and templates (DESTD
 		|| install -D -m 0644 config/outboxd.yaml $(DESTDIR)$(SYSCONFDIR)/outboxd/outboxd.yaml
 
 bench-dependencies: $(BARE_LOOP)
-	@scripts/install-dependencies postfix python3 python3-pip
+	@scripts/install-dependencies postfix python3 python3-pip valgrind binutils
 
 $(BARE_LOOP): benchmarks/bare-loop.c
 	@scripts/install-dependencies gcc libcurl4-openssl-dev pkg-config

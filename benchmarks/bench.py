@@ -4,15 +4,16 @@
 usage: bench.py [--quick] [--only NAME[,NAME…]] [--results FILE] PROGRAMS BARE-LOOP
 
 PROGRAMS is the folder with the release builds of outboxd and outboxctl. Every figure is the median of alternating
-runs; ratios are of those medians. Needs postfix (smtp-sink, smtp-source, and as a peer) and pip. Writes results.json
-into this folder; report.py makes the tables and pictures of it. Everything listens on loopback, and every
-process that is started is ended by its id.
+runs; ratios are of those medians. Everybody sends mails of the size that outboxd makes. Needs postfix (smtp-sink,
+smtp-source, and as a peer), pip, valgrind and binutils. Writes results.json into this folder; report.py makes the
+tables and pictures of it. Everything listens on loopback, and every process that is started is ended by its id.
 """
 import argparse
 import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -26,7 +27,6 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-OCTETS = 5000
 OPEN = """SELECT EXISTS (SELECT 1 FROM outbox WHERE state IN ('queued', 'deferred'))
               OR EXISTS (SELECT 1 FROM outbox WHERE state = 'sending')"""
 
@@ -167,11 +167,11 @@ templates: {HERE.parent / "config" / "templates"}
                 ),
             )
 
-    def start(self, wait_ready=True):
+    def start(self, wait_ready=True, command=None):
         self.log = open(self.folder / "outboxd.log", "w")
         self.started_at = time.time()
         self.process = subprocess.Popen(
-            [self.programs / "outboxd", "--config", self.folder / "outboxd.yaml"], stderr=self.log
+            [*(command or [self.programs / "outboxd"]), "--config", self.folder / "outboxd.yaml"], stderr=self.log
         )
         if wait_ready:
             while "delivery started" not in (self.folder / "outboxd.log").read_text():
@@ -216,6 +216,14 @@ def outboxd(programs, port, **options):
             program.stop()
 
 
+def mail_octets(programs):
+    """How long the mails are that outboxd makes here, so that everything else sends as much."""
+    with outboxd(programs, 9) as program:
+        mails = [program.ctl("preview", kind, "--part", "message") for kind in ("verify-email", "reset-password")]
+    # Reading as text has made one character of each CRLF.
+    return round(statistics.mean(len(mail.encode()) + mail.count("\n") for mail in mails))
+
+
 # Drain
 
 
@@ -234,7 +242,7 @@ def drain_outboxd(arguments, port, connections, messages):
 
 def drain_bare_loop(arguments, port, connections, messages):
     output = subprocess.run(
-        [arguments.bare_loop, f"smtp://127.0.0.1:{port}", str(connections), str(messages), str(OCTETS)],
+        [arguments.bare_loop, f"smtp://127.0.0.1:{port}", str(connections), str(messages), str(arguments.octets)],
         check=True, capture_output=True, text=True,
     ).stdout
     seconds, user, system = map(float, output.split())
@@ -244,7 +252,7 @@ def drain_bare_loop(arguments, port, connections, messages):
 def drain_smtp_source(arguments, port, connections, messages):
     start = time.monotonic()
     subprocess.run(
-        ["smtp-source", "-d", "-s", str(connections), "-l", str(OCTETS), "-m", str(messages), f"127.0.0.1:{port}"],
+        ["smtp-source", "-d", "-s", str(connections), "-l", str(arguments.octets), "-m", str(messages), f"127.0.0.1:{port}"],
         check=True,
     )
     return {"seconds": time.monotonic() - start}
@@ -292,7 +300,8 @@ def drain_postfix(arguments, port, connections, messages):
     try:
         await_port(listen)
         subprocess.run(
-            ["smtp-source", "-d", "-s", "20", "-l", str(OCTETS), "-m", str(messages), f"127.0.0.1:{listen}"], check=True
+            ["smtp-source", "-d", "-s", "20", "-l", str(arguments.octets), "-m", str(messages), f"127.0.0.1:{listen}"],
+            check=True,
         )
         deadline = time.monotonic() + 120
         while len(list((folder / "spool" / "active").rglob("*"))) > 20 or queued() < messages:
@@ -334,7 +343,8 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from post_office.mail import _send_bulk, get_queued, send_many
 from post_office.models import Email
-text = "Please verify your email address. " * 70
+# Twice, and some headers: what the others send.
+text = ("Please verify your email address. " * 1000)[:(int(sys.argv[6]) - 700) // 2]
 send_many([{"recipients": [f"person{n}@example.com"], "sender": "no-reply@example.com", "subject": "Verify your email address",
             "message": text, "html_message": "<p>" + text + "</p>"} for n in range(messages)])
 start = time.monotonic()
@@ -363,7 +373,7 @@ def drain_post_office(arguments, port, connections, messages):
     packages = post_office_packages(arguments)
     with tempfile.TemporaryDirectory(prefix="outboxd-bench.") as folder:
         output = subprocess.run(
-            [sys.executable, "-c", POST_OFFICE, packages, folder, str(port), str(connections), str(messages)],
+            [sys.executable, "-c", POST_OFFICE, packages, folder, str(port), str(connections), str(messages), str(arguments.octets)],
             check=True, capture_output=True, text=True,
         ).stdout
         return {"seconds": float(output.split()[-1])}
@@ -404,6 +414,41 @@ def bench_drain(arguments):
             for name, runs_of in samples.items()
         }
     return results
+
+
+# Cost of a message
+
+
+def bench_cost(arguments):
+    """Instructions in user space by valgrind's count, which doesn't depend on the machine's mood."""
+    counts = {"outboxd": [], "bare loop": []}
+    few, many = 400, 1400
+    with tempfile.TemporaryDirectory(prefix="outboxd-bench.") as folder:
+        # Valgrind can't read the debugging information that Swift 6 writes.
+        stripped = Path(folder) / "outboxd"
+        subprocess.run(["strip", "--strip-debug", "-o", stripped, arguments.programs / "outboxd"], check=True)
+        callgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/callgrind", "--fair-sched=yes"]
+        for messages in (few, many):
+            with sink() as port, outboxd(arguments.programs, port) as program:
+                program.fill(messages)
+                program.start(command=[*callgrind, stripped])
+                program.wait_until_drained()
+                program.stop()
+                counts["outboxd"].append(instructions((program.folder / "outboxd.log").read_text()))
+            with sink() as port:
+                output = subprocess.run(
+                    [*callgrind, arguments.bare_loop, f"smtp://127.0.0.1:{port}", "10", str(messages), str(arguments.octets)],
+                    check=True, capture_output=True, text=True,
+                )
+                counts["bare loop"].append(instructions(output.stderr))
+    # Start and end cost the same both times.
+    results = {name: (counted[1] - counted[0]) / (many - few) for name, counted in counts.items()}
+    log(f"instructions of a message: {results}")
+    return results
+
+
+def instructions(text):
+    return int(re.search(r"Collected : (\d+)", text)[1])
 
 
 # A relay at a distance
@@ -632,7 +677,7 @@ def machine():
 
 
 BENCHMARKS = {
-    "drain": bench_drain, "distance": bench_distance, "latency": bench_latency, "idle": bench_idle,
+    "drain": bench_drain, "cost": bench_cost, "distance": bench_distance, "latency": bench_latency, "idle": bench_idle,
     "growth": bench_growth, "enqueue": bench_enqueue,
 }
 
@@ -650,7 +695,8 @@ def main():
     if arguments.quick and not arguments.only:
         names = ["drain", "latency"]
     results = json.loads(arguments.results.read_text()) if arguments.only and arguments.results.exists() else {}
-    results["machine"] = machine()
+    arguments.octets = mail_octets(arguments.programs)
+    results["machine"] = {**machine(), "octets": arguments.octets}
     for name in names:
         results[name] = BENCHMARKS[name](arguments)
         # After each, so that a benchmark that fails takes no other's results along.
@@ -658,8 +704,8 @@ def main():
     if arguments.quick:
         drain = results["drain"]["10"]
         ratio = drain["outboxd"]["rate"] / drain["bare loop"]["rate"]
-        log(f"outboxd drains at {ratio:.2f} of the bare libcurl loop; the floor is 0.2")
-        sys.exit(0 if ratio >= 0.2 else 1)
+        log(f"outboxd drains at {ratio:.2f} of the bare libcurl loop; the floor is 0.3")
+        sys.exit(0 if ratio >= 0.3 else 1)
 
 
 if __name__ == "__main__":

@@ -49,10 +49,12 @@ def drain_tables(results):
     first = next(iter(results["drain"].values()))
     rows = [
         [name, f"{values['user_us']:.0f}", f"{values['system_us']:.0f}"]
+        + ([f"{results['cost'][name]:,.0f}"] if "cost" in results else [])
         for name, values in first.items() if "user_us" in values
     ]
     if rows:
-        blocks.append("### CPU time of a message, µs\n\n" + table(["", "user", "system"], rows))
+        header = ["", "user, µs", "system, µs"] + (["instructions in user space"] if "cost" in results else [])
+        blocks.append("### Cost of a message\n\n" + table(header, rows))
     return blocks
 
 
@@ -138,7 +140,7 @@ def drain_picture(results):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 660 {height}" role="img" '
         f'aria-label="Messages a second while draining a queue">{STYLE}'
         f'<text class="title" x="16" y="24">Draining a queue, messages a second</text>'
-        f'<text class="small" x="16" y="42">{connections} connections to smtp-sink, 5 KB a mail</text>{"".join(rows)}</svg>\n'
+        f'<text class="small" x="16" y="42">{connections} connections to smtp-sink, {results["machine"]["octets"] / 1000:.0f} KB a mail</text>{"".join(rows)}</svg>\n'
     )
 
 
@@ -178,7 +180,7 @@ def main():
     intro = (
         f"Measured on {machine['date']}: {machine['processor']}, Linux {machine['kernel']}, "
         f"{' '.join(machine['libcurl'])}, SQLite {machine['sqlite']}, Postfix {' '.join(machine['postfix'])}, "
-        f"{' '.join(machine['swift'])}."
+        f"{' '.join(machine['swift'])}. A mail has {machine['octets']:,} octets, whoever sends it."
     )
     blocks = [intro] + (drain_tables(results) if "drain" in results else []) + other_tables(results)
     page = docs / "performance.md"
