@@ -45,7 +45,7 @@ extension SMTPConnectionHandler {
                 carryOut(deed, saying: reply)
             } else {
                 session.refuse(deed)
-                answer(reply)
+                answer(reply, whileClientSends: deed == .receiveBody)
             }
         case .drop:
             closeAbruptly()

@@ -5,7 +5,8 @@ import NIOCore
 import NIOPosix
 
 extension SMTPConnectionHandler {
-    func answer(_ reply: SMTPReply?, then next: (() -> Void)? = nil) {
+    /// - Parameter whileClientSends: the client is in the middle of the content, and will go on.
+    func answer(_ reply: SMTPReply?, whileClientSends: Bool = false, then next: (() -> Void)? = nil) {
         guard let reply else { return }
         after(parts.options.replyDelay) {
             guard let context = self.context else { return }
@@ -17,7 +18,7 @@ extension SMTPConnectionHandler {
             if reply.closesConnection {
                 self.isDeaf = true
                 context.flush()
-                context.close(promise: nil)
+                if whileClientSends { self.closeAfterClient() } else { context.close(promise: nil) }
             } else {
                 next?()
             }
@@ -49,6 +50,21 @@ extension SMTPConnectionHandler {
         } else {
             closeAbruptly()
         }
+    }
+
+    /// Says nothing more and takes what the client still sends, until the client closes or a moment has passed. What
+    /// arrives at a closed socket makes the kernel send a RST (RFC 1122 §4.2.2.13), for which the client may never read
+    /// the reply.
+    private func closeAfterClient() {
+        guard let context else { return }
+        isLingering = true
+        inbound.clear()
+        context.close(mode: .output, promise: nil)
+        if isReadSuspended {
+            isReadSuspended = false
+            context.read()
+        }
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingering) { self.closeAbruptly() }
     }
 
     /// Closes without TLS's close_notify, as a server does that has crashed.

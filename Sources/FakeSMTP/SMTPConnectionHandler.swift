@@ -13,6 +13,8 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
 
     /// While an answer is due, no more than this is read ahead.
     private static let readAhead = 64 * 1_024
+    /// How long a client may go on sending after a reply that closes the connection.
+    static let lingering = TimeAmount.seconds(5)
 
     let parts: ServerParts
     var context: ChannelHandlerContext?
@@ -27,6 +29,8 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
     var pauses = 0
     /// Hanging or closing: nothing more is looked at.
     var isDeaf = false
+    /// Closed but for what the client still sends, which is thrown away.
+    var isLingering = false
     var isReadSuspended = false
     /// What the connect stage decided, until the implicit TLS handshake is done.
     var pendingGreeting: FaultScript.Decision?
@@ -65,6 +69,7 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isLingering { return }
         var bytes = unwrapInboundIn(data)
         idleTimer?.touch()
         if breaksHandshake {

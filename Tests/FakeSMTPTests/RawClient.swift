@@ -15,9 +15,11 @@ final class RawClient {
         self.arrivals = arrivals.makeAsyncIterator()
     }
 
-    static func connect(to server: FakeSMTPServer) async throws -> RawClient {
+    /// - Parameter outlivesServer: when the server has said its last, this side can still send.
+    static func connect(to server: FakeSMTPServer, outlivesServer: Bool = false) async throws -> RawClient {
         let (arrivals, continuation) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.allowRemoteHalfClosure, value: outlivesServer)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Collector(continuation: continuation))
@@ -28,8 +30,8 @@ final class RawClient {
     }
 
     /// Connects, reads the greeting and says EHLO.
-    static func greeted(by server: FakeSMTPServer) async throws -> RawClient {
-        let client = try await connect(to: server)
+    static func greeted(by server: FakeSMTPServer, outlivesServer: Bool = false) async throws -> RawClient {
+        let client = try await connect(to: server, outlivesServer: outlivesServer)
         _ = try await client.reply()
         _ = try await client.say("EHLO client.example")
         return client
@@ -104,6 +106,10 @@ final class RawClient {
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
             continuation.finish(throwing: error)
             context.close(promise: nil)
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if case ChannelEvent.inputClosed = event { continuation.finish() }
         }
 
         func channelInactive(context: ChannelHandlerContext) {

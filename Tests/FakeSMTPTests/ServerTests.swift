@@ -65,6 +65,23 @@ struct ServerTests {
         }
     }
 
+    @Test("a client that is told 421 in the middle of the content can say the rest, and is not reset")
+    func closesAfterClient() async throws {
+        try await FakeSMTPServer.with(faults: ["body: reply 421 4.3.2 \"going down\""]) { server in
+            let client = try await RawClient.greeted(by: server, outlivesServer: true)
+            _ = try await client.say("MAIL FROM:<a@example.com>")
+            _ = try await client.say("RCPT TO:<b@example.com>")
+            _ = try await client.say("DATA")
+            #expect(try await client.say("the first line") == "421 4.3.2 going down")
+            #expect(try await client.rest() == [])
+            // To a closed socket the first would bring the RST, and the second fail.
+            try await client.send("the second line\r\n")
+            try await client.send(".\r\n")
+            try await client.close()
+            #expect(server.ledger.acceptedCount == 0)
+        }
+    }
+
     @Test("an idle connection is closed, with a 421 or without", arguments: [true, false])
     func idle(saysGoodbye: Bool) async throws {
         var options = FakeSMTPServer.Options()
