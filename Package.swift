@@ -102,7 +102,10 @@ let package = Package(
         .testTarget(name: "OutboxCoreTests", dependencies: ["OutboxCore"], swiftSettings: settings),
         .testTarget(
             name: "OutboxStoreTests",
-            dependencies: ["OutboxCore", "OutboxStore", "TestSupport", grdb],
+            dependencies: [
+                "OutboxCore", "OutboxStore", "TestSupport", grdb,
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "OutboxSettingsTests", dependencies: ["OutboxSettings"], swiftSettings: settings),

@@ -27,8 +27,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-OPEN = """SELECT EXISTS (SELECT 1 FROM outbox WHERE state IN ('queued', 'deferred'))
-              OR EXISTS (SELECT 1 FROM outbox WHERE state = 'sending')"""
+OPEN = """SELECT EXISTS (SELECT 1 FROM outbox_state WHERE due_at IS NOT NULL)
+              OR EXISTS (SELECT 1 FROM outbox_state WHERE state = 'sending')"""
 
 
 def log(*words):
@@ -235,7 +235,7 @@ def drain_outboxd(arguments, port, connections, messages):
         user, system = program.cpu_seconds()
         with contextlib.closing(program.connect()) as db:
             started = db.execute("SELECT min(started_at) FROM outbox_attempt").fetchone()[0] / 1000
-            accepted = db.execute("SELECT count(*) FROM outbox WHERE state = 'accepted'").fetchone()[0]
+            accepted = db.execute("SELECT count(*) FROM outbox_state WHERE state = 'accepted'").fetchone()[0]
         assert accepted == messages, f"{accepted} of {messages} accepted"
         return {"seconds": finished - started, "user": user, "system": system}
 

@@ -66,6 +66,21 @@ package enum FailureReason: String, CaseIterable, Sendable {
     /// from the recipient's mail system, whose refusal without a reason counts as well.
     package var isReasonToSuppressReported: Bool { suppressesAddress || self == .recipientRefused }
 
+    /// Another address would help, where a recipient's mail system gave this reason for a final refusal. With any other
+    /// reason the address is good, and the advice is to contact support.
+    package var blamesAddress: Bool {
+        switch self {
+        case .mailboxFull, .policyRefusal, .greylisted, .recipientDeferred, .contentRefused, .messageTooBig: false
+        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError,
+            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
+            .senderDeferred, .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused,
+            .authenticationRequired, .relayingDenied, .senderRefused, .noTemplates, .unknownRecipient, .badDomain,
+            .mailboxDisabled, .recipientRefused, .unusableRecipient, .messageDeferred, .messageRefused,
+            .unusableValues, .interrupted:
+            true
+        }
+    }
+
     /// The keys of the configuration to look at, for a fault that an operator has to mend.
     package var settingKeys: String? {
         switch self {

@@ -22,6 +22,8 @@ package struct Message: Sendable, Hashable {
     package let envelopeID: String
     /// When the application inserted it.
     package let requestedAt: Timestamp
+    /// The mail is not sent before it; `nil`: at once.
+    package let notBefore: Timestamp?
     /// When the token stops working; the mail is never sent after it. `nil`: no limit of its own.
     package let expiresAt: Timestamp?
 
@@ -36,6 +38,7 @@ package struct Message: Sendable, Hashable {
         variables: String = "{}",
         envelopeID: String,
         requestedAt: Timestamp,
+        notBefore: Timestamp? = nil,
         expiresAt: Timestamp? = nil
     ) {
         self.id = id
@@ -47,6 +50,7 @@ package struct Message: Sendable, Hashable {
         self.variables = variables
         self.envelopeID = envelopeID
         self.requestedAt = requestedAt
+        self.notBefore = notBefore
         self.expiresAt = expiresAt
     }
 }

@@ -7,6 +7,9 @@ package struct ResendLimits: Hashable, Sendable {
     /// At most so many of them within an hour; at least 1.
     package let perHour: Int
 
+    /// The highest `perHour`: no history longer than this decides anything.
+    package static let mostPerHour = 1000
+
     private static let hour = Duration.seconds(3600)
 
     /// Makes limits; the defaults are those of the configuration file.

@@ -99,6 +99,25 @@ package struct DeliveryLog: Sendable {
         for id in ids { logger.info("message held by the limit on resends", metadata: ["message.id": "\(id)"]) }
     }
 
+    func withoutToken(_ ids: [Int64]) {
+        for id in ids {
+            logger.error(
+                "message rejected: its token is gone from outbox_secret, where only outboxd may delete",
+                metadata: ["message.id": "\(id)"]
+            )
+        }
+    }
+
+    /// A rule that somebody put on the outbox's tables, such as a trigger, refuses to let a message go on.
+    func refused(_ refusals: [RowRefusal]) {
+        for refusal in refusals {
+            logger.error(
+                "the database refuses to change a message; mend the rule, the others go on",
+                metadata: ["message.id": "\(refusal.messageID)", "rule": "\(refusal.rule)"]
+            )
+        }
+    }
+
     func rescued(_ ids: [Int64]) {
         for id in ids {
             logger.warning("lease ran out, message is tried again", metadata: ["message.id": "\(id)"])
@@ -155,6 +174,8 @@ package struct DeliveryLog: Sendable {
             logger.warning("message expired unsent", metadata: metadata)
         case .supersededUnsent:
             logger.info("message superseded by a newer one", metadata: metadata)
+        case .cancelledUnsent:
+            logger.info("message cancelled by the application", metadata: metadata)
         case .returnedUnsent:
             logger.debug("message returned unsent", metadata: metadata)
         }
@@ -179,7 +200,7 @@ extension Logger.Metadata {
     }
 
     fileprivate mutating func describe(_ judged: JudgedFailure) {
-        self["fault-of"] = "\(judged.verdict.scope.rawValue)"
+        self["fault"] = "\(judged.verdict.scope.rawValue)"
         self["reason"] = "\(judged.verdict.reason.rawValue)"
         describe(judged.failure.reply, stage: judged.failure.stage, detail: judged.failure.detail)
     }

@@ -50,10 +50,10 @@ package struct DeliveryRelay: Sendable {
             state: state,
             pausedUntil: pausedUntil,
             downSince: health.downSince,
-            scope: trouble?.scope.rawValue,
+            fault: trouble?.scope.rawValue,
             reason: trouble?.reason.rawValue,
             stage: trouble?.stage.rawValue,
-            reply: trouble?.detail,
+            detail: trouble?.detail,
             setting: trouble.flatMap { place(toMend: $0) },
             updatedAt: now
         )

@@ -177,7 +177,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
     }
 
     private func truncateLog() async {
-        do { try await store.truncateLog() } catch {
+        // A reader in the way is no trouble: whoever opens the file next truncates the log.
+        do { _ = try await store.truncateLog() } catch {
             log.storeTrouble(.truncating, error)
         }
     }
@@ -187,7 +188,7 @@ extension Completion {
     fileprivate var leavesMessageOpen: Bool {
         switch outcome {
         case .deferred, .returnedUnsent: true
-        case .accepted, .rejected, .expired, .expiredUnsent, .supersededUnsent: false
+        case .accepted, .rejected, .expired, .expiredUnsent, .supersededUnsent, .cancelledUnsent: false
         }
     }
 }

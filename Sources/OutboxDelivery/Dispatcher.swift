@@ -15,7 +15,7 @@ actor Dispatcher {
 
     private var alarm: Task<Void, Never>?
     private var hasWorkedSinceTruncation = true
-    /// Up to which row the outbox was looked through for messages that make older ones void.
+    /// Up to which insert, by its sequence, the outbox was looked through for messages that make older ones void.
     private var newestSeen: Int64?
 
     /// How long to wait after the store failed.
@@ -57,7 +57,7 @@ actor Dispatcher {
         while true {
             let now = environment.now()
             let hasMore = try await supersede(now)
-            let moments = try await store.nextMoments()
+            let moments = try await store.nextMoments(now: now)
             if let lease = moments.lease, lease <= now {
                 log.rescued(try await store.rescue(now: now, rules: settings.rules))
             }
@@ -83,6 +83,8 @@ actor Dispatcher {
             log.superseded(batch.superseded)
             log.suppressed(batch.suppressed)
             log.held(batch.held)
+            log.withoutToken(batch.withoutToken)
+            log.refused(batch.refused)
             log.claimed(batch.claims)
             let refused = desk.add(batch.claims)
             if !refused.isEmpty { try await store.returnUnsent(refused, now: now, rules: settings.rules) }
@@ -96,7 +98,8 @@ actor Dispatcher {
         let found = try await store.supersede(newerThan: newestSeen, now: now, rules: settings.rules)
         newestSeen = found.newest
         log.superseded(found.superseded)
-        desk.withdraw(found.claimed)
+        desk.withdraw(found.claimed, as: .supersededUnsent)
+        desk.withdraw(found.withdrawn, as: .cancelledUnsent)
         return found.hasMore
     }
 
@@ -114,7 +117,6 @@ actor Dispatcher {
     /// Once after each spell of work, when nothing waits any more: until then the log changes all the time.
     private func truncateLog() async throws {
         guard hasWorkedSinceTruncation else { return }
-        hasWorkedSinceTruncation = false
-        try await store.truncateLog()
+        hasWorkedSinceTruncation = try await !store.truncateLog()
     }
 }

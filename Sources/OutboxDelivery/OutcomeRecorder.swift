@@ -127,10 +127,13 @@ final class OutcomeRecorder: Sendable {
     private func commit(_ batch: inout Batch) async throws {
         if !batch.completions.isEmpty {
             let completions = batch.completions
-            let lost = try await store.finish(completions, now: environment.now(), rules: rules)
+            let result = try await store.finish(completions, now: environment.now(), rules: rules)
             batch.completions = []
-            log.recorded(completions, lost: Set(lost))
-            onRecorded(completions)
+            let refused = Set(result.refused.map(\.completion))
+            let recorded = refused.isEmpty ? completions : completions.filter { !refused.contains($0) }
+            log.recorded(recorded, lost: Set(result.lost))
+            log.refused(result.refused.map(\.refusal))
+            onRecorded(recorded)
         }
         if !batch.acquitted.isEmpty {
             try await store.liftSuppressions(causedBy: batch.acquitted)

@@ -126,12 +126,12 @@ final class RelayDesk: Sendable {
         state.withLock { $0.judge.composition(failure, claim, now: environment.now()) }
     }
 
-    /// Takes claims back that a newer message made void, if they still wait for a lane.
-    func withdraw(_ ids: [Int64]) {
+    /// Takes claims back that a newer message or the application made void, if they still wait for a lane.
+    func withdraw(_ ids: [Int64], as outcome: Completion.Outcome) {
         guard !ids.isEmpty else { return }
         change { state, effects, now in
             effects.completions += state.queue.take(messages: Set(ids)).map { claim in
-                Completion(claim: claim, outcome: .supersededUnsent, relay: nil, finishedAt: now)
+                Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: now)
             }
         }
     }

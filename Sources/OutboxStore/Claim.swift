@@ -6,6 +6,10 @@ package import OutboxCore
 package struct Claim: Sendable, Hashable {
     /// The message.
     package let message: Message
+    /// The message's place in the order of the inserts: what the store finds its state by.
+    package let sequence: Int64
+    /// The recipient in the form in which addresses are compared.
+    package let address: String
     /// The number of the attempt's row, from 1. It fences the completion.
     package let attempt: Int
     /// How many attempts the message has used up, this one included: its place in the retry schedule.
@@ -14,8 +18,17 @@ package struct Claim: Sendable, Hashable {
     package let claimedAt: Timestamp
 
     /// Makes a claim.
-    package init(message: Message, attempt: Int, usedUp: Int, claimedAt: Timestamp) {
+    package init(
+        message: Message,
+        sequence: Int64,
+        address: String,
+        attempt: Int,
+        usedUp: Int,
+        claimedAt: Timestamp
+    ) {
         self.message = message
+        self.sequence = sequence
+        self.address = address
         self.attempt = attempt
         self.usedUp = usedUp
         self.claimedAt = claimedAt
@@ -34,26 +47,36 @@ package struct ClaimBatch: Sendable {
     package internal(set) var suppressed: [Int64] = []
     /// The ids of messages that wait because of a limit on resends.
     package internal(set) var held: [Int64] = []
+    /// The ids of messages whose token is not there any more: something else than outboxd removed it.
+    package internal(set) var withoutToken: [Int64] = []
 
-    var countWithoutClaims: Int { expired.count + superseded.count + suppressed.count + held.count }
+    /// Rows that a rule of the application refused to change. They are tried again, each time later.
+    package internal(set) var refused: [RowRefusal] = []
+
+    var countWithoutClaims: Int {
+        expired.count + superseded.count + suppressed.count + held.count + withoutToken.count + refused.count
+    }
 }
 
-/// What newly inserted messages made void.
+/// What an application's statements since the last look made void.
 package struct Supersession: Sendable, Hashable {
-    /// Up to which row it was looked: what to ask with next time.
+    /// Up to which insert it was looked: the sequence to ask with next time.
     package let newest: Int64
-    /// There are more new rows to look at.
+    /// There is more to look at.
     package let hasMore: Bool
     /// The ids of messages that became `superseded`.
     package let superseded: [Int64]
     /// The ids of messages that this process has claimed, and that are `superseded` unless they are being sent already.
     package let claimed: [Int64]
+    /// The ids of messages that this process has claimed, and that the application withdrew.
+    package let withdrawn: [Int64]
 
     /// Makes one.
-    package init(newest: Int64, hasMore: Bool, superseded: [Int64], claimed: [Int64]) {
+    package init(newest: Int64, hasMore: Bool, superseded: [Int64], claimed: [Int64], withdrawn: [Int64]) {
         self.newest = newest
         self.hasMore = hasMore
         self.superseded = superseded
         self.claimed = claimed
+        self.withdrawn = withdrawn
     }
 }

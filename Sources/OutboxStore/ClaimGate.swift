@@ -4,6 +4,15 @@
 import GRDB
 import OutboxCore
 
+/// A due message, and what the look-up saw of others.
+struct DueMessage {
+    let claim: Claim
+    /// A newer message of the kind is there for the person.
+    let hasNewer: Bool
+    /// The address was sent a mail of the kind lately, or is being sent one.
+    let hasSent: Bool
+}
+
 /// Looks at due messages within one claiming transaction.
 struct ClaimGate {
     enum Decision {
@@ -27,67 +36,74 @@ struct ClaimGate {
         hasSuppressions = try Bool.fetchOne(select) ?? false
     }
 
-    /// - Parameter isAlone: there is no other message of the kind for the message's account, nor for its recipient as
-    ///   the address is written.
-    func decision(for message: Message, isAlone: Bool) throws -> Decision {
-        let deadline = message.expiresAt ?? message.requestedAt + rules.giveUpAfter
+    func decision(for due: DueMessage) throws -> Decision {
+        let message = due.claim.message
+        let deadline = rules.deadline(of: message)
         if deadline <= now { return .finish(.expired) }
-        let isNewest = try isAlone || !Self.hasNewer(message, in: database)
-        if !isNewest, !rules.keepOlder.contains(message.kind) { return .finish(.superseded) }
-        if hasSuppressions, try isSuppressed(message.recipient) { return .finish(.suppressed) }
-        guard let limits = rules.limits, !isAlone || AddressKey.hasSpellings(message.recipient) else { return .pass }
+        if due.hasNewer, !rules.keepOlder.contains(message.kind) { return .finish(.superseded) }
+        if hasSuppressions, try isSuppressed(due.claim.address) { return .finish(.suppressed) }
+        guard let limits = rules.limits, due.hasSent else { return .pass }
         // Only the newest token may overtake the limit: of a crowd of older ones each would.
-        let horizon = isNewest ? deadline : now + limits.memory + RetrySchedule.lastAttemptMargin
-        let sent = try sentMoments(likeMessage: message, memory: limits.memory)
+        let horizon = due.hasNewer ? now + limits.memory + RetrySchedule.lastAttemptMargin : deadline
+        let sent = try sentMoments(of: due.claim, memory: limits.memory)
         return limits.nextMoment(sent: sent, now: now, deadline: horizon).map { .hold(until: $0) } ?? .pass
     }
 
-    /// Whether the application inserted a newer message of the kind for the account, or for the recipient where no
-    /// account is given.
-    static func hasNewer(_ message: Message, in database: Database) throws -> Bool {
-        if let account = message.account {
-            let newer = try database.cachedStatement(
-                sql: "SELECT EXISTS (SELECT 1 FROM outbox WHERE account = ? AND kind = ? AND id > ?)"
-            )
-            return try Bool.fetchOne(newer, arguments: [account, message.kind, message.id]) ?? false
-        }
-        let newer = try database.cachedStatement(
-            sql: """
-                SELECT EXISTS (SELECT 1 FROM outbox
-                    WHERE recipient = ?1 COLLATE NOCASE AND kind = ?2 AND id > ?3 AND account IS NULL
-                        AND \(localPart("recipient")) = \(localPart("?1")))
-                """
-        )
-        return try Bool.fetchOne(newer, arguments: [message.recipient, message.kind, message.id]) ?? false
-    }
-
-    /// The local part with its @, compared exactly: the index on addresses knows no case.
-    static func localPart(_ column: String) -> String { "substr(\(column), 1, instr(\(column), '@'))" }
-
-    private func isSuppressed(_ recipient: String) throws -> Bool {
+    private func isSuppressed(_ address: String) throws -> Bool {
         let select = try database.cachedStatement(
             sql: "SELECT EXISTS (SELECT 1 FROM outbox_suppression WHERE address = ? AND expires_at > ?)"
         )
-        return try Bool.fetchOne(select, arguments: [AddressKey(recipient).canonical, now.milliseconds]) ?? false
+        return try Bool.fetchOne(select, arguments: [address, now.milliseconds]) ?? false
     }
 
-    /// When other messages of the kind were sent to the address; one that is being sent counts as sent now. An address
-    /// that differs in the case of its letters counts as the same here, because it is most likely the same inbox.
-    private func sentMoments(likeMessage message: Message, memory: Duration) throws -> [Timestamp] {
-        let select = try database.cachedStatement(
+    /// When other messages of the kind were sent to the address; one that is being sent counts as sent now. Of a longer
+    /// history than any limit allows, the newest moments decide.
+    private func sentMoments(of claim: Claim, memory: Duration) throws -> [Timestamp] {
+        let sending = try database.cachedStatement(
             sql: """
-                SELECT coalesce(accepted_at, ?1) FROM outbox
-                WHERE recipient = ?2 COLLATE NOCASE AND kind = ?3 AND id <> ?4
-                    AND (state = 'sending' OR accepted_at > ?5)
+                SELECT count(*) FROM outbox_state
+                WHERE address = ? AND kind = ? AND accepted_at IS NULL AND sequence <> ?
+                    AND (accepted_at IS NOT NULL OR lease_expires_at IS NOT NULL)
                 """
         )
-        return try AddressKey(message.recipient).spellings.flatMap { spelling in
-            try Int64.fetchAll(
-                select,
-                arguments: [
-                    now.milliseconds, spelling, message.kind, message.id, (now - memory).milliseconds,
-                ]
-            )
-        }.map { Timestamp(milliseconds: $0) }
+        let count = try Int.fetchOne(sending, arguments: [claim.address, claim.message.kind, claim.sequence]) ?? 0
+        let accepted = try database.cachedStatement(
+            sql: """
+                SELECT accepted_at FROM outbox_state
+                WHERE address = ? AND kind = ? AND accepted_at > ?
+                    AND (accepted_at IS NOT NULL OR lease_expires_at IS NOT NULL)
+                ORDER BY accepted_at DESC LIMIT \(ResendLimits.mostPerHour)
+                """
+        )
+        let moments = try Int64.fetchAll(
+            accepted,
+            arguments: [claim.address, claim.message.kind, (now - memory).milliseconds]
+        )
+        return Array(repeating: now, count: count) + moments.map { Timestamp(milliseconds: $0) }
+    }
+}
+
+extension DeliveryRules {
+    /// The moment after which a message is no longer sent.
+    func deadline(of message: Message) -> Timestamp {
+        message.expiresAt ?? max(message.requestedAt, message.notBefore ?? message.requestedAt) + giveUpAfter
+    }
+}
+
+/// SQL about the other messages of a message's person and kind.
+enum PersonSQL {
+    /// Whether there is a newer message than the row `of`: one whose `not_before` has come by `:now`, and that was not
+    /// withdrawn. Each part is one seek in an index, however many messages the person has had.
+    static func hasNewer(of row: String) -> String {
+        let isOfPerson =
+            "newer.person = \(row).person AND newer.kind = \(row).kind AND newer.sequence > \(row).sequence"
+        return """
+            (EXISTS (SELECT 1 FROM outbox_state AS newer WHERE \(isOfPerson)
+                    AND newer.finished_at IS NULL AND newer.not_before IS NULL AND newer.is_withdrawn = 0)
+                OR EXISTS (SELECT 1 FROM outbox_state AS newer WHERE \(isOfPerson)
+                    AND newer.finished_at IS NULL AND newer.not_before <= :now AND newer.is_withdrawn = 0)
+                OR EXISTS (SELECT 1 FROM outbox_state AS newer WHERE \(isOfPerson)
+                    AND newer.finished_at IS NOT NULL AND newer.state <> 'cancelled'))
+            """
     }
 }

@@ -35,6 +35,8 @@ package struct Completion: Sendable, Hashable {
         case expiredUnsent
         /// Nothing was sent because a newer message came while it waited for a lane; no attempt is recorded.
         case supersededUnsent
+        /// Nothing was sent because the application withdrew the message while it waited for a lane; no attempt is recorded.
+        case cancelledUnsent
         /// Nothing was sent: the claim is given back, and no attempt is recorded.
         case returnedUnsent
     }

@@ -15,7 +15,7 @@ package struct DeliveryReportRecord: Sendable, Hashable {
     /// The mail system that says so.
     package let reportingMTA: String?
     /// The words of the mail system that refused the mail.
-    package let diagnostic: String?
+    package let detail: String?
 
     /// Makes a record.
     package init(
@@ -24,14 +24,14 @@ package struct DeliveryReportRecord: Sendable, Hashable {
         status: String?,
         reason: String?,
         reportingMTA: String?,
-        diagnostic: String?
+        detail: String?
     ) {
         self.action = action
         self.receivedAt = receivedAt
         self.status = status
         self.reason = reason
         self.reportingMTA = reportingMTA
-        self.diagnostic = diagnostic
+        self.detail = detail
     }
 }
 

@@ -17,17 +17,17 @@ package protocol DeliveryStore: Sendable {
     ///   - lease: how long the claims are held unless they are renewed.
     func claim(limit: Int, now: Timestamp, lease: Duration, rules: DeliveryRules) async throws -> ClaimBatch
 
-    /// Makes unsent messages `superseded` that are older than messages inserted since the last call.
+    /// Makes unsent messages `superseded` that are older than messages inserted since the last call, and tells which
+    /// claimed messages were withdrawn.
     ///
-    /// - Parameter id: only newer rows than this one are looked at for what they supersede; `nil` looks at none and
-    ///   tells the newest.
-    func supersede(newerThan id: Int64?, now: Timestamp, rules: DeliveryRules) async throws -> Supersession
+    /// - Parameter sequence: only messages inserted after this one are looked at for what they supersede; `nil` looks at
+    ///   none and tells the newest.
+    func supersede(newerThan sequence: Int64?, now: Timestamp, rules: DeliveryRules) async throws -> Supersession
 
     /// Records how attempts ended.
     ///
-    /// - Returns: the completions whose claim was lost, because its lease had run out or the message is gone; their
-    ///   results were dropped.
-    func finish(_ completions: [Completion], now: Timestamp, rules: DeliveryRules) async throws -> [Completion]
+    /// A completion that a rule of the application refuses does not stop the others.
+    func finish(_ completions: [Completion], now: Timestamp, rules: DeliveryRules) async throws -> FinishResult
 
     /// Takes the addresses off the suppression list that these messages' refusals put there: it was the relay's fault.
     func liftSuppressions(causedBy messages: [Int64]) async throws
@@ -48,19 +48,35 @@ package protocol DeliveryStore: Sendable {
     /// - Returns: the ids of the messages.
     func rescue(now: Timestamp, rules: DeliveryRules) async throws -> [Int64]
 
-    /// Makes open messages `expired` whose `expires_at` has come.
+    /// Makes open messages `expired` whose `expires_at` has come: a bounded number at a time, the longest expired first.
     ///
     /// - Returns: the ids of the messages.
     func expire(now: Timestamp) async throws -> [Int64]
 
     /// The next moments at which something is to be done, unless something else happens before.
-    func nextMoments() async throws -> NextMoments
+    func nextMoments(now: Timestamp) async throws -> NextMoments
 
     /// Changes whenever another connection has committed.
     func commitCounter() async throws -> Int
 
-    /// Removes the traces that wiped tokens leave in the store's log, if no other program is in the way.
-    func truncateLog() async throws
+    /// Removes the traces that wiped tokens leave in the store's log. Nobody's write waits for it.
+    ///
+    /// - Returns: whether it succeeded; a reader may be in the way, and the caller tries again later.
+    func truncateLog() async throws -> Bool
+}
+
+/// What became of completions that were to be recorded.
+package struct FinishResult: Sendable {
+    /// Their claim was lost, because its lease had run out or the message is gone; nothing was recorded.
+    package let lost: [Completion]
+    /// A rule that an application put on the tables refused them; their messages stay claimed.
+    package let refused: [(completion: Completion, refusal: RowRefusal)]
+
+    /// Makes a result.
+    package init(lost: [Completion], refused: [(completion: Completion, refusal: RowRefusal)] = []) {
+        self.lost = lost
+        self.refused = refused
+    }
 }
 
 /// When there is something to do by time. Moments may lie in the past; `nil` is never.

@@ -2,10 +2,11 @@
 
 import GRDB
 package import OutboxCore
+import Synchronization
 
 extension OutboxDatabase: DeliveryStore {
     /// So many messages that are not to be sent are handled in one transaction, so that it stays short.
-    private static let batchLimit = 1000
+    private static let unsentLimit = 500
 
     package func claim(
         limit: Int,
@@ -14,148 +15,17 @@ extension OutboxDatabase: DeliveryStore {
         rules: DeliveryRules
     ) async throws -> ClaimBatch {
         let claimant = claimant
-        return try await write { database in
-            var batch = ClaimBatch()
-            let gate = try ClaimGate(database, rules: rules, now: now)
-            // A message that isn't sent takes a place in the look-up but none in the batch: look again until the batch
-            // is full or nothing is due.
-            while batch.claims.count < limit, batch.countWithoutClaims < Self.batchLimit {
-                let due = try Self.dueMessages(database, limit: limit - batch.claims.count, now: now)
-                if due.isEmpty { break }
-                var passed: [Claim] = []
-                func recordPassed() throws {
-                    try Self.record(passed, by: claimant, until: now + lease, in: database)
-                    batch.claims += passed
-                    passed = []
-                }
-                for (claim, isAlone) in due {
-                    let id = claim.message.id
-                    // The gate looks at what others of the person are doing, so their claims have to be there.
-                    if !isAlone { try recordPassed() }
-                    switch try gate.decision(for: claim.message, isAlone: isAlone) {
-                    case .pass:
-                        passed.append(claim)
-                    case .finish(let state):
-                        try Self.finishUnclaimed(database, id: id, state: state, now: now)
-                        switch state {
-                        case .expired: batch.expired.append(id)
-                        case .superseded: batch.superseded.append(id)
-                        default: batch.suppressed.append(id)
-                        }
-                    case .hold(let until):
-                        try Self.hold(database, id: id, until: until)
-                        batch.held.append(id)
-                    }
-                }
-                try recordPassed()
-            }
-            return batch
+        let aside = aside.withLock { $0.sequences(at: now) }
+        let (batch, refused, changed) = try await write { database in
+            var claiming = try Claiming(database, claimant: claimant, until: now + lease, rules: rules, now: now)
+            try claiming.claim(limit: limit, unsentLimit: Self.unsentLimit, aside: aside)
+            return (claiming.batch, claiming.refused, claiming.changed)
         }
-    }
-
-    package func returnUnsent(_ claims: [Claim], now: Timestamp, rules: DeliveryRules) async throws {
-        try await write { database in
-            for claim in claims { _ = try Self.giveBack(claim, now: now, rules: rules, in: database) }
+        self.aside.withLock { aside in
+            aside.remove(changed)
+            for sequence in refused { aside.add(sequence, now: now) }
         }
-    }
-
-    /// - Returns: whether the claim was still held.
-    static func giveBack(
-        _ claim: Claim,
-        now: Timestamp,
-        rules: DeliveryRules,
-        in database: Database
-    ) throws -> Bool {
-        let earlier = claim.attempt - 1
-        guard let state = MessageState.sending.after(.returnedUnsent(earlierAttempts: earlier)) else {
-            preconditionFailure("a claim can always be returned")
-        }
-        let update = try database.cachedStatement(
-            sql: """
-                UPDATE outbox
-                SET state = ?1, attempts = ?2, last_attempt = ?3, claimed_by = NULL, lease_expires_at = NULL,
-                    next_attempt_at = iif(?1 = 'deferred' OR held_until IS NOT NULL, ?4, NULL)
-                WHERE id = ?5 AND state = 'sending' AND last_attempt = ?6
-                """
-        )
-        try update.execute(arguments: [
-            state.rawValue, claim.usedUp - 1, earlier, claim.claimedAt.milliseconds, claim.message.id, claim.attempt,
-        ])
-        guard database.changesCount == 1 else { return false }
-        try forgetAttempt(database, claim)
-        try supersedeReopened([claim.message.id], now: now, rules: rules, in: database)
-        return true
-    }
-
-    package func renewLeases(until: Timestamp) async throws {
-        let claimant = claimant
-        try await write { database in
-            try database.execute(
-                sql: "UPDATE outbox SET lease_expires_at = ? WHERE state = 'sending' AND claimed_by = ?",
-                arguments: [until.milliseconds, claimant]
-            )
-        }
-    }
-
-    package func rescue(now: Timestamp, rules: DeliveryRules) async throws -> [Int64] {
-        try await write { database in
-            try database.execute(
-                sql: """
-                    UPDATE outbox_attempt SET finished_at = max(?1, started_at), outcome = 'uncertain', scope = 'message',
-                        reason = 'interrupted',
-                        reply = 'outboxd ended before it recorded the outcome; the mail may arrive twice'
-                    WHERE outcome IS NULL AND (message_id, attempt) IN (
-                        SELECT id, last_attempt FROM outbox WHERE state = 'sending' AND lease_expires_at <= ?1)
-                    """,
-                arguments: [now.milliseconds]
-            )
-            let rescued = try Int64.fetchAll(
-                database,
-                sql: """
-                    UPDATE outbox SET state = 'deferred', next_attempt_at = ?1, claimed_by = NULL, lease_expires_at = NULL
-                    WHERE state = 'sending' AND lease_expires_at <= ?1 RETURNING id
-                    """,
-                arguments: [now.milliseconds]
-            )
-            try Self.supersedeReopened(rescued, now: now, rules: rules, in: database)
-            return rescued
-        }
-    }
-
-    /// What is due, highest priority first. Each priority is its own range of the index, so that messages that wait
-    /// at a higher priority are never walked over.
-    ///
-    /// - Returns: each with whether it is the only message of its kind for its account and its recipient, as most are.
-    private static func dueMessages(
-        _ database: Database,
-        limit: Int,
-        now: Timestamp
-    ) throws -> [(claim: Claim, isAlone: Bool)] {
-        var found: [(Claim, Bool)] = []
-        for priority in try claimablePriorities(database) where found.count < limit {
-            let select = try database.cachedStatement(
-                sql: """
-                    SELECT id, kind, recipient, token, locale, account, variables, envelope_id, requested_at, expires_at,
-                        last_attempt, attempts,
-                        NOT EXISTS (SELECT 1 FROM outbox AS other
-                            WHERE other.recipient = outbox.recipient COLLATE NOCASE AND other.kind = outbox.kind
-                                AND other.id <> outbox.id)
-                        AND NOT EXISTS (SELECT 1 FROM outbox AS other
-                            WHERE other.account = outbox.account AND other.kind = outbox.kind
-                                AND other.id <> outbox.id)
-                    FROM outbox
-                    WHERE state IN ('queued', 'deferred') AND priority = ? AND due_at <= ?
-                    ORDER BY due_at LIMIT ?
-                    """
-            )
-            let rows = try Row.fetchCursor(select, arguments: [priority, now.milliseconds, limit - found.count])
-            while let row = try rows.next() {
-                let (earlier, usedUp): (Int, Int) = (row[10], row[11])
-                let claim = Claim(message: message(row), attempt: earlier + 1, usedUp: usedUp + 1, claimedAt: now)
-                found.append((claim, row[12]))
-            }
-        }
-        return found
+        return batch
     }
 
     /// The priorities at which messages wait, highest first: one index seek each.
@@ -163,7 +33,7 @@ extension OutboxDatabase: DeliveryStore {
         var priorities: [Int] = []
         while true {
             let highest = try database.cachedStatement(
-                sql: "SELECT max(priority) FROM outbox WHERE state IN ('queued', 'deferred') AND priority < ?"
+                sql: "SELECT max(priority) FROM outbox_state WHERE due_at IS NOT NULL AND priority < ?"
             )
             guard let next = try Int.fetchOne(highest, arguments: [priorities.last ?? Int.max]) else { break }
             priorities.append(next)
@@ -171,67 +41,285 @@ extension OutboxDatabase: DeliveryStore {
         return priorities
     }
 
-    private static func message(_ row: Row) -> Message {
-        Message(
+    /// Rows that were refused lately, as a condition.
+    static func isNotAside(_ sequences: [Int64]) -> String {
+        sequences.isEmpty ? "" : "AND sequence NOT IN (\(sequences.map(String.init).joined(separator: ",")))"
+    }
+}
+
+/// One claiming transaction.
+private struct Claiming {
+    private(set) var batch = ClaimBatch()
+    /// Rows that a rule of the application refused to change.
+    private(set) var refused: [Int64] = []
+    /// Rows that were changed.
+    private(set) var changed: [Int64] = []
+
+    private let database: Database
+    private let claimant: String
+    private let until: Timestamp
+    private let rules: DeliveryRules
+    private let now: Timestamp
+    private let gate: ClaimGate
+    private var passed: [Claim] = []
+    /// Kinds and addresses of what passed: the limits count it as being sent.
+    private var passedKeys: Set<String> = []
+
+    init(
+        _ database: Database,
+        claimant: String,
+        until: Timestamp,
+        rules: DeliveryRules,
+        now: Timestamp
+    ) throws {
+        self.database = database
+        self.claimant = claimant
+        self.until = until
+        self.rules = rules
+        self.now = now
+        gate = try ClaimGate(database, rules: rules, now: now)
+    }
+
+    /// A message that isn't sent takes a place in the look-up but none in the batch: looks again until the batch is full or
+    /// nothing is due.
+    mutating func claim(limit: Int, unsentLimit: Int, aside: [Int64]) throws {
+        while batch.claims.count < limit, batch.countWithoutClaims < unsentLimit {
+            let due = try dueMessages(limit: limit - batch.claims.count, aside: aside + refused)
+            if due.isEmpty { return }
+            for message in due { try consider(message) }
+            try recordPassed()
+        }
+    }
+
+    private mutating func consider(_ due: DueMessage) throws {
+        let claim = due.claim
+        let key = "\(claim.message.kind) \(claim.address)"
+        var due = due
+        if rules.limits != nil, passedKeys.contains(key) {
+            // The limits look at what else the address is being sent, so those claims have to be there.
+            try recordPassed()
+            due = DueMessage(claim: claim, hasNewer: due.hasNewer, hasSent: true)
+        }
+        switch try gate.decision(for: due) {
+        case .pass:
+            passed.append(claim)
+            passedKeys.insert(key)
+        case .finish(let state):
+            guard try finish(claim, as: state) else { return }
+            switch state {
+            case .expired: batch.expired.append(claim.message.id)
+            case .superseded: batch.superseded.append(claim.message.id)
+            case .rejected: batch.withoutToken.append(claim.message.id)
+            default: batch.suppressed.append(claim.message.id)
+            }
+        case .hold(let until):
+            let isHeld = try change([claim]) { [database] _ in
+                let update = try database.cachedStatement(
+                    sql: "UPDATE outbox_state SET due_at = ?1, held_until = ?1 WHERE sequence = ?2"
+                )
+                try update.execute(arguments: [until.milliseconds, claim.sequence])
+                return [claim]
+            }
+            if !isHeld.isEmpty { batch.held.append(claim.message.id) }
+        }
+    }
+
+    /// - Returns: whether the row could be changed.
+    private mutating func finish(_ claim: Claim, as state: MessageState) throws -> Bool {
+        let finished = try change([claim]) { [database, now] _ in
+            try OutboxDatabase.finishUnsent(database, [claim.sequence], as: state, now: now)
+            return [claim]
+        }
+        return !finished.isEmpty
+    }
+
+    private mutating func recordPassed() throws {
+        let claims = passed
+        passed = []
+        let recorded = try change(claims) { [database, claimant, until, now, rules] claims in
+            try Self.record(claims, by: claimant, until: until, now: now, in: database)
+            // Where the newer message's not_before has come, the older ones' time is over.
+            for claim in claims where claim.message.notBefore != nil {
+                try OutboxDatabase.supersedeOlder(than: claim.sequence, now: now, rules: rules, in: database)
+            }
+            return claims
+        }
+        batch.claims += recorded
+    }
+
+    /// Changes rows; those that are refused are left out of what it returns.
+    private mutating func change(_ claims: [Claim], _ body: ([Claim]) throws -> [Claim]) throws -> [Claim] {
+        let (taken, refusals) = try database.changeRows(claims, messageID: \.message.id, body)
+        changed += taken.map(\.sequence)
+        refused += refusals.map(\.row.sequence)
+        batch.refused += refusals.map(\.refusal)
+        return taken
+    }
+
+    /// What is due, highest priority first. Each priority is its own range of the index, so that messages that wait at a
+    /// higher priority are never walked over.
+    private mutating func dueMessages(limit: Int, aside: [Int64]) throws -> [DueMessage] {
+        var found: [DueMessage] = []
+        var withoutToken: [Claim] = []
+        for priority in try OutboxDatabase.claimablePriorities(database) where found.count < limit {
+            let select = try database.cachedStatement(sql: OutboxDatabase.dueMessagesSQL(aside: aside))
+            let memory = rules.limits?.memory ?? .zero
+            let rows = try Row.fetchCursor(
+                select,
+                arguments: [
+                    "priority": priority, "now": now.milliseconds, "since": (now - memory).milliseconds,
+                    "limit": limit - found.count,
+                ]
+            )
+            while let row = try rows.next() {
+                let due = Self.dueMessage(row, now: now)
+                if row[3] == nil { withoutToken.append(due.claim) } else { found.append(due) }
+            }
+        }
+        for claim in withoutToken where try finish(claim, as: .rejected) {
+            batch.withoutToken.append(claim.message.id)
+        }
+        return try found.map { try correctingDomain($0) }
+    }
+
+    private static func dueMessage(_ row: Row, now: Timestamp) -> DueMessage {
+        let message = Message(
             id: row[0],
             kind: row[1],
             recipient: row[2],
-            token: Token(row[3]),
+            token: Token(row[3] ?? ""),
             locale: row[4],
             account: row[5],
-            variables: row[6],
+            variables: row[6] ?? "{}",
             envelopeID: row[7],
             requestedAt: Timestamp(milliseconds: row[8]),
-            expiresAt: timestamp(row[9])
+            notBefore: timestamp(row[9]),
+            expiresAt: timestamp(row[10])
         )
+        let (earlier, counted): (Int, Int) = (row[13], row[14])
+        let claim = Claim(
+            message: message,
+            sequence: row[11],
+            address: row[12],
+            attempt: earlier + 1,
+            usedUp: counted + 1,
+            claimedAt: now
+        )
+        return DueMessage(claim: claim, hasNewer: row[15], hasSent: row[16])
     }
 
+    /// The insert's trigger could not map a domain that it saw for the first time.
+    private func correctingDomain(_ due: DueMessage) throws -> DueMessage {
+        let claim = due.claim
+        guard !claim.address.utf8.allSatisfy({ $0 < 0x80 }),
+            let address = try OutboxDatabase.correctDomain(of: claim.address, sequence: claim.sequence, in: database)
+        else { return due }
+        let corrected = Claim(
+            message: claim.message,
+            sequence: claim.sequence,
+            address: address,
+            attempt: claim.attempt,
+            usedUp: claim.usedUp,
+            claimedAt: claim.claimedAt
+        )
+        let select = try database.cachedStatement(
+            sql: "SELECT \(PersonSQL.hasNewer(of: "state")) FROM outbox_state AS state WHERE sequence = :sequence"
+        )
+        let arguments: StatementArguments = ["now": now.milliseconds, "sequence": claim.sequence]
+        let hasNewer = try Bool.fetchOne(select, arguments: arguments) ?? false
+        return DueMessage(claim: corrected, hasNewer: hasNewer, hasSent: true)
+    }
+
+    /// Writes claims down: two statements, whatever their number.
     private static func record(
         _ claims: [Claim],
         by claimant: String,
         until: Timestamp,
+        now: Timestamp,
         in database: Database
     ) throws {
-        guard let now = claims.first?.claimedAt else { return }
-        let ids = "[\(claims.map { String($0.message.id) }.joined(separator: ","))]"
+        let sequences = "[\(claims.map { String($0.sequence) }.joined(separator: ","))]"
         let update = try database.cachedStatement(
             sql: """
-                UPDATE outbox
+                UPDATE outbox_state
                 SET state = 'sending', attempts = attempts + 1, last_attempt = last_attempt + 1, claimed_by = ?,
-                    lease_expires_at = ?, next_attempt_at = NULL
-                WHERE id IN (SELECT value FROM json_each(?))
+                    lease_expires_at = ?, due_at = NULL
+                WHERE sequence IN (SELECT value FROM json_each(?))
                 """
         )
-        try update.execute(arguments: [claimant, until.milliseconds, ids])
+        try update.execute(arguments: [claimant, until.milliseconds, sequences])
         let insert = try database.cachedStatement(
             sql: """
                 INSERT INTO outbox_attempt (message_id, attempt, started_at)
-                SELECT outbox.id, outbox.last_attempt, ? FROM json_each(?) AS claimed CROSS JOIN outbox
-                WHERE outbox.id = claimed.value
+                SELECT state.message_id, state.last_attempt, ? FROM json_each(?) AS claimed
+                CROSS JOIN outbox_state AS state WHERE state.sequence = claimed.value
                 """
         )
-        try insert.execute(arguments: [now.milliseconds, ids])
+        try insert.execute(arguments: [now.milliseconds, sequences])
+    }
+}
+
+extension OutboxDatabase {
+    /// Due messages of one priority, with what they need to be sent and what the gate needs to know.
+    static func dueMessagesSQL(aside: [Int64]) -> String {
+        """
+        SELECT message.id, message.kind, message.recipient, nullif(rtrim(secret.token, char(10)), ''), message.locale, message.account,
+            message.variables, state.envelope_id, state.requested_at, state.not_before, state.expires_at,
+            state.sequence, state.address, state.last_attempt, state.attempts,
+            \(PersonSQL.hasNewer(of: "state")),
+            EXISTS (SELECT 1 FROM outbox_state AS sent WHERE sent.address = state.address AND sent.kind = state.kind
+                    AND sent.accepted_at IS NULL AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL))
+                OR EXISTS (SELECT 1 FROM outbox_state AS sent WHERE sent.address = state.address
+                    AND sent.kind = state.kind AND sent.accepted_at > :since
+                    AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL))
+        FROM (SELECT * FROM outbox_state
+            WHERE due_at IS NOT NULL AND priority = :priority AND due_at <= :now \(isNotAside(aside))
+            ORDER BY due_at, sequence LIMIT :limit) AS state
+        JOIN outbox AS message ON message.id = state.message_id
+        LEFT JOIN outbox_secret AS secret ON secret.slot = state.secret
+        """
     }
 
-    private static func finishUnclaimed(_ database: Database, id: Int64, state: MessageState, now: Timestamp) throws {
+    /// Makes waiting messages final of which nothing was sent.
+    static func finishUnsent(
+        _ database: Database,
+        _ sequences: [Int64],
+        as state: MessageState,
+        now: Timestamp
+    ) throws {
         let update = try database.cachedStatement(
-            sql: "UPDATE outbox SET state = ?, finished_at = ?, token = NULL, next_attempt_at = NULL WHERE id = ?"
+            sql: """
+                UPDATE outbox_state SET state = ?1, finished_at = ?2, due_at = NULL, secret = NULL,
+                    blames_address = CASE WHEN ?1 = 'suppressed' THEN 1 END
+                WHERE sequence = ?3 AND due_at IS NOT NULL
+                """
         )
-        try update.execute(arguments: [state.rawValue, now.milliseconds, id])
+        for sequence in sequences {
+            try update.execute(arguments: [state.rawValue, now.milliseconds, sequence])
+        }
     }
 
-    private static func hold(_ database: Database, id: Int64, until: Timestamp) throws {
-        let update = try database.cachedStatement(
-            sql: "UPDATE outbox SET next_attempt_at = ?1, held_until = ?1 WHERE id = ?2"
+    /// Puts the A-labels of a domain outside ASCII into a message's address and person, and remembers them for later
+    /// inserts.
+    ///
+    /// - Returns: the corrected address; `nil` where there is nothing to correct.
+    static func correctDomain(of address: String, sequence: Int64, in database: Database) throws -> String? {
+        guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")) else { return nil }
+        let spelling = String(address[address.utf8.index(after: at)...])
+        guard let aLabels = AddressKey.aLabels(of: spelling) else { return nil }
+        let corrected = address[...at] + aLabels
+        try database.execute(
+            sql: "INSERT OR IGNORE INTO outbox_domain (spelling, a_labels) VALUES (?, ?)",
+            arguments: [spelling, aLabels]
         )
-        try update.execute(arguments: [until.milliseconds, id])
-    }
-
-    /// Removes the record of an attempt that sent nothing, so that attempts stay numbered without gaps.
-    static func forgetAttempt(_ database: Database, _ claim: Claim) throws {
-        let delete = try database.cachedStatement(
-            sql: "DELETE FROM outbox_attempt WHERE message_id = ? AND attempt = ?"
+        try database.execute(
+            sql: """
+                UPDATE outbox_state
+                SET address = ?1, person = iif(person = 'address:' || address, 'address:' || ?1, person)
+                WHERE sequence = ?2
+                """,
+            arguments: [String(corrected), sequence]
         )
-        try delete.execute(arguments: [claim.message.id, claim.attempt])
+        return String(corrected)
     }
 }

@@ -2,55 +2,65 @@
 
 import GRDB
 package import OutboxCore
+import Synchronization
 
 extension OutboxDatabase {
-    package func finish(
-        _ completions: [Completion],
-        now: Timestamp,
-        rules: DeliveryRules
-    ) async throws -> [Completion] {
+    /// So many messages expire in one transaction, so that it stays short.
+    private static let expiryLimit = 500
+
+    package func finish(_ completions: [Completion], now: Timestamp, rules: DeliveryRules) async throws -> FinishResult
+    {
         try await write { database in
-            try completions.filter { try !Self.record($0, now: now, rules: rules, in: database) }
+            let (lost, refused) = try database.changeRows(completions, messageID: \.claim.message.id) { completions in
+                try completions.filter { try !Self.record($0, now: now, rules: rules, in: database) }
+            }
+            return FinishResult(lost: lost, refused: refused.map { ($0.row, $0.refusal) })
         }
     }
 
     package func expire(now: Timestamp) async throws -> [Int64] {
-        try await write { database in
-            try Int64.fetchAll(
+        let aside = aside.withLock { $0.sequences(at: now) }
+        let (expired, refused) = try await write { database in
+            let due = try Row.fetchAll(
                 database,
                 sql: """
-                    UPDATE outbox SET state = 'expired', finished_at = ?1, token = NULL, next_attempt_at = NULL
-                    WHERE state IN ('queued', 'deferred') AND expires_at IS NOT NULL AND expires_at <= ?1
-                    RETURNING id
+                    SELECT sequence, message_id FROM outbox_state
+                    WHERE due_at IS NOT NULL AND expires_at IS NOT NULL AND expires_at <= ? \(Self.isNotAside(aside))
+                    ORDER BY expires_at LIMIT \(Self.expiryLimit)
                     """,
                 arguments: [now.milliseconds]
-            )
+            ).map { (sequence: $0[0] as Int64, messageID: $0[1] as Int64) }
+            let (expired, refused) = try database.changeRows(due, messageID: \.messageID) { rows in
+                try Self.finishUnsent(database, rows.map(\.sequence), as: .expired, now: now)
+                return rows.map(\.messageID)
+            }
+            return (expired, refused.map(\.row.sequence))
         }
+        self.aside.withLock { aside in for sequence in refused { aside.add(sequence, now: now) } }
+        return expired
     }
 
-    package func nextMoments() async throws -> NextMoments {
-        try await read { database in
-            let due = try Self.claimablePriorities(database).compactMap { priority in
-                try Int64.fetchOne(
-                    database.cachedStatement(
-                        sql: "SELECT min(due_at) FROM outbox WHERE state IN ('queued', 'deferred') AND priority = ?"
-                    ),
-                    arguments: [priority]
+    package func nextMoments(now: Timestamp) async throws -> NextMoments {
+        let aside = aside.withLock { (sequences: $0.sequences(at: now), next: $0.next(after: now)) }
+        let isNotAside = Self.isNotAside(aside.sequences)
+        let moments = try await read { database in
+            func first(_ column: String, _ condition: String, _ arguments: StatementArguments = []) throws -> Timestamp?
+            {
+                let select = try database.cachedStatement(
+                    sql: "SELECT \(column) FROM outbox_state WHERE \(condition) ORDER BY \(column) LIMIT 1"
                 )
-            }.min()
-            let lease = try Int64.fetchOne(
-                database.cachedStatement(sql: "SELECT min(lease_expires_at) FROM outbox WHERE state = 'sending'")
+                return timestamp(try Int64.fetchOne(select, arguments: arguments))
+            }
+            return NextMoments(
+                due: try Self.claimablePriorities(database).compactMap {
+                    try first("due_at", "due_at IS NOT NULL AND priority = ? \(isNotAside)", [$0])
+                }.min(),
+                lease: try first("lease_expires_at", "lease_expires_at IS NOT NULL"),
+                expiry: try first("expires_at", "due_at IS NOT NULL AND expires_at IS NOT NULL \(isNotAside)")
             )
-            let expiry = try Int64.fetchOne(
-                database.cachedStatement(
-                    sql: """
-                        SELECT min(expires_at) FROM outbox
-                        WHERE state IN ('queued', 'deferred') AND expires_at IS NOT NULL
-                        """
-                )
-            )
-            return NextMoments(due: timestamp(due), lease: timestamp(lease), expiry: timestamp(expiry))
         }
+        guard let retry = aside.next else { return moments }
+        return NextMoments(due: min(moments.due ?? retry, retry), lease: moments.lease, expiry: moments.expiry)
     }
 
     package func commitCounter() async throws -> Int {
@@ -59,18 +69,6 @@ extension OutboxDatabase {
         do {
             return try await queue.writeWithoutTransaction { database in
                 try Int.fetchOne(database.cachedStatement(sql: "PRAGMA data_version")) ?? 0
-            }
-        } catch let error as DatabaseError {
-            throw OutboxDatabaseError(error)
-        }
-    }
-
-    package func truncateLog() async throws {
-        // The log holds earlier versions of pages, tokens among them. A busy result is no error: another program
-        // reads, and the next call tries again.
-        do {
-            try await queue.writeWithoutTransaction { database in
-                try database.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
             }
         } catch let error as DatabaseError {
             throw OutboxDatabaseError(error)
@@ -88,47 +86,47 @@ extension OutboxDatabase {
         if completion.outcome == .returnedUnsent {
             return try giveBack(claim, now: now, rules: rules, in: database)
         }
-        var event = completion.outcome.event
-        var nextAttempt: Int64?
-        if case .deferred(_, let next) = completion.outcome {
-            // A newer message came while this one was tried: trying again would mail a token that no longer works.
-            if !rules.keepOlder.contains(claim.message.kind), try ClaimGate.hasNewer(claim.message, in: database) {
-                event = .superseded
-            } else {
-                nextAttempt = next.milliseconds
-            }
-        }
+        let event = completion.outcome.event
         guard let state = MessageState.sending.after(event) else {
             preconditionFailure("an attempt can't end with \(event)")
         }
+        var due: Int64?
+        if case .deferred(_, let next) = completion.outcome { due = next.milliseconds }
         let isUnsent = completion.outcome.isUnsent
-        let isUsedUp = completion.outcome.judgement?.isUsedUp ?? !isUnsent
+        let counts = completion.outcome.judgement?.isUsedUp ?? !isUnsent
         let finishedAt = completion.finishedAt.milliseconds
 
         // `last_attempt` is set only where it changes: setting it rewrites its index, even with the value that it has.
         let update = try database.cachedStatement(
             sql: """
-                UPDATE outbox
-                SET state = ?, next_attempt_at = ?, finished_at = ?, accepted_at = ?, attempts = ?,
-                    token = iif(?, token, NULL), claimed_by = NULL, lease_expires_at = NULL
+                UPDATE outbox_state
+                SET state = ?, due_at = ?, finished_at = ?, accepted_at = ?, attempts = ?,
+                    uncertain_attempts = uncertain_attempts + ?, blames_address = ?, claimed_by = NULL,
+                    lease_expires_at = NULL
+                    \(state.isOpen ? "" : ", secret = NULL")
                     \(isUnsent ? ", last_attempt = last_attempt - 1" : "")
-                WHERE id = ? AND state = 'sending' AND last_attempt = ?
+                WHERE sequence = ? AND state = 'sending' AND last_attempt = ?
                 """
         )
         try update.execute(arguments: [
-            state.rawValue, nextAttempt, state.isOpen ? nil : finishedAt, state == .accepted ? finishedAt : nil,
-            isUsedUp ? claim.usedUp : claim.usedUp - 1, state.isOpen, claim.message.id, claim.attempt,
+            state.rawValue, due, state.isOpen ? nil : finishedAt, state == .accepted ? finishedAt : nil,
+            counts ? claim.usedUp : claim.usedUp - 1, completion.outcome.isUncertain ? 1 : 0,
+            completion.outcome.blamesAddress, claim.sequence, claim.attempt,
         ])
         guard database.changesCount == 1 else { return false }
         if isUnsent {
             try forgetAttempt(database, claim)
         } else {
-            try recordAttempt(completion, isUsedUp: isUsedUp, in: database)
+            try recordAttempt(completion, counts: counts, in: database)
+        }
+        if state.isOpen {
+            // A newer message came while this one was tried: trying again would mail a token that no longer works.
+            try endReopened([claim.sequence], now: completion.finishedAt, rules: rules, in: database)
         }
         if case .rejected(let judged) = completion.outcome, judged.verdict.reason.suppressesAddress {
             try suppress(
                 Suppression(
-                    address: AddressKey(claim.message.recipient).canonical,
+                    address: claim.address,
                     reason: judged.verdict.reason.rawValue,
                     source: .refused,
                     messageID: claim.message.id,
@@ -141,14 +139,14 @@ extension OutboxDatabase {
         return true
     }
 
-    private static func recordAttempt(_ completion: Completion, isUsedUp: Bool, in database: Database) throws {
+    private static func recordAttempt(_ completion: Completion, counts: Bool, in database: Database) throws {
         let outcome = completion.outcome
         let failure = outcome.judgement?.failure
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox_attempt
-                SET finished_at = max(?, started_at), outcome = ?, relay = ?, stage = ?, scope = ?, reason = ?,
-                    is_used_up = ?, reply_code = ?, enhanced_status = ?, reply = ?, queue_id = ?
+                SET finished_at = max(?, started_at), outcome = ?, relay = ?, stage = ?, fault = ?, reason = ?,
+                    counts = ?, reply_code = ?, enhanced_status = ?, detail = ?, queue_id = ?
                 WHERE message_id = ? AND attempt = ?
                 """
         )
@@ -156,7 +154,7 @@ extension OutboxDatabase {
         try update.execute(arguments: [
             completion.finishedAt.milliseconds, outcome.attemptOutcome, completion.relay,
             (failure?.stage ?? .finalDot).rawValue, outcome.judgement?.verdict.scope.rawValue,
-            outcome.judgement?.verdict.reason.rawValue, isUsedUp, reply?.code, reply?.enhancedStatus?.description,
+            outcome.judgement?.verdict.reason.rawValue, counts, reply?.code, reply?.enhancedStatus?.description,
             failure?.detail ?? reply?.description, reply?.queueID, completion.claim.message.id,
             completion.claim.attempt,
         ])
@@ -172,6 +170,7 @@ extension Completion.Outcome {
         case .rejected: .rejected
         case .expired, .expiredUnsent: .expired
         case .supersededUnsent: .superseded
+        case .cancelledUnsent: .cancelled
         case .returnedUnsent: preconditionFailure("a returned claim has no outcome")
         }
     }
@@ -179,7 +178,7 @@ extension Completion.Outcome {
     fileprivate var isUnsent: Bool {
         switch self {
         case .accepted, .deferred, .rejected, .expired: false
-        case .expiredUnsent, .supersededUnsent, .returnedUnsent: true
+        case .expiredUnsent, .supersededUnsent, .cancelledUnsent, .returnedUnsent: true
         }
     }
 
@@ -187,8 +186,22 @@ extension Completion.Outcome {
     package var judgement: JudgedFailure? {
         switch self {
         case .deferred(let judged, _), .rejected(let judged), .expired(let judged): judged
-        case .accepted, .expiredUnsent, .supersededUnsent, .returnedUnsent: nil
+        case .accepted, .expiredUnsent, .supersededUnsent, .cancelledUnsent, .returnedUnsent: nil
         }
+    }
+
+    /// The whole message was handed over and no final answer came.
+    fileprivate var isUncertain: Bool {
+        switch self {
+        case .deferred(let judged, _), .expired(let judged): judged.failure.isUncertain
+        case .accepted, .rejected, .expiredUnsent, .supersededUnsent, .cancelledUnsent, .returnedUnsent: false
+        }
+    }
+
+    /// Whether another address would help, for a message that was rejected.
+    fileprivate var blamesAddress: Bool? {
+        guard case .rejected(let judged) = self else { return nil }
+        return judged.verdict.scope == .recipient && judged.verdict.reason.blamesAddress
     }
 
     fileprivate var reply: SMTPReply? {
@@ -199,9 +212,9 @@ extension Completion.Outcome {
     fileprivate var attemptOutcome: String {
         switch self {
         case .accepted: "accepted"
-        case .deferred(let judged, _), .expired(let judged): judged.failure.isUncertain ? "uncertain" : "deferred"
+        case .deferred, .expired: isUncertain ? "uncertain" : "deferred"
         case .rejected: "rejected"
-        case .expiredUnsent, .supersededUnsent, .returnedUnsent:
+        case .expiredUnsent, .supersededUnsent, .cancelledUnsent, .returnedUnsent:
             preconditionFailure("an attempt that sent nothing leaves no row")
         }
     }

@@ -24,7 +24,7 @@ package struct PromiseRecord: Sendable, Hashable {
     /// How many attempts' rows there are.
     package let attempts: Int
     /// Whose fault the last failed attempt was: a raw value of `FaultScope`.
-    package let lastScope: String?
+    package let lastFault: String?
     /// Why it failed: a raw value of `FailureReason`.
     package let lastReason: String?
 }
@@ -41,14 +41,14 @@ extension OutboxDatabase {
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT message.id, message.kind, message.state, message.requested_at, message.not_before,
+                    SELECT message.message_id, message.kind, message.state, message.requested_at, message.not_before,
                         message.held_until, message.accepted_at, message.finished_at, message.last_attempt,
-                        last.scope, last.reason
-                    FROM outbox AS message
-                    LEFT JOIN outbox_attempt AS last ON last.message_id = message.id AND last.attempt = (
+                        last.fault, last.reason
+                    FROM outbox_state AS message
+                    LEFT JOIN outbox_attempt AS last ON last.message_id = message.message_id AND last.attempt = (
                         SELECT max(failed.attempt) FROM outbox_attempt AS failed
-                        WHERE failed.message_id = message.id AND failed.scope IS NOT NULL)
-                    WHERE message.requested_at >= ? ORDER BY message.id
+                        WHERE failed.message_id = message.message_id AND failed.fault IS NOT NULL)
+                    WHERE message.requested_at >= ? ORDER BY message.sequence
                     """,
                 arguments: [since.milliseconds]
             )
@@ -68,7 +68,7 @@ extension OutboxDatabase {
                         acceptedAt: timestamp(row[6]),
                         finishedAt: timestamp(row[7]),
                         attempts: row[8],
-                        lastScope: row[9],
+                        lastFault: row[9],
                         lastReason: row[10]
                     )
                 )

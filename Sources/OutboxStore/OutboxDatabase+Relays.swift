@@ -24,7 +24,7 @@ extension OutboxDatabase {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT name, position, state, paused_until, down_since, scope, reason, stage, reply, setting, updated_at
+                    SELECT name, position, state, paused_until, down_since, fault, reason, stage, detail, setting, updated_at
                     FROM outbox_relay ORDER BY position
                     """
             ).map { row in
@@ -34,10 +34,10 @@ extension OutboxDatabase {
                     state: row[2],
                     pausedUntil: timestamp(row[3]),
                     downSince: timestamp(row[4]),
-                    scope: row[5],
+                    fault: row[5],
                     reason: row[6],
                     stage: row[7],
-                    reply: row[8],
+                    detail: row[8],
                     setting: row[9],
                     updatedAt: Timestamp(milliseconds: row[10])
                 )
@@ -49,7 +49,9 @@ extension OutboxDatabase {
     package func setGuidance(_ guidance: Guidance) async throws {
         try await write { database in
             try database.execute(
-                sql: "UPDATE outbox_guidance SET patience = ?, resends = ?, resend_window = ?",
+                sql: """
+                    INSERT OR REPLACE INTO outbox_guidance (id, patience, resends, resend_window) VALUES (1, ?, ?, ?)
+                    """,
                 arguments: [
                     guidance.patience.inMilliseconds, guidance.resends, guidance.window.inMilliseconds,
                 ]
@@ -73,14 +75,14 @@ extension OutboxDatabase {
     private static func record(_ relay: RelayStatus, in database: Database) throws {
         let upsert = try database.cachedStatement(
             sql: """
-                INSERT OR REPLACE INTO outbox_relay (name, position, state, paused_until, down_since, scope, reason, stage,
-                    reply, setting, updated_at)
+                INSERT OR REPLACE INTO outbox_relay (name, position, state, paused_until, down_since, fault, reason, stage,
+                    detail, setting, updated_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         )
         try upsert.execute(arguments: [
             relay.name, relay.position, relay.state, relay.pausedUntil?.milliseconds, relay.downSince?.milliseconds,
-            relay.scope, relay.reason, relay.stage, relay.reply, relay.setting, relay.updatedAt.milliseconds,
+            relay.fault, relay.reason, relay.stage, relay.detail, relay.setting, relay.updatedAt.milliseconds,
         ])
     }
 }

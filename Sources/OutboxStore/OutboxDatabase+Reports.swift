@@ -19,20 +19,20 @@ extension OutboxDatabase {
         try await write { database in
             let found = try Row.fetchOne(
                 database,
-                sql: "SELECT id, recipient, state FROM outbox WHERE envelope_id = ? AND last_attempt > 0",
+                sql: "SELECT message_id, address, state FROM outbox_state WHERE envelope_id = ? AND last_attempt > 0",
                 arguments: [envelopeID]
             )
             guard let found else { return nil }
-            let (id, recipient, before): (Int64, String, String) = (found[0], found[1], found[2])
+            let (id, address, before): (Int64, String, String) = (found[0], found[1], found[2])
             try database.execute(
                 sql: """
                     INSERT OR REPLACE INTO outbox_report (message_id, action, received_at, status, reason, reporting_mta,
-                        diagnostic)
+                        detail)
                     VALUES (?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     id, report.action, report.receivedAt.milliseconds, report.status, report.reason,
-                    report.reportingMTA, report.diagnostic,
+                    report.reportingMTA, report.detail,
                 ]
             )
             guard report.action == "failed" else {
@@ -41,15 +41,20 @@ extension OutboxDatabase {
             let state = MessageState(rawValue: before)?.after(.bounced)
             if let state {
                 try database.execute(
-                    sql: "UPDATE outbox SET state = ?, finished_at = ? WHERE id = ?",
-                    arguments: [state.rawValue, report.receivedAt.milliseconds, id]
+                    sql: """
+                        UPDATE outbox_state SET state = ?, finished_at = ?, blames_address = ? WHERE message_id = ?
+                        """,
+                    arguments: [
+                        state.rawValue, report.receivedAt.milliseconds,
+                        report.reason.flatMap(FailureReason.init(rawValue:))?.blamesAddress ?? true, id,
+                    ]
                 )
             }
             let until = suppressFor.map { report.receivedAt + $0 }
             if let until {
                 try Self.suppress(
                     Suppression(
-                        address: AddressKey(recipient).canonical,
+                        address: address,
                         reason: report.reason ?? report.action,
                         source: .reported,
                         messageID: id,
@@ -73,7 +78,11 @@ extension OutboxDatabase {
         try await read { database in
             try Row.fetchOne(
                 database,
-                sql: "SELECT id, recipient FROM outbox WHERE envelope_id = ? AND last_attempt > 0",
+                sql: """
+                    SELECT message.id, message.recipient FROM outbox_state AS state
+                    JOIN outbox AS message ON message.id = state.message_id
+                    WHERE state.envelope_id = ? AND state.last_attempt > 0
+                    """,
                 arguments: [envelopeID]
             ).map { ReportedMessage(id: $0[0], recipient: $0[1], envelopeID: envelopeID) }
         }
@@ -85,7 +94,7 @@ extension OutboxDatabase {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT action, received_at, status, reason, reporting_mta, diagnostic
+                    SELECT action, received_at, status, reason, reporting_mta, detail
                     FROM outbox_report WHERE message_id = ? ORDER BY received_at, action
                     """,
                 arguments: [id]
@@ -96,7 +105,7 @@ extension OutboxDatabase {
                     status: row[2],
                     reason: row[3],
                     reportingMTA: row[4],
-                    diagnostic: row[5]
+                    detail: row[5]
                 )
             }
         }

@@ -34,8 +34,8 @@ extension OutboxDatabase {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT attempt, started_at, finished_at, outcome, relay, stage, scope, reason, is_used_up,
-                        reply_code, enhanced_status, reply, queue_id
+                    SELECT attempt, started_at, finished_at, outcome, relay, stage, fault, reason, counts,
+                        reply_code, enhanced_status, detail, queue_id
                     FROM outbox_attempt WHERE message_id = ? ORDER BY attempt
                     """,
                 arguments: [id]
@@ -47,12 +47,12 @@ extension OutboxDatabase {
                     outcome: row[3],
                     relay: row[4],
                     stage: row[5],
-                    scope: row[6],
+                    fault: row[6],
                     reason: row[7],
-                    isUsedUp: row[8],
+                    counts: row[8],
                     replyCode: row[9],
                     enhancedStatus: row[10],
-                    reply: row[11],
+                    detail: row[11],
                     queueID: row[12]
                 )
             }
@@ -65,7 +65,7 @@ extension OutboxDatabase {
                 database,
                 sql: """
                     SELECT id, kind, recipient, account, state, requested_at, accepted_at, finished_at, expires_at,
-                        attempts, next_attempt_at, waiting_for, last_reply, may_arrive_twice, advice, advice_at
+                        attempts, next_attempt_at, waiting_for, detail, may_arrive_twice, advice, advice_at
                     FROM outbox_status WHERE \(condition)
                     """,
                 arguments: arguments
@@ -83,7 +83,7 @@ extension OutboxDatabase {
                     attempts: row[9],
                     nextAttemptAt: timestamp(row[10]),
                     waitingFor: row[11],
-                    lastReply: row[12],
+                    detail: row[12],
                     mayArriveTwice: row[13],
                     advice: row[14],
                     adviceAt: timestamp(row[15])

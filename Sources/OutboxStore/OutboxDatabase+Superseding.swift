@@ -1,100 +1,130 @@
-// Makes older messages void when newer ones arrive. Never looks at what is due.
+// Takes in what applications wrote since the last look: newer messages and withdrawn ones. Never looks at what is due.
 
 import GRDB
 package import OutboxCore
 
 extension OutboxDatabase {
-    /// So many new rows are looked at in one transaction, so that it stays short.
-    private static let newRowsLimit: Int64 = 5000
+    /// So many new rows are looked at, and so many older ones made void, in one transaction, so that it stays short.
+    private static let rowsLimit: Int64 = 1000
 
     package func supersede(
-        newerThan id: Int64?,
+        newerThan sequence: Int64?,
         now: Timestamp,
         rules: DeliveryRules
     ) async throws -> Supersession {
-        let newest = try await read { database in
-            try Int64.fetchOne(database.cachedStatement(sql: "SELECT max(id) FROM outbox")) ?? 0
-        }
-        guard let id, newest > id else {
-            return Supersession(newest: max(newest, id ?? 0), hasMore: false, superseded: [], claimed: [])
-        }
-        let last = min(newest, id + Self.newRowsLimit)
-        let keepOlder = rules.keepOlder
         let claimant = claimant
+        let (newest, withdrawn) = try await read { database in
+            let select = try database.cachedStatement(sql: "SELECT max(sequence) FROM outbox_state")
+            let newest = try Int64.fetchOne(select) ?? 0
+            let withdrawn = try Int64.fetchAll(
+                database.cachedStatement(
+                    sql: """
+                        SELECT message_id FROM outbox_state
+                        WHERE is_withdrawn = 1 AND claimed_by IS NOT NULL AND claimed_by = ?
+                        """
+                ),
+                arguments: [claimant]
+            )
+            return (newest, withdrawn)
+        }
+        // A schema-only copy may have lost rows: a highest sequence that is lower than one seen before is no news.
+        guard let sequence, newest > sequence else {
+            return Supersession(
+                newest: max(newest, sequence ?? 0),
+                hasMore: false,
+                superseded: [],
+                claimed: [],
+                withdrawn: withdrawn
+            )
+        }
         return try await write { database in
-            let keep = JSONText.array(keepOlder.sorted())
-            let superseded = try Int64.fetchAll(
-                database.cachedStatement(
-                    sql: """
-                        UPDATE outbox SET state = 'superseded', finished_at = :now, token = NULL, next_attempt_at = NULL
-                        WHERE id IN (\(Self.olderMessages(inStates: "('queued', 'deferred')")))
-                            AND kind NOT IN (SELECT value FROM json_each(:keep))
-                        RETURNING id
-                        """
-                ),
-                arguments: ["after": id, "last": last, "keep": keep, "now": now.milliseconds]
+            // The sequences in between may have gaps, so rows are counted and not numbers.
+            let last =
+                try Int64.fetchOne(
+                    database.cachedStatement(
+                        sql: """
+                            SELECT max(sequence) FROM (
+                                SELECT sequence FROM outbox_state WHERE sequence > ? ORDER BY sequence LIMIT ?)
+                            """
+                    ),
+                    arguments: [sequence, Self.rowsLimit]
+                ) ?? newest
+            try Self.correctDomains(after: sequence, upTo: last, in: database)
+            let older = try Self.olderMessages(after: sequence, upTo: last, now: now, in: database)
+                .filter { !rules.keepOlder.contains($0.kind) }
+            let (superseded, refused) = try database.changeRows(
+                older.filter { $0.claimedBy == nil },
+                messageID: \.messageID
+            ) { rows in
+                try Self.finishUnsent(database, rows.map(\.sequence), as: .superseded, now: now)
+                return rows.map(\.messageID)
+            }
+            // Where the limit was reached, the same new rows are looked at once more.
+            let isDone = older.count < Self.rowsLimit || superseded.isEmpty && refused.count == older.count
+            return Supersession(
+                newest: isDone ? last : sequence,
+                hasMore: !isDone || last < newest,
+                superseded: superseded,
+                claimed: older.filter { $0.claimedBy == claimant }.map(\.messageID),
+                withdrawn: withdrawn
             )
-            let claimed = try Int64.fetchAll(
-                database.cachedStatement(
-                    sql: """
-                        SELECT id FROM outbox
-                        WHERE id IN (\(Self.olderMessages(inStates: "('sending')"))) AND claimed_by = :claimant
-                            AND kind NOT IN (SELECT value FROM json_each(:keep))
-                        """
-                ),
-                arguments: ["after": id, "last": last, "keep": keep, "claimant": claimant]
-            )
-            return Supersession(newest: last, hasMore: last < newest, superseded: superseded, claimed: claimed)
         }
     }
 
-    /// Makes messages void that wait again, and for which a newer one came while they were claimed.
-    static func supersedeReopened(
-        _ ids: [Int64],
+    /// Makes the messages void that wait and that are older than the given one, for the same person and kind.
+    static func supersedeOlder(than sequence: Int64, now: Timestamp, rules: DeliveryRules, in database: Database) throws
+    {
+        let older = try olderMessages(after: sequence - 1, upTo: sequence, now: now, in: database)
+            .filter { !rules.keepOlder.contains($0.kind) && $0.claimedBy == nil }
+        try finishUnsent(database, older.map(\.sequence), as: .superseded, now: now)
+    }
+
+    private struct OlderMessage {
+        let sequence: Int64
+        let messageID: Int64
+        let kind: String
+        let claimedBy: String?
+    }
+
+    /// Open messages that are older than one of the rows with these sequences, for the same person and kind.
+    ///
+    /// The newest row of each person and kind stands for all: the number of pairs would grow with the square.
+    private static func olderMessages(
+        after sequence: Int64,
+        upTo last: Int64,
         now: Timestamp,
-        rules: DeliveryRules,
         in database: Database
-    ) throws {
-        let update = try database.cachedStatement(
+    ) throws -> [OlderMessage] {
+        let select = try database.cachedStatement(
             sql: """
-                UPDATE outbox SET state = 'superseded', finished_at = ?2, token = NULL, next_attempt_at = NULL
-                WHERE id = ?1 AND state IN ('queued', 'deferred') AND kind NOT IN (SELECT value FROM json_each(?3))
-                    AND CASE
-                        WHEN account IS NOT NULL THEN EXISTS (
-                            SELECT 1 FROM outbox AS newer WHERE newer.account = outbox.account
-                                AND newer.kind = outbox.kind AND newer.id > outbox.id)
-                        ELSE EXISTS (
-                            SELECT 1 FROM outbox AS newer WHERE newer.recipient = outbox.recipient COLLATE NOCASE
-                                AND newer.kind = outbox.kind AND newer.id > outbox.id AND newer.account IS NULL
-                                AND \(ClaimGate.localPart("newer.recipient"))
-                                    = \(ClaimGate.localPart("outbox.recipient")))
-                        END
+                WITH newer AS MATERIALIZED (
+                    SELECT person, kind, max(sequence) AS sequence FROM outbox_state
+                    WHERE sequence > :after AND sequence <= :last AND state <> 'cancelled' AND is_withdrawn = 0
+                        AND (not_before IS NULL OR not_before <= :now)
+                    GROUP BY person, kind)
+                SELECT older.sequence, older.message_id, older.kind, older.claimed_by
+                FROM newer CROSS JOIN outbox_state AS older
+                    ON older.person = newer.person AND older.kind = newer.kind AND older.finished_at IS NULL
+                        AND older.sequence < newer.sequence
+                LIMIT \(rowsLimit)
                 """
         )
-        let keep = JSONText.array(rules.keepOlder.sorted())
-        for id in ids { try update.execute(arguments: [id, now.milliseconds, keep]) }
+        let arguments: StatementArguments = ["after": sequence, "last": last, "now": now.milliseconds]
+        return try Row.fetchAll(select, arguments: arguments).map { row in
+            OlderMessage(sequence: row[0], messageID: row[1], kind: row[2], claimedBy: row[3])
+        }
     }
 
-    /// The ids of messages older than one of the rows `:after` … `:last`, for the same person and kind.
-    private static func olderMessages(inStates states: String) -> String {
-        """
-        SELECT older.id FROM outbox AS newer CROSS JOIN outbox AS older
-            ON older.account = newer.account AND older.kind = newer.kind AND older.id < newer.id
-        WHERE newer.id > :after AND newer.id <= :last AND newer.account IS NOT NULL AND older.state IN \(states)
-        UNION ALL
-        SELECT older.id FROM outbox AS newer CROSS JOIN outbox AS older
-            ON older.recipient = newer.recipient COLLATE NOCASE AND older.kind = newer.kind AND older.id < newer.id
-        WHERE newer.id > :after AND newer.id <= :last AND newer.account IS NULL AND older.account IS NULL
-            AND older.state IN \(states)
-            AND \(ClaimGate.localPart("older.recipient")) = \(ClaimGate.localPart("newer.recipient"))
-        """
-    }
-}
-
-/// JSON for `json_each`, by which a list becomes one argument.
-private enum JSONText {
-    static func array(_ kinds: [String]) -> String {
-        // A kind consists of lower-case letters, digits and hyphens: nothing to escape.
-        "[" + kinds.map { "\"\($0)\"" }.joined(separator: ",") + "]"
+    /// Corrects the addresses of new rows whose domain no insert before them had.
+    private static func correctDomains(after sequence: Int64, upTo last: Int64, in database: Database) throws {
+        let select = try database.cachedStatement(
+            sql: """
+                SELECT sequence, address FROM outbox_state
+                WHERE sequence > ? AND sequence <= ? AND \(Schema.isOutsideASCII("address"))
+                """
+        )
+        for row in try Row.fetchAll(select, arguments: [sequence, last]) {
+            _ = try correctDomain(of: row[1], sequence: row[0], in: database)
+        }
     }
 }

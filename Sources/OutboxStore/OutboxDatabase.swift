@@ -3,6 +3,7 @@
 import Foundation
 import GRDB
 import OutboxCore
+import Synchronization
 
 /// The outbox in one SQLite file. All SQL of the project runs through it, over a single connection.
 package final class OutboxDatabase: Sendable {
@@ -22,6 +23,10 @@ package final class OutboxDatabase: Sendable {
     package let appliedVersions: [Int]
 
     let queue: DatabaseQueue
+    /// The connection that checkpoints the log, once there was a checkpoint.
+    let checkpoints = Mutex<DatabaseQueue?>(nil)
+    /// Rows that a rule of the application refused to change.
+    let aside = Mutex(RowsAside())
     /// Names this process in `claimed_by`, so that it renews and returns its own claims only.
     let claimant: String
 
@@ -49,11 +54,11 @@ package final class OutboxDatabase: Sendable {
             if access == .migrating {
                 // WAL lets applications insert while outboxd reads, and needs one fsync a commit instead of several.
                 _ = try queue.writeWithoutTransaction { try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL") }
-                appliedVersions = try queue.write { try SchemaMigrator.migrate($0) }
+                appliedVersions = try queue.write { try SchemaMigrator.current.migrate($0) }
             } else {
                 appliedVersions = []
                 let found = try queue.read { try SchemaMigrator.version(of: $0) }
-                let known = SchemaMigrator.currentVersion
+                let known = SchemaMigrator.current.newestVersion
                 guard found <= known else { throw OutboxDatabaseError.schemaTooNew(found: found, known: known) }
                 guard found == known else {
                     throw OutboxDatabaseError.schemaTooOld(path: path, found: found, known: known)

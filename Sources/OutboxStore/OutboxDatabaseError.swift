@@ -14,6 +14,8 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
     case schemaTooOld(path: String, found: Int, known: Int)
     /// The file's schema comes from a newer program.
     case schemaTooNew(found: Int, known: Int)
+    /// A program from before version 0.1.0 made the outbox in the file.
+    case developmentBuild
     /// A CHECK, UNIQUE or NOT NULL constraint refused a row; the name says what was wrong.
     case constraint(String)
     /// The same idempotency key was used before, for another mail.
@@ -38,6 +40,9 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
         case .schemaTooNew(let found, let known):
             "the outbox has schema version \(found), which is newer than this program's \(known); "
                 + "install the newer outboxd and outboxctl"
+        case .developmentBuild:
+            "a development build made the outbox in this file, and there is no way from it to this version; "
+                + "start with a new file, or drop the tables and views whose names begin with outbox"
         case .constraint(let name):
             "the database refused the message; this must hold: \(name.replacing("_", with: " "))"
         case .idempotencyKeyReused(let id):

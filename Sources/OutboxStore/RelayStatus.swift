@@ -15,13 +15,13 @@ package struct RelayStatus: Sendable, Hashable {
     /// Since when it isn't up.
     package let downSince: Timestamp?
     /// Whose fault that is: a raw value of `FaultScope`.
-    package let scope: String?
+    package let fault: String?
     /// A raw value of `FailureReason`.
     package let reason: String?
     /// A raw value of `SMTPStage`.
     package let stage: String?
     /// The relay's words, or libcurl's.
-    package let reply: String?
+    package let detail: String?
     /// Where in the configuration to look, for a fault that an operator has to mend.
     package let setting: String?
     /// When this was written down.
@@ -34,10 +34,10 @@ package struct RelayStatus: Sendable, Hashable {
         state: String,
         pausedUntil: Timestamp?,
         downSince: Timestamp?,
-        scope: String?,
+        fault: String?,
         reason: String?,
         stage: String?,
-        reply: String?,
+        detail: String?,
         setting: String?,
         updatedAt: Timestamp
     ) {
@@ -46,10 +46,10 @@ package struct RelayStatus: Sendable, Hashable {
         self.state = state
         self.pausedUntil = pausedUntil
         self.downSince = downSince
-        self.scope = scope
+        self.fault = fault
         self.reason = reason
         self.stage = stage
-        self.reply = reply
+        self.detail = detail
         self.setting = setting
         self.updatedAt = updatedAt
     }

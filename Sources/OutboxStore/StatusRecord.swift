@@ -22,14 +22,14 @@ package struct StatusRecord: Sendable, Hashable {
     package let finishedAt: Timestamp?
     /// When its token stops working.
     package let expiresAt: Timestamp?
-    /// How many attempts it has used up, the one under way included. A relay's own fault uses up none.
+    /// How many attempts count in the retry schedule, the one under way included. A relay's own fault does not count.
     package let attempts: Int
     /// When the next attempt is due.
     package let nextAttemptAt: Timestamp?
     /// What it waits for, while it waits: `resend-limit`, `not-before`, `relay`, `retry`, or `turn`.
     package let waitingFor: String?
     /// What the relay, or outboxd itself, last said of it.
-    package let lastReply: String?
+    package let detail: String?
     /// An attempt handed the whole mail over and got no answer.
     package let mayArriveTwice: Bool
     /// Codes of `Advice`, joined by commas.
@@ -53,17 +53,17 @@ package struct AttemptRecord: Sendable, Hashable {
     /// How far the conversation came: a raw value of `SMTPStage`.
     package let stage: String?
     /// Whose fault a failure is: a raw value of `FaultScope`.
-    package let scope: String?
+    package let fault: String?
     /// Why it failed: a raw value of `FailureReason`.
     package let reason: String?
-    /// Whether it used up one of the message's attempts.
-    package let isUsedUp: Bool
+    /// Whether the retry schedule counts it.
+    package let counts: Bool
     /// The SMTP reply code.
     package let replyCode: Int?
     /// The enhanced status code, such as `4.2.1`.
     package let enhancedStatus: String?
     /// The relay's words, or the reason as libcurl or outboxd knows it.
-    package let reply: String?
+    package let detail: String?
     /// The relay's own id of the mail.
     package let queueID: String?
 }

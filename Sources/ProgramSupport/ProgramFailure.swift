@@ -34,7 +34,8 @@ package struct ProgramFailure: Error, CustomStringConvertible {
         status =
             switch error {
             case .constraint, .idempotencyKeyReused: ExitStatus.dataError
-            case .noFile, .folderUnusable, .cannotOpen, .schemaTooOld, .schemaTooNew, .sqlite: ExitStatus.unavailable
+            case .noFile, .folderUnusable, .cannotOpen, .schemaTooOld, .schemaTooNew, .developmentBuild, .sqlite:
+                ExitStatus.unavailable
             }
     }
 

@@ -81,7 +81,7 @@ struct Bounce: AsyncParsableCommand {
                 status: recipient.status?.description,
                 reason: isFailed ? reason.rawValue : nil,
                 reportingMTA: report.reportingMTA,
-                diagnostic: recipient.diagnostic
+                detail: recipient.diagnostic
             ),
             envelopeID: message.envelopeID,
             suppressFor: isFailed && reason.isReasonToSuppressReported ? suppression : nil

@@ -49,14 +49,13 @@ struct MessageAnswer: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, kind, recipient, account, state, advice, attempts, history, reports
+        case id, kind, recipient, account, state, detail, advice, attempts, history, reports
         case requestedAt = "requested_at"
         case acceptedAt = "accepted_at"
         case finishedAt = "finished_at"
         case expiresAt = "expires_at"
         case nextAttemptAt = "next_attempt_at"
         case waitingFor = "waiting_for"
-        case lastReply = "last_reply"
         case mayArriveTwice = "may_arrive_twice"
         case adviceAt = "advice_at"
         case adviceText = "advice_text"
@@ -76,7 +75,7 @@ struct MessageAnswer: Encodable {
         try container.encode(message.nextAttemptAt?.rfc3339, forKey: .nextAttemptAt)
         try container.encode(message.attempts, forKey: .attempts)
         try container.encode(message.waitingFor, forKey: .waitingFor)
-        try container.encode(message.lastReply, forKey: .lastReply)
+        try container.encode(message.detail, forKey: .detail)
         try container.encode(message.mayArriveTwice, forKey: .mayArriveTwice)
         try container.encode(message.advice, forKey: .advice)
         try container.encode(message.adviceAt?.rfc3339, forKey: .adviceAt)
@@ -95,10 +94,9 @@ private struct AttemptAnswer: Encodable {
     init(_ attempt: AttemptRecord) { self.attempt = attempt }
 
     private enum CodingKeys: String, CodingKey {
-        case attempt, outcome, relay, stage, scope, reason, reply
+        case attempt, outcome, relay, stage, fault, reason, counts, detail
         case startedAt = "started_at"
         case finishedAt = "finished_at"
-        case isUsedUp = "is_used_up"
         case replyCode = "reply_code"
         case enhancedStatus = "enhanced_status"
         case queueID = "queue_id"
@@ -112,12 +110,12 @@ private struct AttemptAnswer: Encodable {
         try container.encode(attempt.outcome, forKey: .outcome)
         try container.encode(attempt.relay, forKey: .relay)
         try container.encode(attempt.stage, forKey: .stage)
-        try container.encode(attempt.scope, forKey: .scope)
+        try container.encode(attempt.fault, forKey: .fault)
         try container.encode(attempt.reason, forKey: .reason)
-        try container.encode(attempt.isUsedUp, forKey: .isUsedUp)
+        try container.encode(attempt.counts, forKey: .counts)
         try container.encode(attempt.replyCode, forKey: .replyCode)
         try container.encode(attempt.enhancedStatus, forKey: .enhancedStatus)
-        try container.encode(attempt.reply, forKey: .reply)
+        try container.encode(attempt.detail, forKey: .detail)
         try container.encode(attempt.queueID, forKey: .queueID)
     }
 }
@@ -128,7 +126,7 @@ private struct ReportAnswer: Encodable {
     init(_ report: DeliveryReportRecord) { self.report = report }
 
     private enum CodingKeys: String, CodingKey {
-        case action, status, reason, diagnostic
+        case action, status, reason, detail
         case receivedAt = "received_at"
         case reportingMTA = "reporting_mta"
     }
@@ -140,6 +138,6 @@ private struct ReportAnswer: Encodable {
         try container.encode(report.status, forKey: .status)
         try container.encode(report.reason, forKey: .reason)
         try container.encode(report.reportingMTA, forKey: .reportingMTA)
-        try container.encode(report.diagnostic, forKey: .diagnostic)
+        try container.encode(report.detail, forKey: .detail)
     }
 }

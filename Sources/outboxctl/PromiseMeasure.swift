@@ -87,8 +87,8 @@ struct PromiseMeasure: Sendable {
         let reason: String
         if let heldUntil = record.heldUntil, end <= heldUntil + patience {
             (faultOf, reason) = ("resend-limit", "requested more often than `limits` allow")
-        } else if let scope = record.lastScope {
-            (faultOf, reason) = (scope, record.lastReason ?? "unknown")
+        } else if let fault = record.lastFault {
+            (faultOf, reason) = (fault, record.lastReason ?? "unknown")
         } else if record.attempts == 0 {
             (faultOf, reason) = ("outboxd", "not tried: outboxd did not run, or no relay was up")
         } else {

@@ -47,8 +47,8 @@ private struct RelayText {
             let span = Duration.seconds(max(0, now.timeSince(since).components.seconds)).settingText
             lines.append("   down since  \(since.day) \(since.timeOfDay(milliseconds: false)) UTC (\(span) ago)")
             let stage = relay.stage.map { " (\($0))" } ?? ""
-            lines.append("   reason      \(reason)\(stage)\(relay.scope.map { ", fault of the \($0)" } ?? "")")
-            if let reply = relay.reply { lines.append("   last reply  \(reply)") }
+            lines.append("   reason      \(reason)\(stage)\(relay.fault.map { ", fault of the \($0)" } ?? "")")
+            if let detail = relay.detail { lines.append("   detail      \(detail)") }
             if let setting = relay.setting {
                 let isReload = FailureReason(rawValue: reason)?.isMendedByReload ?? false
                 lines.append("   look at     \(setting); then \(isReload ? "reload" : "restart") outboxd")
@@ -65,7 +65,7 @@ private struct RelayAnswer: Encodable {
     init(_ relay: RelayStatus) { self.relay = relay }
 
     private enum CodingKeys: String, CodingKey {
-        case name, position, state, scope, reason, stage, reply, setting
+        case name, position, state, fault, reason, stage, detail, setting
         case pausedUntil = "paused_until"
         case downSince = "down_since"
         case updatedAt = "updated_at"
@@ -78,10 +78,10 @@ private struct RelayAnswer: Encodable {
         try container.encode(relay.state, forKey: .state)
         try container.encode(relay.pausedUntil?.rfc3339, forKey: .pausedUntil)
         try container.encode(relay.downSince?.rfc3339, forKey: .downSince)
-        try container.encode(relay.scope, forKey: .scope)
+        try container.encode(relay.fault, forKey: .fault)
         try container.encode(relay.reason, forKey: .reason)
         try container.encode(relay.stage, forKey: .stage)
-        try container.encode(relay.reply, forKey: .reply)
+        try container.encode(relay.detail, forKey: .detail)
         try container.encode(relay.setting, forKey: .setting)
         try container.encode(relay.updatedAt.rfc3339, forKey: .updatedAt)
     }

@@ -25,7 +25,7 @@ struct StatusText {
             }
             if let waitingFor = message.waitingFor { lines.append("    waiting    \(waiting(waitingFor, message))") }
             if message.attempts > 0 { lines.append("    attempts   \(message.attempts)") }
-            if let reply = message.lastReply { lines.append("    last reply \(reply)") }
+            if let detail = message.detail { lines.append("    detail     \(detail)") }
             if message.mayArriveTwice {
                 lines.append("    note       may arrive twice: a relay got it and gave no answer")
             }
@@ -54,15 +54,15 @@ struct StatusText {
             }
             let isFailure = outcome != "accepted"
             let stage = attempt.stage.flatMap { isFailure ? " (\($0))" : nil } ?? ""
-            let cost = attempt.isUsedUp ? "" : ", not the message's fault: no attempt is used up"
+            let cost = attempt.counts ? "" : ", not the message's fault: the attempt does not count"
             let twice = outcome == "uncertain" ? ", may arrive twice" : ""
             add(finishedAt, "attempt \(attempt.attempt)\(relay): \(outcome)\(stage)\(twice)\(cost)")
-            if let reply = attempt.reply { lines.append("                \(reply)") }
+            if let detail = attempt.detail { lines.append("                \(detail)") }
         }
         for report in reports {
             let reporter = report.reportingMTA.map { " by \($0)" } ?? ""
             add(report.receivedAt, "reported\(reporter): \(report.action)\(report.status.map { " \($0)" } ?? "")")
-            if let diagnostic = report.diagnostic { lines.append("                \(diagnostic)") }
+            if let detail = report.detail { lines.append("                \(detail)") }
         }
         let isReported = message.state == MessageState.bounced.rawValue
         if let finishedAt = message.finishedAt, message.acceptedAt == nil || isReported {
@@ -81,7 +81,7 @@ struct StatusText {
             rows: messages.map { message in
                 [
                     String(message.id), message.state, message.kind, message.recipient,
-                    message.requestedAt.dayAndTime, String(message.attempts), message.lastReply ?? "",
+                    message.requestedAt.dayAndTime, String(message.attempts), message.detail ?? "",
                 ]
             }
         )

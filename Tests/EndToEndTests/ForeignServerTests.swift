@@ -72,8 +72,8 @@ struct ForeignServerTests {
                 """
                 import sqlite3, sys
                 db = sqlite3.connect(sys.argv[1])
-                print(db.execute("SELECT count(*) FROM outbox WHERE token IS NOT NULL").fetchone()[0])
-                print(db.execute("SELECT reply LIKE '250 2.0.0 Ok: queued as SINK%' FROM outbox_attempt").fetchone()[0])
+                print(db.execute("SELECT count(*) FROM outbox_state WHERE secret IS NOT NULL").fetchone()[0])
+                print(db.execute("SELECT detail LIKE '250 2.0.0 Ok: queued as SINK%' FROM outbox_attempt").fetchone()[0])
                 """
             )
             #expect(left.output == "0\n1\n")

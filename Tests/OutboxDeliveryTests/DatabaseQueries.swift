@@ -22,21 +22,29 @@ extension OutboxDatabase {
     /// Inserts a message that was requested at the given moment.
     func insert(recipient: String, requestedAt: Timestamp) async throws {
         try foreign { database in
-            try database.execute(
-                sql: "INSERT INTO outbox (kind, recipient, token, requested_at) VALUES ('verify-email', ?, 't', ?)",
-                arguments: [recipient, requestedAt.milliseconds]
-            )
+            try database.inTransaction {
+                try database.execute(
+                    sql: "INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', ?, 't')",
+                    arguments: [recipient]
+                )
+                try database.execute(
+                    sql: "UPDATE outbox_state SET requested_at = ?1, due_at = ?1 WHERE message_id = ?2",
+                    arguments: [requestedAt.milliseconds, database.lastInsertedRowID]
+                )
+                return .commit
+            }
         }
     }
 
     func workload(now: Timestamp) async throws -> Workload {
         try foreign { database in
-            let open = try Int.fetchOne(database, sql: "SELECT count(*) FROM outbox WHERE finished_at IS NULL") ?? 0
+            let open =
+                try Int.fetchOne(database, sql: "SELECT count(*) FROM outbox_state WHERE finished_at IS NULL") ?? 0
             let isBusy = try Bool.fetchOne(
                 database,
                 sql: """
-                    SELECT EXISTS (SELECT 1 FROM outbox WHERE state = 'sending')
-                        OR EXISTS (SELECT 1 FROM outbox WHERE state IN ('queued', 'deferred') AND due_at <= ?)
+                    SELECT EXISTS (SELECT 1 FROM outbox_state WHERE state = 'sending')
+                        OR EXISTS (SELECT 1 FROM outbox_state WHERE due_at <= ?)
                             AND EXISTS (SELECT 1 FROM outbox_relay WHERE state <> 'paused')
                     """,
                 arguments: [now.milliseconds]
@@ -48,7 +56,7 @@ extension OutboxDatabase {
     /// How many attempts each message had.
     func attemptCounts() async throws -> [Int64: Int] {
         try foreign { database in
-            let rows = try Row.fetchAll(database, sql: "SELECT id, last_attempt FROM outbox")
+            let rows = try Row.fetchAll(database, sql: "SELECT message_id, last_attempt FROM outbox_state")
             return Dictionary(uniqueKeysWithValues: rows.map { ($0[0] as Int64, $0[1] as Int) })
         }
     }

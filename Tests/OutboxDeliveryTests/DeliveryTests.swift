@@ -19,7 +19,7 @@ struct DeliveryTests {
             #expect(mail.recipients == ["ann@example.com"])
             #expect(mail.mailFrom == "no-reply@cloudone.trendmicro.com")
             #expect(mail.text.contains("Subject: Verify your email address\r\n"))
-            #expect(status.lastReply == "250 2.0.0 Ok: queued as \(mail.queueID)")
+            #expect(status.detail == "250 2.0.0 Ok: queued as \(mail.queueID)")
             #expect(status.attempts == 1)
         }
     }
@@ -69,12 +69,12 @@ struct DeliveryTests {
             let good = try await fixture.enqueue(.sample())
             _ = try await fixture.wait(for: good, .accepted)
             let rejected = try await fixture.wait(for: refused, .rejected)
-            #expect(rejected.lastReply == "550 5.1.1 No such user")
+            #expect(rejected.detail == "550 5.1.1 No such user")
             #expect(rejected.advice == "fix-address")
             let waiting = try await fixture.wait(for: unknownKind, .deferred)
-            #expect(waiting.lastReply?.contains("no templates for the kind 'invented'") == true)
+            #expect(waiting.detail?.contains("no templates for the kind 'invented'") == true)
             let attempt = try #require(try await fixture.database.attempts(of: unknownKind).first)
-            #expect(attempt.stage == "compose" && attempt.scope == "configuration" && attempt.relay == nil)
+            #expect(attempt.stage == "compose" && attempt.fault == "configuration" && attempt.relay == nil)
         }
     }
 
@@ -104,7 +104,7 @@ struct DeliveryTests {
             _ = try await fixture.enqueue(.sample("ben@example.com"))
             let status = try await fixture.wait(for: id, .expired)
             #expect(status.attempts == 1)
-            #expect(status.lastReply == "450 4.2.1 busy")
+            #expect(status.detail == "450 4.2.1 busy")
             #expect(fixture.server.ledger.accepted.flatMap(\.recipients).contains("ann@example.com") == false)
         }
     }

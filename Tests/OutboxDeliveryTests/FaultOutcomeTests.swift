@@ -224,11 +224,11 @@ struct FaultOutcomeTests {
         let attempt = try #require(attempts.first)
         #expect(attempt.outcome == expected.outcome)
         #expect(attempt.stage == expected.stage)
-        #expect(attempt.scope == expected.scope?.rawValue)
+        #expect(attempt.fault == expected.scope?.rawValue)
         #expect(attempt.reason == expected.reason?.rawValue)
         #expect(attempt.relay == "fake")
-        if let reply = expected.reply { #expect(attempt.reply == reply) } else { #expect(attempt.reply != nil) }
-        #expect(attempt.isUsedUp == expected.isUsedUp)
+        if let reply = expected.reply { #expect(attempt.detail == reply) } else { #expect(attempt.detail != nil) }
+        #expect(attempt.counts == expected.isUsedUp)
         #expect(status.attempts == (expected.isUsedUp ? 1 : 0))
         #expect(status.mayArriveTwice == (expected.outcome == "uncertain"))
 

@@ -83,7 +83,7 @@ struct RelayTests {
             // Four lanes at first, then one probe at a time: 1, 2, 4 … s apart.
             #expect(fixture.server.ledger.connectionCount <= 4 + 8)
             let relay = try await fixture.waitForRelay { $0.reason == "relay-closing" }
-            #expect(relay.reply == "421 4.3.2 down for maintenance")
+            #expect(relay.detail == "421 4.3.2 down for maintenance")
 
             fixture.server.setFaults([])
             _ = try await fixture.server.ledger.waitForAccepted(count: 200, timeout: .seconds(60))
@@ -114,7 +114,7 @@ struct RelayTests {
             #expect(errors.first?.contains("setting=relays[0]: user and password") == true)
             #expect(errors.first?.contains("reason=authentication-refused") == true)
             let relay = try await fixture.waitForRelay { $0.reason == "authentication-refused" }
-            #expect(relay.scope == "configuration")
+            #expect(relay.fault == "configuration")
             #expect(relay.setting == "relays[0]: user and password")
 
             var mended = SMTPRelay(name: "fake", url: "smtp://127.0.0.1:\(fixture.server.port)", tls: .none)
@@ -186,7 +186,7 @@ struct RelayTests {
             #expect(try await fixture.database.suppressions(at: .now).isEmpty)
             #expect(fixture.log.all.count { $0.hasPrefix("relay is paused: it refuses everybody") } == 1)
             let relay = try await fixture.waitForRelay { $0.reason == "refuses-everybody" }
-            #expect(relay.scope == "relay")
+            #expect(relay.fault == "relay")
 
             fixture.server.setFaults([])
             _ = try await fixture.server.ledger.waitForAccepted(count: 60, timeout: .seconds(60))
@@ -209,7 +209,7 @@ struct RelayTests {
             }
             #expect(try await fixture.database.suppressions(at: .now).count == 3)
             let last = try await fixture.enqueue(.sample("person4@example.com"))
-            #expect(try await fixture.wait(for: last, .deferred).lastReply == "550 5.1.1 No such user")
+            #expect(try await fixture.wait(for: last, .deferred).detail == "550 5.1.1 No such user")
             _ = try await fixture.log.waitUntil("the addresses are off the list") {
                 try await fixture.database.suppressions(at: .now).isEmpty ? true : nil
             }

@@ -46,7 +46,7 @@ struct ShutdownTests {
             #expect(message.state == "deferred")
             let attempts = try await database.attempts(of: 1)
             #expect(attempts.map(\.outcome) == ["uncertain"])
-            #expect(attempts.first?.reply == "ended by the shutdown of outboxd")
+            #expect(attempts.first?.detail == "ended by the shutdown of outboxd")
         }
     }
 

@@ -33,43 +33,25 @@ import Testing
             _ words: String,
             _ advice: String,
             _ state: String,
-            scope: String? = nil,
-            reason: String? = nil,
-            report: String? = nil
+            blamesAddress: Bool? = nil
         ) -> Situation {
             var columns = ["finished_at": ":now - 5000"]
             if state == "bounced" { columns["accepted_at"] = ":now - 400000" }
-            var further: [String] = []
-            if let scope, let reason {
-                further.append(
-                    """
-                    INSERT INTO outbox_attempt (message_id, attempt, started_at, finished_at, outcome, scope, reason)
-                    VALUES (:id, 1, :now - 6000, :now - 5000, 'rejected', '\(scope)', '\(reason)')
-                    """
-                )
-            }
-            if let report {
-                further.append(
-                    """
-                    INSERT INTO outbox_report (message_id, action, received_at, reason)
-                    VALUES (:id, 'failed', :now - 5000, '\(report)')
-                    """
-                )
-            }
+            if let blamesAddress { columns["blames_address"] = blamesAddress ? "1" : "0" }
             return Situation(
                 words: words,
                 advice: advice,
                 moment: "finished",
                 columns: columns,
                 state: state,
-                further: further,
                 at: "finished_at"
             )
         }
         let earlier = """
-            INSERT INTO outbox (kind, recipient, account, state, requested_at, accepted_at, finished_at, id)
-            SELECT kind, recipient, account, 'accepted', requested_at - 600000, accepted_at - 600000,
-                finished_at - 600000, id - 1 FROM outbox WHERE id = :id
+            INSERT INTO outbox_state (sequence, message_id, envelope_id, kind, person, address, priority, state,
+                requested_at, accepted_at, finished_at)
+            SELECT sequence - 1, message_id - 1, 'e', kind, person, address, 0, 'accepted', requested_at - 600000,
+                accepted_at - 600000, finished_at - 600000 FROM outbox_state WHERE message_id = :id
             """
         let relayDown = """
             INSERT INTO outbox_relay (name, position, state, paused_until, down_since, reason, updated_at)
@@ -96,7 +78,7 @@ import Testing
                 advice: "wait",
                 moment: "held until + patience",
                 columns: [
-                    "requested_at": ":now - 900000", "next_attempt_at": ":now + 60000", "held_until": ":now + 60000",
+                    "requested_at": ":now - 900000", "due_at": ":now + 60000", "held_until": ":now + 60000",
                 ],
                 at: "held_until + 300000"
             ),
@@ -104,7 +86,7 @@ import Testing
                 words: "was refused for now, less than `patience` after its request",
                 advice: "wait",
                 moment: "requested + patience",
-                columns: ["requested_at": ":now - 240000", "next_attempt_at": ":now + 600000"],
+                columns: ["requested_at": ":now - 240000", "due_at": ":now + 600000"],
                 state: "deferred",
                 at: "requested_at + 300000"
             ),
@@ -160,35 +142,32 @@ import Testing
                 "was rejected: the address takes no mail",
                 "fix-address",
                 "rejected",
-                scope: "recipient",
-                reason: "unknown-recipient"
+                blamesAddress: true
             ),
             final(
                 "was rejected: the mailbox is full, or a policy refuses it",
                 "contact-support",
                 "rejected",
-                scope: "recipient",
-                reason: "mailbox-full"
+                blamesAddress: false
             ),
             final(
                 "was rejected: the mail itself",
                 "contact-support",
                 "rejected",
-                scope: "message",
-                reason: "message-refused"
+                blamesAddress: false
             ),
-            final("was suppressed", "fix-address", "suppressed"),
+            final("was suppressed", "fix-address", "suppressed", blamesAddress: true),
             final(
                 "bounced: the address takes no mail",
                 "fix-address",
                 "bounced",
-                report: "unknown-recipient"
+                blamesAddress: true
             ),
             final(
                 "bounced: the mailbox is full, or a policy refused it",
                 "contact-support",
                 "bounced",
-                report: "mailbox-full"
+                blamesAddress: false
             ),
             final("expired", "request-new", "expired"),
             final("was cancelled", "request-new", "cancelled"),
@@ -224,7 +203,7 @@ import Testing
                 #expect(status.advice == situation.advice)
                 let expected = try outbox.value(
                     Int64.self,
-                    "SELECT \(situation.at.replacing(":now", with: "\(now)")) FROM outbox WHERE id = \(id)"
+                    "SELECT \(situation.at.replacing(":now", with: "\(now)")) FROM outbox_state WHERE message_id = \(id)"
                 )
                 #expect(status.adviceAt?.milliseconds == expected)
             }
@@ -273,13 +252,16 @@ import Testing
     ) throws -> Int64 {
         let now = Int64(Date.now.timeIntervalSince1970 * 1000)
         let isOpen = ["queued", "deferred"].contains(situation.state)
-        let columns = situation.columns.sorted { $0.key < $1.key }
+        let columns = situation.columns.merging(isOpen ? ["due_at": ":now"] : [:]) { given, _ in given }
+            .sorted { $0.key < $1.key }.map { ", \($0.key) = \($0.value)" }.joined()
         try outbox.execute(
-            """
-            INSERT INTO outbox (id, kind, recipient, account, state, token\(columns.map { ", \($0.key)" }.joined()))
-            VALUES (?, ?, 'ann@example.com', ?, ?, ?\(columns.map { ", " + $0.value }.joined()))
-            """.replacing(":now", with: "\(now)"),
-            [id, kind, account, situation.state, isOpen ? "s3cret" : nil]
+            "INSERT INTO outbox (id, kind, recipient, account, token) VALUES (?, ?, 'ann@example.com', ?, 's3cret')",
+            [id, kind, account]
+        )
+        try outbox.execute(
+            "UPDATE outbox_state SET \(isOpen ? "" : "due_at = NULL, secret = NULL, ")state = ?\(columns) WHERE message_id = ?"
+                .replacing(":now", with: "\(now)"),
+            [situation.state, id]
         )
         for sql in situation.further {
             try outbox.execute(sql.replacing(":now", with: "\(now)").replacing(":id", with: "\(id)"))

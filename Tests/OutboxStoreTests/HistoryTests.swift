@@ -67,7 +67,9 @@ private struct History {
         case .enqueue: try enqueue()
         case .claim:
             let limit = Int.random(in: 1...5, using: &random)
-            claims[index] += try await daemon.claim(limit: limit, now: now, lease: .seconds(60), rules: rules).claims
+            let batch = try await daemon.claim(limit: limit, now: now, lease: .seconds(60), rules: rules)
+            try expectNewest(batch.claims)
+            claims[index] += batch.claims
         case .finish: try await finish(index)
         case .crash: claims[index] = []
         case .pass: now = now + .milliseconds(Int.random(in: 1...30_000, using: &random))
@@ -86,6 +88,24 @@ private struct History {
                 .supersede(newerThan: newestSeen[index], now: now, rules: rules).newest
         }
         return step
+    }
+
+    /// What is claimed must be the newest of its person and kind whose `not_before` has come.
+    private func expectNewest(_ claims: [Claim]) throws {
+        for claim in claims where claim.message.kind != "newsletter" {
+            let newer = try reader.read { database in
+                try Int.fetchOne(
+                    database,
+                    sql: """
+                        SELECT count(*) FROM outbox_state AS newer JOIN outbox_state AS claimed USING (person, kind)
+                        WHERE claimed.sequence = ? AND newer.sequence > claimed.sequence
+                            AND (newer.not_before IS NULL OR newer.not_before <= ?)
+                        """,
+                    arguments: [claim.sequence, now.milliseconds]
+                )
+            }
+            #expect(newer == 0, "message \(claim.message.id) is not the newest")
+        }
     }
 
     private mutating func enqueue() throws {
@@ -154,18 +174,18 @@ private struct History {
             status: "5.0.0",
             reason: nil,
             reportingMTA: nil,
-            diagnostic: nil
+            detail: nil
         )
         _ = try await daemon.record(report, envelopeID: id, suppressFor: nil)
     }
 
     private func envelopeIDs() throws -> [String] {
-        try reader.read { try String.fetchAll($0, sql: "SELECT envelope_id FROM outbox ORDER BY id") }
+        try reader.read { try String.fetchAll($0, sql: "SELECT envelope_id FROM outbox_state ORDER BY sequence") }
     }
 
     func finalStates() throws -> Set<String> {
         try reader.read {
-            try String.fetchSet($0, sql: "SELECT DISTINCT state FROM outbox WHERE finished_at IS NOT NULL")
+            try String.fetchSet($0, sql: "SELECT DISTINCT state FROM outbox_state WHERE finished_at IS NOT NULL")
         }
     }
 
@@ -173,31 +193,46 @@ private struct History {
     mutating func brokenInvariants() throws -> [String] {
         let queries = [
             "more than one message waits for one person and kind": """
-            SELECT count(*) FROM outbox WHERE state IN ('queued', 'deferred') AND kind <> 'newsletter'
-            GROUP BY coalesce(account, recipient), account IS NULL, kind HAVING count(*) > 1
+            SELECT count(*) FROM outbox_state WHERE due_at IS NOT NULL AND kind <> 'newsletter'
+                AND not_before IS NULL
+            GROUP BY person, kind HAVING count(*) > 1
             """,
             "an open message has neither a due time nor a lease": """
-            SELECT 1 FROM outbox WHERE state IN ('queued', 'deferred') AND due_at IS NULL
+            SELECT 1 FROM outbox_state WHERE state IN ('queued', 'deferred') AND due_at IS NULL
                 OR state = 'sending' AND lease_expires_at IS NULL
             """,
             // What a crash left over is due at once, even if that is too late.
             "a deferred message is due after its deadline": """
-            SELECT 1 FROM outbox WHERE state = 'deferred' AND next_attempt_at > coalesce(expires_at,
-                requested_at + 86400000) AND next_attempt_at > \(latest.milliseconds)
+            SELECT 1 FROM outbox_state WHERE state = 'deferred' AND due_at > coalesce(expires_at,
+                max(requested_at, coalesce(not_before, 0)) + 86400000) AND due_at > \(latest.milliseconds)
+            """,
+            "uncertain attempts are miscounted": """
+            SELECT 1 FROM outbox_state LEFT JOIN outbox_attempt USING (message_id) GROUP BY sequence
+            HAVING count(*) FILTER (WHERE outcome = 'uncertain') <> uncertain_attempts
             """,
             "attempts are not numbered from 1 without gaps": """
-            SELECT 1 FROM outbox LEFT JOIN outbox_attempt ON message_id = id GROUP BY id
+            SELECT 1 FROM outbox_state LEFT JOIN outbox_attempt USING (message_id) GROUP BY sequence
             HAVING count(attempt) <> last_attempt OR coalesce(max(attempt), 0) <> last_attempt
             """,
             "attempts that were used up are miscounted": """
-            SELECT 1 FROM outbox LEFT JOIN outbox_attempt ON message_id = id GROUP BY id
-            HAVING coalesce(sum(is_used_up), 0) <> attempts
+            SELECT 1 FROM outbox_state LEFT JOIN outbox_attempt USING (message_id) GROUP BY sequence
+            HAVING coalesce(sum(counts), 0) <> attempts
             """,
             "an attempt is under way of a message that isn't being sent": """
-            SELECT 1 FROM outbox_attempt JOIN outbox ON id = message_id
+            SELECT 1 FROM outbox_attempt JOIN outbox_state USING (message_id)
             WHERE outcome IS NULL AND (state <> 'sending' OR attempt <> last_attempt)
             """,
-            "a final row holds a token": "SELECT 1 FROM outbox WHERE finished_at IS NOT NULL AND token IS NOT NULL",
+            "a token is there without an open message, or the other way round": """
+            SELECT 1 WHERE (SELECT group_concat(slot) FROM (
+                    SELECT slot FROM outbox_secret WHERE slot > 0 AND rtrim(token, char(10)) <> '' ORDER BY slot))
+                IS NOT (SELECT group_concat(secret) FROM (
+                    SELECT secret FROM outbox_state WHERE secret IS NOT NULL ORDER BY secret))
+            """,
+            "a slot for a token is neither used nor free": """
+            SELECT 1 FROM outbox_secret AS secret LEFT JOIN outbox_free_secret AS free USING (slot)
+            WHERE slot > 0 AND (rtrim(token, char(10)) = '') <> (free.slot IS NOT NULL)
+            """,
+            "the application's table holds a token": "SELECT 1 FROM outbox WHERE token IS NOT NULL",
         ]
         var broken: [String] = []
         let rows = try reader.read { database in
@@ -207,7 +242,7 @@ private struct History {
             return try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT id, state, finished_at, accepted_at, attempts, last_attempt FROM outbox
+                    SELECT message_id AS id, state, finished_at, accepted_at, attempts, last_attempt FROM outbox_state
                     WHERE finished_at IS NOT NULL
                     """
             )

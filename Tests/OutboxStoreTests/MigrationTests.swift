@@ -1,4 +1,4 @@
-// An outbox of an earlier version, with mails under way, is upgraded in place.
+// How the schema grows: an upgraded file is a new one, and what a development build made is refused.
 
 import Foundation
 import GRDB
@@ -9,81 +9,60 @@ import Testing
 @testable import OutboxStore
 
 @Suite struct MigrationTests {
-    /// An outbox as an earlier program made it.
-    private func outbox(ofVersion version: Int, at path: String) throws -> DatabaseQueue {
-        let queue = try DatabaseQueue(path: path)
-        try queue.write { database in
-            try database.execute(sql: "CREATE TABLE outbox_migration (version INTEGER PRIMARY KEY, applied_at TEXT)")
-            for number in 1...version {
-                try database.execute(sql: Schema.versions[number - 1])
-                try database.execute(sql: "INSERT INTO outbox_migration VALUES (?, '')", arguments: [number])
-            }
-        }
-        return queue
-    }
+    private static let objects = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
 
-    @Test("version 1 is upgraded: attempts are carried over, and what was open goes on")
-    func fromVersion1() async throws {
-        try await withFolder { folder in
-            let path = folder.appending(path: "outbox.db").path
-            let old = try outbox(ofVersion: 1, at: path)
-            try await old.write { database in
-                for (recipient, account) in [("ann@example.com", "a1"), ("ben@example.com", "a2")] {
-                    try database.execute(
-                        sql: """
-                            INSERT INTO outbox (kind, recipient, account, token, requested_at, state, attempts, next_attempt_at)
-                            VALUES ('verify-email', ?, ?, 's3cret', ?, 'deferred', 2, ?)
-                            """,
-                        arguments: [recipient, account, noon.milliseconds, noon.milliseconds]
-                    )
-                }
-                for attempt in 1...2 {
-                    try database.execute(
-                        sql: """
-                            INSERT INTO outbox_attempt (message_id, attempt, started_at, finished_at, outcome)
-                            SELECT id, ?, ?, ?, 'deferred' FROM outbox
-                            """,
-                        arguments: [attempt, noon.milliseconds, noon.milliseconds]
-                    )
-                }
-            }
-            try old.close()
-
-            let error = #expect(throws: OutboxDatabaseError.self) { try OutboxDatabase(path: path, access: .writing) }
-            #expect(error?.description.contains("has schema version 1, this program needs 3") == true)
-            let database = try OutboxDatabase(path: path, access: .migrating)
-            #expect(database.appliedVersions == [2, 3])
-            #expect(try await database.guidance() == Guidance())
-            let claims = try await database.claim().claims
-            #expect(claims.map(\.attempt) == [3, 3] && claims.map(\.usedUp) == [3, 3])
-            #expect(try await database.finish([.accepted(claims[0])], now: noon).isEmpty)
-            #expect(try await database.attempts(of: claims[0].message.id).map(\.attempt) == [1, 2, 3])
-            #expect(try await database.status(id: claims[0].message.id)?.attempts == 3)
+    /// What a migrator makes of an empty file, by way of the given earlier one.
+    private func schema(of migrator: SchemaMigrator, by way: SchemaMigrator? = nil) throws -> [Row] {
+        let queue = try DatabaseQueue()
+        return try queue.write { database in
+            if let way { _ = try way.migrate(database) }
+            _ = try migrator.migrate(database)
+            #expect(try SchemaMigrator.version(of: database) == migrator.newestVersion)
+            #expect(try String.fetchOne(database, sql: "PRAGMA integrity_check") == "ok")
+            return try Row.fetchAll(database, sql: Self.objects)
         }
     }
 
-    @Test("an upgraded file has the same schema as a new one, is sound, and an open connection sees the new rules")
-    func editedInPlace() async throws {
+    @Test("a file of each earlier version is upgraded to exactly the schema of a new file")
+    func everyVersion() throws {
+        // Version 1 is the newest one. This keeps the place and the comparison in order for version 2: it tries both
+        // with an upgrade of its own.
+        let upgrade = "CREATE INDEX outbox_by_kind ON outbox (kind);"
+        let next = SchemaMigrator(text: Schema.text + upgrade, upgrades: Schema.upgrades + [upgrade])
+        #expect(try schema(of: next, by: .current) == schema(of: next))
+        let forgotten = SchemaMigrator(text: Schema.text, upgrades: Schema.upgrades + [upgrade])
+        #expect(try schema(of: forgotten, by: .current) != schema(of: forgotten))
+    }
+
+    @Test("each missing version is applied once, and written down")
+    func versions() throws {
+        let queue = try DatabaseQueue()
+        let next = SchemaMigrator(
+            text: Schema.text,
+            upgrades: ["CREATE TABLE outbox_a (x)", "CREATE TABLE outbox_b (x)"]
+        )
+        let second = SchemaMigrator(text: Schema.text, upgrades: Array(next.upgrades.prefix(1)))
+        let applied = try queue.write { database in
+            let first = SchemaMigrator(text: Schema.text, upgrades: [])
+            return try [first, second, next, next].map { try $0.migrate(database) }
+        }
+        #expect(applied == [[1], [2], [3], []])
+        #expect(throws: OutboxDatabaseError.self) { try queue.write { try second.migrate($0) } }
+    }
+
+    @Test("what a development build made is refused, with what to do")
+    func developmentBuild() async throws {
         try await withFolder { folder in
             let path = folder.appending(path: "outbox.db").path
-            let application = try outbox(ofVersion: 2, at: path)
-            let insert = """
-                INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', 'ann@example.com', 's3cret')
-                """
-            try await application.write { try $0.execute(sql: insert) }
-
-            #expect(try OutboxDatabase(path: path, access: .migrating).appliedVersions == [3])
-            let fresh = try TemporaryOutbox()
-            let schema = "SELECT sql FROM sqlite_schema WHERE name <> 'outbox_migration' ORDER BY name"
-            let upgraded = try await application.read { try String?.fetchAll($0, sql: schema) }
-            let expected = try await DatabaseQueue(path: fresh.path).read { try String?.fetchAll($0, sql: schema) }
-            #expect(upgraded == expected && upgraded.count > 10)
-            #expect(try await application.read { try String.fetchOne($0, sql: "PRAGMA integrity_check") } == "ok")
-            try await application.write { try $0.execute(sql: insert) }
-            let newest = "SELECT envelope_id FROM outbox ORDER BY id DESC LIMIT 1"
-            #expect(try await application.read { try String.fetchOne($0, sql: newest) }?.hasPrefix("01") == true)
-            await #expect(throws: DatabaseError.self) {
-                try await application.write { try $0.execute(sql: "UPDATE outbox SET state = 'lost'") }
+            try await DatabaseQueue(path: path).write { database in
+                try database.execute(
+                    sql: "CREATE TABLE outbox_migration (version INTEGER PRIMARY KEY, applied_at TEXT)"
+                )
+                try database.execute(sql: "INSERT INTO outbox_migration VALUES (3, '')")
+            }
+            for access in [OutboxDatabase.Access.migrating, .writing, .reading] {
+                let error = #expect(throws: OutboxDatabaseError.self) { try OutboxDatabase(path: path, access: access) }
+                #expect(error?.description.contains("start with a new file") == true)
             }
         }
     }

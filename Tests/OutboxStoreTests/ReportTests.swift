@@ -17,7 +17,7 @@ import Testing
             status: "5.1.1",
             reason: reason?.rawValue,
             reportingMTA: "mail.example.com",
-            diagnostic: "550 5.1.1 unknown"
+            detail: "550 5.1.1 unknown"
         )
     }
 
@@ -70,7 +70,7 @@ import Testing
         let (id, _) = try await accepted()
         let untried = try outbox.insert()
         let queued = try #require(
-            try outbox.value(String.self, "SELECT envelope_id FROM outbox WHERE id = \(untried)")
+            try outbox.value(String.self, "SELECT envelope_id FROM outbox_state WHERE message_id = \(untried)")
         )
         for forged in ["", "0", String(repeating: "0", count: 32), "' OR 1=1", queued] {
             #expect(try await store.record(report("failed"), envelopeID: forged, suppressFor: .seconds(9)) == nil)

@@ -68,7 +68,7 @@ import Testing
         #expect(try await advice(second) == "wait")
         let third = try await accepted(ago: .seconds(310), account: "other")
         #expect(try await advice(third) == "check-junk,resend")
-        try outbox.execute("UPDATE outbox SET accepted_at = accepted_at - 100000 WHERE id = \(second)")
+        try outbox.execute("UPDATE outbox_state SET accepted_at = accepted_at - 100000 WHERE message_id = \(second)")
         #expect(try await advice(second) == "contact-support")
         #expect(try await advice(first) == "contact-support")
     }
@@ -118,14 +118,14 @@ import Testing
         let isFinal = !state.isOpen
         try outbox.execute(
             """
-            UPDATE outbox SET state = '\(state.rawValue)',
-                token = iif(\(isFinal), NULL, token),
+            UPDATE outbox_state SET state = '\(state.rawValue)',
                 finished_at = iif(\(isFinal), \(now.milliseconds), NULL),
                 accepted_at = iif(\(state == .accepted || state == .bounced), \(now.milliseconds), NULL),
-                next_attempt_at = iif(\(state == .deferred), \(now.milliseconds), NULL),
+                secret = iif(\(isFinal), NULL, secret),
+                due_at = iif(\(state.isClaimable), \(now.milliseconds), NULL),
                 claimed_by = iif(\(state == .sending), 'x', NULL),
                 lease_expires_at = iif(\(state == .sending), \(now.milliseconds), NULL)
-            WHERE id = \(id)
+            WHERE message_id = \(id)
             """
         )
         let status = try #require(try await outbox.database.status(id: id))
@@ -180,7 +180,10 @@ import Testing
         let plan = result.output.split(separator: "\n")
         #expect(!plan.isEmpty)
         // The view's own constants are tables of one row, and there are few relays.
-        let constants = ["SCAN CONSTANT ROW", "SCAN guidance", "SCAN clock", "SCAN relays", "SCAN outbox_relay"]
+        let constants = [
+            "SCAN CONSTANT ROW", "SCAN guidance", "SCAN clock", "SCAN relays", "SCAN outbox_relay",
+            "SCAN outbox_guidance",
+        ]
         let scans = plan.filter { line in line.hasPrefix("SCAN") && !constants.contains(String(line)) }
         #expect(scans == [])
     }

@@ -24,19 +24,20 @@ import Testing
         #expect(Set(batch.claims.map(\.message.id)) == [second, otherKind, otherAccount])
         #expect(batch.superseded == [first])
         #expect(try outbox.state(first) == "superseded")
-        #expect(try outbox.value(Int.self, "SELECT token IS NULL FROM outbox WHERE id = \(first)") == 1)
+        #expect(try outbox.secretCount() == 3)
         #expect(try await store.attempts(of: first).isEmpty)
     }
 
-    @Test("without an account the address is the person: its domain in any case, its local part exactly")
+    @Test("without an account the address is the person, with its letters in either case")
     func byAddress() async throws {
         let first = try outbox.insert(recipient: "ann@example.com")
         let second = try outbox.insert(recipient: "ann@EXAMPLE.com")
-        let other = try outbox.insert(recipient: "Ann@example.com")
+        let third = try outbox.insert(recipient: "Ann@example.com")
+        let other = try outbox.insert(recipient: "anna@example.com")
         let withAccount = try outbox.insert(recipient: "ann@example.com", account: "a1")
         let batch = try await store.claim(rules: .superseding)
-        #expect(Set(batch.claims.map(\.message.id)) == [second, other, withAccount])
-        #expect(batch.superseded == [first])
+        #expect(Set(batch.claims.map(\.message.id)) == [third, other, withAccount])
+        #expect(batch.superseded == [first, second])
     }
 
     @Test("a newer message makes older ones void at once, whenever they are due")
@@ -46,16 +47,16 @@ import Testing
         _ = try await store.finish([.deferred(claim, until: noon + .seconds(600))], now: noon, rules: .superseding)
         let waiting = try outbox.insert(recipient: "ben@example.com", notBefore: noon + .seconds(600))
         let start = try await look(after: nil)
-        #expect(start == Supersession(newest: waiting, hasMore: false, superseded: [], claimed: []))
+        #expect(start == Supersession(newest: waiting, hasMore: false, superseded: [], claimed: [], withdrawn: []))
 
-        try outbox.insert(account: "a1", notBefore: noon + .seconds(60))
+        try outbox.insert(account: "a1")
         let newest = try outbox.insert(recipient: "ben@EXAMPLE.com")
         let found = try await look(after: start.newest)
         #expect(Set(found.superseded) == [deferred, waiting] && found.newest == newest && !found.hasMore)
         #expect(try outbox.state(deferred) == "superseded" && outbox.state(waiting) == "superseded")
         #expect(
             try await look(after: found.newest)
-                == Supersession(newest: newest, hasMore: false, superseded: [], claimed: [])
+                == Supersession(newest: newest, hasMore: false, superseded: [], claimed: [], withdrawn: [])
         )
     }
 
@@ -74,7 +75,7 @@ import Testing
         )
 
         let unsent = Completion(claim: claim, outcome: .supersededUnsent, relay: nil, finishedAt: noon)
-        #expect(try await store.finish([unsent], now: noon, rules: .superseding).isEmpty)
+        #expect(try await store.finish([unsent], now: noon, rules: .superseding).lost.isEmpty)
         #expect(try outbox.state(older) == "superseded")
         #expect(try await store.attempts(of: older).isEmpty)
         #expect(try await store.status(id: older)?.attempts == 0)
@@ -94,7 +95,7 @@ import Testing
         #expect(try outbox.state(accepted) == "accepted")
         #expect(try outbox.state(refused) == "superseded")
         #expect(try await store.attempts(of: refused).map(\.outcome) == ["deferred"])
-        #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox WHERE token IS NOT NULL") == 2)
+        #expect(try outbox.secretCount() == 2)
     }
 
     @Test("a kind whose older mails are kept loses none of them")
@@ -116,7 +117,7 @@ import Testing
         let start = try await look(after: nil)
         try outbox.execute(
             """
-            WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 7000)
+            WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 1500)
             INSERT INTO outbox (kind, recipient, token) SELECT 'verify-email', 'p' || n || '@example.com', 't' FROM number
             """
         )

@@ -56,20 +56,31 @@ final class TemporaryOutbox: Sendable {
         try DatabaseQueue(path: path).write { database in
             try database.execute(
                 sql: """
-                    INSERT INTO outbox (kind, recipient, token, account, priority, requested_at, not_before, expires_at)
-                    VALUES (?, ?, 's3cret', ?, ?, ?, ?, ?)
+                    INSERT INTO outbox (kind, recipient, token, account, priority, not_before, expires_at)
+                    VALUES (?, ?, 's3cret', ?, ?, ?, ?)
                     """,
                 arguments: [
-                    kind, recipient, account, priority, requestedAt.milliseconds, notBefore?.milliseconds,
-                    expiresAt?.milliseconds,
+                    kind, recipient, account, priority, notBefore?.milliseconds, expiresAt?.milliseconds,
                 ]
             )
-            return database.lastInsertedRowID
+            let id = database.lastInsertedRowID
+            try database.execute(
+                sql: """
+                    UPDATE outbox_state SET requested_at = ?1, due_at = coalesce(not_before, ?1) WHERE message_id = ?2
+                    """,
+                arguments: [requestedAt.milliseconds, id]
+            )
+            return id
         }
     }
 
+    /// How many tokens the daemon could still mail.
+    func secretCount() throws -> Int? {
+        try value(Int.self, "SELECT count(*) FROM outbox_secret WHERE slot > 0 AND rtrim(token, char(10)) <> ''")
+    }
+
     func state(_ id: Int64) throws -> String? {
-        try value(String.self, "SELECT state FROM outbox WHERE id = \(id)")
+        try value(String.self, "SELECT state FROM outbox_state WHERE message_id = \(id)")
     }
 }
 
@@ -83,9 +94,12 @@ extension DeliveryStore {
 
     func rescue(now: Timestamp) async throws -> [Int64] { try await rescue(now: now, rules: .lax) }
 
+    /// - Returns: the completions whose claim was lost.
     func finish(_ completions: [Completion], now: Timestamp) async throws -> [Completion] {
-        try await finish(completions, now: now, rules: .lax)
+        try await finish(completions, now: now, rules: .lax).lost
     }
+
+    func nextMoments() async throws -> NextMoments { try await nextMoments(now: noon) }
 }
 
 extension DeliveryRules {

@@ -1,0 +1,47 @@
+// Takes what wiped tokens leave out of the write-ahead log. Never waits for a reader, and never makes a writer wait.
+
+import Foundation
+import GRDB
+import Synchronization
+
+extension OutboxDatabase {
+    /// Checkpoints the whole log and truncates it, unless somebody is in the way.
+    ///
+    /// `wal_checkpoint(TRUNCATE)` takes the write lock and then runs the busy handler until all readers are gone
+    /// (https://sqlite.org/c3ref/wal_checkpoint_v2.html): with a time-out, every writer would wait that long. So the
+    /// checkpoint has a connection of its own without one, and a passive checkpoint, which needs no write lock, does the
+    /// work before.
+    package func truncateLog() async throws -> Bool {
+        do {
+            let checkpoints = try checkpointQueue()
+            return try await checkpoints.writeWithoutTransaction { database in
+                func checkpoint(_ mode: String) throws -> Row? {
+                    try Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(\(mode))")
+                }
+                guard let passive = try checkpoint("PASSIVE"), passive[0] == 0, passive[1] as Int == passive[2] else {
+                    return false
+                }
+                return try checkpoint("TRUNCATE")?[0] == 0
+            }
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+            return false
+        } catch let error as DatabaseError {
+            throw OutboxDatabaseError(error)
+        }
+    }
+
+    private func checkpointQueue() throws -> DatabaseQueue {
+        try checkpoints.withLock { checkpoints in
+            if let checkpoints { return checkpoints }
+            var configuration = Configuration()
+            configuration.busyMode = .immediateError
+            configuration.label = "outbox.checkpoint"
+            configuration.prepareDatabase { database in
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+            }
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            checkpoints = queue
+            return queue
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// The table that applications insert into. Never holds state, times of outboxd's own, or a token after the insert.
+
+extension Schema {
+    /// Every column may be inserted, none is generated, and all but `kind` and `recipient` may be NULL, so that a model that
+    /// an ORM makes of the table can insert and save whole rows.
+    static let outbox = """
+        CREATE TABLE outbox (
+            -- AUTOINCREMENT: an id that support once read out is never given to another message.
+            id INTEGER PRIMARY KEY AUTOINCREMENT
+                CONSTRAINT id_is_positive CHECK (id > 0),
+            kind TEXT NOT NULL
+                CONSTRAINT kind_is_lower_case_letters_digits_and_hyphens CHECK (
+                    kind GLOB '[a-z]*' AND kind NOT GLOB '*[^a-z0-9-]*'
+                    AND length(kind) <= 64 AND \(octets("kind")) = length(kind)),
+            recipient TEXT NOT NULL
+                CONSTRAINT recipient_is_not_empty CHECK (recipient <> '')
+                \(hasNoControlCharacters("recipient"))
+                CONSTRAINT recipient_has_no_invisible_characters CHECK (
+                    recipient NOT GLOB '*[' || \(invisibleCharacters) || ']*')
+                CONSTRAINT recipient_is_one_bare_address_with_one_at_sign CHECK (
+                    length(recipient) - length(replace(recipient, '@', '')) = 1
+                    AND recipient NOT GLOB '*[]<>()[\\,;:" ]*')
+                CONSTRAINT recipient_local_part_is_1_to_64_octets CHECK (
+                    instr(CAST(recipient AS BLOB), x'40') BETWEEN 2 AND 65)
+                CONSTRAINT recipient_is_at_most_254_octets CHECK (\(octets("recipient")) <= 254)
+                CONSTRAINT recipient_domain_is_a_host_name CHECK (
+                    recipient NOT GLOB '*@' AND recipient NOT GLOB '*@[.-]*' AND recipient NOT GLOB '*@*.[.-]*'
+                    AND recipient NOT GLOB '*@*-.*' AND recipient NOT GLOB '*[.-]'
+                    AND recipient NOT GLOB '*@*[!-,/:-?[-`{-~]*'),
+            -- Passes through: the trigger on the insert moves it into outbox_secret, so a reader sees NULL.
+            token TEXT
+                CONSTRAINT token_is_not_empty CHECK (token <> '')
+                \(hasNoControlCharacters("token"))
+                CONSTRAINT token_is_at_most_4096_octets CHECK (\(octets("token")) <= 4096),
+            locale TEXT
+                CONSTRAINT locale_is_a_language_tag CHECK (
+                    length(locale) BETWEEN 1 AND 35 AND locale NOT GLOB '*[^A-Za-z0-9_-]*'
+                    AND \(octets("locale")) = length(locale)),
+            account TEXT
+                CONSTRAINT account_is_1_to_255_octets CHECK (\(octets("account")) BETWEEN 1 AND 255)
+                \(hasNoControlCharacters("account"))
+                -- A number that a language bound as floating point: no longer the account that it was.
+                CONSTRAINT account_is_not_a_number_with_point_zero CHECK (
+                    NOT (account GLOB '[0-9]*.0' AND substr(account, 1, length(account) - 2) NOT GLOB '*[^0-9]*')),
+            -- Triggers check that it is a JSON object: json_valid() in a CHECK makes the whole file unreadable for a
+            -- connection with trusted_schema=OFF.
+            variables TEXT DEFAULT '{}'
+                CONSTRAINT variables_is_at_most_65536_octets CHECK (\(octets("variables")) <= 65536),
+            idempotency_key TEXT UNIQUE
+                CONSTRAINT idempotency_key_is_1_to_255_octets CHECK (\(octets("idempotency_key")) BETWEEN 1 AND 255),
+            not_before INTEGER \(isInMilliseconds("not_before")),
+            expires_at INTEGER \(isInMilliseconds("expires_at")),
+            priority INTEGER DEFAULT 0
+                CONSTRAINT priority_is_from_minus_9_to_9 CHECK (priority BETWEEN -9 AND 9),
+            -- The application sets it to 1 to withdraw the message.
+            cancelled INTEGER DEFAULT 0
+                CONSTRAINT cancelled_is_0_or_1 CHECK (cancelled IN (0, 1))
+        ) STRICT;
+
+        -- For a status by address and by account.
+        CREATE INDEX outbox_recipient ON outbox (recipient COLLATE NOCASE);
+        CREATE INDEX outbox_account ON outbox (account) WHERE account IS NOT NULL;
+        """
+
+    /// What a time in milliseconds looks like: between 1973 and 5138, which a time in seconds or microseconds isn't.
+    private static func isInMilliseconds(_ column: String) -> String {
+        "CONSTRAINT \(column)_is_in_milliseconds_since_1970 CHECK (\(column) BETWEEN 100000000000 AND 100000000000000)"
+    }
+
+    /// No C0 or C1 control character and no DEL. GLOB ends at a NUL, so that one is looked for in the octets.
+    private static func hasNoControlCharacters(_ column: String) -> String {
+        """
+        CONSTRAINT \(column)_has_no_control_characters CHECK (
+                instr(CAST(\(column) AS BLOB), x'00') = 0
+                AND \(column) NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*')
+        """
+    }
+
+    /// Default-ignorable and bidirectional formatting characters (Unicode 15, DerivedCoreProperties): two addresses that
+    /// differ in one of them look the same.
+    private static let invisibleCharacters = """
+        char(173, 847, 1564, 4447, 4448, 6068, 6069) || char(6155) || '-' || char(6158)
+                        || char(8203) || '-' || char(8207) || char(8232) || '-' || char(8238)
+                        || char(8288) || '-' || char(8303) || char(12644, 65279, 65440)
+                        || char(65529) || '-' || char(65531) || char(917504) || '-' || char(921599)
+        """
+}

@@ -1,0 +1,171 @@
+// What outboxd keeps of each message, and its other records. Applications read none of it: they have outbox_status.
+
+extension Schema {
+    /// One row a message. It holds no secret, so it may change its size.
+    static let state = """
+        CREATE TABLE outbox_state (
+            -- The order of the inserts, whatever ids and the clock say: a newer message has a higher sequence.
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            message_id INTEGER NOT NULL UNIQUE,
+            -- Names the mail to other mail systems (Message-ID): 12 hexadecimal digits of the time, so that ids lie side
+            -- by side in their index, and 80 random bits, so that nobody guesses one.
+            envelope_id TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            -- Whom a message of a kind is for: 'account:' and the account, else 'address:' and the address.
+            person TEXT NOT NULL,
+            -- The recipient in the form in which addresses are compared: ASCII letters in lower case, the domain in
+            -- A-labels as far as outbox_domain knows them.
+            address TEXT NOT NULL,
+            priority INTEGER NOT NULL,
+            requested_at INTEGER NOT NULL,
+            not_before INTEGER,
+            expires_at INTEGER,
+            state TEXT NOT NULL
+                -- No IN: for a list of three texts or more SQLite makes a temporary index each time it checks a row.
+                CONSTRAINT state_is_known CHECK (
+                    state = 'queued' OR state = 'sending' OR state = 'deferred' OR state = 'accepted'
+                    OR state = 'rejected' OR state = 'expired' OR state = 'superseded' OR state = 'suppressed'
+                    OR state = 'cancelled' OR state = 'bounced'),
+            -- When the next attempt is due, while the message waits.
+            due_at INTEGER,
+            -- Until when a limit on resends held it. It stays afterwards, to tell a late mail from a held one.
+            held_until INTEGER,
+            claimed_by TEXT,
+            lease_expires_at INTEGER,
+            -- Numbers the attempts and fences their completion.
+            last_attempt INTEGER NOT NULL DEFAULT 0,
+            -- The attempts that count in the retry schedule; one that failed through a relay's own fault does not.
+            attempts INTEGER NOT NULL DEFAULT 0,
+            uncertain_attempts INTEGER NOT NULL DEFAULT 0,
+            -- The application withdrew it while it was being sent.
+            is_withdrawn INTEGER NOT NULL DEFAULT 0,
+            accepted_at INTEGER,
+            finished_at INTEGER,
+            -- The slot of its token in outbox_secret.
+            secret INTEGER,
+            -- The failure policy's verdict on a final failure: another address would help.
+            blames_address INTEGER CHECK (blames_address IN (0, 1)),
+            CONSTRAINT lease_exists_exactly_while_sending CHECK (
+                (lease_expires_at IS NOT NULL) = (state = 'sending') AND (claimed_by IS NOT NULL) = (state = 'sending')),
+            CONSTRAINT due_at_exists_exactly_while_it_waits CHECK (
+                (due_at IS NOT NULL) = (state = 'queued' OR state = 'deferred')),
+            CONSTRAINT finished_at_exists_exactly_when_final CHECK (
+                (finished_at IS NULL) = (state = 'queued' OR state = 'sending' OR state = 'deferred')),
+            CONSTRAINT accepted_at_exists_exactly_after_acceptance CHECK (
+                (accepted_at IS NOT NULL) = (state = 'accepted' OR state = 'bounced')),
+            CONSTRAINT secret_exists_exactly_while_open CHECK ((secret IS NOT NULL) = (finished_at IS NULL))
+        ) STRICT;
+
+        -- The claim's order within a priority, and nothing but what can be claimed.
+        CREATE INDEX outbox_due ON outbox_state (priority, due_at) WHERE due_at IS NOT NULL;
+        CREATE INDEX outbox_expiring ON outbox_state (expires_at) WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;
+        CREATE INDEX outbox_leased ON outbox_state (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
+        CREATE INDEX outbox_withdrawn ON outbox_state (claimed_by) WHERE is_withdrawn = 1 AND claimed_by IS NOT NULL;
+        -- For reports. A message that was never tried can't be reported, and costs an insert nothing.
+        CREATE INDEX outbox_envelope ON outbox_state (envelope_id) WHERE last_attempt > 0;
+        -- The messages of a person and kind: which one is the newest, and which ones it supersedes.
+        CREATE INDEX outbox_person_open ON outbox_state (person, kind, not_before) WHERE finished_at IS NULL;
+        CREATE INDEX outbox_person_final ON outbox_state (person, kind)
+            WHERE finished_at IS NOT NULL AND state <> 'cancelled';
+        CREATE INDEX outbox_person_accepted ON outbox_state (person, kind, accepted_at) WHERE accepted_at IS NOT NULL;
+        -- The mails that an address was sent or is being sent: for the limits on resends.
+        CREATE INDEX outbox_address_sent ON outbox_state (address, kind, accepted_at)
+            WHERE accepted_at IS NOT NULL OR lease_expires_at IS NOT NULL;
+        """
+
+    /// Attempts, reports, relays, suppressed addresses and settings.
+    static let records = """
+        CREATE TABLE outbox_attempt (
+            message_id INTEGER NOT NULL,
+            attempt INTEGER NOT NULL CONSTRAINT attempt_is_numbered_from_1 CHECK (attempt >= 1),
+            started_at INTEGER NOT NULL,
+            finished_at INTEGER,
+            outcome TEXT CONSTRAINT outcome_is_known CHECK (
+                outcome = 'accepted' OR outcome = 'deferred' OR outcome = 'rejected' OR outcome = 'uncertain'),
+            relay TEXT,
+            stage TEXT CONSTRAINT stage_is_known CHECK (
+                stage = 'compose' OR stage = 'connect' OR stage = 'tls' OR stage = 'ehlo' OR stage = 'starttls'
+                OR stage = 'auth' OR stage = 'mail' OR stage = 'rcpt' OR stage = 'data' OR stage = 'body'
+                OR stage = 'final-dot'),
+            fault TEXT CONSTRAINT fault_is_known CHECK (
+                fault = 'recipient' OR fault = 'message' OR fault = 'relay' OR fault = 'configuration'),
+            reason TEXT,
+            -- Whether the retry schedule counts it.
+            counts INTEGER NOT NULL DEFAULT 1 CONSTRAINT counts_is_0_or_1 CHECK (counts IN (0, 1)),
+            reply_code INTEGER CONSTRAINT reply_code_has_three_digits CHECK (reply_code BETWEEN 100 AND 999),
+            enhanced_status TEXT,
+            -- The relay's words, or libcurl's, or outboxd's.
+            detail TEXT,
+            queue_id TEXT,
+            PRIMARY KEY (message_id, attempt),
+            CONSTRAINT outcome_exists_exactly_when_finished CHECK ((outcome IS NULL) = (finished_at IS NULL))
+        ) STRICT, WITHOUT ROWID;
+
+        -- What other mail systems reported of accepted mails (RFC 3464): the newest report of each action.
+        CREATE TABLE outbox_report (
+            message_id INTEGER NOT NULL,
+            action TEXT NOT NULL CONSTRAINT action_is_known CHECK (
+                action = 'failed' OR action = 'delayed' OR action = 'delivered' OR action = 'relayed'
+                OR action = 'expanded'),
+            received_at INTEGER NOT NULL,
+            status TEXT,
+            reason TEXT,
+            reporting_mta TEXT,
+            detail TEXT,
+            PRIMARY KEY (message_id, action)
+        ) STRICT, WITHOUT ROWID;
+
+        -- Addresses that are not mailed for a while, in the form of outbox_state.address.
+        CREATE TABLE outbox_suppression (
+            address TEXT PRIMARY KEY,
+            reason TEXT NOT NULL,
+            source TEXT NOT NULL CONSTRAINT source_is_known CHECK (source IN ('refused', 'reported', 'manual')),
+            message_id INTEGER,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX outbox_suppression_message ON outbox_suppression (message_id) WHERE message_id IS NOT NULL;
+        CREATE INDEX outbox_suppression_expiring ON outbox_suppression (expires_at);
+
+        -- The relays of the configuration, in order of preference, as the running outboxd last saw them.
+        CREATE TABLE outbox_relay (
+            name TEXT PRIMARY KEY,
+            position INTEGER NOT NULL,
+            state TEXT NOT NULL CONSTRAINT state_is_known CHECK (state IN ('up', 'paused', 'probing')),
+            paused_until INTEGER,
+            down_since INTEGER,
+            fault TEXT,
+            reason TEXT,
+            stage TEXT,
+            detail TEXT,
+            setting TEXT,
+            updated_at INTEGER NOT NULL,
+            CONSTRAINT a_relay_that_is_down_has_a_reason CHECK (
+                (state = 'up') = (down_since IS NULL) AND (state = 'up') = (reason IS NULL))
+        ) STRICT, WITHOUT ROWID;
+
+        -- The configuration's guidance for the advice, where the view reads it. Durations in milliseconds. Where the row
+        -- is missing, as in a copy of the schema alone, the view takes these defaults.
+        CREATE TABLE outbox_guidance (
+            id INTEGER PRIMARY KEY CONSTRAINT there_is_one_guidance CHECK (id = 1),
+            patience INTEGER NOT NULL DEFAULT 300000 CHECK (patience > 0),
+            resends INTEGER NOT NULL DEFAULT 1 CHECK (resends >= 0),
+            resend_window INTEGER NOT NULL DEFAULT 3600000 CHECK (resend_window > 0)
+        ) STRICT;
+        INSERT INTO outbox_guidance (id) VALUES (1);
+
+        -- Idempotency keys stay when their row is deleted, until retention forgets them.
+        CREATE TABLE outbox_used_key (
+            idempotency_key TEXT PRIMARY KEY,
+            message_id INTEGER NOT NULL,
+            used_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        -- Domains outside ASCII that recipients have had, in lower case, and their A-labels (RFC 5890 §2.3.2.1): SQL knows no
+        -- IDNA. outboxd adds a spelling when it first sees it.
+        CREATE TABLE outbox_domain (
+            spelling TEXT PRIMARY KEY,
+            a_labels TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+}

@@ -1,0 +1,113 @@
+// The view that answers applications, support and outboxctl. Never shows a token.
+
+extension Schema {
+    /// The advice's words are docs/advice.md's, row by row.
+    static let status = """
+        -- For each message, the one that decides what to tell its person: the newest of the kind whose not_before has
+        -- come and that was not cancelled; else the newest that is still to come; else the message itself.
+        CREATE VIEW outbox_current AS
+        SELECT
+            message.sequence,
+            coalesce(
+                nullif(max(
+                    coalesce((SELECT max(other.sequence) FROM outbox_state AS other
+                        WHERE other.person = message.person AND other.kind = message.kind
+                            AND other.finished_at IS NULL AND other.not_before IS NULL), 0),
+                    coalesce((SELECT max(other.sequence) FROM outbox_state AS other
+                        WHERE other.person = message.person AND other.kind = message.kind
+                            AND other.finished_at IS NULL AND other.not_before <= \(now)), 0),
+                    coalesce((SELECT max(other.sequence) FROM outbox_state AS other
+                        WHERE other.person = message.person AND other.kind = message.kind
+                            AND other.finished_at IS NOT NULL AND other.state <> 'cancelled'), 0)), 0),
+                (SELECT max(other.sequence) FROM outbox_state AS other
+                    WHERE other.person = message.person AND other.kind = message.kind AND other.finished_at IS NULL),
+                message.sequence) AS current_sequence
+        FROM outbox_state AS message;
+
+        CREATE VIEW outbox_status AS
+        WITH
+        clock (now) AS (SELECT \(now)),
+        guidance (patience, resends, resend_window) AS (
+            SELECT coalesce(max(patience), 300000), coalesce(max(resends), 1), coalesce(max(resend_window), 3600000)
+            FROM outbox_guidance),
+        relays (are_down, down_since) AS (
+            SELECT count(*) > 0 AND total(state = 'up') = 0, max(down_since) FROM outbox_relay),
+        -- The current message of each message's person, and from when on the person waits for it.
+        current AS (
+            SELECT
+                outbox_current.sequence AS of_sequence,
+                newest.sequence, newest.person, newest.kind, newest.state, newest.requested_at, newest.accepted_at,
+                newest.finished_at, newest.expires_at, newest.blames_address,
+                max(coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS may_leave_at,
+                max(newest.requested_at, coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS waits_from
+            FROM outbox_current JOIN outbox_state AS newest ON newest.sequence = outbox_current.current_sequence)
+        SELECT
+            message.id,
+            message.kind,
+            -- The collation lets a plain "recipient = ?" use the index, and ignore the case of letters.
+            message.recipient COLLATE NOCASE AS recipient,
+            message.account,
+            state.state,
+            state.requested_at,
+            state.accepted_at,
+            state.finished_at,
+            state.expires_at,
+            state.attempts,
+            state.due_at AS next_attempt_at,
+            CASE
+                WHEN state.due_at IS NULL THEN NULL
+                WHEN state.held_until = state.due_at AND state.held_until > clock.now THEN 'resend-limit'
+                WHEN state.state = 'queued' AND state.not_before > clock.now THEN 'not-before'
+                WHEN relays.are_down THEN 'relay'
+                WHEN state.due_at > clock.now THEN 'retry'
+                ELSE 'turn'
+            END AS waiting_for,
+            (SELECT attempt.detail FROM outbox_attempt AS attempt
+                WHERE attempt.message_id = message.id AND attempt.detail IS NOT NULL
+                ORDER BY attempt.attempt DESC LIMIT 1) AS detail,
+            -- CAST gives a column of the view a type, so that a comparison with a text parameter works.
+            CAST(state.uncertain_attempts > 0 AND (state.finished_at IS NULL OR state.accepted_at IS NOT NULL)
+                AS INTEGER) AS may_arrive_twice,
+            CASE
+                WHEN current.finished_at IS NULL THEN
+                    CASE
+                        WHEN clock.now >= current.waits_from + guidance.patience THEN 'delivery-delayed'
+                        WHEN relays.are_down AND clock.now >= current.may_leave_at THEN 'delivery-delayed'
+                        ELSE 'wait'
+                    END
+                WHEN current.state = 'accepted' THEN
+                    CASE
+                        WHEN clock.now < current.accepted_at + guidance.patience THEN 'wait'
+                        WHEN guidance.resends <= (
+                            SELECT count(*) FROM outbox_state AS earlier
+                            WHERE earlier.person = current.person AND earlier.kind = current.kind
+                                AND earlier.accepted_at >= current.requested_at - guidance.resend_window
+                                AND earlier.requested_at >= current.requested_at - guidance.resend_window
+                                AND earlier.sequence < current.sequence) THEN 'contact-support'
+                        WHEN current.expires_at <= clock.now THEN 'request-new'
+                        ELSE 'check-junk,resend'
+                    END
+                WHEN current.state = 'expired' OR current.state = 'superseded' OR current.state = 'cancelled'
+                    THEN 'request-new'
+                WHEN current.blames_address THEN 'fix-address'
+                ELSE 'contact-support'
+            END AS advice,
+            CAST(CASE
+                WHEN current.finished_at IS NULL THEN
+                    CASE
+                        WHEN relays.are_down AND clock.now >= current.may_leave_at
+                            AND clock.now < current.waits_from + guidance.patience
+                            THEN max(current.requested_at, relays.down_since)
+                        ELSE current.waits_from + guidance.patience
+                    END
+                WHEN current.state = 'accepted' THEN current.accepted_at + guidance.patience
+                ELSE current.finished_at
+            END AS INTEGER) AS advice_at
+        FROM outbox AS message
+        JOIN outbox_state AS state ON state.message_id = message.id
+        JOIN current ON current.of_sequence = state.sequence
+        CROSS JOIN guidance
+        CROSS JOIN relays
+        CROSS JOIN clock;
+        """
+}

@@ -1,0 +1,60 @@
+// Creates and upgrades the outbox's objects in a database file. Never touches any other object in it.
+
+import GRDB
+
+/// Brings a database to the newest version of the schema, in one transaction.
+///
+/// GRDB's own `DatabaseMigrator` isn't used because its bookkeeping table has a fixed name, `grdb_migrations`: an
+/// application that keeps the outbox in its own file, and uses GRDB itself, would find our entries among its own. It
+/// also checks the foreign keys of the whole file, whose state is the application's business.
+struct SchemaMigrator {
+    /// The migrator of this program.
+    static let current = SchemaMigrator(text: Schema.text, upgrades: Schema.upgrades)
+
+    /// The newest version, as a new file gets it.
+    let text: String
+    /// What makes version 2 of version 1, version 3 of version 2, and so on.
+    let upgrades: [String]
+
+    /// The version that this program works with.
+    var newestVersion: Int { upgrades.count + 1 }
+
+    /// The version of the schema in the file: 0 where there is no outbox in it.
+    ///
+    /// - Throws: `OutboxDatabaseError.developmentBuild` for a file that a program before version 0.1.0 made.
+    static func version(of database: Database) throws -> Int {
+        if try database.tableExists("outbox_migration") { throw OutboxDatabaseError.developmentBuild }
+        guard try database.tableExists("outbox_schema") else { return 0 }
+        return try Int.fetchOne(database, sql: "SELECT max(version) FROM outbox_schema") ?? 0
+    }
+
+    /// Makes the schema, or applies the upgrades that are missing.
+    ///
+    /// - Returns: the versions that were applied, empty where the schema was up to date.
+    /// - Throws: `OutboxDatabaseError.schemaTooNew` where a newer program made the schema.
+    func migrate(_ database: Database) throws -> [Int] {
+        let present = try Self.version(of: database)
+        guard present <= newestVersion else {
+            throw OutboxDatabaseError.schemaTooNew(found: present, known: newestVersion)
+        }
+        if present == newestVersion { return [] }
+        if present == 0 {
+            try database.execute(
+                sql: """
+                    CREATE TABLE outbox_schema (
+                        version INTEGER PRIMARY KEY,
+                        applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+                    ) STRICT
+                    """
+            )
+            try database.execute(sql: text)
+        } else {
+            for upgrade in upgrades[(present - 1)...] { try database.execute(sql: upgrade) }
+        }
+        let applied = Array((present + 1)...newestVersion)
+        for version in applied {
+            try database.execute(sql: "INSERT INTO outbox_schema (version) VALUES (?)", arguments: [version])
+        }
+        return applied
+    }
+}
