@@ -16,7 +16,7 @@ package struct RetrySchedule: Hashable, Sendable {
     /// How far a delay may be from the listed one: 0.2 is ±20 %. Keeps messages that failed together from coming back
     /// together.
     package let jitter: Double
-    /// How long a message without `expires_at` is tried, from its request on.
+    /// How long a message without `expires_at` is tried, from its request or its `not_before` on, whichever is later.
     package let giveUpAfter: Duration
 
     /// A last attempt that the deadline leaves room for comes this long before it, so that the mail is still worth
@@ -45,8 +45,12 @@ package struct RetrySchedule: Hashable, Sendable {
     }
 
     /// The moment after which the message is no longer sent.
+    ///
+    /// A message that has to wait for its `not_before` is tried for as long as any other from then on; counted from its
+    /// request, it would be given up before it may be sent.
     package func deadline(of message: Message) -> Timestamp {
-        message.expiresAt ?? message.requestedAt + giveUpAfter
+        if let expiresAt = message.expiresAt { return expiresAt }
+        return max(message.requestedAt, message.notBefore ?? message.requestedAt) + giveUpAfter
     }
 
     /// When to try again after the given attempt has failed.

@@ -79,22 +79,43 @@ import Testing
         #expect(schedule.nextAttempt(after: 1, now: start, deadline: deadline, using: &random) == nil)
     }
 
+    private func message(notBefore: Timestamp? = nil, expiresAt: Timestamp? = nil) -> Message {
+        Message(
+            id: 1,
+            kind: "verify-email",
+            recipient: "ann@example.com",
+            token: Token("t"),
+            envelopeID: "e",
+            requestedAt: start,
+            notBefore: notBefore,
+            expiresAt: expiresAt
+        )
+    }
+
     @Test("a message without a time of its own is given up after the configured span")
     func deadline() {
         let schedule = RetrySchedule(giveUpAfter: .seconds(3600))
-        func message(expiresAt: Timestamp?) -> Message {
-            Message(
-                id: 1,
-                kind: "verify-email",
-                recipient: "ann@example.com",
-                token: Token("t"),
-                envelopeID: "e",
-                requestedAt: start,
-                expiresAt: expiresAt
-            )
-        }
-        #expect(schedule.deadline(of: message(expiresAt: nil)) == start + .seconds(3600))
+        #expect(schedule.deadline(of: message()) == start + .seconds(3600))
         #expect(schedule.deadline(of: message(expiresAt: start + .seconds(60))) == start + .seconds(60))
+    }
+
+    @Test("the span begins at not_before, where that is later than the request", arguments: [1, 3600, 86_400 * 30])
+    func deadlineOfLaterMessage(wait: Int64) {
+        let schedule = RetrySchedule(giveUpAfter: .seconds(3600))
+        let notBefore = start + .seconds(wait)
+        #expect(schedule.deadline(of: message(notBefore: notBefore)) == notBefore + .seconds(3600))
+    }
+
+    @Test("a not_before in the past shortens nothing")
+    func deadlineOfEarlierMessage() {
+        let schedule = RetrySchedule(giveUpAfter: .seconds(3600))
+        #expect(schedule.deadline(of: message(notBefore: start - .seconds(7200))) == start + .seconds(3600))
+    }
+
+    @Test("a token's own end counts, whatever not_before says")
+    func deadlineOfLaterMessageWithExpiry() {
+        let message = message(notBefore: start + .seconds(600), expiresAt: start + .seconds(60))
+        #expect(RetrySchedule().deadline(of: message) == start + .seconds(60))
     }
 
     @Test("a delay that the other side asked for counts instead of the list, but not past the deadline")
