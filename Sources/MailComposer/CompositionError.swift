@@ -10,6 +10,10 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
     case unprintableVariable(name: String, file: String, line: Int)
     /// The row's `variables` are not the text of a JSON object.
     case variablesNotAnObject
+    /// The row's `variables` are nested more deeply than anything a template can name.
+    case variablesTooDeep
+    /// The row's `variables` are too large for a mail.
+    case variablesTooLarge
     /// The recipient is not a mailbox (RFC 5321 §4.1.2); `reason` says what is wrong, without the address.
     case invalidRecipient(reason: String)
     /// The row's `envelope_id` can't stand in a Message-ID: 1 to 64 letters, digits, `.`, `-` or `_` can.
@@ -30,6 +34,10 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
             "\(file):\(line): {{\(name)}} is an object or a list, which has no text: name a member, or use a section"
         case .variablesNotAnObject:
             "the row's variables are not a JSON object: write an object, such as {\"name\": \"Jane\"}"
+        case .variablesTooDeep:
+            "the row's variables are nested more than \(JSONScan.depthLimit) levels deep: give the templates flat values"
+        case .variablesTooLarge:
+            "the row's variables have more than \(JSONScan.sizeLimit) octets: give only what the templates show"
         case .invalidRecipient(let reason):
             "the recipient is not a mail address: \(reason)"
         case .invalidEnvelopeID:

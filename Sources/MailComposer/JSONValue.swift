@@ -14,10 +14,18 @@ enum JSONValue: Sendable, Hashable {
 
     private static let decoder = JSONDecoder()
 
-    /// The members of the JSON object in `text`; `nil` if it is anything else.
-    static func members(of text: String) -> [String: JSONValue]? {
+    /// The members of the JSON object in `text`.
+    ///
+    /// - Throws: `variablesTooLarge`, `variablesTooDeep`, or `variablesNotAnObject` for anything that is no JSON object,
+    ///   JSON5 such as `{a: 1}` included.
+    static func members(of text: String) throws(CompositionError) -> [String: JSONValue] {
         if text == "{}" { return [:] }
-        return try? decoder.decode([String: JSONValue].self, from: Data(text.utf8))
+        let scan = try JSONScan(text)
+        do {
+            return try decoder.decode([String: JSONValue].self, from: Data(scan.bytes))
+        } catch {
+            throw .variablesNotAnObject
+        }
     }
 }
 

@@ -93,7 +93,8 @@ package struct MailComposer: Sendable {
     /// It is written in the language that RFC 4647 §3.4 finds for the row's locale, else in English.
     /// - Throws: a fault of the row, which another attempt does not cure.
     package func compose(_ message: Message) throws(CompositionError) -> Mail {
-        guard let variables = JSONValue.members(of: message.variables) else { throw .variablesNotAnObject }
+        // An ORM that writes every column writes an empty text where it was given nothing.
+        let variables = message.variables.isEmpty ? [:] : try JSONValue.members(of: message.variables)
         return try compose(message, variables: variables)
     }
 
@@ -209,8 +210,8 @@ package struct MailComposer: Sendable {
                     case .emptySubject: problems.append(.init(templates.subject.file, "the subject is empty"))
                     case .controlCharacterInSubject:
                         problems.append(.init(templates.subject.file, "the subject is not one line of text"))
-                    case .missingVariable, .unprintableVariable, .unknownKind, .variablesNotAnObject, .invalidRecipient,
-                        .invalidEnvelopeID:
+                    case .missingVariable, .unprintableVariable, .unknownKind, .variablesNotAnObject, .variablesTooDeep,
+                        .variablesTooLarge, .invalidRecipient, .invalidEnvelopeID:
                         break  // The first two stand above already, with their lines; rendering throws no other.
                     }
                 }

@@ -100,11 +100,16 @@ struct TemplateFolder {
 
     private mutating func readSample(_ path: String) -> [String: JSONValue] {
         guard let source = readText(path) else { return [:] }
-        guard let members = JSONValue.members(of: source) else {
+        do {
+            return try JSONValue.members(of: source)
+        } catch .variablesTooDeep {
+            report(path, "is nested more than \(JSONScan.depthLimit) levels deep: give the templates flat values")
+        } catch .variablesTooLarge {
+            report(path, "has more than \(JSONScan.sizeLimit) octets: give only what the templates show")
+        } catch {
             report(path, "is not a JSON object: write the variables as {\"name\": \"value\"}")
-            return [:]
         }
-        return members
+        return [:]
     }
 
     private mutating func readText(_ path: String) -> String? {

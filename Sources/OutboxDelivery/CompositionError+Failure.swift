@@ -10,8 +10,8 @@ extension CompositionError {
             switch self {
             case .unknownKind: .unknownKind
             case .invalidRecipient: .badRecipient
-            case .missingVariable, .unprintableVariable, .variablesNotAnObject, .invalidEnvelopeID, .emptySubject,
-                .controlCharacterInSubject:
+            case .missingVariable, .unprintableVariable, .variablesNotAnObject, .variablesTooDeep, .variablesTooLarge,
+                .invalidEnvelopeID, .emptySubject, .controlCharacterInSubject:
                 .badValues
             }
         return TransmissionFailure(stage: .compose, fault: .composition(fault), detail: description)

@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test("variables that are not a JSON object are an error", arguments: ["", "[]", "null", "{\"a\":", "\"x\""])
+    @Test("variables that are not a JSON object are an error", arguments: ["[]", "null", "{\"a\":", "\"x\"", "  "])
     func notAnObject(variables: String) throws {
         let composer = try Fixtures.composer()
         #expect(throws: CompositionError.variablesNotAnObject) {

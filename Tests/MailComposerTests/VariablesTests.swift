@@ -1,0 +1,115 @@
+// What a row's variables may be: however deep, large or odd they are, they never end the daemon.
+
+import Foundation
+import MailComposer
+import OutboxCore
+import Synchronization
+import Testing
+
+@Suite("A row's variables")
+struct VariablesTests {
+    /// How a structure is nested.
+    enum Nesting: CaseIterable {
+        case objects, arrays, both, unfinished
+
+        /// JSON of so many levels.
+        func text(depth: Int) -> String {
+            switch self {
+            case .objects: String(repeating: #"{"a":"#, count: depth) + "1" + String(repeating: "}", count: depth)
+            case .arrays:
+                #"{"a":"# + String(repeating: "[", count: depth - 1) + String(repeating: "]", count: depth - 1) + "}"
+            case .both:
+                (0..<depth).map { $0.isMultiple(of: 2) ? #"{"a":"# : "[" }.joined() + "1"
+                    + (0..<depth).reversed().map { $0.isMultiple(of: 2) ? "}" : "]" }.joined()
+            case .unfinished: String(repeating: #"{"a":"#, count: depth)
+            }
+        }
+    }
+
+    /// Composes a message with these variables on a thread with as much stack as a lane has.
+    private static func compose(
+        _ variables: String,
+        text: String = "Text\n"
+    ) async throws -> Result<Mail, CompositionError> {
+        let composer = try Fixtures.composer(text: text, sample: #"{"a": "x"}"#)
+        return await withCheckedContinuation { continuation in
+            let thread = Thread {
+                let result = Result { () throws(CompositionError) in
+                    try composer.compose(Fixtures.message(kind: "k", variables: variables))
+                }
+                continuation.resume(returning: result)
+            }
+            thread.stackSize = 1 << 20
+            thread.start()
+        }
+    }
+
+    @Test(
+        "that are nested deeply are an error of their own, and never a crash on a lane's stack",
+        arguments: [33, 340, 2_000, 10_000],
+        Nesting.allCases
+    )
+    func tooDeep(depth: Int, nesting: Nesting) async throws {
+        let variables = nesting.text(depth: depth)
+        let result = try await Self.compose(variables)
+        #expect(result == .failure(.variablesTooDeep))
+    }
+
+    @Test("of 30,000 levels are an error")
+    func farTooDeep() async throws {
+        #expect(try await Self.compose(Nesting.arrays.text(depth: 30_000)) == .failure(.variablesTooDeep))
+        // With its member's name each level of objects has six octets: then the size is what refuses them.
+        #expect(try await Self.compose(Nesting.objects.text(depth: 30_000)) == .failure(.variablesTooLarge))
+    }
+
+    @Test("of 32 levels make a mail", arguments: [Nesting.objects, .arrays, .both])
+    func deepEnough(nesting: Nesting) async throws {
+        _ = try await Self.compose(nesting.text(depth: 32)).get()
+    }
+
+    @Test("count brackets of the structure only, not those in a text, escaped quotes or not")
+    func bracketsInText() async throws {
+        let brackets = String(repeating: "[{", count: 100)
+        for text in [brackets, #"\""# + brackets, #"\\\""# + brackets, #"\u0022"# + brackets] {
+            _ = try await Self.compose(#"{"a": ""# + text + #""}"#).get()
+        }
+        // This text ends before the brackets.
+        #expect(try await Self.compose(#"{"a": "\\", "b": "# + brackets) == .failure(.variablesTooDeep))
+    }
+
+    @Test("of 65,536 octets make a mail, one octet more is an error")
+    func size() async throws {
+        let most = #"{"b": ""# + String(repeating: "x", count: 65_536 - 9) + #""}"#
+        #expect(most.utf8.count == 65_536)
+        _ = try await Self.compose(most).get()
+        #expect(try await Self.compose(most + " ") == .failure(.variablesTooLarge))
+    }
+
+    @Test("that are an empty text count as none")
+    func empty() async throws {
+        _ = try await Self.compose("").get()
+    }
+
+    @Test("in JSON5, which newer SQLites take for JSON, are an error", arguments: ["{a:1}", "{'a':1}"])
+    func json5(variables: String) async throws {
+        #expect(try await Self.compose(variables) == .failure(.variablesNotAnObject))
+    }
+
+    @Test(
+        "with half a surrogate pair, or with octets that are no UTF-8, have U+FFFD in its place",
+        arguments: [
+            (#"x\ud83d"#, "x\u{FFFD}"), (#"\ude00x"#, "\u{FFFD}x"), (#"\ud83dx\ude00"#, "\u{FFFD}x\u{FFFD}"),
+            (#"\ud83d\ud83d\ude00"#, "\u{FFFD}😀"), (#"\uD83D\uDE00"#, "😀"), (#"\ud83d\u0041"#, "\u{FFFD}A"),
+            (#"\\ud83d"#, #"\ud83d"#), (String(decoding: [0x78, 0xFF, 0xC3], as: UTF8.self), "x\u{FFFD}\u{FFFD}"),
+        ]
+    )
+    func surrogates(escaped: String, text: String) async throws {
+        let mail = try await Self.compose(#"{"a": ""# + escaped + #""}"#, text: "{{a}}\n").get()
+        #expect(try PythonReader.read(mail).text == text + "\n")
+    }
+
+    @Test("that are cut off within an escape are an error", arguments: [#"{"a": "\"#, #"{"a": "\u"#, #"{"a": "\ud83"#])
+    func cutOff(variables: String) async throws {
+        #expect(try await Self.compose(variables) == .failure(.variablesNotAnObject))
+    }
+}
