@@ -1,0 +1,317 @@
+// Takes secrets out of what others say, before it is stored, shown or logged. Never tells what it took out.
+
+/// Masks the secrets that a message or a connection holds in the words of a relay or of another mail system.
+///
+/// A peer may repeat whatever it was sent: the link that a filter objects to, the credentials that it refuses. Each secret
+/// is found as it is, in whatever case, percent-encoded wholly or in part, and as base64 or base64url, also in the middle
+/// of a longer base64 such as AUTH PLAIN's response (RFC 4616); with white space within it, too, which is how a reply of
+/// several lines breaks it. Of a secret of more than 12 octets each piece of 12 is enough to be found.
+///
+/// Whatever the secrets are, the path and the query of web addresses are cut (see `cuttingWebAddresses`).
+/// Where a secret is so short that masking it would tell it (`shortestSecret`), the words are withheld as a whole.
+///
+/// Time and memory are linear in the length of the words and in that of the secrets.
+package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable {
+    /// Stands where a secret stood.
+    package static let replacement = "[secret]"
+    /// Stands for all words where a secret is too short to be masked in them.
+    package static let withheld = "[words withheld: they could hold a secret too short to be masked]"
+    /// In octets. What is left of a text without each "7" tells that the secret was "7"; nobody can see that of four.
+    package static let shortestSecret = 4
+
+    /// Only cuts web addresses: for where no secret is known any more.
+    package static let none = SecretMask([])
+
+    private let exact: GramIndex
+    private let foldingCase: GramIndex
+    private let isWithholding: Bool
+
+    /// - Parameters:
+    ///   - secrets: what must not be told; empty ones are none.
+    ///   - encodings: further texts that tell a secret only in part, such as AUTH PLAIN's response with the user's name,
+    ///     looked for in base64 alone.
+    package init(_ secrets: [String], encodings: [[UInt8]] = []) {
+        let secrets = secrets.map { Array($0.utf8) }.filter { !$0.isEmpty }
+        let searchable = secrets.filter { $0.count >= Self.shortestSecret }
+        isWithholding = searchable.count < secrets.count
+        foldingCase = GramIndex(searchable.map { $0.map(\.lowercasedASCII) })
+        let encoded = (searchable + encodings).flatMap { secret in
+            (0...2).flatMap { offset in
+                let base64 = Base64Pattern.pattern(for: secret, offset: offset)
+                return [base64, base64.map(\.base64URL)]
+            }
+        }
+        exact = GramIndex(encoded.filter { $0.count >= Self.shortestSecret })
+    }
+
+    /// The text without secrets, and without the paths of web addresses.
+    package func masked(_ text: String) -> String {
+        if isWithholding { return text.isEmpty ? text : Self.withheld }
+        let secretsMasked = foldingCase.isEmpty ? text : maskingSecrets(in: text)
+        return secretsMasked.cuttingWebAddresses
+    }
+
+    package var description: String { "<secrets>" }
+    package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
+
+    private func maskingSecrets(in text: String) -> String {
+        let bytes = Array(text.utf8)
+        let shortest = min(foldingCase.shortestGram, exact.shortestGram)
+        guard bytes.count >= shortest else { return text }
+        var isSecret = [Bool](repeating: false, count: bytes.count)
+        let plain = MaskView(bytes)
+        let solid = plain.withoutSpace
+        let decoded = solid.percentDecoded
+        let twiceDecoded = decoded.percentDecoded
+        for view in [plain, plain.percentDecoded] { foldingCase.mark(view.foldingCase, in: &isSecret) }
+        // Across white space only what is long enough: four letters may well end one word and begin the next.
+        for view in [solid, decoded, twiceDecoded] {
+            foldingCase.mark(view.foldingCase, minimum: 8, in: &isSecret)
+        }
+        var isEncoded = [Bool](repeating: false, count: bytes.count)
+        for view in [plain, plain.percentDecoded] { exact.mark(view, in: &isEncoded) }
+        for view in [solid, decoded] { exact.mark(view, minimum: 8, in: &isEncoded) }
+        if isEncoded.contains(true) { Self.spread(&isEncoded, over: bytes) }
+        for index in bytes.indices where isEncoded[index] { isSecret[index] = true }
+        guard isSecret.contains(true) else { return text }
+        return Self.replacing(isSecret, in: bytes)
+    }
+
+    /// The letters beside an encoded secret hold some of its bits, and may be more of the same response: the whole word
+    /// of base64 goes.
+    private static func spread(_ marks: inout [Bool], over bytes: [UInt8]) {
+        for index in bytes.indices.dropFirst() where marks[index - 1] && bytes[index].isBase64 { marks[index] = true }
+        for index in bytes.indices.dropLast().reversed() where marks[index + 1] && bytes[index].isBase64 {
+            marks[index] = true
+        }
+    }
+
+    private static func replacing(_ isSecret: [Bool], in bytes: [UInt8]) -> String {
+        var kept: [UInt8] = []
+        for index in bytes.indices {
+            if !isSecret[index] {
+                kept.append(bytes[index])
+            } else if index == 0 || !isSecret[index - 1] {
+                kept += replacement.utf8
+            }
+        }
+        return String(decoding: kept, as: UTF8.self)
+    }
+}
+
+extension TransmissionResult {
+    /// The result with the relay's and libcurl's words masked.
+    package func masked(by mask: SecretMask) -> TransmissionResult {
+        switch self {
+        case .accepted(let reply): .accepted(reply.masked(by: mask))
+        case .failed(let failure): .failed(failure.masked(by: mask))
+        }
+    }
+}
+
+extension TransmissionFailure {
+    fileprivate func masked(by mask: SecretMask) -> TransmissionFailure {
+        switch fault {
+        case .reply(let reply):
+            let masked = reply.masked(by: mask)
+            return with(.reply(masked), detail: masked.description)
+        case .authenticationRefused(.some(let reply)):
+            let masked = reply.masked(by: mask)
+            return with(.authenticationRefused(masked), detail: masked.description)
+        case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
+            .startTLSNotOffered, .authenticationRefused(nil), .garbledReply, .composition, .interrupted, .other:
+            return with(fault, detail: mask.masked(detail))
+        }
+    }
+
+    private func with(_ fault: TransmissionFault, detail: String) -> TransmissionFailure {
+        TransmissionFailure(stage: stage, fault: fault, detail: detail, isUncertain: isUncertain)
+    }
+}
+
+extension SMTPReply {
+    fileprivate func masked(by mask: SecretMask) -> SMTPReply {
+        SMTPReply(code: code, enhancedStatus: enhancedStatus, text: mask.masked(text))
+    }
+}
+
+/// A text as it is looked through: octets, each with the range of the original text that it stands for.
+private struct MaskView {
+    var bytes: [UInt8]
+    /// Where each octet begins in the original text; one more for the end.
+    var starts: [Int]
+    var ends: [Int]
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        starts = Array(bytes.indices)
+        ends = bytes.indices.map { $0 + 1 }
+    }
+
+    var foldingCase: MaskView {
+        var view = self
+        view.bytes = bytes.map(\.lowercasedASCII)
+        return view
+    }
+
+    /// Without white space, nor the "=" before it that breaks a line in quoted-printable (RFC 2045 §6.7).
+    var withoutSpace: MaskView {
+        var view = MaskView([])
+        for index in bytes.indices where bytes[index] > 0x20 {
+            if bytes[index] == UInt8(ascii: "="), index + 1 < bytes.count, bytes[index + 1] <= 0x20 { continue }
+            view.append(bytes[index], self, index...index)
+        }
+        return view
+    }
+
+    var percentDecoded: MaskView {
+        guard bytes.contains(UInt8(ascii: "%")) else { return self }
+        var view = MaskView([])
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count, let high = bytes[index + 1].hexDigit,
+                let low = bytes[index + 2].hexDigit
+            {
+                view.append(high << 4 | low, self, index...index + 2)
+                index += 3
+            } else {
+                view.append(bytes[index], self, index...index)
+                index += 1
+            }
+        }
+        return view
+    }
+
+    private mutating func append(_ byte: UInt8, _ source: MaskView, _ range: ClosedRange<Int>) {
+        bytes.append(byte)
+        starts.append(source.starts[range.lowerBound])
+        ends.append(source.ends[range.upperBound])
+    }
+}
+
+/// Finds every piece of some patterns: of a short pattern the whole, of a longer one each 12 octets.
+private struct GramIndex: Sendable {
+    /// Up to twelve octets, as a number and a rest, so that they can be compared at once.
+    private struct Gram: Hashable {
+        var high: UInt32 = 0
+        var low: UInt64 = 0
+
+        mutating func append(_ byte: UInt8) {
+            high = high << 8 | UInt32(truncatingIfNeeded: low >> 56)
+            low = low << 8 | UInt64(byte)
+        }
+
+        /// Its last octets.
+        func suffix(_ length: Int) -> Gram {
+            if length >= 12 { return self }
+            if length >= 8 {
+                return Gram(high: length == 8 ? 0 : high & (1 << (8 * (UInt32(length) - 8)) - 1), low: low)
+            }
+            return Gram(high: 0, low: low & (1 << (8 * UInt64(length)) - 1))
+        }
+    }
+
+    private static let longestGram = 12
+    /// A text this long may have been cut off in the middle of a secret: RFC 5321 §4.5.3.1.5 allows a line 512 octets,
+    /// and longer replies and reports are cut here.
+    private static let cutTextLength = 500
+    private var gramsByLength: [Int: Set<Gram>] = [:]
+    /// What a text may end with where it was cut off: the beginnings of patterns, at least four octets.
+    private var beginningsByLength: [Int: Set<Gram>] = [:]
+
+    var isEmpty: Bool { gramsByLength.isEmpty }
+    /// A shorter text holds no pattern.
+    var shortestGram: Int { gramsByLength.keys.min() ?? .max }
+
+    init(_ patterns: [[UInt8]]) {
+        for pattern in patterns {
+            let length = min(pattern.count, Self.longestGram)
+            var gram = Gram()
+            for (index, byte) in pattern.enumerated() {
+                gram.append(byte)
+                if index + 1 >= length { gramsByLength[length, default: []].insert(gram.suffix(length)) }
+                if index + 1 < length, index + 1 >= SecretMask.shortestSecret {
+                    beginningsByLength[index + 1, default: []].insert(gram.suffix(index + 1))
+                }
+            }
+        }
+    }
+
+    /// Marks in the original text what a view of it shows to be a piece of a pattern.
+    func mark(_ view: MaskView, minimum: Int = 0, in marks: inout [Bool]) {
+        for (length, grams) in gramsByLength where length >= minimum && length <= view.bytes.count {
+            var gram = Gram()
+            var markedUpTo = 0
+            for (index, byte) in view.bytes.enumerated() {
+                gram.append(byte)
+                let first = index + 1 - length
+                guard first >= 0, grams.contains(gram.suffix(length)) else { continue }
+                // What the last piece has in common with this one is marked already.
+                let start = first < markedUpTo ? view.ends[markedUpTo - 1] : view.starts[first]
+                for place in start..<view.ends[index] { marks[place] = true }
+                markedUpTo = index + 1
+            }
+        }
+        if marks.count >= Self.cutTextLength { markEnd(view, in: &marks) }
+    }
+
+    private func markEnd(_ view: MaskView, in marks: inout [Bool]) {
+        var gram = Gram()
+        for byte in view.bytes.suffix(Self.longestGram) { gram.append(byte) }
+        let lengths = beginningsByLength.keys.sorted(by: >)
+        for length in lengths where length <= view.bytes.count {
+            guard beginningsByLength[length]?.contains(gram.suffix(length)) ?? false else { continue }
+            for place in view.starts[view.bytes.count - length]..<marks.count { marks[place] = true }
+            return
+        }
+    }
+}
+
+/// Base64 (RFC 4648 §4) of a secret that stands in the middle of something else.
+private enum Base64Pattern {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    /// The letters that depend on the secret alone, where so many octets (0 to 2) stand before it in its first group.
+    static func pattern(for secret: [UInt8], offset: Int) -> [UInt8] {
+        let bits = (offset + secret.count) * 8
+        let first = (offset * 8 + 5) / 6
+        let padded = [UInt8](repeating: 0, count: offset) + secret + [0]
+        return (first..<max(first, bits / 6)).map { place in
+            let bit = place * 6
+            let pair = UInt16(padded[bit / 8]) << 8 | UInt16(padded[bit / 8 + 1])
+            return alphabet[Int(pair >> (10 - bit % 8) & 0x3F)]
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var lowercasedASCII: UInt8 { (0x41...0x5A).contains(self) ? self | 0x20 : self }
+
+    /// The letter of base64url (RFC 4648 §5) for one of base64.
+    fileprivate var base64URL: UInt8 {
+        switch self {
+        case UInt8(ascii: "+"): UInt8(ascii: "-")
+        case UInt8(ascii: "/"): UInt8(ascii: "_")
+        default: self
+        }
+    }
+
+    fileprivate var isBase64: Bool {
+        switch self {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "="):
+            true
+        default: false
+        }
+    }
+
+    fileprivate var hexDigit: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}
