@@ -30,12 +30,14 @@ package struct Fault: Sendable, Hashable {
         case body
         /// The mail is complete; in place of the answer to the final dot.
         case finalDot
+        /// The QUIT command, in place of the 221.
+        case quit
 
         /// Whether recipients are known here, so that a fault can be for one of them.
         var knowsRecipients: Bool {
             switch self {
             case .rcpt, .data, .body, .finalDot: true
-            case .connect, .ehlo, .startTLS, .auth, .mail: false
+            case .connect, .ehlo, .startTLS, .auth, .mail, .quit: false
             }
         }
 
@@ -47,6 +49,7 @@ package struct Fault: Sendable, Hashable {
             case .auth: [235]
             case .rcpt: [250, 251]
             case .data: [354]
+            case .quit: [221]
             case .body: []
             }
         }

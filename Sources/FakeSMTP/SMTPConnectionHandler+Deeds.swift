@@ -99,7 +99,7 @@ extension SMTPConnectionHandler {
             isBodyNew = true
         case .authenticate(let user):
             parts.ledger.noteUser(user, on: connection)
-        case .greet, .hello, .openTransaction, .addRecipient, .receiveBody:
+        case .greet, .hello, .openTransaction, .addRecipient, .receiveBody, .quit:
             break
         }
         let reply = session.carryOut(deed)

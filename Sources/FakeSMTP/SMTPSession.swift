@@ -17,6 +17,7 @@ struct SMTPSession {
         case openBody
         case receiveBody
         case acceptMail
+        case quit
     }
 
     /// What a line of the client leads to.
@@ -80,7 +81,7 @@ struct SMTPSession {
         // RFC 5321 §3.5.3: a server that does not verify says so with 252.
         case .vrfy: return .answer(SMTPReply(252, "2.5.0", "Cannot VRFY user, but will take mail for it"))
         case .help: return .answer(SMTPReply(214, "2.0.0", "A scriptable SMTP server for tests; see RFC 5321"))
-        case .quit: return .answer(SMTPReply(221, "2.0.0", "Bye"))
+        case .quit: return .reach(.quit, .quit)
         }
     }
 
@@ -253,6 +254,8 @@ struct SMTPSession {
             messages += 1
             endTransaction()
             return SMTPReply(250, "2.0.0", "Ok: queued as \(queueID)")
+        case .quit:
+            return SMTPReply(221, "2.0.0", "Bye")
         }
     }
 
@@ -261,7 +264,7 @@ struct SMTPSession {
         switch deed {
         case .greet: isTurnedAway = true
         case .acceptMail: endTransaction()
-        case .hello, .startTLS, .authenticate, .openTransaction, .addRecipient, .openBody, .receiveBody: break
+        case .hello, .startTLS, .authenticate, .openTransaction, .addRecipient, .openBody, .receiveBody, .quit: break
         }
     }
 

@@ -15,6 +15,7 @@ enum HelpText {
           auth               in place of the verdict on correct credentials
           body               the mail has begun to arrive
           finalDot           in place of the answer to the complete mail
+          quit               in place of the 221
 
         ACTION, what it does:
           reply CODE [ENHANCED] ["TEXT"]

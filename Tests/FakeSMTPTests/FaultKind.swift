@@ -37,6 +37,7 @@ enum FaultKind: CaseIterable {
         case .connect, .startTLS: 220
         case .auth: 235
         case .data: 354
+        case .quit: 221
         case .rcpt: 251
         case .ehlo, .mail, .body, .finalDot: 250
         }

@@ -39,7 +39,7 @@ struct FaultMatrixTests {
             #expect(firings.map(\.fault) == [fault])
             #expect(server.ledger.firingCount(of: fault) == 1)
             let isAccepted =
-                kind == .acceptDrop
+                stage == .quit || kind == .acceptDrop
                 || [.delay, .replyPositive].contains(kind) && [.data, .body, .finalDot].contains(stage)
             #expect(server.ledger.accepted.map(\.isAnswered) == (isAccepted ? [kind != .acceptDrop] : []))
         }
@@ -56,6 +56,7 @@ struct FaultMatrixTests {
         (.data, "DATA\r\n", "354"),
         (.body, "Subject: x\r\n", ""),
         (.finalDot, ".\r\n", "250"),
+        (.quit, "QUIT\r\n", "221"),
     ]
 
     /// Walks through the dialogue up to the stage and leaves its answer unread. STARTTLS is only sent where it is meant.
@@ -140,6 +141,7 @@ struct FaultMatrixTests {
         case .data: #expect(try await client.say("NOOP").hasPrefix("250"))
         case .body: Issue.record("no fault at body leaves the connection open")
         case .finalDot: #expect(try await client.say("RCPT TO:<ann@example.com>").hasPrefix("503"))
+        case .quit: #expect(try await client.say("NOOP").hasPrefix("250"))
         }
     }
 
@@ -158,6 +160,7 @@ struct FaultMatrixTests {
         case .data: #expect(try await client.say("Subject: x\r\n.").hasPrefix("250"))
         case .body: Issue.record("body has no answer")
         case .finalDot: #expect(try await client.say("MAIL FROM:<a@example.com>").hasPrefix("250"))
+        case .quit: #expect(try await client.rest() == [])
         }
     }
 }

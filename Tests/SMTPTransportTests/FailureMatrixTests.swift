@@ -27,6 +27,7 @@ struct FailureMatrixTests {
         case .data: .data
         case .body: .body
         case .finalDot: .finalDot
+        case .quit: preconditionFailure("QUIT belongs to no mail")
         }
     }
 
