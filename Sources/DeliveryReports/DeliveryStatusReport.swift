@@ -101,10 +101,11 @@ package struct DeliveryStatusReport: Sendable, Hashable {
 
     fileprivate static func limited(_ text: String) -> String { String(text.prefix(textLimit)) }
 
-    /// `dns; mail.example.com` and `smtp; 550 …` without what stands before the semicolon.
+    /// `dns; mail.example.com` and `smtp; 550 …` without what stands before the semicolon, and without the paths of web
+    /// addresses: a refused mail's link may be quoted there, and nobody knows its token any more to look for it.
     fileprivate static func untyped(_ text: String) -> String {
-        guard let semicolon = text.firstIndex(of: ";") else { return limited(text) }
-        return limited(text[text.index(after: semicolon)...].description.collapsingSpace)
+        guard let semicolon = text.firstIndex(of: ";") else { return limited(SecretMask.none.masked(text)) }
+        return limited(SecretMask.none.masked(text[text.index(after: semicolon)...].description.collapsingSpace))
     }
 
     /// What stands between the last angle brackets, or else the text.

@@ -59,6 +59,8 @@ struct LaneWorker: Sendable {
         } catch {
             return desk.reportUnsent(desk.composition(error.failure, of: claim), relay: relay)
         }
-        desk.report(lane.send(mail), of: claim, relay: relay, startedAt: startedAt)
+        // A relay may quote the link in its words, which are kept and shown.
+        let result = lane.send(mail).masked(by: SecretMask([claim.message.token.secret]))
+        desk.report(result, of: claim, relay: relay, startedAt: startedAt)
     }
 }

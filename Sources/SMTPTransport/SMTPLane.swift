@@ -16,6 +16,7 @@ package actor SMTPLane {
     private let abort = Abort()
     private var handle: EasyHandle?
     private var messagesOnConnection = 0
+    private var mask: SecretMask
 
     /// How long a relay may take to answer QUIT.
     private static let closingTimeout = Duration.seconds(5)
@@ -33,6 +34,7 @@ package actor SMTPLane {
     /// - Parameter number: tells the relay's lanes apart in a list of threads.
     package init(relay: SMTPRelay, number: Int) {
         self.relay = relay
+        mask = relay.mask
         idle = relay.idle
         thread = LaneThread(name: "lane-\(number)")
     }
@@ -40,8 +42,12 @@ package actor SMTPLane {
     /// Hands one mail to the relay.
     ///
     /// Where the open connection turns out to be closed by the relay, the mail is handed over once more on a new one:
-    /// that is part of the same attempt.
+    /// that is part of the same attempt. The relay's words come without its password.
     package func send(_ mail: OutgoingMail) -> TransmissionResult {
+        result(of: mail).masked(by: mask)
+    }
+
+    private func result(of mail: OutgoingMail) -> TransmissionResult {
         guard let outcome = perform(mail, onNewConnection: false) else { return .failed(.interruptedBeforeSending) }
         if outcome.isStaleConnection, let second = perform(mail, onNewConnection: true) { return second.result }
         return outcome.result
@@ -51,6 +57,7 @@ package actor SMTPLane {
     package func use(_ relay: SMTPRelay) {
         closeConnection()
         self.relay = relay
+        mask = relay.mask
     }
 
     /// Says QUIT and closes the connection, if one is open. The next mail opens a new one.

@@ -1,5 +1,7 @@
 // Where and how to submit mail: everything libcurl has to know of a relay. Never opens a connection.
 
+import OutboxCore
+
 /// How a connection to a relay is protected.
 package enum TLSPolicy: Sendable, Hashable {
     /// TLS or nothing: STARTTLS for `smtp://` (RFC 3207), from the first byte for `smtps://` (RFC 8314).
@@ -71,6 +73,16 @@ package struct SMTPRelay: Sendable {
         self.replyTimeout = replyTimeout
         self.messagesPerConnection = messagesPerConnection
         self.idle = idle
+    }
+}
+
+extension SMTPRelay {
+    /// What takes the password out of the relay's words, also where it repeats a response of AUTH PLAIN (RFC 4616), with
+    /// or without the identity to act as, or of AUTH LOGIN.
+    var mask: SecretMask {
+        guard let credentials else { return .none }
+        let response = [0] + Array(credentials.user.utf8) + [0] + Array(credentials.password.utf8)
+        return SecretMask([credentials.password], encodings: [response, Array(credentials.user.utf8) + response])
     }
 }
 

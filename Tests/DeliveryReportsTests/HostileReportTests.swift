@@ -50,6 +50,27 @@ import Testing
         }
     }
 
+    @Test("the addresses of pages that a report quotes lose what may be a token")
+    func quotedLinks() throws {
+        let status = """
+            Reporting-MTA: dns; https://mail.example.com/CANARY-1
+
+            Final-Recipient: rfc822; ann@example.com
+            Action: failed
+            Status: 5.7.1
+            Remote-MTA: dns; see www.example.com/CANARY-2
+            Diagnostic-Code: smtp; 554 5.7.1 listed:
+             https://a.example/reset?token=CANARY-3
+             and http://b.example/CANARY-4
+
+            """
+        let report = try DeliveryStatusReport(parsing: Self.report(status))
+        #expect(
+            report.recipients[0].diagnostic == "554 5.7.1 listed: https://a.example/… and http://b.example/…"
+        )
+        #expect(!"\(report)".contains("CANARY"))
+    }
+
     @Test("a plain report is read, with comments, folded lines and words in any case")
     func variants() throws {
         let folded = """

@@ -175,6 +175,46 @@ struct DeliveryTests {
         }
     }
 
+    @Test(
+        "a token that the relay repeats is neither stored nor logged, in whatever reply, however it is written",
+        arguments: [
+            "https://cloudone.trendmicro.com/verify-email?token=CANARY-70c3", "CANARY-70c3", "canary%2D70C3",
+            "Q0FOQVJZLTcwYzM=", "CANARY\\n-70c3",
+        ]
+    )
+    func repeatedToken(words: String) async throws {
+        for fault in ["rcpt: reply 450 4.7.1", "finalDot: reply 554 5.7.1", "finalDot: reply 250 2.0.0"] {
+            var choices = DeliveryFixture.Choices()
+            choices.faults = [try Fault(parsing: "\(fault) \"listed: \(words) queued as Q1\"")]
+            try await DeliveryFixture.run(choices) { fixture in
+                let id = try await fixture.enqueue(.sample())
+                let status = try await fixture.log.waitUntil("an attempt is recorded") {
+                    let status = try await fixture.database.status(id: id)
+                    return status?.lastReply == nil ? nil : status
+                }
+                let attempts = try await fixture.database.attempts(of: id)
+                // The first line names the test's folder, which has chance in its name.
+                let lines = fixture.log.all.filter { !$0.hasPrefix("delivery started") }
+                let told = "\(status) \(attempts) \(lines)".lowercased()
+                for piece in ["canary", "70c3", "q0foqvjz"] { #expect(!told.contains(piece), "\(told)") }
+                #expect(status.lastReply?.hasPrefix(fault.suffix(9)) == true)
+                #expect(status.lastReply?.contains("listed: ") == true)
+            }
+        }
+    }
+
+    @Test("variables nested too deeply end their message by name, and no other", arguments: [33, 340, 900])
+    func deepVariables(depth: Int) async throws {
+        let variables = String(repeating: #"{"a":"#, count: depth) + "1" + String(repeating: "}", count: depth)
+        try await DeliveryFixture.run { fixture in
+            let deep = try await fixture.enqueue(.sample(variables: variables))
+            let other = try await fixture.enqueue(.sample("bob@example.com"))
+            _ = try await fixture.wait(for: deep, .rejected)
+            _ = try await fixture.wait(for: other, .accepted)
+            #expect(try await fixture.database.attempts(of: deep).map(\.reason) == ["unusable-values"])
+        }
+    }
+
     @Test("no line of the log holds a token or an address")
     func secrecy() async throws {
         var choices = DeliveryFixture.Choices()

@@ -124,6 +124,35 @@ struct SecurityTests {
     }
 
     @Test(
+        "a password that the relay repeats is masked, in clear or as AUTH sent it",
+        arguments: [
+            "CANARY-p4ss", "canary%2dp4ss", "AG91dGJveGQAQ0FOQVJZLXA0c3M=", "b3V0Ym94ZABvdXRib3hkAENBTkFSWS1wNHNz",
+            "Q0FOQVJZLXA0c3M=", "CANARY-\\np4ss",
+        ]
+    )
+    func repeatedPassword(words: String) async throws {
+        let fault = try Fault(parsing: "auth: reply 535 5.7.8 \"rejected: <\(words)>\"")
+        let options = FakeSMTPServer.Options(credentials: ["outboxd": "CANARY-p4ss"])
+        try await FakeSMTPServer.with(options, faults: [fault]) { server in
+            let relay = SMTPRelay(server).with { $0.credentials = credentials }
+            let lane = SMTPLane(relay: relay, number: 1)
+            #expect(await lane.send(.sample()).failure?.detail == "535 5.7.8 rejected: <[secret]>")
+        }
+    }
+
+    @Test("the relay's words are masked with the password that was read last")
+    func changedPassword() async throws {
+        let options = FakeSMTPServer.Options(credentials: ["outboxd": "CANARY-p4ss"])
+        try await FakeSMTPServer.with(options, faults: ["auth: reply 535 \"CANARY-p4ss\""]) { server in
+            let old = SMTPCredentials(user: "outboxd", password: "another-password")
+            let lane = SMTPLane(relay: SMTPRelay(server).with { $0.credentials = old }, number: 1)
+            _ = await lane.send(.sample())
+            await lane.use(SMTPRelay(server).with { $0.credentials = credentials })
+            #expect(await lane.send(.sample()).failure?.detail == "535 [secret]")
+        }
+    }
+
+    @Test(
         "a fault at AUTH is reported at its stage",
         arguments: [
             "auth: reply 454 4.7.0 \"not now\"", "auth: drop", "auth: hang", "auth: garbled",
