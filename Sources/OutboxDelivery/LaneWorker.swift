@@ -20,10 +20,12 @@ struct LaneWorker: Sendable {
     func run(on lane: isolated SMTPLane) async {
         while let claim = await nextClaim(for: lane) {
             attempt(claim, on: lane)
+            // After the report, and before the lane takes another claim: QUIT's answer may be long in coming.
+            lane.closeFullConnection()
             // Lets the lane do what else it was asked for.
             if lane.isAwaited { await Task.yield() }
         }
-        lane.closeConnection()
+        lane.leave()
     }
 
     /// Waits for a claim. Where none comes for as long as an idle connection is kept, the connection is closed.

@@ -15,9 +15,10 @@ struct Conversation {
     private(set) var lastReplyStage: SMTPStage?
     /// The relay sent a line that is no reply (RFC 5321 §4.2).
     private(set) var isGarbled = false
+    /// libcurl said QUIT: nothing that comes from now on counts.
+    private(set) var hasQuit = false
 
     private var pendingLines: [String] = []
-    private var hasQuit = false
 
     /// Longer replies than this are cut; RFC 5321 knows no limit of lines.
     private static let maximumLines = 100

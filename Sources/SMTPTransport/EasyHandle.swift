@@ -25,34 +25,46 @@ final class EasyHandle {
     private let handle: UnsafeMutableRawPointer
     private let transfer: Transfer
     private let errorBuffer: UnsafeMutablePointer<CChar>
+    private var isClosed = false
 
     /// libcurl must be initialised once, before its first use by any thread (curl_global_init(3)).
     private static let isInitialised = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-    /// - Parameter relay: whom to talk to.
-    init(relay: SMTPRelay) {
+    /// - Parameters:
+    ///   - relay: whom to talk to.
+    ///   - closingTimeout: how long the relay may take to answer a QUIT that libcurl says within a transfer.
+    init(relay: SMTPRelay, closingTimeout: Duration) {
         precondition(Self.isInitialised, "libcurl can't be initialised")
         guard let handle = curl_easy_init() else { preconditionFailure("out of memory") }
         self.handle = handle
-        transfer = Transfer(sockets: sockets)
+        transfer = Transfer(sockets: sockets, closingTimeout: closingTimeout)
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         setConnectionOptions(relay)
         setCallbacks()
     }
 
-    /// Says QUIT on the open connection and closes it (curl_easy_cleanup(3)).
+    /// Says QUIT on the open connection, and waits for no answer.
     deinit {
+        guard !isClosed else { return }
+        sockets.stopReading()
+        close()
+    }
+
+    /// Says QUIT on the open connection, waits for the answer and closes it (curl_easy_cleanup(3)). Whoever calls it sees
+    /// to it that the wait has an end. The handle can't be used any more.
+    func close() {
+        precondition(!isClosed, "a handle is closed once")
+        isClosed = true
         curl_easy_cleanup(handle)
         errorBuffer.deallocate()
     }
 
     /// Hands one mail over. Blocks until it is accepted or refused.
     ///
-    /// - Parameters:
-    ///   - isLastOnConnection: close the connection afterwards.
-    ///   - onNewConnection: don't use the open one.
-    func perform(_ mail: OutgoingMail, isLastOnConnection: Bool, onNewConnection: Bool) -> Outcome {
+    /// - Parameter onNewConnection: don't use the open one.
+    func perform(_ mail: OutgoingMail, onNewConnection: Bool) -> Outcome {
+        precondition(!isClosed, "a closed handle sends nothing")
         transfer.begin(mail.content)
         errorBuffer[0] = 0
         let recipients = curl_slist_append(nil, "<\(mail.recipient)>")
@@ -60,9 +72,9 @@ final class EasyHandle {
         set(CURLOPT_MAIL_FROM, "<\(mail.envelopeSender)>")
         set(CURLOPT_MAIL_RCPT, pointer: recipients)
         set(CURLOPT_INFILESIZE_LARGE, offset: mail.content.count)
-        set(CURLOPT_FORBID_REUSE, isLastOnConnection ? 1 : 0)
         set(CURLOPT_FRESH_CONNECT, onNewConnection ? 1 : 0)
         let code = curl_easy_perform(handle)
+        transfer.end()
         // The list is freed on return; the handle must not keep a pointer to it.
         set(CURLOPT_MAIL_RCPT, pointer: nil)
         return Outcome(
@@ -180,9 +192,15 @@ private final class Transfer {
     private(set) var conversation = Conversation()
     private var content: [UInt8] = []
     private var position = 0
+    /// Runs from the QUIT that libcurl says after a refusal, before it tells of the refusal.
+    private var closing: ClosingLimit?
+    private let closingTimeout: Duration
     let sockets: OpenSockets
 
-    init(sockets: OpenSockets) { self.sockets = sockets }
+    init(sockets: OpenSockets, closingTimeout: Duration) {
+        self.sockets = sockets
+        self.closingTimeout = closingTimeout
+    }
 
     static func at(_ context: UnsafeMutableRawPointer?) -> Transfer {
         guard let context else { preconditionFailure("libcurl lost a callback's context") }
@@ -195,6 +213,11 @@ private final class Transfer {
         conversation = Conversation()
         self.content = content
         position = 0
+    }
+
+    func end() {
+        closing?.end()
+        closing = nil
     }
 
     func read(into buffer: UnsafeMutablePointer<CChar>?, limit: Int) -> Int {
@@ -215,6 +238,7 @@ private final class Transfer {
 
     func sends(_ data: UnsafeMutablePointer<CChar>?, count: Int) {
         conversation.sends(UnsafeRawBufferPointer(start: data, count: count))
+        if conversation.hasQuit, closing == nil { closing = ClosingLimit(sockets, after: closingTimeout) }
     }
 }
 

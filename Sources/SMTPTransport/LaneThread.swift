@@ -32,6 +32,13 @@ final class LaneThread: SerialExecutor, TaskExecutor {
     /// Whether jobs wait for the one that runs to end.
     var hasWaitingJobs: Bool { jobs.areWaiting }
 
+    /// Runs something that blocks the thread, and tells when a job comes that has to wait for it, or waits already.
+    func run(_ body: () -> Void, onArrival: @escaping @Sendable () -> Void) {
+        jobs.announceArrivals(to: onArrival)
+        body()
+        jobs.announceArrivals(to: nil)
+    }
+
     func enqueue(_ job: consuming ExecutorJob) {
         jobs.append(UnownedJob(job), on: self)
     }
@@ -42,6 +49,7 @@ private final class JobQueue: @unchecked Sendable {
     private let condition = NSCondition()
     private var waiting: [(UnownedJob, LaneThread)] = []
     private var isClosed = false
+    private var onArrival: (@Sendable () -> Void)?
 
     var areWaiting: Bool { condition.withLock { !waiting.isEmpty } }
 
@@ -49,6 +57,15 @@ private final class JobQueue: @unchecked Sendable {
         condition.withLock {
             waiting.append((job, lane))
             condition.signal()
+            onArrival?()
+        }
+    }
+
+    /// Whom to tell of each job that comes, and at once if one waits.
+    func announceArrivals(to receiver: (@Sendable () -> Void)?) {
+        condition.withLock {
+            onArrival = receiver
+            if !waiting.isEmpty { receiver?() }
         }
     }
 

@@ -5,8 +5,6 @@ import Synchronization
 
 /// Lets any thread end what libcurl waits for on its sockets.
 ///
-/// libcurl closes a connection by saying QUIT and waiting for the answer, by default for two minutes. A relay that has
-/// stopped answering would hold up its lane, and a shutdown, for that long.
 final class OpenSockets: Sendable {
     private struct State {
         var descriptors: Set<Int32> = []
@@ -32,6 +30,20 @@ final class OpenSockets: Sendable {
         state.withLock { state in
             state.descriptors.remove(descriptor)
             return Glibc.close(descriptor)
+        }
+    }
+
+    /// Ends the conversations over the sockets that are open now.
+    func hangUp() {
+        state.withLock { state in
+            for descriptor in state.descriptors { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        }
+    }
+
+    /// Lets whoever waits for a byte get the end of the connection; what is written still goes out.
+    func stopReading() {
+        state.withLock { state in
+            for descriptor in state.descriptors { shutdown(descriptor, Int32(SHUT_RD)) }
         }
     }
 

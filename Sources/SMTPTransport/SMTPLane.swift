@@ -17,9 +17,7 @@ package actor SMTPLane {
     private var handle: EasyHandle?
     private var messagesOnConnection = 0
     private var mask: SecretMask
-
-    /// How long a relay may take to answer QUIT.
-    private static let closingTimeout = Duration.seconds(5)
+    private let closingTimeout: Duration
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -31,9 +29,12 @@ package actor SMTPLane {
 
     /// Makes a lane; it connects when the first mail is sent.
     ///
-    /// - Parameter number: tells the relay's lanes apart in a list of threads.
-    package init(relay: SMTPRelay, number: Int) {
+    /// - Parameters:
+    ///   - number: tells the relay's lanes apart in a list of threads.
+    ///   - closingTimeout: how long the relay may take to answer QUIT; `nil`: a second.
+    package init(relay: SMTPRelay, number: Int, closingTimeout: Duration? = nil) {
         self.relay = relay
+        self.closingTimeout = closingTimeout ?? ClosingLimit.standard
         mask = relay.mask
         idle = relay.idle
         thread = LaneThread(name: "lane-\(number)")
@@ -43,8 +44,12 @@ package actor SMTPLane {
     ///
     /// Where the open connection turns out to be closed by the relay, the mail is handed over once more on a new one:
     /// that is part of the same attempt. The relay's words come without its password.
+    ///
+    /// A connection that has carried its number of messages stays open, so that the result can be reported first: see
+    /// `closeFullConnection`.
     package func send(_ mail: OutgoingMail) -> TransmissionResult {
-        result(of: mail).masked(by: mask)
+        closeFullConnection()
+        return result(of: mail).masked(by: mask)
     }
 
     private func result(of mail: OutgoingMail) -> TransmissionResult {
@@ -61,16 +66,31 @@ package actor SMTPLane {
     }
 
     /// Says QUIT and closes the connection, if one is open. The next mail opens a new one.
+    ///
+    /// QUIT's answer is awaited for a second, and no longer than until somebody wants something of the lane.
     package func closeConnection() {
         guard let open = handle else { return }
-        // Cleaning up waits for the answer to QUIT without a limit of ours.
-        let watchdog = Task.detached { [sockets = open.sockets] in
-            try await Task.sleep(for: Self.closingTimeout)
-            sockets.shutDown()
-        }
         handle = nil
         messagesOnConnection = 0
-        watchdog.cancel()
+        let limit = ClosingLimit(open.sockets, after: closingTimeout)
+        thread.run {
+            open.close()
+        } onArrival: {
+            limit.expire()
+        }
+        limit.end()
+    }
+
+    /// The same, where the connection has carried as many messages as it may.
+    package func closeFullConnection() {
+        if messagesOnConnection >= relay.messagesPerConnection { closeConnection() }
+    }
+
+    /// Says QUIT and closes the connection without waiting for an answer: for a shutdown.
+    package func leave() {
+        // The handle's end does it.
+        handle = nil
+        messagesOnConnection = 0
     }
 
     /// Ends what the lane is sending, and lets it send nothing further. For a shutdown whose grace is over.
@@ -78,14 +98,12 @@ package actor SMTPLane {
 
     /// - Returns: `nil` where the lane may not send any more.
     private func perform(_ mail: OutgoingMail, onNewConnection: Bool) -> EasyHandle.Outcome? {
-        let handle = self.handle ?? EasyHandle(relay: relay)
+        let handle = self.handle ?? EasyHandle(relay: relay, closingTimeout: closingTimeout)
         self.handle = handle
         guard abort.permits(handle.sockets) else { return nil }
-        if onNewConnection { messagesOnConnection = 0 }
-        let isLast = messagesOnConnection + 1 >= relay.messagesPerConnection
-        let outcome = handle.perform(mail, isLastOnConnection: isLast, onNewConnection: onNewConnection)
+        let outcome = handle.perform(mail, onNewConnection: onNewConnection)
         if outcome.newConnections > 0 { messagesOnConnection = 0 }
-        messagesOnConnection = isLast ? 0 : messagesOnConnection + 1
+        messagesOnConnection += 1
         if !outcome.leavesUsableConnection {
             handle.sockets.shutDown()
             self.handle = nil

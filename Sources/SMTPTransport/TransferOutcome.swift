@@ -49,7 +49,8 @@ extension EasyHandle.Outcome {
     }
 
     private func fault(at stage: SMTPStage) -> TransmissionFault {
-        if wasAborted { return .interrupted }
+        // What the relay answered before counts all the same.
+        if wasAborted, conversation.refusal == nil { return .interrupted }
         if conversation.isGarbled { return .garbledReply }
         switch code {
         case CURLE_LOGIN_DENIED:

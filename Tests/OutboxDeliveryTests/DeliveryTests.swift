@@ -6,6 +6,7 @@ import OutboxCore
 import OutboxDelivery
 import OutboxStore
 import SMTPTransport
+import ServiceLifecycle
 import Testing
 
 @Suite("Delivery", .timeLimit(.minutes(2)))
@@ -172,6 +173,50 @@ struct DeliveryTests {
             _ = try await fixture.wait(for: id, .accepted)
             try await fixture.server.ledger.waitForDisconnections(count: 1)
             #expect(fixture.server.ledger.commands["QUIT"] == 1)
+        }
+    }
+
+    /// Longer than a test: what waits for it, waits for good.
+    private static let forEver = Duration.seconds(3600)
+
+    @Test("a relay that never answers QUIT delays no report, no further mail and no shutdown", arguments: [1, 2])
+    func unansweredQuit(messagesPerConnection: Int) async throws {
+        var choices = DeliveryFixture.Choices()
+        let hang: Fault = "quit: hang"
+        choices.faults = [hang]
+        choices.connections = 1
+        choices.changeRelay = {
+            $0.messagesPerConnection = messagesPerConnection
+            $0.replyTimeout = Self.forEver
+        }
+        try await DeliveryFixture.run(choices) { fixture in
+            for _ in 1...3 {
+                let id = try await fixture.enqueue(.sample())
+                _ = try await fixture.wait(for: id, .accepted)
+            }
+            #expect(fixture.server.ledger.acceptedCount == 3)
+            await fixture.shutdown.triggerGracefulShutdown()
+            _ = try await fixture.log.waitUntil("delivery stopped") {
+                fixture.log.all.contains { $0.hasPrefix("delivery stopped") } ? true : nil
+            }
+            #expect(!fixture.log.all.contains { $0.hasPrefix("shutdown grace is over") })
+        }
+    }
+
+    @Test("a mail that comes while the idle connection's QUIT is unanswered is sent")
+    func mailDuringQuit() async throws {
+        var choices = DeliveryFixture.Choices()
+        let hang: Fault = "quit: hang"
+        choices.faults = [hang]
+        choices.connections = 1
+        choices.changeRelay = {
+            $0.idle = .seconds(1)
+            $0.replyTimeout = Self.forEver
+        }
+        try await DeliveryFixture.run(choices) { fixture in
+            _ = try await fixture.wait(for: fixture.enqueue(.sample()), .accepted)
+            try await fixture.server.ledger.waitForFiring(of: hang)
+            _ = try await fixture.wait(for: fixture.enqueue(.sample()), .accepted)
         }
     }
 

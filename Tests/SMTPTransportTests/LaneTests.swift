@@ -98,6 +98,99 @@ struct LaneTests {
         }
     }
 
+    /// Longer than a test: what waits for it, waits for good.
+    private static let forEver = Duration.seconds(3600)
+
+    @Test("tells how the last mail of a connection ended before it says QUIT")
+    func reportBeforeQuit() async throws {
+        let hang: Fault = "quit: hang"
+        try await FakeSMTPServer.with(faults: [hang]) { server in
+            let relay = SMTPRelay(server).with { $0.messagesPerConnection = 2 }
+            let lane = SMTPLane(relay: relay, number: 1, closingTimeout: .milliseconds(100))
+            for _ in 1...2 {
+                #expect(await lane.send(.sample()).isAccepted)
+                #expect(server.ledger.commands["QUIT"] == nil)
+            }
+            await lane.closeFullConnection()
+            #expect(server.ledger.firingCount(of: hang) == 1)
+        }
+    }
+
+    @Test("waits for the answer to QUIT no longer than its limit", arguments: [false, true])
+    func unansweredQuit(usesTLS: Bool) async throws {
+        let hang: Fault = "quit: hang"
+        try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none), faults: [hang]) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with {
+                    if usesTLS { $0.caFile = file }
+                    $0.replyTimeout = Self.forEver
+                }
+                let lane = SMTPLane(relay: relay, number: 1, closingTimeout: .milliseconds(100))
+                #expect(await lane.send(.sample()).isAccepted)
+                await lane.closeConnection()
+                #expect(server.ledger.firingCount(of: hang) == 1)
+                #expect(await lane.send(.sample()).isAccepted)
+                #expect(server.ledger.connectionCount == 2)
+            }
+        }
+    }
+
+    @Test("sends a mail that comes while QUIT is unanswered at once")
+    func mailDuringQuit() async throws {
+        let hang: Fault = "quit: hang"
+        try await FakeSMTPServer.with(faults: [hang]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1, closingTimeout: Self.forEver)
+            #expect(await lane.send(.sample()).isAccepted)
+            async let closing: Void = lane.closeConnection()
+            try await server.ledger.waitForFiring(of: hang)
+            #expect(await lane.send(.sample()).isAccepted)
+            await closing
+        }
+    }
+
+    @Test("leaves a relay that never answers QUIT without waiting", arguments: [false, true])
+    func leaving(usesTLS: Bool) async throws {
+        let hang: Fault = "quit: hang"
+        try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none), faults: [hang]) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                let lane = SMTPLane(relay: relay, number: 1, closingTimeout: Self.forEver)
+                #expect(await lane.send(.sample()).isAccepted)
+                await lane.leave()
+                // QUIT was said nevertheless.
+                try await server.ledger.waitForFiring(of: hang)
+            }
+        }
+    }
+
+    @Test(
+        "tells of a refusal although the QUIT that libcurl says after it is never answered",
+        arguments: ["mail", "rcpt"]
+    )
+    func refusalBeforeUnansweredQuit(stage: String) async throws {
+        let hang: Fault = "quit: hang"
+        try await FakeSMTPServer.with(faults: [try Fault(parsing: "\(stage): reply 550 5.1.1 nth 1"), hang]) { server in
+            let relay = SMTPRelay(server).with { $0.replyTimeout = Self.forEver }
+            let lane = SMTPLane(relay: relay, number: 1, closingTimeout: .milliseconds(100))
+            #expect(await lane.send(.sample()).failure?.reply?.code == 550)
+            #expect(server.ledger.firingCount(of: hang) == 1)
+            #expect(await lane.send(.sample()).isAccepted)
+        }
+    }
+
+    @Test("tells of a refusal that came before the sending was ended from outside")
+    func refusalBeforeAbort() async throws {
+        let hang: Fault = "quit: hang"
+        try await FakeSMTPServer.with(faults: ["rcpt: reply 550 5.1.1", hang]) { server in
+            let relay = SMTPRelay(server).with { $0.replyTimeout = Self.forEver }
+            let lane = SMTPLane(relay: relay, number: 1, closingTimeout: Self.forEver)
+            async let sending = lane.send(.sample())
+            try await server.ledger.waitForFiring(of: hang)
+            lane.abortSending()
+            #expect(await sending.failure?.reply?.code == 550)
+        }
+    }
+
     @Test("introduces itself by the configured name", arguments: ["mail.example.com", "[127.0.0.1]"])
     func helo(name: String) async throws {
         let lines = AsyncStream<String>.makeStream()
