@@ -50,6 +50,16 @@ static inline CURLcode ccurl_set_debug_callback(CURL *handle, ccurl_debug_callba
     return curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, value);
 }
 
+// CURLOPT_QUICK_EXIT came with 7.87: an older header doesn't know it.
+static inline CURLcode ccurl_set_quick_exit(CURL *handle) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+    return curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+#else
+    (void)handle;
+    return CURLE_UNKNOWN_OPTION;
+#endif
+}
+
 static inline CURLcode ccurl_get_long(CURL *handle, CURLINFO info, long *value) {
     return curl_easy_getinfo(handle, info, value);
 }

@@ -108,6 +108,8 @@ final class EasyHandle {
         set(CURLOPT_MAXCONNECTS, 1)
         set(CURLOPT_MAXAGE_CONN, max(1, Int(relay.idle.components.seconds)))
         set(CURLOPT_TCP_KEEPALIVE, 1)
+        // Without it, the wait for a name server that doesn't answer outlasts the limit on connecting.
+        setUnlessTooOld(ccurl_set_quick_exit(handle))
         set(CURLOPT_CONNECTTIMEOUT_MS, Int(relay.connectTimeout.inMilliseconds))
         set(CURLOPT_SERVER_RESPONSE_TIMEOUT, max(1, Int(relay.replyTimeout.components.seconds)))
         // That limit doesn't hold while the content is handed over: a relay that stops reading would stop us for good.
@@ -174,6 +176,11 @@ final class EasyHandle {
     /// An option that libcurl refuses means a libcurl without SMTP or TLS, or no memory: nothing to go on with.
     private func check(_ code: CURLcode) {
         precondition(code == CURLE_OK, String(cString: curl_easy_strerror(code)))
+    }
+
+    /// The same for an option that a libcurl older than the one at build time doesn't know.
+    private func setUnlessTooOld(_ code: CURLcode) {
+        if code != CURLE_UNKNOWN_OPTION { check(code) }
     }
 
     /// For the path of the URL, where libcurl decodes it again.
