@@ -191,49 +191,32 @@ private struct MaskView {
 
 /// Finds every piece of some patterns: of a short pattern the whole, of a longer one each 12 octets.
 private struct GramIndex: Sendable {
-    /// Up to twelve octets, as a number and a rest, so that they can be compared at once.
-    private struct Gram: Hashable {
-        var high: UInt32 = 0
-        var low: UInt64 = 0
-
-        mutating func append(_ byte: UInt8) {
-            high = high << 8 | UInt32(truncatingIfNeeded: low >> 56)
-            low = low << 8 | UInt64(byte)
-        }
-
-        /// Its last octets.
-        func suffix(_ length: Int) -> Gram {
-            if length >= 12 { return self }
-            if length >= 8 {
-                return Gram(high: length == 8 ? 0 : high & (1 << (8 * (UInt32(length) - 8)) - 1), low: low)
-            }
-            return Gram(high: 0, low: low & (1 << (8 * UInt64(length)) - 1))
-        }
-    }
-
     private static let longestGram = 12
     /// A text this long may have been cut off in the middle of a secret: RFC 5321 §4.5.3.1.5 allows a line 512 octets,
     /// and longer replies and reports are cut here.
     private static let cutTextLength = 500
-    private var gramsByLength: [Int: Set<Gram>] = [:]
-    /// What a text may end with where it was cut off: the beginnings of patterns, at least four octets.
-    private var beginningsByLength: [Int: Set<Gram>] = [:]
+
+    private var gramsByLength: [(length: Int, grams: GramSet)] = []
+    private let beginnings: [[UInt8]]
 
     var isEmpty: Bool { gramsByLength.isEmpty }
     /// A shorter text holds no pattern.
-    var shortestGram: Int { gramsByLength.keys.min() ?? .max }
+    let shortestGram: Int
 
     init(_ patterns: [[UInt8]]) {
-        for pattern in patterns {
-            let length = min(pattern.count, Self.longestGram)
-            var gram = Gram()
-            for (index, byte) in pattern.enumerated() {
-                gram.append(byte)
-                if index + 1 >= length { gramsByLength[length, default: []].insert(gram.suffix(length)) }
-                if index + 1 < length, index + 1 >= SecretMask.shortestSecret {
-                    beginningsByLength[index + 1, default: []].insert(gram.suffix(index + 1))
+        beginnings = patterns.map { Array($0.prefix(Self.longestGram)) }
+        shortestGram = beginnings.map(\.count).min() ?? .max
+        for length in Set(beginnings.map(\.count)).sorted() {
+            let chosen = patterns.filter { min($0.count, Self.longestGram) == length }
+            var grams = GramSet(capacity: chosen.reduce(0) { $0 + $1.count - length + 1 })
+            for pattern in chosen {
+                var gram = Gram()
+                for (index, byte) in pattern.enumerated() {
+                    gram.append(byte)
+                    if index + 1 >= length { grams.insert(gram.suffix(length)) }
                 }
             }
+            gramsByLength.append((length, grams))
         }
     }
 
@@ -255,15 +238,69 @@ private struct GramIndex: Sendable {
         if marks.count >= Self.cutTextLength { markEnd(view, in: &marks) }
     }
 
+    /// Marks what the text ends with, if it is the beginning of a pattern.
     private func markEnd(_ view: MaskView, in marks: inout [Bool]) {
-        var gram = Gram()
-        for byte in view.bytes.suffix(Self.longestGram) { gram.append(byte) }
-        let lengths = beginningsByLength.keys.sorted(by: >)
-        for length in lengths where length <= view.bytes.count {
-            guard beginningsByLength[length]?.contains(gram.suffix(length)) ?? false else { continue }
-            for place in view.starts[view.bytes.count - length]..<marks.count { marks[place] = true }
-            return
+        for beginning in beginnings {
+            for length in SecretMask.shortestSecret..<max(SecretMask.shortestSecret, beginning.count) {
+                let first = view.bytes.count - length
+                guard first >= 0, view.bytes[first...].elementsEqual(beginning.prefix(length)) else { continue }
+                for place in view.starts[first]..<marks.count { marks[place] = true }
+            }
         }
+    }
+}
+
+/// Up to twelve octets, as two numbers.
+private struct Gram {
+    private(set) var high: UInt64 = 0
+    private(set) var low: UInt64 = 0
+
+    mutating func append(_ byte: UInt8) {
+        high = (high << 8 | low >> 56) & 0xFFFF_FFFF
+        low = low << 8 | UInt64(byte)
+    }
+
+    /// Its last octets.
+    func suffix(_ length: Int) -> Gram {
+        var gram = self
+        if length <= 8 { gram.high = 0 }
+        if length < 8 { gram.low &= 1 << UInt64(8 * length) - 1 }
+        if (9..<12).contains(length) { gram.high &= 1 << UInt64(8 * (length - 8)) - 1 }
+        return gram
+    }
+}
+
+/// A set of grams of one length that costs each mail next to nothing: a table with open addressing. It keeps 64 bits of
+/// each gram, so that it may take one in 2⁶⁴ others for its own, which masks a few letters too many.
+private struct GramSet: Sendable {
+    /// 0: nothing.
+    private var slots: [UInt64]
+
+    init(capacity: Int) {
+        var size = 16
+        while size < 3 * capacity { size *= 2 }
+        slots = [UInt64](repeating: 0, count: size)
+    }
+
+    mutating func insert(_ gram: Gram) {
+        let key = Self.key(gram)
+        slots[slot(of: key)] = key
+    }
+
+    func contains(_ gram: Gram) -> Bool { slots[slot(of: Self.key(gram))] != 0 }
+
+    /// Where the key stands, or would.
+    private func slot(of key: UInt64) -> Int {
+        var slot = Int(truncatingIfNeeded: key >> 20) & (slots.count - 1)
+        while slots[slot] != 0, slots[slot] != key { slot = (slot + 1) & (slots.count - 1) }
+        return slot
+    }
+
+    /// Odd factors mix the octets upwards, the shift brings them down again.
+    private static func key(_ gram: Gram) -> UInt64 {
+        var key = (gram.low ^ (gram.high &* 0xC2B2_AE3D_27D4_EB4F)) &* 0x9E37_79B9_7F4A_7C15
+        key ^= key >> 29
+        return key == 0 ? 1 : key
     }
 }
 
