@@ -59,18 +59,23 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         let shortest = min(foldingCase.shortestGram, exact.shortestGram)
         guard bytes.count >= shortest else { return text }
         var isSecret = [Bool](repeating: false, count: bytes.count)
-        let plain = MaskView(bytes)
-        let solid = plain.withoutSpace
-        let decoded = solid.percentDecoded
-        let twiceDecoded = decoded.percentDecoded
-        for view in [plain, plain.percentDecoded] { foldingCase.mark(view.foldingCase, in: &isSecret) }
+        var views = [MaskView(bytes)]
         // Across white space only what is long enough: four letters may well end one word and begin the next.
-        for view in [solid, decoded, twiceDecoded] {
-            foldingCase.mark(view.foldingCase, minimum: 8, in: &isSecret)
+        var viewsAcrossSpace = [views[0].withoutSpace]
+        if bytes.contains(UInt8(ascii: "%")) {
+            views.append(views[0].percentDecoded)
+            viewsAcrossSpace.append(viewsAcrossSpace[0].percentDecoded)
+            viewsAcrossSpace.append(viewsAcrossSpace[1].percentDecoded)
         }
         var isEncoded = [Bool](repeating: false, count: bytes.count)
-        for view in [plain, plain.percentDecoded] { exact.mark(view, in: &isEncoded) }
-        for view in [solid, decoded] { exact.mark(view, minimum: 8, in: &isEncoded) }
+        for view in views {
+            foldingCase.mark(view.foldingCase, in: &isSecret)
+            exact.mark(view, in: &isEncoded)
+        }
+        for view in viewsAcrossSpace {
+            foldingCase.mark(view.foldingCase, minimum: 8, in: &isSecret)
+            exact.mark(view, minimum: 8, in: &isEncoded)
+        }
         if isEncoded.contains(true) { Self.spread(&isEncoded, over: bytes) }
         for index in bytes.indices where isEncoded[index] { isSecret[index] = true }
         guard isSecret.contains(true) else { return text }
