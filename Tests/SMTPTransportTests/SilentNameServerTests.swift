@@ -41,7 +41,7 @@ struct SilentNameServerTests {
             for socket in sockets { close(socket) }
             #expect([.timedOut, .couldNotResolve].contains(failure.fault) && failure.stage == .connect)
             // Waited for to its end, the look-up takes 30 s: three servers, two rounds, 5 s each.
-            #expect(duration > .seconds(1) && duration < .seconds(8), "\(duration) \(failure.detail)")
+            #expect(duration > .seconds(1) && duration < .seconds(20), "\(duration) \(failure.detail)")
         }
     }
 
