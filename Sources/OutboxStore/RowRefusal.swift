@@ -1,7 +1,7 @@
 // Keeps one row that a rule of the application refuses from stopping all others. Never decides what follows for it.
 
 import GRDB
-package import OutboxCore
+import OutboxCore
 
 /// A row that the database refused to change, because of a CHECK, a trigger or another rule that an application may have
 /// put on the outbox's tables.

@@ -235,15 +235,15 @@ struct DeliveryTests {
                 let id = try await fixture.enqueue(.sample())
                 let status = try await fixture.log.waitUntil("an attempt is recorded") {
                     let status = try await fixture.database.status(id: id)
-                    return status?.lastReply == nil ? nil : status
+                    return status?.detail == nil ? nil : status
                 }
                 let attempts = try await fixture.database.attempts(of: id)
                 // The first line names the test's folder, which has chance in its name.
                 let lines = fixture.log.all.filter { !$0.hasPrefix("delivery started") }
                 let told = "\(status) \(attempts) \(lines)".lowercased()
                 for piece in ["canary", "70c3", "q0foqvjz"] { #expect(!told.contains(piece), "\(told)") }
-                #expect(status.lastReply?.hasPrefix(fault.suffix(9)) == true)
-                #expect(status.lastReply?.contains("listed: ") == true)
+                #expect(status.detail?.hasPrefix(fault.suffix(9)) == true)
+                #expect(status.detail?.contains("listed: ") == true)
             }
         }
     }
