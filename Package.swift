@@ -63,16 +63,17 @@ let package = Package(
             dependencies: [.product(name: "Yams", package: "Yams")],
             swiftSettings: settings
         ),
+        .target(name: "ServiceProcess", swiftSettings: settings),
         .target(
             name: "ProgramSupport",
-            dependencies: ["MailComposer", "OutboxSettings", "OutboxStore", argumentParser],
+            dependencies: ["MailComposer", "OutboxSettings", "OutboxStore", "ServiceProcess", argumentParser],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "outboxd",
             dependencies: [
                 "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxSettings", "OutboxStore", "ProgramSupport",
-                "SMTPTransport", argumentParser, logging, lifecycle, signals,
+                "SMTPTransport", "ServiceProcess", argumentParser, logging, lifecycle, signals,
             ],
             swiftSettings: settings
         ),
@@ -80,13 +81,14 @@ let package = Package(
             name: "outboxctl",
             dependencies: [
                 "DeliveryReports", "MailComposer", "OutboxCore", "OutboxSettings", "OutboxStore", "ProgramSupport",
-                argumentParser,
+                "ServiceProcess", argumentParser,
             ],
             swiftSettings: settings
         ),
         .target(
             name: "FakeSMTP",
             dependencies: [
+                "ServiceProcess",
                 nioCore,
                 nioPosix,
                 .product(name: "NIOTLS", package: "swift-nio"),
@@ -97,7 +99,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .executableTarget(name: "fake-smtp", dependencies: ["FakeSMTP", argumentParser], swiftSettings: settings),
+        .executableTarget(
+            name: "fake-smtp",
+            dependencies: ["FakeSMTP", "ServiceProcess", argumentParser],
+            swiftSettings: settings
+        ),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "OutboxCoreTests", dependencies: ["OutboxCore"], swiftSettings: settings),
         .testTarget(
@@ -106,6 +112,11 @@ let package = Package(
                 "OutboxCore", "OutboxStore", "TestSupport", grdb,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ServiceProcessTests",
+            dependencies: ["ServiceProcess", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(name: "OutboxSettingsTests", dependencies: ["OutboxSettings"], swiftSettings: settings),

@@ -1,6 +1,7 @@
 // How a server behaves, as plain values with defaults. Faults are separate, because they change while it runs.
 
 package import Foundation
+import ServiceProcess
 
 extension FakeSMTPServer {
     /// Whether and when TLS begins.
@@ -68,7 +69,7 @@ extension FakeSMTPServer {
         /// Gets one line for each command and reply, secrets redacted; `nil` for none.
         package var log: (@Sendable (String) -> Void)?
         /// Gets what went wrong inside the server itself, such as a full disk.
-        package var reportProblem: @Sendable (String) -> Void = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
+        package var reportProblem: @Sendable (String) -> Void = { StandardError.write("\($0)\n") }
         /// The time that records carry.
         package var now: @Sendable () -> Date = { Date() }
 

@@ -3,6 +3,7 @@
 import ArgumentParser
 import FakeSMTP
 import Foundation
+import ServiceProcess
 
 @main
 struct FakeSMTPCommand: AsyncParsableCommand {
@@ -48,6 +49,11 @@ struct FakeSMTPCommand: AsyncParsableCommand {
     @OptionGroup(title: "Faults and limits")
     var behaviour: BehaviourOptions
 
+    static func main() async {
+        ProcessManners.settle()
+        await main(nil)
+    }
+
     func validate() throws {
         guard (0...65_535).contains(port) else {
             throw ValidationError("--port \(port) is no TCP port; give a number from 0 to 65535.")
@@ -69,11 +75,12 @@ struct FakeSMTPCommand: AsyncParsableCommand {
             try OutputFile.write("\(server.port)\n", to: portFile, option: "--port-file")
         }
         let host = server.host.contains(":") ? "[\(server.host)]" : server.host
-        try FileHandle.standardOutput.write(contentsOf: Data("fake-smtp listens on \(host):\(server.port)\n".utf8))
+        // A summary that nobody reads is no reason to fail.
+        try? FileHandle.standardOutput.write(contentsOf: Data("fake-smtp listens on \(host):\(server.port)\n".utf8))
 
         await signals.first()
         await server.stop()
-        try FileHandle.standardOutput.write(contentsOf: Data((summary(of: server) + "\n").utf8))
+        try? FileHandle.standardOutput.write(contentsOf: Data((summary(of: server) + "\n").utf8))
     }
 
     private func serverOptions() throws -> FakeSMTPServer.Options {
@@ -89,7 +96,7 @@ struct FakeSMTPCommand: AsyncParsableCommand {
         security.apply(to: &options)
         behaviour.apply(to: &options)
         if log {
-            options.log = { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
+            options.log = { StandardError.write("\($0)\n") }
         }
         return options
     }

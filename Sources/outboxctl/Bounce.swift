@@ -7,6 +7,7 @@ import OutboxCore
 import OutboxSettings
 import OutboxStore
 import ProgramSupport
+import ServiceProcess
 
 struct Bounce: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -98,7 +99,7 @@ struct Bounce: AsyncParsableCommand {
 
     /// Ends the program with a reason.
     private func end(_ reason: String, code: ExitCode) throws -> Never {
-        FileHandle.standardError.write(Data("outboxctl: \(reason)\n".utf8))
+        StandardError.write("outboxctl: \(reason)\n")
         throw code
     }
 }

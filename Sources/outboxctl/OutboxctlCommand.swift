@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ProgramSupport
+import ServiceProcess
 
 @main
 struct OutboxctlCommand: AsyncParsableCommand {
@@ -26,4 +27,9 @@ struct OutboxctlCommand: AsyncParsableCommand {
             Enqueue.self, Preview.self, Migrate.self,
         ]
     )
+
+    static func main() async {
+        ProcessManners.settle()
+        await main(nil)
+    }
 }

@@ -80,6 +80,23 @@ package final class Program: Sendable {
         process.terminate()
     }
 
+    /// Waits until the process is one of our programs, and blocks, ignores or handles a signal.
+    package func waitUntilItHolds(signal number: Int32, as name: String) async throws {
+        let bit = UInt64(1) << UInt64(number - 1)
+        while true {
+            // Before it has become the program, it blocks everything.
+            let program = try FileManager.default.destinationOfSymbolicLink(
+                atPath: "/proc/\(process.processIdentifier)/exe"
+            )
+            let status = try String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+            let isHeld = status.matches(of: /Sig(?:Blk|Ign|Cgt):\s*([0-9a-f]+)/).contains { mask in
+                UInt64(mask.1, radix: 16).map { $0 & bit != 0 } ?? false
+            }
+            if isHeld, program.hasSuffix("/\(name)") { return }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
     /// Sends SIGHUP.
     package func hangUp() {
         Glibc.kill(process.processIdentifier, SIGHUP)

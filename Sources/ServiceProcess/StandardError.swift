@@ -1,0 +1,70 @@
+// Writes lines to standard error, for all programs. Never ends the program and never waits long, whatever became of
+// the reader.
+
+import Glibc
+import Synchronization
+
+/// Standard error, as something that may be full, closed or read by nobody.
+///
+/// What can't be written is lost: a log is no reason to stop sending mails. Once it can be written to again, a line says
+/// how much is missing.
+package enum StandardError {
+    private struct State {
+        var lostLines = 0
+        /// The last line came out in part, so the next one begins with a line end.
+        var isBroken = false
+    }
+
+    private static let state = Mutex(State())
+
+    /// How long a reader that doesn't read may hold a line up, in milliseconds; while it goes on, further lines don't
+    /// wait at all.
+    private static let patience: Int32 = 200
+    /// A pipe that poll(2) reports as writable takes so many octets without blocking (PIPE_BUF).
+    private static let chunk = 4096
+
+    /// Writes a text that ends its line.
+    ///
+    /// - Parameter lossPrefix: what begins the line that tells of lost ones, such as a priority for the journal.
+    package static func write(_ text: String, lossPrefix: String = "") {
+        let octets = Array(text.utf8)
+        state.withLock { state in
+            if state.lostLines > 0 || state.isBroken {
+                let end = state.isBroken ? "\n" : ""
+                let loss = "\(end)\(lossPrefix)lines lost here because they could not be written: \(state.lostLines)\n"
+                let outcome = write(Array(loss.utf8), waiting: 0)
+                guard outcome == .whole else {
+                    state.lostLines += 1
+                    if outcome == .part { state.isBroken = true }
+                    return
+                }
+                state = State()
+            }
+            switch write(octets, waiting: patience) {
+            case .whole: break
+            case .nothing: state.lostLines = 1
+            case .part: state = State(lostLines: 1, isBroken: true)
+            }
+        }
+    }
+
+    private enum Outcome { case whole, part, nothing }
+
+    private static func write(_ octets: [UInt8], waiting: Int32) -> Outcome {
+        var written = 0
+        while written < octets.count {
+            var look = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            let ready = poll(&look, 1, waiting)
+            if ready < 0, errno == EINTR { continue }
+            let count = ready > 0 ? octets[written...].prefix(chunk).withUnsafeBytes(writeOnce) : -1
+            if count < 0, ready > 0, errno == EINTR { continue }
+            guard count > 0 else { return written == 0 ? .nothing : .part }
+            written += count
+        }
+        return .whole
+    }
+
+    private static func writeOnce(_ octets: UnsafeRawBufferPointer) -> Int {
+        Glibc.write(STDERR_FILENO, octets.baseAddress, octets.count)
+    }
+}
