@@ -119,6 +119,11 @@ let package = Package(
             dependencies: ["ServiceProcess", "TestSupport"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ProgramSupportTests",
+            dependencies: ["ProgramSupport", "OutboxStore", "TestSupport", "outboxctl"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "OutboxSettingsTests", dependencies: ["OutboxSettings"], swiftSettings: settings),
         .testTarget(
             name: "MailComposerTests",

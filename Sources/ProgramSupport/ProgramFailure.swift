@@ -3,6 +3,7 @@
 package import ArgumentParser
 import Foundation
 package import OutboxStore
+import ServiceProcess
 
 /// The exit codes of sysexits.h that the programs use beside 0, and 1 for "nothing found".
 package enum ExitStatus {
@@ -12,6 +13,8 @@ package enum ExitStatus {
     package static let dataError: Int32 = 65
     /// EX_UNAVAILABLE: the database can't be used.
     package static let unavailable: Int32 = 69
+    /// EX_TEMPFAIL: the database's folder isn't there or can't be written to; that may change without anybody's doing.
+    package static let temporaryFailure: Int32 = 75
     /// EX_CONFIG: the configuration, a template or a password file is wrong.
     package static let configuration: Int32 = 78
 }
@@ -29,12 +32,24 @@ package struct ProgramFailure: Error, CustomStringConvertible {
     }
 
     /// The failure that an error of the database means.
-    package init(_ error: OutboxDatabaseError) {
-        description = error.description
+    ///
+    /// - Parameters:
+    ///   - path: where the database is; what is wrong with that place is said, too.
+    ///   - isWritten: whether it was to be written.
+    package init(_ error: OutboxDatabaseError, databaseAt path: String? = nil, isWritten: Bool = true) {
+        let place = path.flatMap { DatabasePlace.problem($0, isWritten: isWritten) }
+        description =
+            switch (error, place) {
+            case (.noFile(let path), .some(let place)), (.folderUnusable(let path), .some(let place)):
+                "the database \(path) can't be used: \(place)"
+            case (.cannotOpen, .some(let place)), (.sqlite, .some(let place)): "\(error); \(place)"
+            default: error.description
+            }
         status =
             switch error {
             case .constraint, .idempotencyKeyReused: ExitStatus.dataError
-            case .noFile, .folderUnusable, .cannotOpen, .schemaTooOld, .schemaTooNew, .developmentBuild, .sqlite:
+            case .folderUnusable: ExitStatus.temporaryFailure
+            case .noFile, .cannotOpen, .schemaTooOld, .schemaTooNew, .developmentBuild, .sqlite:
                 ExitStatus.unavailable
             }
     }
@@ -58,7 +73,7 @@ extension ParsableArguments {
     }
 
     private static func exit(_ failure: ProgramFailure) -> ExitCode {
-        FileHandle.standardError.write(Data("\(programName): \(failure.description)\n".utf8))
+        StandardError.write("\(programName): \(failure.description)\n")
         return ExitCode(failure.status)
     }
 

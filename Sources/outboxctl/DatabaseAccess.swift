@@ -7,6 +7,9 @@ import ProgramSupport
 extension ConfigurationOptions {
     /// The outbox, for the given use.
     func database(_ access: OutboxDatabase.Access) throws -> OutboxDatabase {
-        try OutboxDatabase(path: try settings().database, access: access)
+        let path = try settings().database
+        do { return try OutboxDatabase(path: path, access: access) } catch let error as OutboxDatabaseError {
+            throw ProgramFailure(error, databaseAt: path, isWritten: access != .reading)
+        }
     }
 }
