@@ -25,7 +25,29 @@ package struct DeliveryLog: Sendable {
         logger.info("delivery started", metadata: ["relays": "\(names)", "database": "\(database)"])
     }
 
-    func reloaded() { logger.info("the relays' passwords and certificates were read again") }
+    /// What was read again is in use everywhere.
+    package func reloaded(needingRestart: [String], notReadAgain: [String]) {
+        var metadata: Logger.Metadata = [:]
+        if !notReadAgain.isEmpty { metadata["as-at-start"] = "\(notReadAgain.joined(separator: ", "))" }
+        guard !needingRestart.isEmpty else {
+            return logger.info("the configuration, templates and passwords were read again", metadata: metadata)
+        }
+        metadata["needs-restart"] = "\(needingRestart.joined(separator: ", "))"
+        logger.warning(
+            "the configuration, templates and passwords were read again; a part of it takes a restart",
+            metadata: metadata
+        )
+    }
+
+    /// Nothing of what was read is in use.
+    package func reloadRefused(_ error: any Error) {
+        logger.error(
+            "reload refused; the configuration, templates and passwords from before stay in use",
+            metadata: ["error": "\(error)"]
+        )
+    }
+
+    func relaysReconfigured() { logger.debug("every lane goes by what was read again") }
 
     /// Once when a relay goes down and once when it is back; what is known already is for debugging.
     func relayChanged(_ relay: DeliveryRelay, _ change: RelayHealth.Change) {

@@ -1,6 +1,5 @@
 // Wires the delivery services together and winds them down in order. Never does their work.
 
-package import MailComposer
 import OutboxCore
 package import OutboxStore
 import SMTPTransport
@@ -12,12 +11,10 @@ import ServiceLifecycle
 /// finish within the grace, and its outcome is recorded.
 package struct DeliveryService: Service, CustomStringConvertible {
     private let store: OutboxDatabase
-    private let composer: MailComposer
-    private let relays: [DeliveryRelay]
-    private let reloads: AsyncStream<[DeliveryRelay]>
-    private let settings: DeliverySettings
+    private let configuration: CurrentConfiguration
     private let environment: DeliveryEnvironment
     private let log: DeliveryLog
+    private let pulse: DeliveryPulse
     private let onReady: @Sendable () -> Void
 
     /// A lane and its relay's place in the order of preference.
@@ -26,26 +23,21 @@ package struct DeliveryService: Service, CustomStringConvertible {
     /// Makes the service; nothing happens before `run`.
     ///
     /// - Parameters:
-    ///   - relays: at least one, in order of preference.
-    ///   - reloads: the same relays with credentials and certificates read anew, each time an operator asks for it.
+    ///   - configuration: with at least one relay. What is taken into it later is used from the next message on.
     ///   - onReady: called once everything runs.
     package init(
         store: OutboxDatabase,
-        composer: MailComposer,
-        relays: [DeliveryRelay],
-        reloads: AsyncStream<[DeliveryRelay]> = AsyncStream { $0.finish() },
-        settings: DeliverySettings,
+        configuration: CurrentConfiguration,
         environment: DeliveryEnvironment,
         log: DeliveryLog,
+        pulse: DeliveryPulse = DeliveryPulse(),
         onReady: @escaping @Sendable () -> Void = {}
     ) {
         self.store = store
-        self.composer = composer
-        self.relays = relays
-        self.reloads = reloads
-        self.settings = settings
+        self.configuration = configuration
         self.environment = environment
         self.log = log
+        self.pulse = pulse
         self.onReady = onReady
     }
 
@@ -55,9 +47,11 @@ package struct DeliveryService: Service, CustomStringConvertible {
     /// Delivers until graceful shutdown.
     package func run() async throws {
         let wake = Signal()
+        let relays = configuration.value.relays
+        let settings = configuration.value.settings
         let recorder = OutcomeRecorder(
             store: store,
-            rules: settings.rules,
+            configuration: configuration,
             environment: environment,
             gathering: settings.gathering,
             log: log,
@@ -65,8 +59,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             onRecorded: { recorded in if recorded.contains(where: \.leavesMessageOpen) { wake.give() } }
         )
         let desk = RelayDesk(
-            relays: relays,
-            settings: settings,
+            configuration: configuration,
             environment: environment,
             recorder: recorder,
             log: log,
@@ -74,11 +67,12 @@ package struct DeliveryService: Service, CustomStringConvertible {
         )
         let dispatcher = Dispatcher(
             store: store,
-            settings: settings,
+            configuration: configuration,
             environment: environment,
             desk: desk,
             wake: wake,
-            log: log
+            log: log,
+            pulse: pulse
         )
         let lanes = relays.indices.flatMap { index in
             (1...relays[index].connections).map { number in
@@ -88,9 +82,10 @@ package struct DeliveryService: Service, CustomStringConvertible {
         try await store.replaceRelays(desk.statuses)
 
         await withTaskGroup(of: Void.self) { background in
-            background.addTask { await watch(wake) }
-            background.addTask { [keeper] in await keeper.run() }
+            background.addTask { await watch(wake, every: settings.pollInterval) }
+            background.addTask { await keeper(of: settings.lease).run() }
             background.addTask { await reload(lanes, desk) }
+            background.addTask { await askForRounds(wake) }
             let dispatching = Task { await dispatcher.run() }
             let sending = Task { await send(through: lanes, from: desk) }
             log.started(relays: relays, database: store.path)
@@ -111,12 +106,21 @@ package struct DeliveryService: Service, CustomStringConvertible {
         log.stopped()
     }
 
-    private var keeper: LeaseKeeper {
-        LeaseKeeper(store: store, lease: settings.lease, environment: environment, log: log)
+    private func keeper(of lease: Duration) -> LeaseKeeper {
+        LeaseKeeper(store: store, lease: lease, environment: environment, log: log)
     }
 
-    private func watch(_ wake: Signal) async {
-        await CommitWatcher(store: store, pollInterval: settings.pollInterval).run(
+    /// The dispatcher shows that it lives by making a round; this only asks for one.
+    private func askForRounds(_ wake: Signal) async {
+        guard let interval = pulse.interval else { return }
+        while true {
+            do { try await environment.sleep(interval) } catch { return }
+            wake.give()
+        }
+    }
+
+    private func watch(_ wake: Signal, every pollInterval: Duration) async {
+        await CommitWatcher(store: store, pollInterval: pollInterval).run(
             onCommit: { wake.give() },
             onTrouble: { log.watchTrouble($0) }
         )
@@ -128,8 +132,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
                 let worker = LaneWorker(
                     relay: relay,
                     desk: desk,
-                    composer: composer,
-                    settings: settings,
+                    configuration: configuration,
                     environment: environment
                 )
                 group.addTask(executorPreference: lane.taskExecutor) { await worker.run(on: lane) }
@@ -140,19 +143,22 @@ package struct DeliveryService: Service, CustomStringConvertible {
     /// Gives each lane what was read anew as soon as it has sent what it is sending; relays that are down are then
     /// probed at once.
     private func reload(_ lanes: [PlacedLane], _ desk: RelayDesk) async {
-        for await relays in reloads {
+        for await _ in configuration.changes.calls {
+            desk.limitsChanged()
+            let relays = configuration.value.relays
             await withTaskGroup(of: Void.self) { group in
                 for (index, lane) in lanes {
                     group.addTask { await lane.use(relays[index].relay) }
                 }
             }
             desk.reconfigured()
-            log.reloaded()
+            log.relaysReconfigured()
         }
     }
 
     private func giveBack(_ claims: [Claim]) async {
-        do { try await store.returnUnsent(claims, now: environment.now(), rules: settings.rules) } catch {
+        let rules = configuration.value.settings.rules
+        do { try await store.returnUnsent(claims, now: environment.now(), rules: rules) } catch {
             log.storeTrouble(.returning, error)
         }
     }
@@ -164,9 +170,9 @@ package struct DeliveryService: Service, CustomStringConvertible {
         desk: RelayDesk,
         recorder: OutcomeRecorder
     ) async {
-        let grace = Task { [environment, settings, log] in
-            do { try await environment.sleep(settings.shutdownGrace) } catch { return }
-            log.graceOver(after: settings.shutdownGrace)
+        let grace = Task { [environment, log, grace = configuration.value.settings.shutdownGrace] in
+            do { try await environment.sleep(grace) } catch { return }
+            log.graceOver(after: grace)
             for (_, lane) in lanes { lane.abortSending() }
         }
         await sending.value

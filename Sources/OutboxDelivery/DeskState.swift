@@ -15,7 +15,7 @@ struct DeskState {
 
     /// One relay.
     struct Seat {
-        let relay: DeliveryRelay
+        var relay: DeliveryRelay
         var health: RelayHealth
         var bucket: TokenBucket?
         var takers: [Taker] = []
@@ -27,10 +27,12 @@ struct DeskState {
         var restsUntil: Timestamp?
     }
 
-    let judge: Judge
+    private(set) var judge: Judge
     let capacity: Int
     var seats: [Seat]
     var queue = ClaimQueue()
+    /// How many claims are with a lane.
+    private(set) var served = 0
     private(set) var isClosed = false
 
     /// A message that failed with its relay comes back this much after the relay's pause, so that another one probes it:
@@ -50,6 +52,20 @@ struct DeskState {
         }
         capacity = (relays.map(\.connections).max() ?? 1) * DeliverySettings.claimsPerLane
     }
+
+    /// Goes by these from now on; a bucket is made anew, so full, only for another rate.
+    mutating func use(_ relays: [DeliveryRelay], schedule: RetrySchedule, now: Timestamp) {
+        judge = Judge(schedule: schedule, random: judge.random)
+        for (index, relay) in relays.enumerated() {
+            if relay.rate != seats[index].relay.rate {
+                seats[index].bucket = relay.rate.map { TokenBucket(rate: $0, now: now) }
+            }
+            seats[index].relay = relay
+        }
+    }
+
+    /// A lane has said what became of its claim.
+    mutating func returned() { served -= 1 }
 
     /// The relay to hand messages to, by its place.
     private var preferred: Int? { seats.indices.first { seats[$0].health.isUp } }
@@ -113,9 +129,10 @@ struct DeskState {
     mutating func takeAtOnce(relay: Int, now: Timestamp) -> Claim? {
         guard !queue.isEmpty, seats[relay].restsUntil == nil, preferred == relay,
             !seats[..<relay].contains(where: { $0.health.isDueForProbe(at: now) }),
-            seats[relay].bucket?.take(now: now) ?? true
+            seats[relay].bucket?.take(now: now) ?? true, let claim = queue.takeFirst()
         else { return nil }
-        return queue.takeFirst()
+        served += 1
+        return claim
     }
 
     /// Gives claims to idle lanes, as long as there are both.
@@ -125,6 +142,7 @@ struct DeskState {
             if seats[relay].health.state == .probing, seats[relay].probe == nil {
                 seats[relay].probe = claim.message.id
             }
+            served += 1
             effects.served.append((taker.continuation, claim))
         }
         giveBackIfNoneIsUp(now: now, &effects)

@@ -7,34 +7,40 @@ import OutboxStore
 /// outcomes, and by the next moment at which something falls due.
 actor Dispatcher {
     private let store: any DeliveryStore
-    private let settings: DeliverySettings
+    private let configuration: CurrentConfiguration
     private let environment: DeliveryEnvironment
     private let desk: RelayDesk
     private let wake: Signal
     private let log: DeliveryLog
+    private let pulse: DeliveryPulse
 
     private var alarm: Task<Void, Never>?
     private var hasWorkedSinceTruncation = true
     /// Up to which insert, by its sequence, the outbox was looked through for messages that make older ones void.
     private var newestSeen: Int64?
+    /// When the first message fell due that is not claimed, as far as the last look tells.
+    private var dueSince: Timestamp?
+    private var shownAt: ContinuousClock.Instant?
 
     /// How long to wait after the store failed.
     private static let troubleDelay = Duration.seconds(1)
 
     init(
         store: any DeliveryStore,
-        settings: DeliverySettings,
+        configuration: CurrentConfiguration,
         environment: DeliveryEnvironment,
         desk: RelayDesk,
         wake: Signal,
-        log: DeliveryLog
+        log: DeliveryLog,
+        pulse: DeliveryPulse
     ) {
         self.store = store
-        self.settings = settings
+        self.configuration = configuration
         self.environment = environment
         self.desk = desk
         self.wake = wake
         self.log = log
+        self.pulse = pulse
     }
 
     /// Works until the signal is closed.
@@ -44,9 +50,12 @@ actor Dispatcher {
             alarm?.cancel()
             do {
                 try await work()
+                show(trouble: nil)
             } catch {
                 log.storeTrouble(.working, error)
                 setAlarm(in: Self.troubleDelay)
+                pulse.onStep()
+                show(trouble: "\(error)")
             }
         }
         alarm?.cancel()
@@ -56,12 +65,16 @@ actor Dispatcher {
     private func work() async throws {
         while true {
             let now = environment.now()
-            let hasMore = try await supersede(now)
-            let moments = try await store.nextMoments(now: now)
+            let settings = configuration.value.settings
+            let hasMore = try await step { try await supersede(now) }
+            let moments = try await step { try await store.nextMoments(now: now) }
+            dueSince = moments.due.flatMap { $0 <= now ? $0 : nil }
             if let lease = moments.lease, lease <= now {
-                log.rescued(try await store.rescue(now: now, rules: settings.rules))
+                log.rescued(try await step { try await store.rescue(now: now, rules: settings.rules) })
             }
-            if let expiry = moments.expiry, expiry <= now { log.expired(try await store.expire(now: now)) }
+            if let expiry = moments.expiry, expiry <= now {
+                log.expired(try await step { try await store.expire(now: now) })
+            }
             guard moments.due.map({ $0 <= now }) ?? false else {
                 if hasMore { continue }
                 if moments.due == nil && moments.lease == nil { try await truncateLog() }
@@ -78,7 +91,9 @@ actor Dispatcher {
                 }
                 return
             }
-            let batch = try await store.claim(limit: room, now: now, lease: settings.lease, rules: settings.rules)
+            let batch = try await step {
+                try await store.claim(limit: room, now: now, lease: settings.lease, rules: settings.rules)
+            }
             log.expired(batch.expired)
             log.superseded(batch.superseded)
             log.suppressed(batch.suppressed)
@@ -95,12 +110,30 @@ actor Dispatcher {
     ///
     /// - Returns: whether there are more new messages to look at.
     private func supersede(_ now: Timestamp) async throws -> Bool {
-        let found = try await store.supersede(newerThan: newestSeen, now: now, rules: settings.rules)
+        let rules = configuration.value.settings.rules
+        let found = try await store.supersede(newerThan: newestSeen, now: now, rules: rules)
         newestSeen = found.newest
         log.superseded(found.superseded)
         desk.withdraw(found.claimed, as: .supersededUnsent)
         desk.withdraw(found.withdrawn, as: .cancelledUnsent)
         return found.hasMore
+    }
+
+    /// Does one thing that may wait for the store, and shows that it has ended.
+    private func step<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        let value = try await body()
+        pulse.onStep()
+        return value
+    }
+
+    /// Shows how delivery is, once a second at most; a trouble at once.
+    private func show(trouble: String?) {
+        let now = ContinuousClock.now
+        if trouble == nil, let shownAt, now - shownAt < .seconds(1) { return }
+        shownAt = now
+        pulse.onRound(
+            DeliveryState(dueSince: dueSince, underWay: desk.underWay, relays: desk.statuses, trouble: trouble)
+        )
     }
 
     private func setAlarm(in delay: Duration) {

@@ -10,8 +10,7 @@ struct LaneWorker: Sendable {
     /// The place of the lane's relay in the order of preference, from 0.
     let relay: Int
     let desk: RelayDesk
-    let composer: MailComposer
-    let settings: DeliverySettings
+    let configuration: CurrentConfiguration
     let environment: DeliveryEnvironment
 
     /// Works until the desk is closed, then closes the connection.
@@ -31,9 +30,9 @@ struct LaneWorker: Sendable {
     /// Waits for a claim. Where none comes for as long as an idle connection is kept, the connection is closed.
     private func nextClaim(for lane: isolated SMTPLane) async -> Claim? {
         if let claim = desk.takeAtOnce(relay: relay) { return claim }
-        let closing = Task { [environment] in
+        let closing = Task { [environment, configuration, relay] in
             do {
-                try await environment.sleep(lane.idle)
+                try await environment.sleep(configuration.value.relays[relay].relay.idle)
                 lane.closeConnection()
             } catch {
                 // Cancelled: there is work for the connection.
@@ -45,6 +44,8 @@ struct LaneWorker: Sendable {
 
     private func attempt(_ claim: Claim, on lane: isolated SMTPLane) {
         let startedAt = environment.now()
+        // One attempt goes by one configuration.
+        let (composer, settings) = configuration.value.forAttempts
         // The message may have waited for a lane for a while: a token that no longer works is not sent.
         guard settings.schedule.deadline(of: claim.message) > startedAt else {
             let expired = Completion(claim: claim, outcome: .expiredUnsent, relay: nil, finishedAt: startedAt)

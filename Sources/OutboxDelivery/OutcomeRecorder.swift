@@ -32,7 +32,7 @@ final class OutcomeRecorder: Sendable {
     }
 
     private let store: any DeliveryStore
-    private let rules: DeliveryRules
+    private let configuration: CurrentConfiguration
     private let environment: DeliveryEnvironment
     private let gathering: Duration
     private let log: DeliveryLog
@@ -46,14 +46,14 @@ final class OutcomeRecorder: Sendable {
     /// - Parameter onRecorded: gets what a commit recorded, after it.
     init(
         store: any DeliveryStore,
-        rules: DeliveryRules,
+        configuration: CurrentConfiguration,
         environment: DeliveryEnvironment,
         gathering: Duration,
         log: DeliveryLog,
         onRecorded: @escaping @Sendable ([Completion]) -> Void
     ) {
         self.store = store
-        self.rules = rules
+        self.configuration = configuration
         self.environment = environment
         self.gathering = gathering
         self.log = log
@@ -127,6 +127,7 @@ final class OutcomeRecorder: Sendable {
     private func commit(_ batch: inout Batch) async throws {
         if !batch.completions.isEmpty {
             let completions = batch.completions
+            let rules = configuration.value.settings.rules
             let result = try await store.finish(completions, now: environment.now(), rules: rules)
             batch.completions = []
             let refused = Set(result.refused.map(\.completion))

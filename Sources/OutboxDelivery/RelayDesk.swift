@@ -26,7 +26,7 @@ final class RelayDesk: Sendable {
         var hasRecords: Bool { !completions.isEmpty || !statuses.isEmpty || !acquitted.isEmpty }
     }
 
-    private let relays: [DeliveryRelay]
+    private let configuration: CurrentConfiguration
     private let environment: DeliveryEnvironment
     private let recorder: OutcomeRecorder
     private let log: DeliveryLog
@@ -37,14 +37,14 @@ final class RelayDesk: Sendable {
     /// - Parameters:
     ///   - onRoom: called when there is room for more claims than before.
     init(
-        relays: [DeliveryRelay],
-        settings: DeliverySettings,
+        configuration: CurrentConfiguration,
         environment: DeliveryEnvironment,
         recorder: OutcomeRecorder,
         log: DeliveryLog,
         onRoom: @escaping @Sendable () -> Void
     ) {
-        self.relays = relays
+        self.configuration = configuration
+        let (relays, settings) = (configuration.value.relays, configuration.value.settings)
         self.environment = environment
         self.recorder = recorder
         self.log = log
@@ -107,6 +107,7 @@ final class RelayDesk: Sendable {
     /// Takes in how handing a claim to a relay ended.
     func report(_ result: TransmissionResult, of claim: Claim, relay: Int, startedAt: Timestamp) {
         change { state, effects, now in
+            state.returned()
             state.report(result, of: claim, relay: relay, startedAt: startedAt, now: now, &effects)
             state.assign(now: now, &effects)
         }
@@ -115,6 +116,7 @@ final class RelayDesk: Sendable {
     /// Takes in that no relay was asked, because the claim came to an end before.
     func reportUnsent(_ completion: Completion, relay: Int) {
         change { state, effects, now in
+            state.returned()
             effects.completions.append(completion)
             state.handle(.probeReturned, relay: relay, onlyIfProbedBy: completion.claim, now: now, &effects)
             state.assign(now: now, &effects)
@@ -134,6 +136,15 @@ final class RelayDesk: Sendable {
                 Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: now)
             }
         }
+    }
+
+    /// How many claims are with a lane or wait for one.
+    var underWay: Int { state.withLock { $0.queue.count + $0.served } }
+
+    /// Rates and the schedule of retries were read anew.
+    func limitsChanged() {
+        let value = configuration.value
+        change { state, _, now in state.use(value.relays, schedule: value.settings.schedule, now: now) }
     }
 
     /// The relays' configuration was read anew: those that are down are probed at once.
@@ -184,7 +195,7 @@ final class RelayDesk: Sendable {
             recorder.record(effects.completions, relays: effects.statuses, acquitted: effects.acquitted)
         }
         for (taker, claim) in effects.served { taker.resume(returning: claim) }
-        for (relay, change) in effects.changes { log.relayChanged(relays[relay], change) }
+        for (relay, change) in effects.changes { log.relayChanged(configuration.value.relays[relay], change) }
         if effects.wakesDispatcher { onRoom() }
         if let next = effects.nextMoment { setAlarm(for: next) }
     }

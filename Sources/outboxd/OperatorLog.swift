@@ -3,29 +3,34 @@
 import Foundation
 import Logging
 import OutboxSettings
+import ServiceProcess
+import Synchronization
 
 /// Writes `message key=value …`, with a time and level for people, or with the level as journald reads it.
 struct OperatorLog: LogHandler {
     var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level
+    /// The least that is logged: what the configuration says, unless a logger was given a level of its own.
+    var logLevel: Logger.Level {
+        get { ownLevel ?? threshold.level }
+        set { ownLevel = newValue }
+    }
 
+    private var ownLevel: Logger.Level?
+    private let threshold: LogThreshold
     private let isJournal: Bool
 
     /// What a line takes at most, nearly always.
     private static let usualLength = 300
 
-    /// - Parameter level: the least that is logged.
-    static func makeLogger(level: LogLevel) -> Logger {
-        guard let logLevel = Logger.Level(rawValue: level.rawValue) else {
-            preconditionFailure("the configuration has swift-log's levels")
-        }
+    /// - Parameter threshold: the least that is logged; it may change at any time.
+    static func makeLogger(threshold: LogThreshold) -> Logger {
         // systemd sets it where standard error is the journal (systemd.exec(5)), which adds time and level itself.
         let isJournal = ProcessInfo.processInfo.environment["JOURNAL_STREAM"] != nil
-        return Logger(label: "outboxd") { _ in OperatorLog(logLevel: logLevel, isJournal: isJournal) }
+        return Logger(label: "outboxd") { _ in OperatorLog(threshold: threshold, isJournal: isJournal) }
     }
 
-    private init(logLevel: Logger.Level, isJournal: Bool) {
-        self.logLevel = logLevel
+    private init(threshold: LogThreshold, isJournal: Bool) {
+        self.threshold = threshold
         self.isJournal = isJournal
     }
 
@@ -49,7 +54,7 @@ struct OperatorLog: LogHandler {
             line += quoted(value.description)
         }
         line += "\n"
-        FileHandle.standardError.write(Data(line.utf8))
+        StandardError.write(line, lossPrefix: isJournal ? "<\(Logger.Level.warning.syslogPriority)>" : "")
     }
 
     private static func time() -> String {
@@ -74,7 +79,25 @@ struct OperatorLog: LogHandler {
     }
 }
 
+/// The least that is logged, by everybody.
+final class LogThreshold: Sendable {
+    private let current: Mutex<Logger.Level>
+
+    init(_ level: LogLevel) { current = Mutex(Logger.Level(level)) }
+
+    var level: Logger.Level { current.withLock(\.self) }
+
+    func set(_ level: LogLevel) { current.withLock { $0 = Logger.Level(level) } }
+}
+
 extension Logger.Level {
+    fileprivate init(_ level: LogLevel) {
+        guard let own = Self(rawValue: level.rawValue) else {
+            preconditionFailure("the configuration has swift-log's levels")
+        }
+        self = own
+    }
+
     /// The priority of sd-daemon(3).
     fileprivate var syslogPriority: Int {
         switch self {

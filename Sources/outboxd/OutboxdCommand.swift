@@ -11,6 +11,7 @@ import OutboxStore
 import ProgramSupport
 import SMTPTransport
 import ServiceLifecycle
+import ServiceProcess
 import UnixSignals
 
 @main
@@ -24,56 +25,99 @@ struct OutboxdCommand: AsyncParsableCommand {
 
             outboxd creates or upgrades its tables at start, runs in the foreground and logs to standard error. \
             SIGTERM and SIGINT end it: what is being sent may finish, everything else stays in the outbox. SIGHUP makes it \
-            read the relays' password files and certificates again and try relays that are down at once; everything \
-            else in the configuration takes a restart.
+            read the configuration, templates, password files and certificates again, whole or not at all, and try relays \
+            that are down at once; the log names what takes a restart.
 
-            Exit codes: 0 after SIGTERM or SIGINT, 64 for a wrong command line, 69 where the database can't be used, \
-            78 where the configuration, a template or a password file is wrong.
+            Exit codes: 0 after SIGTERM or SIGINT, 64 for a wrong command line, 69 where the database can't be used, 75 \
+            where its folder is missing or can't be written to, 78 where the configuration, a template or a password file \
+            is wrong.
             """,
         version: programVersion
     )
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Flag(name: .long, help: "Check the configuration, the templates and the passwords, then exit.")
+    @Flag(
+        name: .long,
+        help: ArgumentHelp(
+            "Check everything that the service will meet, then exit.",
+            discussion: """
+                The configuration, templates, passwords, certificates and the database's folder. Run by root it checks as \
+                the user of the installed unit, with the credentials and folders that the unit names.
+                """
+        )
+    )
     var check = false
+
+    static func main() async {
+        ProcessManners.settle()
+        ProcessManners.rememberHangUp()
+        await main(nil)
+    }
 
     func run() async throws {
         try await reportingFailures {
-            let settings = try options.settings()
-            let composer = try MailComposer(settings: settings)
             let environment = ProcessInfo.processInfo.environment
-            let relays = try DeliveryRelay.all(settings, environment: environment)
             if check {
-                print("\(options.path): the configuration and the templates are good")
+                print(try ServiceCheck(options: options, environment: environment).run())
                 return
             }
-            let logger = OperatorLog.makeLogger(level: settings.log.level)
-            let store = try openDatabase(at: settings.database, logger: logger)
-            try await store.setGuidance(Guidance(settings.guidance))
-            let reload = ReloadService(logger: logger) { try DeliveryRelay.all(settings, environment: environment) }
-            let service = DeliveryService(
-                store: store,
-                composer: composer,
-                relays: relays,
-                reloads: reload.relays,
-                settings: DeliverySettings(settings),
-                environment: .system,
-                log: DeliveryLog(logger: logger)
-            )
-            let group = ServiceGroup(
-                configuration: ServiceGroupConfiguration(
-                    services: [.init(service: reload), .init(service: service)],
-                    gracefulShutdownSignals: [.sigterm, .sigint],
-                    logger: logger
-                )
-            )
-            try await group.run()
+            try await serve(environment)
         }
     }
 
-    private func openDatabase(at path: String, logger: Logger) throws -> OutboxDatabase {
-        let store = try OutboxDatabase(path: path, access: .migrating)
+    private func serve(_ environment: [String: String]) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        let loaded = try LoadedConfiguration(options, environment: environment)
+        let threshold = LogThreshold(loaded.settings.log.level)
+        let logger = OperatorLog.makeLogger(threshold: threshold)
+        let log = DeliveryLog(logger: logger)
+        let store = try await openDatabase(loaded.settings, logger: logger)
+        let current = CurrentConfiguration(loaded.delivery)
+        let board = StatusBoard(manager: ServiceManager(environment: environment))
+        let delivering = AsyncStream<Void>.makeStream()
+        let reload = ReloadService(
+            signals: signals,
+            delivering: delivering.stream,
+            current: current,
+            store: store,
+            threshold: threshold,
+            log: log,
+            board: board,
+            read: { [options] in try LoadedConfiguration(options, environment: environment) }
+        )
+        let delivery = DeliveryService(
+            store: store,
+            configuration: current,
+            environment: .system,
+            log: log,
+            pulse: board.pulse,
+            onReady: {
+                board.ready()
+                delivering.continuation.finish()
+            }
+        )
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: reload), .init(service: delivery), .init(service: StoppingNotice(board: board)),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
+        try await group.run()
+    }
+
+    private func openDatabase(_ settings: Settings, logger: Logger) async throws -> OutboxDatabase {
+        let path = settings.database
+        let store: OutboxDatabase
+        do {
+            store = try OutboxDatabase(path: path, access: .migrating)
+            try await store.setGuidance(Guidance(settings.guidance))
+        } catch let error as OutboxDatabaseError {
+            throw ProgramFailure(error, databaseAt: path)
+        }
         if !store.appliedVersions.isEmpty {
             let versions = store.appliedVersions.map(String.init).joined(separator: ", ")
             logger.notice("schema migrated", metadata: ["database": "\(path)", "versions": "\(versions)"])

@@ -1,38 +1,58 @@
-// Answers SIGHUP: reads passwords again and passes them on. Never changes anything else of the configuration.
+// Answers SIGHUP: reads the configuration and all that it names again, and puts it to use, whole or not at all. Never
+// reads it without being asked.
 
 import Logging
+import OutboxCore
 import OutboxDelivery
+import OutboxSettings
+import OutboxStore
+import ProgramSupport
 import ServiceLifecycle
+import ServiceProcess
 import UnixSignals
 
-/// Reads the relays' passwords again each time SIGHUP comes.
+/// Reloads the configuration each time SIGHUP comes.
 struct ReloadService: Service, CustomStringConvertible {
-    /// The relays with what was read, once for each SIGHUP.
-    let relays: AsyncStream<[DeliveryRelay]>
-
-    private let continuation: AsyncStream<[DeliveryRelay]>.Continuation
-    private let logger: Logger
-    private let read: @Sendable () throws -> [DeliveryRelay]
-
-    /// - Parameter read: gives the relays of the configuration with their passwords as they are now.
-    init(logger: Logger, read: @escaping @Sendable () throws -> [DeliveryRelay]) {
-        self.logger = logger
-        self.read = read
-        (relays, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-    }
+    /// Trapped since before the configuration was first read, so that no change after that is missed.
+    let signals: UnixSignalsSequence
+    /// Ends when delivery runs: nothing may be said of a reload before it was said that the service is ready.
+    let delivering: AsyncStream<Void>
+    /// What delivery works by.
+    let current: CurrentConfiguration
+    /// The database that was opened at start.
+    let store: OutboxDatabase
+    let threshold: LogThreshold
+    let log: DeliveryLog
+    let board: StatusBoard
+    /// Reads everything again.
+    let read: @Sendable () throws -> LoadedConfiguration
 
     /// What the log calls it.
     var description: String { "reload" }
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown()
-        for await _ in signals {
-            do {
-                continuation.yield(try read())
-            } catch {
-                logger.error("reload failed, what was read before stays in use", metadata: ["error": "\(error)"])
-            }
+        for await _ in delivering.cancelOnGracefulShutdown() {}
+        // What came before the signal was trapped may have come after the configuration was read.
+        if ProcessManners.hasHungUp { await reload() }
+        for await _ in signals.cancelOnGracefulShutdown() { await reload() }
+    }
+
+    private func reload() async {
+        board.reloading()
+        do { try await take(try read()) } catch {
+            log.reloadRefused(error)
+            board.reloadRefused("\(error)")
         }
-        continuation.finish()
+    }
+
+    private func take(_ loaded: LoadedConfiguration) async throws {
+        try CertificateFile.check(loaded.settings)
+        // Before the rest, because nothing but this can fail.
+        try await store.setGuidance(Guidance(loaded.settings.guidance))
+        var waiting = current.take(loaded.delivery)
+        if loaded.settings.database != store.path { waiting.insert("database", at: 0) }
+        threshold.set(loaded.settings.log.level)
+        log.reloaded(needingRestart: waiting, notReadAgain: loaded.fixedCredentials)
+        board.reloaded(needingRestart: waiting)
     }
 }

@@ -46,6 +46,48 @@ struct CommandLineTests {
         }
     }
 
+    @Test("--check finds a missing credential, a garbage ca_file and a missing folder, all at once, and says as whom")
+    func checkFindsAll() async throws {
+        try await withInstallation { installation in
+            try "garbage".write(to: installation.folder.appending(path: "ca.pem"), atomically: true, encoding: .utf8)
+            try installation.configure(
+                port: 2525,
+                database: "later/outbox.db",
+                relay: "}, {url: \"smtp://r.example.com\", ca_file: ca.pem, user: app, password: {credential: secret}"
+            )
+            let result = try await installation.start("outboxd", ["--check"]).result()
+            #expect(result.exitCode == 78)
+            for words in [
+                "3 problems, checked as user", "ca.pem holds no certificate in PEM form", "credential secret",
+                "there is no folder \(installation.folder.path)/later",
+            ] { #expect(result.errors.contains(words), "\(result.errors)") }
+
+            try FileManager.default.createDirectory(
+                at: installation.folder.appending(path: "later"),
+                withIntermediateDirectories: true
+            )
+            try installation.configure(port: 2525, database: "later/outbox.db")
+            let good = try await installation.start("outboxd", ["--check"]).result()
+            #expect(good.exitCode == 0 && good.output.contains("are good, checked as user"), "\(good.errors)")
+        }
+    }
+
+    @Test("enqueue warns of a kind without templates, and enqueues it all the same")
+    func unknownKind() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let known = try await installation.outboxctl("enqueue", "verify-email", "ann@example.com", input: "t")
+            #expect(known.exitCode == 0 && known.errors.isEmpty, "\(known.errors)")
+            let unknown = try await installation.outboxctl("enqueue", "verify-mail", "ann@example.com", input: "t")
+            #expect(unknown.exitCode == 0 && unknown.output == "2\n")
+            #expect(
+                unknown.errors.hasPrefix("outboxctl: warning: there are no templates for verify-mail"),
+                "\(unknown.errors)"
+            )
+        }
+    }
+
     @Test("status, show and list answer for people and for programs, and say 1 where there is nothing")
     func answers() async throws {
         try await withInstallation { installation in

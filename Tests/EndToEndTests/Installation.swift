@@ -14,9 +14,15 @@ struct Installation {
     /// - Parameters:
     ///   - relay: further keys of the relay.
     ///   - sender: further keys of the sender.
-    func configure(port: Int, relay: String = "", sender: String = "", further: String = "") throws {
+    func configure(
+        port: Int,
+        database: String = "outbox.db",
+        relay: String = "",
+        sender: String = "",
+        further: String = ""
+    ) throws {
         let text = """
-            database: outbox.db
+            database: \(database)
             sender: {name: Trend Cloud One, address: no-reply@cloudone.trendmicro.com\(sender)}
             relays: [{url: "smtp://127.0.0.1:\(port)", tls: none\(relay)}]
             links:
@@ -36,6 +42,55 @@ struct Installation {
             input: input,
             environment: ["OUTBOXD_CONFIG": folder.appending(path: "outboxd.yaml").path]
         )
+    }
+
+    /// Starts outboxd with its streams redirected as a shell writes it, such as `2>&-`.
+    func startDaemon(redirecting streams: String, environment: [String: String] = [:]) throws -> Program {
+        let daemon = try Program.buildFolder.appending(path: "outboxd").path
+        let configuration = ["OUTBOXD_CONFIG": folder.appending(path: "outboxd.yaml").path]
+        return try Program(
+            URL(filePath: "/bin/sh"),
+            ["-c", "exec \"$0\" \(streams)", daemon],
+            in: folder,
+            environment: configuration.merging(environment) { $1 }
+        )
+    }
+
+    /// Starts outboxd with a pipe for its standard error, from which another program reads, or doesn't.
+    ///
+    /// - Parameter reader: the program with its arguments; `{pid}` becomes outboxd's process id.
+    func startDaemonIntoPipe(reader: String) throws -> Program {
+        let daemon = try Program.buildFolder.appending(path: "outboxd").path
+        return try Program(
+            URL(filePath: "/usr/bin/python3"),
+            [
+                "-c",
+                """
+                import os, subprocess, sys
+                r, w = os.pipe()
+                reader = subprocess.Popen(sys.argv[1].format(pid=os.getpid()).split(), stdin=r, stdout=subprocess.DEVNULL, close_fds=True)
+                os.close(r)
+                if sys.argv[1] == "true":
+                    reader.wait()
+                os.set_inheritable(w, True)
+                os.dup2(w, 2)
+                # As a shell leaves it; Python ignores it.
+                import signal
+                signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+                os.execv(sys.argv[2], [sys.argv[2]])
+                """,
+                reader, daemon,
+            ],
+            in: folder,
+            environment: ["OUTBOXD_CONFIG": folder.appending(path: "outboxd.yaml").path]
+        )
+    }
+
+    /// A copy of the shipped templates in the folder `templates`, to change.
+    func copyTemplates() throws {
+        let shipped = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "config/templates")
+        try FileManager.default.copyItem(at: shipped, to: folder.appending(path: "templates"))
     }
 
     /// Starts a scriptable relay; its port is in the file `port` once it listens.

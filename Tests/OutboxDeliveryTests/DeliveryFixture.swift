@@ -18,6 +18,8 @@ struct DeliveryFixture {
     let database: OutboxDatabase
     let log: LogCapture
     let shutdown: ServiceGroup
+    /// What the service works by; a test may put another one to use.
+    let configuration: CurrentConfiguration
 
     /// What a test may choose.
     struct Choices: Sendable {
@@ -35,7 +37,7 @@ struct DeliveryFixture {
         var rate: Double?
         /// Relays to fall back on, in order of preference.
         var furtherRelays: [DeliveryRelay] = []
-        var reloads: AsyncStream<[DeliveryRelay]> = AsyncStream { $0.finish() }
+        var pulse = DeliveryPulse()
         var environment = DeliveryEnvironment.test
         var changeRelay: @Sendable (inout SMTPRelay) -> Void = { _ in }
     }
@@ -61,13 +63,25 @@ struct DeliveryFixture {
                 try await prepare(database)
                 let log = LogCapture()
                 let ready = AsyncStream<Void>.makeStream()
-                let service = try service(choices, server: server, database: database, log: log, folder: folder) {
-                    ready.continuation.finish()
-                }
+                let configuration = CurrentConfiguration(try configuration(choices, server: server, folder: folder))
+                let service = DeliveryService(
+                    store: database,
+                    configuration: configuration,
+                    environment: choices.environment,
+                    log: DeliveryLog(logger: log.logger),
+                    pulse: choices.pulse,
+                    onReady: { ready.continuation.finish() }
+                )
                 let group = ServiceGroup(services: [service], logger: log.logger)
                 let running = Task { try await group.run() }
                 for await _ in ready.stream {}
-                let fixture = DeliveryFixture(server: server, database: database, log: log, shutdown: group)
+                let fixture = DeliveryFixture(
+                    server: server,
+                    database: database,
+                    log: log,
+                    shutdown: group,
+                    configuration: configuration
+                )
                 do {
                     try await body(fixture)
                 } catch {
@@ -81,14 +95,11 @@ struct DeliveryFixture {
         }
     }
 
-    private static func service(
+    private static func configuration(
         _ choices: Choices,
         server: FakeSMTPServer,
-        database: OutboxDatabase,
-        log: LogCapture,
-        folder: URL,
-        onReady: @escaping @Sendable () -> Void
-    ) throws -> DeliveryService {
+        folder: URL
+    ) throws -> DeliveryConfiguration {
         var relay = SMTPRelay(
             name: "fake",
             url: "smtp://127.0.0.1:\(server.port)",
@@ -109,11 +120,9 @@ struct DeliveryFixture {
             rate: choices.rate,
             suspectAfter: choices.suspectAfter
         )
-        return DeliveryService(
-            store: database,
+        return DeliveryConfiguration(
             composer: try composer(),
             relays: [first] + choices.furtherRelays,
-            reloads: choices.reloads,
             settings: DeliverySettings(
                 envelopeSender: { _ in "no-reply@cloudone.trendmicro.com" },
                 schedule: choices.schedule,
@@ -121,10 +130,7 @@ struct DeliveryFixture {
                 lease: choices.lease,
                 refusalHolding: choices.refusalHolding,
                 shutdownGrace: choices.grace
-            ),
-            environment: choices.environment,
-            log: DeliveryLog(logger: log.logger),
-            onReady: onReady
+            )
         )
     }
 
@@ -139,6 +145,13 @@ struct DeliveryFixture {
             ],
             sender: Sender(name: "Trend Cloud One", address: "no-reply@cloudone.trendmicro.com")
         )
+    }
+
+    /// Puts another configuration of the first relay to use.
+    func use(_ relay: SMTPRelay) {
+        var newer = configuration.value
+        newer.relays[0].relay = relay
+        _ = configuration.take(newer)
     }
 
     /// Inserts a message over a connection of its own, as an application would.

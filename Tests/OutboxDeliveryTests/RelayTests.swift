@@ -101,8 +101,6 @@ struct RelayTests {
             Self.patient(&relay)
             relay.credentials = SMTPCredentials(user: "outboxd", password: "CANARY-wrong")
         }
-        let reloads = AsyncStream<[DeliveryRelay]>.makeStream()
-        choices.reloads = reloads.stream
         try await DeliveryFixture.run(choices) { fixture in
             let other = try OutboxDatabase(path: fixture.database.path, access: .writing)
             _ = try await other.enqueue(Self.people(100))
@@ -120,7 +118,7 @@ struct RelayTests {
             var mended = SMTPRelay(name: "fake", url: "smtp://127.0.0.1:\(fixture.server.port)", tls: .none)
             Self.patient(&mended)
             mended.credentials = SMTPCredentials(user: "outboxd", password: "CANARY-right")
-            reloads.continuation.yield([DeliveryRelay(mended)])
+            fixture.use(mended)
             _ = try await fixture.server.ledger.waitForAccepted(count: 100, timeout: .seconds(60))
             for id in 1...100 { #expect(try await fixture.wait(for: Int64(id), .accepted).attempts == 1) }
             #expect(!fixture.log.all.contains { $0.contains("CANARY") })
@@ -134,8 +132,6 @@ struct RelayTests {
             choices.connections = 1
             choices.faults = ["finalDot: delay 20ms"]
             choices.changeRelay = Self.patient
-            let reloads = AsyncStream<[DeliveryRelay]>.makeStream()
-            choices.reloads = reloads.stream
             try await DeliveryFixture.run(choices) { fixture in
                 let other = try OutboxDatabase(path: fixture.database.path, access: .writing)
                 _ = try await other.enqueue(Self.people(1000))
@@ -143,7 +139,7 @@ struct RelayTests {
                 // Another server shows best that the lane uses other settings.
                 var moved = SMTPRelay(name: "fake", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
                 Self.patient(&moved)
-                reloads.continuation.yield([DeliveryRelay(moved)])
+                fixture.use(moved)
                 _ = try await second.ledger.waitForAccepted(count: 1, timeout: .seconds(60))
                 #expect(fixture.server.ledger.acceptedCount < 1000)
             }

@@ -1,0 +1,92 @@
+// The signs of life that a watchdog gets: from the dispatcher's own steps, and from nothing else.
+
+import Foundation
+import GRDB
+import OutboxCore
+import OutboxDelivery
+import OutboxStore
+import Synchronization
+import Testing
+
+@Suite("For the watchdog", .timeLimit(.minutes(1)))
+struct WatchdogTests {
+    /// Counts the steps, and lets a test hold the dispatcher up in one.
+    private final class Probe: Sendable {
+        let steps = Mutex(0)
+        let states = Mutex<[DeliveryState]>([])
+        let isStuck = Atomic(false)
+
+        var pulse: DeliveryPulse {
+            DeliveryPulse(
+                interval: .milliseconds(20),
+                onStep: { [self] in
+                    while isStuck.load(ordering: .acquiring) { usleep(1000) }
+                    steps.withLock { $0 += 1 }
+                },
+                onRound: { state in self.states.withLock { $0.append(state) } }
+            )
+        }
+
+        func waitForSteps(_ count: Int) async throws {
+            let goal = steps.withLock(\.self) + count
+            while steps.withLock(\.self) < goal { try await Task.sleep(for: .milliseconds(5)) }
+        }
+    }
+
+    @Test("an idle dispatcher shows that it lives, and says that nothing waits and the relay is up")
+    func idle() async throws {
+        let probe = Probe()
+        var choices = DeliveryFixture.Choices()
+        choices.pulse = probe.pulse
+        try await DeliveryFixture.run(choices) { _ in
+            try await probe.waitForSteps(20)
+            #expect(probe.states.withLock { $0.last?.line } == "no message waits to be sent; relay fake is up")
+        }
+    }
+
+    @Test("a dispatcher that hangs in a step is silent, although time, lanes and commits go on")
+    func blocked() async throws {
+        let probe = Probe()
+        var choices = DeliveryFixture.Choices()
+        choices.pulse = probe.pulse
+        try await DeliveryFixture.run(choices) { fixture in
+            try await probe.waitForSteps(4)
+            probe.isStuck.store(true, ordering: .releasing)
+            defer { probe.isStuck.store(false, ordering: .releasing) }
+            // The store is free, other programs write, the timer that asks for rounds runs: none of it may count.
+            let before = probe.steps.withLock(\.self)
+            for _ in 1...10 {
+                _ = try await fixture.enqueue(.sample())
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(probe.steps.withLock(\.self) <= before + 1)
+            probe.isStuck.store(false, ordering: .releasing)
+            try await probe.waitForSteps(4)
+        }
+    }
+
+    @Test("waiting for another program's write lock is no hanging: a try that fails shows life, and the status says it")
+    func locked() async throws {
+        let probe = Probe()
+        var choices = DeliveryFixture.Choices()
+        choices.pulse = probe.pulse
+        try await DeliveryFixture.run(choices) { fixture in
+            // It falls due while the lock is held: without anything to write, nobody would ask for the lock.
+            var message = NewMessage.sample()
+            message.notBefore = .now + .seconds(1)
+            _ = try await fixture.enqueue(message)
+            var lasting = Configuration()
+            lasting.allowsUnsafeTransactions = true
+            lasting.busyMode = .timeout(5)
+            let other = try DatabaseQueue(path: fixture.database.path, configuration: lasting)
+            try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+            _ = try await fixture.log.waitUntil("a round fails") {
+                fixture.log.all.contains { $0.hasPrefix("the outbox can't be worked on") } ? true : nil
+            }
+            try await probe.waitForSteps(1)
+            let line = try #require(probe.states.withLock { $0.last?.line })
+            #expect(line.hasPrefix("the outbox can't be worked on: SQLite reports: database is locked"))
+            try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
+        }
+    }
+}
