@@ -2,10 +2,12 @@
 
 import ArgumentParser
 import Foundation
+import MailComposer
 import OutboxCore
 import OutboxSettings
 import OutboxStore
 import ProgramSupport
+import ServiceProcess
 
 struct Enqueue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -73,7 +75,25 @@ struct Enqueue: AsyncParsableCommand {
                 expiresAt: expiresIn.map { Timestamp.now + $0 }
             )
             print(try await database.enqueue(message))
+            if let warning = try Self.warning(kind: kind, settings: try options.settings()) {
+                StandardError.write("outboxctl: warning: \(warning)\n")
+            }
         }
+    }
+
+    /// What keeps outboxd from mailing a kind, as far as this user can see the templates; the message is in the outbox
+    /// all the same, and waits until that is mended.
+    private static func warning(kind: String, settings: Settings) throws -> String? {
+        let templates: Set<String>
+        do { templates = try MailComposer(settings: settings).kinds } catch let failure as ProgramFailure {
+            return settings.links[kind] == nil
+                ? "the configuration has no line for \(kind) under links; add it, and its templates, then reload outboxd "
+                    + "(\(failure))"
+                : nil
+        }
+        guard !templates.contains(kind) else { return nil }
+        return "there are no templates for \(kind), so outboxd can't make this mail; add the folder \(kind) to the "
+            + "templates and a line under links, then reload outboxd. There are: \(templates.sorted().joined(separator: ", "))"
     }
 
     /// One line end behind the token is not part of it: editors and `echo` put it there.
