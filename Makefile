@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
-UNITDIR ?= /lib/systemd/system
+# Not in PREFIX, and not in /lib, which is a link to /usr/lib wherever /usr is merged.
+UNITDIR ?= /usr/lib/systemd/system
 BUILD := .build/release
 BARE_LOOP := $(BUILD)/bare-loop
 SWIFT ?= swift
@@ -11,8 +12,8 @@ SWIFT ?= swift
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench bench-quick install dependencies test-dependencies check-dependencies \
-	bench-dependencies
+.PHONY: help demo test check build bench bench-quick systemd-test install dependencies test-dependencies \
+	check-dependencies bench-dependencies systemd-test-dependencies
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,21 +43,27 @@ bench: build bench-dependencies ## Measure against the peers and the limit (a qu
 bench-quick: build bench-dependencies ## A small version of it that fails below a floor
 	benchmarks/bench.py --quick --results benchmarks/.quick.json $(BUILD) $(BARE_LOOP)
 
+systemd-test: build systemd-test-dependencies ## Boot the installed service under systemd (root; puts a Debian in .build)
+	$(SWIFT) build --product fake-smtp
+	scripts/systemd-test "$$($(SWIFT) build --show-bin-path)/fake-smtp"
+
 install: ## Install the built programs, unit, configuration and templates (DESTDIR, PREFIX; run `make build` first)
 	@test -x $(BUILD)/outboxd -a -x $(BUILD)/outboxctl || { echo "nothing built yet: run 'make build' first" >&2; exit 1; }
 	@! ldd $(BUILD)/outboxd $(BUILD)/outboxctl | grep -q /libswift \
 		|| { echo "these programs would need Swift on the server: run 'make build'" >&2; exit 1; }
-	install -D -m 0755 $(BUILD)/outboxd $(DESTDIR)$(PREFIX)/bin/outboxd
-	install -D -m 0755 $(BUILD)/outboxctl $(DESTDIR)$(PREFIX)/bin/outboxctl
-	install -d $(DESTDIR)$(PREFIX)/share/outboxd
-	cp -R --no-preserve=ownership config/templates $(DESTDIR)$(PREFIX)/share/outboxd/
-	install -d $(DESTDIR)$(UNITDIR)
-	sed 's|@PREFIX@|$(PREFIX)|g' systemd/outboxd.service.in > $(DESTDIR)$(UNITDIR)/outboxd.service
-	chmod 0644 $(DESTDIR)$(UNITDIR)/outboxd.service
-	install -D -m 0644 systemd/outboxd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/outboxd.conf
+	@# Every folder and file gets its mode here: the installing user's umask must not decide who can read them.
+	umask 022; \
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/outboxd $(BUILD)/outboxctl \
+	&& find config/templates -type f -printf '%P\n' | while read -r file; do \
+		install -D -m 0644 "config/templates/$$file" "$(DESTDIR)$(PREFIX)/share/outboxd/templates/$$file" || exit 1; \
+	done \
+	&& install -d -m 0755 $(DESTDIR)$(UNITDIR) \
+	&& sed 's|@PREFIX@|$(PREFIX)|g' systemd/outboxd.service.in > $(DESTDIR)$(UNITDIR)/outboxd.service \
+	&& chmod 0644 $(DESTDIR)$(UNITDIR)/outboxd.service \
+	&& install -D -m 0644 systemd/outboxd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/outboxd.conf
 	@# An operator's configuration is never overwritten.
 	@test -e $(DESTDIR)$(SYSCONFDIR)/outboxd/outboxd.yaml \
-		|| install -D -m 0644 config/outboxd.yaml $(DESTDIR)$(SYSCONFDIR)/outboxd/outboxd.yaml
+		|| { umask 022; install -D -m 0644 config/outboxd.yaml $(DESTDIR)$(SYSCONFDIR)/outboxd/outboxd.yaml; }
 
 bench-dependencies: $(BARE_LOOP)
 	@scripts/install-dependencies postfix python3 python3-pip valgrind binutils
@@ -70,6 +77,9 @@ dependencies:
 
 test-dependencies:
 	@scripts/install-dependencies libcurl4-openssl-dev libsqlite3-dev pkg-config python3 python3-aiosmtpd
+
+systemd-test-dependencies:
+	@scripts/install-dependencies debootstrap systemd systemd-container
 
 check-dependencies:
 	@scripts/install-dependencies libcurl4-openssl-dev libsqlite3-dev pkg-config systemd
