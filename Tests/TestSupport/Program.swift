@@ -80,6 +80,13 @@ package final class Program: Sendable {
         process.terminate()
     }
 
+    /// What the program has open under a number, as the kernel names it.
+    package func file(of descriptor: Int) throws -> String {
+        try FileManager.default.destinationOfSymbolicLink(
+            atPath: "/proc/\(process.processIdentifier)/fd/\(descriptor)"
+        )
+    }
+
     /// Waits until the process is one of our programs, and blocks, ignores or handles a signal.
     package func waitUntilItHolds(signal number: Int32, as name: String) async throws {
         let bit = UInt64(1) << UInt64(number - 1)
