@@ -47,6 +47,8 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case messageRefused = "message-refused"
     case unusableValues = "unusable-values"
     case interrupted
+    /// outboxd ended each time that it tried the message alone.
+    case endsOutboxd = "ends-outboxd"
 
     /// The address itself takes no mail, so that mailing it again would only harm the sender's reputation.
     package var suppressesAddress: Bool {
@@ -57,7 +59,7 @@ package enum FailureReason: String, CaseIterable, Sendable {
             .senderDeferred, .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused,
             .authenticationRequired, .relayingDenied, .senderRefused, .noTemplates, .greylisted, .mailboxFull,
             .recipientDeferred, .recipientRefused, .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused,
-            .messageDeferred, .messageRefused, .unusableValues, .interrupted:
+            .messageDeferred, .messageRefused, .unusableValues, .interrupted, .endsOutboxd:
             false
         }
     }
@@ -76,7 +78,7 @@ package enum FailureReason: String, CaseIterable, Sendable {
             .senderDeferred, .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused,
             .authenticationRequired, .relayingDenied, .senderRefused, .noTemplates, .unknownRecipient, .badDomain,
             .mailboxDisabled, .recipientRefused, .unusableRecipient, .messageDeferred, .messageRefused,
-            .unusableValues, .interrupted:
+            .unusableValues, .interrupted, .endsOutboxd:
             true
         }
     }
@@ -95,7 +97,7 @@ package enum FailureReason: String, CaseIterable, Sendable {
             .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable, .senderDeferred, .refusesEverybody,
             .greylisted, .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred,
             .recipientRefused, .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred,
-            .messageRefused, .unusableValues, .interrupted:
+            .messageRefused, .unusableValues, .interrupted, .endsOutboxd:
             nil
         }
     }
@@ -109,7 +111,7 @@ package enum FailureReason: String, CaseIterable, Sendable {
             .senderDeferred, .refusesEverybody, .startTLSNotOffered, .senderRefused, .noTemplates, .greylisted,
             .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred, .recipientRefused,
             .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred, .messageRefused,
-            .unusableValues, .interrupted:
+            .unusableValues, .interrupted, .endsOutboxd:
             false
         }
     }

@@ -44,6 +44,9 @@ package struct RetrySchedule: Hashable, Sendable {
         self.giveUpAfter = giveUpAfter
     }
 
+    /// The longest delay that the schedule can draw.
+    package var longestDelay: Duration { (delays.max() ?? .zero) * (1 + jitter) }
+
     /// The moment after which the message is no longer sent.
     ///
     /// A message that has to wait for its `not_before` is tried for as long as any other from then on; counted from its

@@ -110,6 +110,7 @@ extension TransmissionResult {
         switch self {
         case .accepted(let reply): .accepted(reply.masked(by: mask))
         case .failed(let failure): .failed(failure.masked(by: mask))
+        case .withheld: .withheld
         }
     }
 }

@@ -162,4 +162,6 @@ package enum TransmissionResult: Hashable, Sendable {
     case accepted(SMTPReply)
     /// It did not, as far as we know.
     case failed(TransmissionFailure)
+    /// Whoever sent it did not let the content go: the relay got none of it.
+    case withheld
 }

@@ -1,9 +1,9 @@
-// Claimed messages that wait for a lane, in order. Knows neither lanes nor the store.
+// Claimed messages that wait for a lane, highest priority first. Knows neither lanes nor the store.
 
 import OutboxCore
 import OutboxStore
 
-/// First in, first out; what was withdrawn is left out.
+/// Highest priority first, and first in, first out within one; what was withdrawn is left out.
 struct ClaimQueue {
     private var claims: [Claim] = []
     /// Where the next claim to take stands: taking from the front of an array would move all others.
@@ -12,7 +12,22 @@ struct ClaimQueue {
     var count: Int { claims.count - head }
     var isEmpty: Bool { count == 0 }
 
-    mutating func append(_ more: some Sequence<Claim>) { claims.append(contentsOf: more) }
+    /// The priority of the claim that would be taken last; `nil` where none waits.
+    var lowestPriority: Int? { isEmpty ? nil : claims.last?.priority }
+
+    /// How many claims wait with this priority or a higher one.
+    func count(fromPriority priority: Int) -> Int { claims[head...].prefix { $0.priority >= priority }.count }
+
+    mutating func append(_ more: some Sequence<Claim>) {
+        for claim in more {
+            if isEmpty || claims[claims.count - 1].priority >= claim.priority {
+                claims.append(claim)
+            } else {
+                let place = claims[head...].firstIndex { $0.priority < claim.priority } ?? claims.count
+                claims.insert(claim, at: place)
+            }
+        }
+    }
 
     mutating func takeFirst() -> Claim? {
         guard head < claims.count else { return nil }

@@ -146,6 +146,31 @@ package struct DeliveryLog: Sendable {
         }
     }
 
+    func endsOutboxd(_ ids: [Int64]) {
+        for id in ids {
+            logger.error(
+                "message rejected: outboxd ended each time that it tried it alone; please report it",
+                metadata: ["message.id": "\(id)"]
+            )
+        }
+    }
+
+    /// The machine's clock was set, forward if positive.
+    func clockStepped(by step: Duration, expiryHold: Duration?) {
+        var metadata: Logger.Metadata = ["by": "\(step.inMilliseconds)ms"]
+        if let expiryHold { metadata["nothing-expires-for"] = "\(expiryHold.inMilliseconds)ms" }
+        logger.warning("the machine's clock was set; due times follow it", metadata: metadata)
+    }
+
+    func triedAlone(_ claims: [Claim]) {
+        for claim in claims {
+            logger.warning(
+                "outboxd died twice while this message was claimed; it is tried alone",
+                metadata: ["message.id": "\(claim.message.id)"]
+            )
+        }
+    }
+
     func storeTrouble(_ task: StoreTask, _ error: any Error) {
         let message: Logger.Message =
             switch task {

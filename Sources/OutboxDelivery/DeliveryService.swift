@@ -17,6 +17,9 @@ package struct DeliveryService: Service, CustomStringConvertible {
     private let pulse: DeliveryPulse
     private let onReady: @Sendable () -> Void
 
+    /// How long the end waits for what can't be recorded at once.
+    private static let recordingGrace = Duration.seconds(5)
+
     /// A lane and its relay's place in the order of preference.
     private typealias PlacedLane = (relay: Int, lane: SMTPLane)
 
@@ -47,6 +50,9 @@ package struct DeliveryService: Service, CustomStringConvertible {
     /// Delivers until graceful shutdown.
     package func run() async throws {
         let wake = Signal()
+        let clock = SharedClockWatch()
+        let leases = LeaseBook()
+        let wantsQuiet = Flag()
         let relays = configuration.value.relays
         let settings = configuration.value.settings
         let recorder = OutcomeRecorder(
@@ -56,11 +62,14 @@ package struct DeliveryService: Service, CustomStringConvertible {
             gathering: settings.gathering,
             log: log,
             // A message that is open again has a new moment to wake up at, which the dispatcher looks up.
-            onRecorded: { recorded in if recorded.contains(where: \.leavesMessageOpen) { wake.give() } }
+            onRecorded: { recorded in
+                if wantsQuiet.value || recorded.contains(where: \.leavesMessageOpen) { wake.give() }
+            }
         )
         let desk = RelayDesk(
             configuration: configuration,
             environment: environment,
+            clock: clock,
             recorder: recorder,
             log: log,
             onRoom: { wake.give() }
@@ -69,6 +78,9 @@ package struct DeliveryService: Service, CustomStringConvertible {
             store: store,
             configuration: configuration,
             environment: environment,
+            clock: clock,
+            recorder: recorder,
+            wantsQuiet: wantsQuiet,
             desk: desk,
             wake: wake,
             log: log,
@@ -83,11 +95,11 @@ package struct DeliveryService: Service, CustomStringConvertible {
 
         await withTaskGroup(of: Void.self) { background in
             background.addTask { await watch(wake, every: settings.pollInterval) }
-            background.addTask { await keeper(of: settings.lease).run() }
+            background.addTask { await keeper(of: settings.lease, leases).run() }
             background.addTask { await reload(lanes, desk) }
             background.addTask { await askForRounds(wake) }
             let dispatching = Task { await dispatcher.run() }
-            let sending = Task { await send(through: lanes, from: desk) }
+            let sending = Task { await send(through: lanes, from: desk, leases, clock) }
             log.started(relays: relays, database: store.path)
             onReady()
 
@@ -106,8 +118,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
         log.stopped()
     }
 
-    private func keeper(of lease: Duration) -> LeaseKeeper {
-        LeaseKeeper(store: store, lease: lease, environment: environment, log: log)
+    private func keeper(of lease: Duration, _ leases: LeaseBook) -> LeaseKeeper {
+        LeaseKeeper(store: store, lease: lease, leases: leases, environment: environment, log: log)
     }
 
     /// The dispatcher shows that it lives by making a round; this only asks for one.
@@ -126,14 +138,21 @@ package struct DeliveryService: Service, CustomStringConvertible {
         )
     }
 
-    private func send(through lanes: [PlacedLane], from desk: RelayDesk) async {
+    private func send(
+        through lanes: [PlacedLane],
+        from desk: RelayDesk,
+        _ leases: LeaseBook,
+        _ clock: SharedClockWatch
+    ) async {
         await withTaskGroup(of: Void.self) { group in
             for (relay, lane) in lanes {
                 let worker = LaneWorker(
                     relay: relay,
                     desk: desk,
                     configuration: configuration,
-                    environment: environment
+                    environment: environment,
+                    leases: leases,
+                    clock: clock
                 )
                 group.addTask(executorPreference: lane.taskExecutor) { await worker.run(on: lane) }
             }
@@ -178,8 +197,19 @@ package struct DeliveryService: Service, CustomStringConvertible {
         await sending.value
         grace.cancel()
         desk.releaseRefusals()
-        let unrecorded = await recorder.finish()
+        let unrecorded = await finishRecording(recorder)
         if unrecorded > 0 { log.notRecorded(count: unrecorded) }
+    }
+
+    /// What can't be recorded, as on a full disk, must not keep the service from ending.
+    private func finishRecording(_ recorder: OutcomeRecorder) async -> Int {
+        let recording = Task { await recorder.finish() }
+        let limit = Task { [environment] in
+            do { try await environment.sleep(Self.recordingGrace) } catch { return }
+            recording.cancel()
+        }
+        defer { limit.cancel() }
+        return await recording.value
     }
 
     private func truncateLog() async {

@@ -49,10 +49,20 @@ package struct DeliverySettings: Sendable {
     }
 }
 
+/// The same moment by both clocks.
+struct Moment {
+    /// By the clock that is stored, which may be set.
+    let now: Timestamp
+    /// Since the machine's boot.
+    let uptime: Duration
+}
+
 /// Time and chance, as delivery uses them, so that tests can choose both.
 package struct DeliveryEnvironment: Sendable {
     /// The present, as it is stored.
     package var now: @Sendable () -> Timestamp
+    /// The time since the machine's boot, suspension included. Unlike `now`, nobody sets it.
+    package var uptime: @Sendable () -> Duration
     /// Waits for a span of time; throws `CancellationError` when its task is cancelled.
     package var sleep: @Sendable (Duration) async throws -> Void
     /// Where jitter comes from.
@@ -61,11 +71,24 @@ package struct DeliveryEnvironment: Sendable {
     /// Makes an environment.
     package init(
         now: @escaping @Sendable () -> Timestamp,
+        uptime: @escaping @Sendable () -> Duration,
         sleep: @escaping @Sendable (Duration) async throws -> Void,
         random: @escaping @Sendable () -> any RandomNumberGenerator & Sendable
     ) {
         self.now = now
+        self.uptime = uptime
         self.sleep = sleep
         self.random = random
+    }
+}
+
+extension DeliveryEnvironment {
+    /// Both clocks at one moment: a thread that was held up between two readings would take the delay for a step.
+    func moment() -> Moment {
+        while true {
+            let before = uptime()
+            let moment = Moment(now: now(), uptime: uptime())
+            if moment.uptime - before < .milliseconds(100) { return moment }
+        }
     }
 }

@@ -27,12 +27,14 @@ struct DeskState {
         var restsUntil: Timestamp?
     }
 
-    private(set) var judge: Judge
+    var judge: Judge
     let capacity: Int
     var seats: [Seat]
     var queue = ClaimQueue()
-    /// How many claims are with a lane.
-    private(set) var served = 0
+    /// The messages that are with a lane.
+    private var served: Set<Int64> = []
+    /// What became of messages while they were with a lane: nothing of them may be handed over any more.
+    private var void: [Int64: Completion.Outcome] = [:]
     private(set) var isClosed = false
 
     /// A message that failed with its relay comes back this much after the relay's pause, so that another one probes it:
@@ -55,7 +57,7 @@ struct DeskState {
 
     /// Goes by these from now on; a bucket is made anew, so full, only for another rate.
     mutating func use(_ relays: [DeliveryRelay], schedule: RetrySchedule, now: Timestamp) {
-        judge = Judge(schedule: schedule, random: judge.random)
+        judge.schedule = schedule
         for (index, relay) in relays.enumerated() {
             if relay.rate != seats[index].relay.rate {
                 seats[index].bucket = relay.rate.map { TokenBucket(rate: $0, now: now) }
@@ -64,8 +66,30 @@ struct DeskState {
         }
     }
 
+    /// How many claims are with a lane or wait for one.
+    var underWay: Int { queue.count + served.count }
+
     /// A lane has said what became of its claim.
-    mutating func returned() { served -= 1 }
+    mutating func returned(_ claim: Claim) {
+        served.remove(claim.message.id)
+        if !void.isEmpty { void[claim.message.id] = nil }
+    }
+
+    /// What a lane must not hand over any more; `nil` where it may.
+    func voidOutcome(of claim: Claim) -> Completion.Outcome? { void[claim.message.id] }
+
+    /// Takes claims back that became void, and marks those that are with a lane.
+    mutating func withdraw(
+        _ ids: [Int64],
+        as outcome: Completion.Outcome,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        effects.completions += queue.take(messages: Set(ids)).map { claim in
+            Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: now)
+        }
+        for id in ids where served.contains(id) { void[id] = outcome }
+    }
 
     /// The relay to hand messages to, by its place.
     private var preferred: Int? { seats.indices.first { seats[$0].health.isUp } }
@@ -89,6 +113,12 @@ struct DeskState {
     func roomForBatch(now: Timestamp) -> Int {
         let room = room(now: now)
         return room > (room + queue.count) / 2 ? room : 0
+    }
+
+    /// How many urgent claims there is room for beside what waits, all of which is less urgent.
+    func roomForUrgent(priority: Int) -> Int {
+        guard !isClosed, preferred != nil, let lowest = queue.lowestPriority, lowest < priority else { return 0 }
+        return max(0, capacity / DeliverySettings.claimsPerLane - queue.count(fromPriority: priority))
     }
 
     /// The next moment at which time alone changes something.
@@ -131,7 +161,7 @@ struct DeskState {
             !seats[..<relay].contains(where: { $0.health.isDueForProbe(at: now) }),
             seats[relay].bucket?.take(now: now) ?? true, let claim = queue.takeFirst()
         else { return nil }
-        served += 1
+        served.insert(claim.message.id)
         return claim
     }
 
@@ -142,7 +172,7 @@ struct DeskState {
             if seats[relay].health.state == .probing, seats[relay].probe == nil {
                 seats[relay].probe = claim.message.id
             }
-            served += 1
+            served.insert(claim.message.id)
             effects.served.append((taker.continuation, claim))
         }
         giveBackIfNoneIsUp(now: now, &effects)
@@ -202,6 +232,8 @@ struct DeskState {
             effects.completions.append(
                 Completion(claim: claim, outcome: .accepted(reply), relay: name, finishedAt: now)
             )
+        case .withheld:
+            preconditionFailure("the lane knows why it withheld the content, and reports that")
         case .failed(let failure):
             let verdict = FailurePolicy.verdict(for: failure)
             let attempt = FailedAttempt(claim: claim, failure: failure, verdict: verdict, startedAt: startedAt)

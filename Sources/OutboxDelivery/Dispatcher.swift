@@ -22,18 +22,41 @@ actor Dispatcher {
     private var dueSince: Timestamp?
     private var shownAt: ContinuousClock.Instant?
 
+    private let clock: SharedClockWatch
+    private let recorder: OutcomeRecorder
+    private let wantsQuiet: Flag
+    private var lostClaims: LostClaims
+    /// When, in uptime, to look at other daemons' claims again.
+    private var nextLostLook: Duration?
+    /// When, in uptime, to try again to truncate the log.
+    private var nextTruncation: Duration?
+    private var truncationPause = Dispatcher.firstTruncationPause
+    /// A message is under way that is tried alone.
+    private var isTryingAlone = false
+    private var hasFollowedClock = false
+
     /// How long to wait after the store failed.
     private static let troubleDelay = Duration.seconds(1)
+    /// However far away the next moment is, the clock may be set meanwhile.
+    private static let longestSleep = Duration.seconds(60)
+    private static let firstTruncationPause = Duration.seconds(1)
 
     init(
         store: any DeliveryStore,
         configuration: CurrentConfiguration,
         environment: DeliveryEnvironment,
+        clock: SharedClockWatch,
+        recorder: OutcomeRecorder,
+        wantsQuiet: Flag,
         desk: RelayDesk,
         wake: Signal,
         log: DeliveryLog,
         pulse: DeliveryPulse
     ) {
+        self.clock = clock
+        self.recorder = recorder
+        self.wantsQuiet = wantsQuiet
+        lostClaims = LostClaims(lease: configuration.value.settings.lease)
         self.store = store
         self.configuration = configuration
         self.environment = environment
@@ -64,46 +87,165 @@ actor Dispatcher {
     /// Does everything that is due, then sets the alarm for what will be.
     private func work() async throws {
         while true {
-            let now = environment.now()
+            let moment = environment.moment()
+            let now = moment.now
+            try await followClock(moment)
             let settings = configuration.value.settings
             let hasMore = try await step { try await supersede(now) }
             let moments = try await step { try await store.nextMoments(now: now) }
             dueSince = moments.due.flatMap { $0 <= now ? $0 : nil }
-            if let lease = moments.lease, lease <= now {
-                log.rescued(try await step { try await store.rescue(now: now, rules: settings.rules) })
+            // What was taken over is due now, which these moments don't know.
+            if try await rescue(moments, now, settings) { continue }
+            let hasExpired = try await expire(moments, moment)
+            switch try await claim(moments, now, settings) {
+            case .claimed: continue
+            case .full: if hasMore || hasExpired { continue }
+            case .nothingDue:
+                if hasMore || hasExpired { continue }
+                if !moments.isSending { try await truncateLog() }
             }
-            if let expiry = moments.expiry, expiry <= now {
-                log.expired(try await step { try await store.expire(now: now) })
-            }
-            guard moments.due.map({ $0 <= now }) ?? false else {
-                if hasMore { continue }
-                if moments.due == nil && moments.lease == nil { try await truncateLog() }
-                if let next = moments.next { setAlarm(in: next.timeSince(now)) }
-                return
-            }
-            hasWorkedSinceTruncation = true
-            let room = desk.room
-            // Without room, the desk wakes us when half of what waits is gone, or a relay works again.
-            guard room > 0 else {
-                if hasMore { continue }
-                if let next = [moments.lease, moments.expiry].compactMap(\.self).min() {
-                    setAlarm(in: next.timeSince(now))
-                }
-                return
-            }
-            let batch = try await step {
-                try await store.claim(limit: room, now: now, lease: settings.lease, rules: settings.rules)
-            }
-            log.expired(batch.expired)
-            log.superseded(batch.superseded)
-            log.suppressed(batch.suppressed)
-            log.held(batch.held)
-            log.withoutToken(batch.withoutToken)
-            log.refused(batch.refused)
-            log.claimed(batch.claims)
-            let refused = desk.add(batch.claims)
-            if !refused.isEmpty { try await store.returnUnsent(refused, now: now, rules: settings.rules) }
+            setAlarm(moments, now)
+            return
         }
+    }
+
+    /// What became of looking for messages to claim.
+    private enum ClaimResult {
+        case claimed
+        /// Something is due, and the desk wakes the dispatcher when there is room, or the recorder when it is quiet.
+        case full
+        case nothingDue
+    }
+
+    private func claim(_ moments: NextMoments, _ now: Timestamp, _ settings: DeliverySettings) async throws
+        -> ClaimResult
+    {
+        if isTryingAlone, !isQuiet { return .full }
+        isTryingAlone = false
+        if let dueAlone = moments.dueAlone, dueAlone <= now {
+            // Nothing else is claimed until what is under way has an outcome on record.
+            guard isQuiet else { return .full }
+            guard desk.room > 0 else { return .full }
+            return try await claim(.interruptedOne, limit: 1, now, settings)
+        }
+        wantsQuiet.value = false
+        guard let due = moments.due, due <= now else { return .nothingDue }
+        hasWorkedSinceTruncation = true
+        var room = desk.room
+        if moments.hasInterrupted {
+            // One of them may end outboxd again: no more than the lanes can try belongs beside it.
+            room = min(room, desk.laneCount - desk.underWay)
+            wantsQuiet.value = true
+        }
+        if room > 0 { return try await claim(.ordinary(), limit: room, now, settings) }
+        if let urgent = moments.highestDuePriority {
+            let urgentRoom = desk.roomForUrgent(priority: urgent)
+            if urgentRoom > 0 {
+                return try await claim(.ordinary(fromPriority: urgent), limit: urgentRoom, now, settings)
+            }
+        }
+        // Without room, the desk wakes us when half of what waits is gone, or a relay works again.
+        return .full
+    }
+
+    private func claim(
+        _ selection: ClaimSelection,
+        limit: Int,
+        _ now: Timestamp,
+        _ settings: DeliverySettings
+    ) async throws -> ClaimResult {
+        let uptime = environment.uptime()
+        let expiryHold = clock.expiryHold(at: environment.moment())
+        var batch = try await step {
+            try await store.claim(
+                selection,
+                limit: limit,
+                now: now,
+                lease: settings.lease,
+                rules: settings.rules,
+                expiryHold: expiryHold
+            )
+        }
+        log.expired(batch.expired)
+        log.superseded(batch.superseded)
+        log.suppressed(batch.suppressed)
+        log.held(batch.held)
+        log.withoutToken(batch.withoutToken)
+        log.refused(batch.refused)
+        log.claimed(batch.claims)
+        batch.lease(until: uptime + settings.lease)
+        if selection == .interruptedOne, !batch.claims.isEmpty {
+            isTryingAlone = true
+            log.triedAlone(batch.claims)
+        }
+        let refused = desk.add(batch.claims)
+        if !refused.isEmpty { try await store.returnUnsent(refused, now: now, rules: settings.rules) }
+        return .claimed
+    }
+
+    /// Nothing is with a lane, waits for one, or has an outcome that is not on record. Else the recorder wakes the
+    /// dispatcher after each commit from now on.
+    private var isQuiet: Bool {
+        wantsQuiet.value = true
+        return desk.underWay == 0 && recorder.isIdle
+    }
+
+    /// Sets due times right after the clock was set, and at the start, when nobody knows what the clock did before.
+    private func followClock(_ moment: Moment) async throws {
+        let now = moment.now
+        let step = clock.takeStep(at: moment)
+        if let step { log.clockStepped(by: step, expiryHold: clock.expiryHold(at: moment)) }
+        guard step != nil || !hasFollowedClock else { return }
+        let longest = configuration.value.settings.schedule.longestDelay
+        while try await self.step({
+            try await store.followClock(step: step, now: now, longestDelay: longest) > 0
+        }) {}
+        hasFollowedClock = true
+    }
+
+    /// Takes over what other daemons left, once they have had the time to show that they live.
+    ///
+    /// - Returns: whether it took something over.
+    private func rescue(_ moments: NextMoments, _ now: Timestamp, _ settings: DeliverySettings) async throws -> Bool {
+        guard let lease = moments.lease, lease <= now || lease > now + settings.lease else {
+            nextLostLook = nil
+            return false
+        }
+        let began = environment.uptime()
+        if let nextLostLook, began < nextLostLook { return false }
+        let expired = try await step { try await store.expiredClaims(now: now, lease: settings.lease) }
+        let ended = environment.uptime()
+        let lost = lostClaims.look(expired, took: ended - began, uptime: ended)
+        if !lost.isEmpty {
+            let rescue = try await step { try await store.rescue(lost, now: now, rules: settings.rules) }
+            log.rescued(rescue.rescued)
+            log.endsOutboxd(rescue.ended)
+        }
+        nextLostLook = ended + lostClaims.interval
+        return !lost.isEmpty
+    }
+
+    /// - Returns: whether there may be more to expire.
+    private func expire(_ moments: NextMoments, _ moment: Moment) async throws -> Bool {
+        let now = moment.now
+        guard let expiry = moments.expiry, expiry <= now, clock.expiryHold(at: moment) == nil else {
+            return false
+        }
+        let expired = try await step { try await store.expire(now: now) }
+        log.expired(expired)
+        return !expired.isEmpty
+    }
+
+    private func setAlarm(_ moments: NextMoments, _ now: Timestamp) {
+        let uptime = environment.uptime()
+        var delay = Self.longestSleep
+        for moment in [moments.due, moments.dueAlone, moments.lease, moments.expiry].compactMap(\.self)
+        where moment > now {
+            delay = min(delay, moment.timeSince(now))
+        }
+        for moment in [nextLostLook, nextTruncation].compactMap(\.self) { delay = min(delay, moment - uptime) }
+        if let hold = clock.expiryHold(at: environment.moment()) { delay = min(delay, hold) }
+        setAlarm(in: delay)
     }
 
     /// Makes messages void for which newer ones have arrived, those that wait for a lane included.
@@ -147,9 +289,18 @@ actor Dispatcher {
         }
     }
 
-    /// Once after each spell of work, when nothing waits any more: until then the log changes all the time.
+    /// Once after each spell of work, when nothing is due or being sent: until then the log changes all the time. Where a
+    /// reader is in the way it is tried again, each time later.
     private func truncateLog() async throws {
-        guard hasWorkedSinceTruncation else { return }
-        hasWorkedSinceTruncation = try await !store.truncateLog()
+        let uptime = environment.uptime()
+        guard hasWorkedSinceTruncation, uptime >= nextTruncation ?? .zero else { return }
+        if try await step({ try await store.truncateLog() }) {
+            hasWorkedSinceTruncation = false
+            truncationPause = Self.firstTruncationPause
+            nextTruncation = nil
+        } else {
+            nextTruncation = uptime + truncationPause
+            truncationPause = min(truncationPause * 2, Self.longestSleep)
+        }
     }
 }

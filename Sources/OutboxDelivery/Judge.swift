@@ -5,8 +5,15 @@ import OutboxStore
 
 /// Turns failures into completions by the retry schedule.
 struct Judge: Sendable {
-    let schedule: RetrySchedule
+    var schedule: RetrySchedule
+    /// Where the clock was just set forward, for how long nothing expires.
+    var expiryHold: Duration?
     let random: @Sendable () -> any RandomNumberGenerator & Sendable
+
+    init(schedule: RetrySchedule, random: @escaping @Sendable () -> any RandomNumberGenerator & Sendable) {
+        self.schedule = schedule
+        self.random = random
+    }
 
     /// A failure that is tried again: by the schedule, or after the given delay instead.
     func again(
@@ -17,11 +24,13 @@ struct Judge: Sendable {
         now: Timestamp
     ) -> Completion {
         var random = AnyGenerator(random())
+        var deadline = schedule.deadline(of: claim.message)
+        if let expiryHold { deadline = max(deadline, now + expiryHold + RetrySchedule.lastAttemptMargin) }
         let next = schedule.nextAttempt(
             after: claim.usedUp,
             retryAfter: delay,
             now: now,
-            deadline: schedule.deadline(of: claim.message),
+            deadline: deadline,
             using: &random
         )
         let outcome: Completion.Outcome = next.map { .deferred(judged, next: $0) } ?? .expired(judged)

@@ -12,6 +12,8 @@ struct LaneWorker: Sendable {
     let desk: RelayDesk
     let configuration: CurrentConfiguration
     let environment: DeliveryEnvironment
+    let leases: LeaseBook
+    let clock: SharedClockWatch
 
     /// Works until the desk is closed, then closes the connection.
     ///
@@ -46,24 +48,42 @@ struct LaneWorker: Sendable {
         let startedAt = environment.now()
         // One attempt goes by one configuration.
         let (composer, settings) = configuration.value.forAttempts
-        // The message may have waited for a lane for a while: a token that no longer works is not sent.
-        guard settings.schedule.deadline(of: claim.message) > startedAt else {
-            let expired = Completion(claim: claim, outcome: .expiredUnsent, relay: nil, finishedAt: startedAt)
-            return desk.reportUnsent(expired, relay: relay)
-        }
+        // The message may have waited for a lane for a while.
+        if let outcome = reasonToWithhold(claim, settings) { return reportUnsent(claim, outcome) }
         let mail: OutgoingMail
         do {
             let composed = try composer.compose(claim.message)
             mail = OutgoingMail(
                 envelopeSender: settings.envelopeSender(claim.message.envelopeID),
                 recipient: composed.recipient,
-                content: composed.bytes
+                content: composed.bytes,
+                mayHandOver: { [self] in reasonToWithhold(claim, settings) == nil }
             )
         } catch {
             return desk.reportUnsent(desk.composition(error.failure, of: claim), relay: relay)
         }
+        let result = lane.send(mail)
+        if result == .withheld {
+            return reportUnsent(claim, reasonToWithhold(claim, settings) ?? .returnedUnsent)
+        }
         // A relay may quote the link in its words, which are kept and shown.
-        let result = lane.send(mail).masked(by: SecretMask([claim.message.token.secret]))
-        desk.report(result, of: claim, relay: relay, startedAt: startedAt)
+        let masked = result.masked(by: SecretMask([claim.message.token.secret]))
+        desk.report(masked, of: claim, relay: relay, startedAt: startedAt)
+    }
+
+    /// Why the message must not be handed over now; `nil` where it may. Asked before an attempt, and again before the first
+    /// octet of the content: the replies to MAIL, RCPT and DATA may take minutes.
+    private func reasonToWithhold(_ claim: Claim, _ settings: DeliverySettings) -> Completion.Outcome? {
+        let moment = environment.moment()
+        if let outcome = desk.voidOutcome(of: claim) { return outcome }
+        // Another daemon may have it by now.
+        if !leases.isGood(claim, at: moment.uptime) { return .returnedUnsent }
+        guard settings.schedule.deadline(of: claim.message) <= moment.now else { return nil }
+        return clock.expiryHold(at: moment) == nil ? .expiredUnsent : .returnedUnsent
+    }
+
+    private func reportUnsent(_ claim: Claim, _ outcome: Completion.Outcome) {
+        let completion = Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: environment.now())
+        desk.reportUnsent(completion, relay: relay)
     }
 }

@@ -29,6 +29,15 @@ final class OutcomeRecorder: Sendable {
     private struct State {
         var waiting = Batch()
         var flush: Task<Void, Never>?
+        /// How many outcomes wait or are being committed.
+        var unrecorded = 0
+        /// Outcomes that a rule of the application refuses, by message: they are tried again, each time later.
+        var refused: [Int64: Refused] = [:]
+    }
+
+    private struct Refused {
+        let pause: Duration
+        var retry: Task<Void, Never>?
     }
 
     private let store: any DeliveryStore
@@ -42,6 +51,8 @@ final class OutcomeRecorder: Sendable {
 
     /// How long to wait before a failed commit is tried again.
     private static let retryDelay = Duration.seconds(1)
+    /// How long an outcome that a rule refuses waits at first, and at most.
+    private static let refusedPause = (first: Duration.seconds(10), longest: Duration.seconds(3600))
 
     /// - Parameter onRecorded: gets what a commit recorded, after it.
     init(
@@ -64,23 +75,29 @@ final class OutcomeRecorder: Sendable {
     func record(_ completions: [Completion], relays: [RelayStatus] = [], acquitted: [Int64] = []) {
         state.withLock { state in
             state.waiting.completions += completions
+            state.unrecorded += completions.count
             for relay in relays { state.waiting.relays[relay.name] = relay }
             state.waiting.acquitted += acquitted
             if state.flush == nil { state.flush = Task { await commitAll() } }
         }
     }
 
-    /// Waits until everything taken over is committed, or the calling task is cancelled.
+    /// Everything taken over is committed, but for what a rule refuses.
+    var isIdle: Bool { state.withLock { $0.unrecorded == 0 } }
+
+    /// Waits until everything taken over is committed, or the calling task is cancelled. What a rule refuses is not waited
+    /// for.
     ///
     /// - Returns: how many outcomes are not committed.
     func finish() async -> Int {
-        let running = state.withLock(\.flush)
+        let (running, refused) = state.withLock { ($0.flush, $0.refused.values.compactMap(\.retry)) }
+        for retry in refused { retry.cancel() }
         await withTaskCancellationHandler {
             await running?.value
         } onCancel: {
             running?.cancel()
         }
-        return state.withLock(\.waiting.completions.count)
+        return state.withLock { $0.unrecorded + $0.refused.count }
     }
 
     private func commitAll() async {
@@ -116,6 +133,28 @@ final class OutcomeRecorder: Sendable {
         }
     }
 
+    /// Counts what a commit recorded, and puts aside what a rule refused.
+    private func settle(_ recorded: [Completion], refused: [Completion]) {
+        state.withLock { state in
+            state.unrecorded -= recorded.count + refused.count
+            if !state.refused.isEmpty {
+                for completion in recorded { state.refused[completion.claim.message.id] = nil }
+            }
+            for completion in refused {
+                let id = completion.claim.message.id
+                let pause = min(
+                    (state.refused[id]?.pause).map { $0 * 2 } ?? Self.refusedPause.first,
+                    Self.refusedPause.longest
+                )
+                let retry = Task { [environment] in
+                    do { try await environment.sleep(pause) } catch { return }
+                    record([completion])
+                }
+                state.refused[id] = Refused(pause: pause, retry: retry)
+            }
+        }
+    }
+
     private func takeWaiting() -> Batch {
         state.withLock { state in
             defer { state.waiting = Batch() }
@@ -132,6 +171,7 @@ final class OutcomeRecorder: Sendable {
             batch.completions = []
             let refused = Set(result.refused.map(\.completion))
             let recorded = refused.isEmpty ? completions : completions.filter { !refused.contains($0) }
+            settle(recorded, refused: result.refused.map(\.completion))
             log.recorded(recorded, lost: Set(result.lost))
             log.refused(result.refused.map(\.refusal))
             onRecorded(recorded)

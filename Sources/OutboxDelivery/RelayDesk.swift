@@ -28,6 +28,7 @@ final class RelayDesk: Sendable {
 
     private let configuration: CurrentConfiguration
     private let environment: DeliveryEnvironment
+    private let clock: SharedClockWatch
     private let recorder: OutcomeRecorder
     private let log: DeliveryLog
     private let onRoom: @Sendable () -> Void
@@ -39,6 +40,7 @@ final class RelayDesk: Sendable {
     init(
         configuration: CurrentConfiguration,
         environment: DeliveryEnvironment,
+        clock: SharedClockWatch,
         recorder: OutcomeRecorder,
         log: DeliveryLog,
         onRoom: @escaping @Sendable () -> Void
@@ -46,6 +48,7 @@ final class RelayDesk: Sendable {
         self.configuration = configuration
         let (relays, settings) = (configuration.value.relays, configuration.value.settings)
         self.environment = environment
+        self.clock = clock
         self.recorder = recorder
         self.log = log
         self.onRoom = onRoom
@@ -107,7 +110,7 @@ final class RelayDesk: Sendable {
     /// Takes in how handing a claim to a relay ended.
     func report(_ result: TransmissionResult, of claim: Claim, relay: Int, startedAt: Timestamp) {
         change { state, effects, now in
-            state.returned()
+            state.returned(claim)
             state.report(result, of: claim, relay: relay, startedAt: startedAt, now: now, &effects)
             state.assign(now: now, &effects)
         }
@@ -116,7 +119,7 @@ final class RelayDesk: Sendable {
     /// Takes in that no relay was asked, because the claim came to an end before.
     func reportUnsent(_ completion: Completion, relay: Int) {
         change { state, effects, now in
-            state.returned()
+            state.returned(completion.claim)
             effects.completions.append(completion)
             state.handle(.probeReturned, relay: relay, onlyIfProbedBy: completion.claim, now: now, &effects)
             state.assign(now: now, &effects)
@@ -128,18 +131,25 @@ final class RelayDesk: Sendable {
         state.withLock { $0.judge.composition(failure, claim, now: environment.now()) }
     }
 
-    /// Takes claims back that a newer message or the application made void, if they still wait for a lane.
+    /// Takes claims back that a newer message or the application made void, if they still wait for a lane. A lane that has
+    /// one hands nothing of it over, unless it has begun to.
     func withdraw(_ ids: [Int64], as outcome: Completion.Outcome) {
         guard !ids.isEmpty else { return }
-        change { state, effects, now in
-            effects.completions += state.queue.take(messages: Set(ids)).map { claim in
-                Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: now)
-            }
-        }
+        change { state, effects, now in state.withdraw(ids, as: outcome, now: now, &effects) }
     }
 
+    /// What became of a claim while a lane had it; `nil` where it may be handed over.
+    func voidOutcome(of claim: Claim) -> Completion.Outcome? { state.withLock { $0.voidOutcome(of: claim) } }
+
     /// How many claims are with a lane or wait for one.
-    var underWay: Int { state.withLock { $0.queue.count + $0.served } }
+    var underWay: Int { state.withLock(\.underWay) }
+
+    /// How many lanes the largest relay has.
+    var laneCount: Int { state.withLock { $0.capacity / DeliverySettings.claimsPerLane } }
+
+    /// How many claims of a priority to ask the store for although there is no room, because what waits for a lane is less
+    /// urgent: as many as there are lanes, so that the next one that is free takes one.
+    func roomForUrgent(priority: Int) -> Int { state.withLock { $0.roomForUrgent(priority: priority) } }
 
     /// Rates and the schedule of retries were read anew.
     func limitsChanged() {
@@ -173,10 +183,12 @@ final class RelayDesk: Sendable {
     }
 
     private func mutate(_ body: (inout DeskState, inout Effects, Timestamp) -> Void) -> Effects {
-        let now = environment.now()
+        let moment = environment.moment()
+        let now = moment.now
         return state.withLock { state in
             var effects = Effects()
             let hadRoom = state.roomForBatch(now: now) > 0
+            state.judge.expiryHold = clock.expiryHold(at: moment)
             body(&state, &effects, now)
             if !hadRoom && state.roomForBatch(now: now) > 0 { effects.wakesDispatcher = true }
             effects.nextMoment = state.nextMoment(after: now)

@@ -42,7 +42,8 @@ extension SettingReader where Value == Settings {
             )
             settings.lease = keys.optional(
                 "lease",
-                .duration(.seconds(2)...(.seconds(86_400))),
+                // A claim may wait 5 s for another program's write lock, and so may its renewal.
+                .duration(.seconds(10)...(.seconds(86_400))),
                 default: settings.lease
             )
             settings.pollInterval = keys.optional(

@@ -79,7 +79,8 @@ struct ClaimGate {
             accepted,
             arguments: [claim.address, claim.message.kind, (now - memory).milliseconds]
         )
-        return Array(repeating: now, count: count) + moments.map { Timestamp(milliseconds: $0) }
+        // A mail that was accepted later than now was accepted before the clock was set back.
+        return Array(repeating: now, count: count) + moments.map { min(Timestamp(milliseconds: $0), now) }
     }
 }
 

@@ -15,7 +15,17 @@ package protocol DeliveryStore: Sendable {
     ///   - limit: at most so many.
     ///   - now: the present.
     ///   - lease: how long the claims are held unless they are renewed.
-    func claim(limit: Int, now: Timestamp, lease: Duration, rules: DeliveryRules) async throws -> ClaimBatch
+    ///   - selection: which of the due messages to claim.
+    ///   - expiryHold: where the clock was just set forward, for how long messages whose deadline has passed neither
+    ///     expire nor are sent.
+    func claim(
+        _ selection: ClaimSelection,
+        limit: Int,
+        now: Timestamp,
+        lease: Duration,
+        rules: DeliveryRules,
+        expiryHold: Duration?
+    ) async throws -> ClaimBatch
 
     /// Makes unsent messages `superseded` that are older than messages inserted since the last call, and tells which
     /// claimed messages were withdrawn.
@@ -42,11 +52,27 @@ package protocol DeliveryStore: Sendable {
     /// Prolongs the claims this process holds.
     func renewLeases(until: Timestamp) async throws
 
-    /// Ends claims whose lease ran out: their attempt is `uncertain`, and they are due at once, or superseded where a
-    /// newer message is there.
+    /// Claims of other daemons whose lease ran out, or ends later than any lease that begins now. A process never asks
+    /// about its own claims: it knows what became of them.
     ///
-    /// - Returns: the ids of the messages.
-    func rescue(now: Timestamp, rules: DeliveryRules) async throws -> [Int64]
+    /// Takes the write lock, so that the caller learns how long others had to wait for it.
+    func expiredClaims(now: Timestamp, lease: Duration) async throws -> [ExpiredClaim]
+
+    /// Ends claims of daemons that are gone, where they are still as they were seen: their attempt is `uncertain`, and they
+    /// are due at once, or superseded where a newer message is there.
+    ///
+    /// One that was interrupted three times while it was tried alone is rejected: it ends the daemon.
+    func rescue(_ claims: [ExpiredClaim], now: Timestamp, rules: DeliveryRules) async throws -> Rescue
+
+    /// Sets right the due times that outboxd itself wrote, after the clock was set.
+    ///
+    /// Those that lie ahead by a retry's delay move with the clock; those that lie further ahead than any rule could have
+    /// set them are due now. `not_before` and `expires_at` are the application's, and stay.
+    /// - Parameters:
+    ///   - step: how far the clock was set forward, negative for back; `nil` where nobody knows, as at the start.
+    ///   - longestDelay: the longest delay that the retry schedule has.
+    /// - Returns: how many messages changed; a bounded number at a time, so call again until it is 0.
+    func followClock(step: Duration?, now: Timestamp, longestDelay: Duration) async throws -> Int
 
     /// Makes open messages `expired` whose `expires_at` has come: a bounded number at a time, the longest expired first.
     ///
@@ -83,18 +109,38 @@ package struct FinishResult: Sendable {
 package struct NextMoments: Sendable, Hashable {
     /// The first message that waits falls due.
     package let due: Timestamp?
-    /// The first lease runs out.
+    /// The first lease of another daemon runs out.
     package let lease: Timestamp?
     /// The first message that waits expires.
     package let expiry: Timestamp?
+    /// The first message that is to be tried alone falls due.
+    package let dueAlone: Timestamp?
+    /// The highest priority at which a message is due by now.
+    package let highestDuePriority: Int?
+    /// Messages that were under way when outboxd died wait to be tried again.
+    package let hasInterrupted: Bool
+    /// Messages are being sent, by whichever daemon.
+    package let isSending: Bool
 
     /// Makes them.
-    package init(due: Timestamp?, lease: Timestamp?, expiry: Timestamp?) {
+    package init(
+        due: Timestamp? = nil,
+        lease: Timestamp? = nil,
+        expiry: Timestamp? = nil,
+        dueAlone: Timestamp? = nil,
+        highestDuePriority: Int? = nil,
+        hasInterrupted: Bool = false,
+        isSending: Bool = false
+    ) {
         self.due = due
         self.lease = lease
         self.expiry = expiry
+        self.dueAlone = dueAlone
+        self.highestDuePriority = highestDuePriority
+        self.hasInterrupted = hasInterrupted
+        self.isSending = isSending
     }
 
     /// The first of all.
-    package var next: Timestamp? { [due, lease, expiry].compactMap(\.self).min() }
+    package var next: Timestamp? { [due, lease, expiry, dueAlone].compactMap(\.self).min() }
 }

@@ -9,15 +9,25 @@ extension OutboxDatabase: DeliveryStore {
     private static let unsentLimit = 500
 
     package func claim(
+        _ selection: ClaimSelection,
         limit: Int,
         now: Timestamp,
         lease: Duration,
-        rules: DeliveryRules
+        rules: DeliveryRules,
+        expiryHold: Duration?
     ) async throws -> ClaimBatch {
         let claimant = claimant
         let aside = aside.withLock { $0.sequences(at: now) }
         let (batch, refused, changed) = try await write { database in
-            var claiming = try Claiming(database, claimant: claimant, until: now + lease, rules: rules, now: now)
+            var claiming = try Claiming(
+                database,
+                claimant: claimant,
+                selection: selection,
+                until: now + lease,
+                rules: rules,
+                now: now,
+                expiryHold: expiryHold
+            )
             try claiming.claim(limit: limit, unsentLimit: Self.unsentLimit, aside: aside)
             return (claiming.batch, claiming.refused, claiming.changed)
         }
@@ -57,6 +67,8 @@ private struct Claiming {
 
     private let database: Database
     private let claimant: String
+    private let selection: ClaimSelection
+    private let expiryHold: Duration?
     private let until: Timestamp
     private let rules: DeliveryRules
     private let now: Timestamp
@@ -68,10 +80,14 @@ private struct Claiming {
     init(
         _ database: Database,
         claimant: String,
+        selection: ClaimSelection,
         until: Timestamp,
         rules: DeliveryRules,
-        now: Timestamp
+        now: Timestamp,
+        expiryHold: Duration?
     ) throws {
+        self.selection = selection
+        self.expiryHold = expiryHold
         self.database = database
         self.claimant = claimant
         self.until = until
@@ -104,6 +120,16 @@ private struct Claiming {
         case .pass:
             passed.append(claim)
             passedKeys.insert(key)
+        case .finish(.expired) where expiryHold != nil:
+            // The clock was just set forward, perhaps by mistake.
+            _ = try change([claim]) { [database, now, expiryHold] _ in
+                try database.execute(
+                    sql: "UPDATE outbox_state SET due_at = ? WHERE sequence = ?",
+                    arguments: [(now + (expiryHold ?? .zero)).milliseconds, claim.sequence]
+                )
+                return [claim]
+            }
+            batch.postponed.append(claim.message.id)
         case .finish(let state):
             guard try finish(claim, as: state) else { return }
             switch state {
@@ -136,8 +162,9 @@ private struct Claiming {
     private mutating func recordPassed() throws {
         let claims = passed
         passed = []
+        let isAlone = selection == .interruptedOne
         let recorded = try change(claims) { [database, claimant, until, now, rules] claims in
-            try Self.record(claims, by: claimant, until: until, now: now, in: database)
+            try Self.record(claims, by: claimant, isAlone: isAlone, until: until, now: now, in: database)
             // Where the newer message's not_before has come, the older ones' time is over.
             for claim in claims where claim.message.notBefore != nil {
                 try OutboxDatabase.supersedeOlder(than: claim.sequence, now: now, rules: rules, in: database)
@@ -161,20 +188,24 @@ private struct Claiming {
     private mutating func dueMessages(limit: Int, aside: [Int64]) throws -> [DueMessage] {
         var found: [DueMessage] = []
         var withoutToken: [Claim] = []
-        for priority in try OutboxDatabase.claimablePriorities(database) where found.count < limit {
-            let select = try database.cachedStatement(sql: OutboxDatabase.dueMessagesSQL(aside: aside))
-            let memory = rules.limits?.memory ?? .zero
-            let rows = try Row.fetchCursor(
-                select,
-                arguments: [
-                    "priority": priority, "now": now.milliseconds, "since": (now - memory).milliseconds,
-                    "limit": limit - found.count,
-                ]
-            )
+        let since = (now - (rules.limits?.memory ?? .zero)).milliseconds
+        func look(_ selection: OutboxDatabase.DueRows, _ arguments: StatementArguments) throws {
+            let select = try database.cachedStatement(sql: OutboxDatabase.dueMessagesSQL(selection, aside: aside))
+            let always: StatementArguments = ["now": now.milliseconds, "since": since, "limit": limit - found.count]
+            let rows = try Row.fetchCursor(select, arguments: always &+ arguments)
             while let row = try rows.next() {
                 let due = Self.dueMessage(row, now: now)
                 if row[3] == nil { withoutToken.append(due.claim) } else { found.append(due) }
             }
+        }
+        switch selection {
+        case .ordinary(let lowest):
+            let priorities = try OutboxDatabase.claimablePriorities(database).prefix { $0 >= lowest }
+            for priority in priorities where found.count < limit {
+                try look(.ofPriority, ["priority": priority])
+            }
+        case .interruptedOne:
+            try look(.interrupted, [])
         }
         for claim in withoutToken where try finish(claim, as: .rejected) {
             batch.withoutToken.append(claim.message.id)
@@ -201,39 +232,34 @@ private struct Claiming {
             message: message,
             sequence: row[11],
             address: row[12],
+            priority: row[15],
             attempt: earlier + 1,
             usedUp: counted + 1,
             claimedAt: now
         )
-        return DueMessage(claim: claim, hasNewer: row[15], hasSent: row[16])
+        return DueMessage(claim: claim, hasNewer: row[16], hasSent: row[17])
     }
 
     /// The insert's trigger could not map a domain that it saw for the first time.
     private func correctingDomain(_ due: DueMessage) throws -> DueMessage {
-        let claim = due.claim
+        var claim = due.claim
         guard !claim.address.utf8.allSatisfy({ $0 < 0x80 }),
             let address = try OutboxDatabase.correctDomain(of: claim.address, sequence: claim.sequence, in: database)
         else { return due }
-        let corrected = Claim(
-            message: claim.message,
-            sequence: claim.sequence,
-            address: address,
-            attempt: claim.attempt,
-            usedUp: claim.usedUp,
-            claimedAt: claim.claimedAt
-        )
+        claim.address = address
         let select = try database.cachedStatement(
             sql: "SELECT \(PersonSQL.hasNewer(of: "state")) FROM outbox_state AS state WHERE sequence = :sequence"
         )
         let arguments: StatementArguments = ["now": now.milliseconds, "sequence": claim.sequence]
         let hasNewer = try Bool.fetchOne(select, arguments: arguments) ?? false
-        return DueMessage(claim: corrected, hasNewer: hasNewer, hasSent: true)
+        return DueMessage(claim: claim, hasNewer: hasNewer, hasSent: true)
     }
 
     /// Writes claims down: two statements, whatever their number.
     private static func record(
         _ claims: [Claim],
         by claimant: String,
+        isAlone: Bool,
         until: Timestamp,
         now: Timestamp,
         in database: Database
@@ -243,11 +269,11 @@ private struct Claiming {
             sql: """
                 UPDATE outbox_state
                 SET state = 'sending', attempts = attempts + 1, last_attempt = last_attempt + 1, claimed_by = ?,
-                    lease_expires_at = ?, due_at = NULL
+                    lease_expires_at = ?, is_alone = ?, due_at = NULL
                 WHERE sequence IN (SELECT value FROM json_each(?))
                 """
         )
-        try update.execute(arguments: [claimant, until.milliseconds, sequences])
+        try update.execute(arguments: [claimant, until.milliseconds, isAlone, sequences])
         let insert = try database.cachedStatement(
             sql: """
                 INSERT INTO outbox_attempt (message_id, attempt, started_at)
@@ -260,12 +286,30 @@ private struct Claiming {
 }
 
 extension OutboxDatabase {
-    /// Due messages of one priority, with what they need to be sent and what the gate needs to know.
-    static func dueMessagesSQL(aside: [Int64]) -> String {
+    /// So often may outboxd die while a message is claimed before the message is tried alone.
+    static let interruptionsBeforeAlone = 2
+
+    /// Which due rows to look at.
+    enum DueRows {
+        /// Those of one priority, but for rows that are to be tried alone.
+        case ofPriority
+        /// The row that is to be tried alone, and is due the longest.
+        case interrupted
+
+        fileprivate var condition: String {
+            switch self {
+            case .ofPriority: "priority = :priority AND due_at <= :now AND interruptions < \(interruptionsBeforeAlone)"
+            case .interrupted: "interruptions > 0 AND interruptions >= \(interruptionsBeforeAlone) AND due_at <= :now"
+            }
+        }
+    }
+
+    /// Due messages, with what they need to be sent and what the gate needs to know.
+    static func dueMessagesSQL(_ rows: DueRows, aside: [Int64]) -> String {
         """
         SELECT message.id, message.kind, message.recipient, nullif(rtrim(secret.token, char(10)), ''), message.locale, message.account,
             message.variables, state.envelope_id, state.requested_at, state.not_before, state.expires_at,
-            state.sequence, state.address, state.last_attempt, state.attempts,
+            state.sequence, state.address, state.last_attempt, state.attempts, state.priority,
             \(PersonSQL.hasNewer(of: "state")),
             EXISTS (SELECT 1 FROM outbox_state AS sent WHERE sent.address = state.address AND sent.kind = state.kind
                     AND sent.accepted_at IS NULL AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL))
@@ -273,7 +317,7 @@ extension OutboxDatabase {
                     AND sent.kind = state.kind AND sent.accepted_at > :since
                     AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL))
         FROM (SELECT * FROM outbox_state
-            WHERE due_at IS NOT NULL AND priority = :priority AND due_at <= :now \(isNotAside(aside))
+            WHERE due_at IS NOT NULL AND \(rows.condition) \(isNotAside(aside))
             ORDER BY due_at, sequence LIMIT :limit) AS state
         JOIN outbox AS message ON message.id = state.message_id
         LEFT JOIN outbox_secret AS secret ON secret.slot = state.secret

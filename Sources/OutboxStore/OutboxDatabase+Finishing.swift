@@ -40,29 +40,6 @@ extension OutboxDatabase {
         return expired
     }
 
-    package func nextMoments(now: Timestamp) async throws -> NextMoments {
-        let aside = aside.withLock { (sequences: $0.sequences(at: now), next: $0.next(after: now)) }
-        let isNotAside = Self.isNotAside(aside.sequences)
-        let moments = try await read { database in
-            func first(_ column: String, _ condition: String, _ arguments: StatementArguments = []) throws -> Timestamp?
-            {
-                let select = try database.cachedStatement(
-                    sql: "SELECT \(column) FROM outbox_state WHERE \(condition) ORDER BY \(column) LIMIT 1"
-                )
-                return timestamp(try Int64.fetchOne(select, arguments: arguments))
-            }
-            return NextMoments(
-                due: try Self.claimablePriorities(database).compactMap {
-                    try first("due_at", "due_at IS NOT NULL AND priority = ? \(isNotAside)", [$0])
-                }.min(),
-                lease: try first("lease_expires_at", "lease_expires_at IS NOT NULL"),
-                expiry: try first("expires_at", "due_at IS NOT NULL AND expires_at IS NOT NULL \(isNotAside)")
-            )
-        }
-        guard let retry = aside.next else { return moments }
-        return NextMoments(due: min(moments.due ?? retry, retry), lease: moments.lease, expiry: moments.expiry)
-    }
-
     package func commitCounter() async throws -> Int {
         // Counts the commits of other connections only, so it must be read on the connection that writes ours
         // (https://sqlite.org/pragma.html#pragma_data_version).
@@ -102,7 +79,7 @@ extension OutboxDatabase {
                 UPDATE outbox_state
                 SET state = ?, due_at = ?, finished_at = ?, accepted_at = ?, attempts = ?,
                     uncertain_attempts = uncertain_attempts + ?, blames_address = ?, claimed_by = NULL,
-                    lease_expires_at = NULL
+                    lease_expires_at = NULL, interruptions = 0, interruptions_alone = 0, is_alone = 0
                     \(state.isOpen ? "" : ", secret = NULL")
                     \(isUnsent ? ", last_attempt = last_attempt - 1" : "")
                 WHERE sequence = ? AND state = 'sending' AND last_attempt = ?

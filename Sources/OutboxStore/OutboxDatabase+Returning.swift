@@ -21,7 +21,8 @@ extension OutboxDatabase {
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox_state
-                SET state = ?1, attempts = ?2, last_attempt = ?3, claimed_by = NULL, lease_expires_at = NULL, due_at = ?4
+                SET state = ?1, attempts = ?2, last_attempt = ?3, claimed_by = NULL, lease_expires_at = NULL, due_at = ?4,
+                    is_alone = 0
                 WHERE sequence = ?5 AND state = 'sending' AND last_attempt = ?6
                 """
         )
@@ -54,57 +55,97 @@ extension OutboxDatabase {
         }
     }
 
-    package func rescue(now: Timestamp, rules: DeliveryRules) async throws -> [Int64] {
-        try await write { database in
-            let lost = try Row.fetchAll(
+    package func expiredClaims(now: Timestamp, lease: Duration) async throws -> [ExpiredClaim] {
+        let claimant = claimant
+        return try await write { database in
+            try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT sequence, message_id, last_attempt FROM outbox_state WHERE lease_expires_at <= ?
+                    SELECT sequence, message_id, last_attempt, lease_expires_at FROM outbox_state
+                    WHERE lease_expires_at IS NOT NULL AND claimed_by <> ?1
+                        AND (lease_expires_at <= ?2 OR lease_expires_at > ?3)
                     """,
-                arguments: [now.milliseconds]
-            ).map { LostClaim(sequence: $0[0], messageID: $0[1], attempt: $0[2]) }
-            return try database.changeRows(lost, messageID: \.messageID) { lost in
-                for claim in lost { try Self.rescue(claim, now: now, in: database) }
-                try Self.endReopened(lost.map(\.sequence), now: now, rules: rules, in: database)
-                return lost.map(\.messageID)
-            }.values
+                arguments: [claimant, now.milliseconds, (now + lease).milliseconds]
+            ).map { row in
+                ExpiredClaim(
+                    sequence: row[0],
+                    messageID: row[1],
+                    attempt: row[2],
+                    leaseExpiresAt: Timestamp(milliseconds: row[3])
+                )
+            }
         }
     }
 
-    /// A claim whose daemon did not renew it.
-    private struct LostClaim {
-        let sequence: Int64
-        let messageID: Int64
-        let attempt: Int
+    package func rescue(_ claims: [ExpiredClaim], now: Timestamp, rules: DeliveryRules) async throws -> Rescue {
+        try await write { database in
+            let outcomes = try database.changeRows(claims, messageID: \.messageID) { claims in
+                try claims.compactMap { claim in
+                    try Self.rescue(claim, now: now, rules: rules, in: database).map { (claim.messageID, $0) }
+                }
+            }.values
+            return Rescue(
+                rescued: outcomes.filter { $0.1.isOpen || $0.1 == .superseded || $0.1 == .cancelled }.map(\.0),
+                ended: outcomes.filter { $0.1 == .rejected }.map(\.0)
+            )
+        }
     }
 
-    private static func rescue(_ claim: LostClaim, now: Timestamp, in database: Database) throws {
+    /// A message that ended outboxd so often while nothing else was claimed is not tried again.
+    private static let interruptionsAloneBeforeEnd = 3
+
+    /// - Returns: the state of the message; `nil` where the claim isn't as it was seen.
+    private static func rescue(
+        _ claim: ExpiredClaim,
+        now: Timestamp,
+        rules: DeliveryRules,
+        in database: Database
+    ) throws -> MessageState? {
+        let update = try database.cachedStatement(
+            sql: """
+                UPDATE outbox_state SET state = 'deferred', due_at = ?1, claimed_by = NULL, lease_expires_at = NULL,
+                    uncertain_attempts = uncertain_attempts + 1, interruptions = interruptions + 1,
+                    interruptions_alone = interruptions_alone + is_alone, is_alone = 0
+                WHERE sequence = ?2 AND state = 'sending' AND last_attempt = ?3 AND lease_expires_at = ?4
+                RETURNING interruptions_alone
+                """
+        )
+        let arguments: StatementArguments = [
+            now.milliseconds, claim.sequence, claim.attempt, claim.leaseExpiresAt.milliseconds,
+        ]
+        guard let alone = try Int.fetchOne(update, arguments: arguments) else { return nil }
+        let endsOutboxd = alone >= interruptionsAloneBeforeEnd
         let attempt = try database.cachedStatement(
             sql: """
                 UPDATE outbox_attempt SET finished_at = max(?1, started_at), outcome = 'uncertain', fault = 'message',
-                    reason = 'interrupted',
-                    detail = 'outboxd ended before it recorded the outcome; the mail may arrive twice'
-                WHERE message_id = ?2 AND attempt = ?3 AND outcome IS NULL
+                    reason = ?2, detail = ?3
+                WHERE message_id = ?4 AND attempt = ?5 AND outcome IS NULL
                 """
         )
-        try attempt.execute(arguments: [now.milliseconds, claim.messageID, claim.attempt])
-        let state = try database.cachedStatement(
-            sql: """
-                UPDATE outbox_state SET state = 'deferred', due_at = ?1, claimed_by = NULL, lease_expires_at = NULL,
-                    uncertain_attempts = uncertain_attempts + 1
-                WHERE sequence = ?2 AND state = 'sending'
-                """
-        )
-        try state.execute(arguments: [now.milliseconds, claim.sequence])
+        try attempt.execute(arguments: [
+            now.milliseconds, (endsOutboxd ? FailureReason.endsOutboxd : .interrupted).rawValue,
+            endsOutboxd
+                ? "outboxd ended each time that it tried this message alone; please report it with its variables"
+                : "outboxd ended before it recorded the outcome; the mail may arrive twice",
+            claim.messageID, claim.attempt,
+        ])
+        if endsOutboxd {
+            try finishUnsent(database, [claim.sequence], as: .rejected, now: now)
+            return .rejected
+        }
+        return try endReopened([claim.sequence], now: now, rules: rules, in: database).first ?? .deferred
     }
 
     /// Ends messages that wait again and must not: a newer one came while they were claimed, or they were withdrawn.
+    ///
+    /// - Returns: the states of those that it ended.
+    @discardableResult
     static func endReopened(
         _ sequences: [Int64],
         now: Timestamp,
         rules: DeliveryRules,
         in database: Database
-    ) throws {
+    ) throws -> [MessageState] {
         let select = try database.cachedStatement(
             sql: """
                 SELECT CASE WHEN is_withdrawn = 1 THEN 'cancelled'
@@ -112,12 +153,13 @@ extension OutboxDatabase {
                 FROM outbox_state AS state WHERE sequence = :sequence AND due_at IS NOT NULL
                 """
         )
-        for sequence in sequences {
+        return try sequences.compactMap { sequence in
             let arguments: StatementArguments = ["sequence": sequence, "now": now.milliseconds]
-            guard let row = try Row.fetchOne(select, arguments: arguments), let end: String = row[0] else { continue }
+            guard let row = try Row.fetchOne(select, arguments: arguments), let end: String = row[0] else { return nil }
             let state: MessageState = end == "cancelled" ? .cancelled : .superseded
-            if state == .superseded, rules.keepOlder.contains(row[1]) { continue }
+            if state == .superseded, rules.keepOlder.contains(row[1]) { return nil }
             try finishUnsent(database, [sequence], as: state, now: now)
+            return state
         }
     }
 }

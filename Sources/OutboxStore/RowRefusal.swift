@@ -10,6 +10,12 @@ package struct RowRefusal: Sendable, Hashable {
     package let messageID: Int64
     /// SQLite's words, which name the rule.
     package let rule: String
+
+    /// Makes one.
+    package init(messageID: Int64, rule: String) {
+        self.messageID = messageID
+        self.rule = rule
+    }
 }
 
 extension DatabaseError {

@@ -17,6 +17,8 @@ final class EasyHandle {
         let newConnections: Int
         /// It was ended from our side.
         let wasAborted: Bool
+        /// Whoever sent it did not let its content go.
+        let wasWithheld: Bool
     }
 
     /// What it has open.
@@ -65,7 +67,7 @@ final class EasyHandle {
     /// - Parameter onNewConnection: don't use the open one.
     func perform(_ mail: OutgoingMail, onNewConnection: Bool) -> Outcome {
         precondition(!isClosed, "a closed handle sends nothing")
-        transfer.begin(mail.content)
+        transfer.begin(mail)
         errorBuffer[0] = 0
         let recipients = curl_slist_append(nil, "<\(mail.recipient)>")
         defer { curl_slist_free_all(recipients) }
@@ -82,7 +84,8 @@ final class EasyHandle {
             message: code == CURLE_OK ? "" : message(for: code),
             conversation: transfer.conversation,
             newConnections: newConnections(),
-            wasAborted: sockets.isShutDown
+            wasAborted: sockets.isShutDown,
+            wasWithheld: transfer.wasWithheld
         )
     }
 
@@ -199,6 +202,8 @@ private final class Transfer {
     private(set) var conversation = Conversation()
     private var content: [UInt8] = []
     private var position = 0
+    private var mayHandOver: @Sendable () -> Bool = { true }
+    private(set) var wasWithheld = false
     /// Runs from the QUIT that libcurl says after a refusal, before it tells of the refusal.
     private var closing: ClosingLimit?
     private let closingTimeout: Duration
@@ -216,9 +221,11 @@ private final class Transfer {
 
     var mustAbort: Bool { sockets.isShutDown }
 
-    func begin(_ content: [UInt8]) {
+    func begin(_ mail: OutgoingMail) {
         conversation = Conversation()
-        self.content = content
+        content = mail.content
+        mayHandOver = mail.mayHandOver
+        wasWithheld = false
         position = 0
     }
 
@@ -228,6 +235,11 @@ private final class Transfer {
     }
 
     func read(into buffer: UnsafeMutablePointer<CChar>?, limit: Int) -> Int {
+        if position == 0, !mayHandOver() {
+            // libcurl closes the connection without a final dot, so that the relay drops the transaction.
+            wasWithheld = true
+            return Int(CURL_READFUNC_ABORT)
+        }
         let count = min(limit, content.count - position)
         if let buffer, count > 0 {
             UnsafeMutableRawBufferPointer(start: buffer, count: count).copyBytes(

@@ -94,9 +94,17 @@ package struct OutgoingMail: Sendable {
     package let recipient: String
     /// The content: lines end in CRLF, not dot-stuffed (libcurl does that).
     package let content: [UInt8]
+    /// Asked after the relay's 354 and before the first octet of the content: `false` withholds it.
+    package let mayHandOver: @Sendable () -> Bool
 
     /// Makes a mail.
-    package init(envelopeSender: String, recipient: String, content: [UInt8]) {
+    package init(
+        envelopeSender: String,
+        recipient: String,
+        content: [UInt8],
+        mayHandOver: @escaping @Sendable () -> Bool = { true }
+    ) {
+        self.mayHandOver = mayHandOver
         self.envelopeSender = envelopeSender
         self.recipient = recipient
         self.content = content

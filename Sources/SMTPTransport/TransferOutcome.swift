@@ -9,6 +9,7 @@ extension EasyHandle.Outcome {
     /// A refusing reply is what counts, whatever code libcurl ended with: it maps the same refusal to different codes
     /// by stage, and its response code can be a stale one.
     var result: TransmissionResult {
+        if wasWithheld { return .withheld }
         if code == CURLE_OK, let reply = conversation.lastReply { return .accepted(reply) }
         let stage = stageOfFailure
         let fault = fault(at: stage)
@@ -25,7 +26,7 @@ extension EasyHandle.Outcome {
     /// An open connection turned out to be closed by the relay, with or without a 421, before this message's first
     /// command was answered: nobody's fault, and nothing of the message was said yet.
     var isStaleConnection: Bool {
-        guard newConnections == 0, code != CURLE_OK else { return false }
+        guard !wasWithheld, newConnections == 0, code != CURLE_OK else { return false }
         switch conversation.stage {
         case .connect, .mail: break
         case .compose, .tls, .ehlo, .startTLS, .auth, .rcpt, .data, .body, .finalDot: return false

@@ -1,6 +1,7 @@
 // The machine's time and randomness, for delivery. Nothing else reads a clock.
 
 import Foundation
+import Glibc
 import OutboxCore
 import OutboxDelivery
 
@@ -8,6 +9,12 @@ extension DeliveryEnvironment {
     /// The system's clocks and random numbers.
     static let system = DeliveryEnvironment(
         now: { Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down))) },
+        uptime: {
+            var time = timespec()
+            // It can't fail: the clock is there since Linux 2.6.39 (clock_gettime(2)).
+            clock_gettime(CLOCK_BOOTTIME, &time)
+            return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+        },
         sleep: { try await Task.sleep(for: $0) },
         random: { SystemRandomNumberGenerator() }
     )

@@ -93,7 +93,7 @@ struct ForeignServerTests {
             let arguments = ["--port", "0", "--port-file", "port", "--fault", "finalDot: hang first 1"]
             let server = try installation.start("fake-smtp", arguments + ["--ledger", "ledger.jsonl"])
             let port = try #require(Int(try await installation.contents(of: "port")))
-            try installation.configure(port: port, further: "lease: 2s")
+            try installation.configure(port: port, further: "lease: 10s")
             #expect(try await installation.outboxctl("migrate").exitCode == 0)
             let first = try installation.start("outboxd")
             let enqueued = try await installation.outboxctl(

@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import OutboxCore
 import OutboxStore
+import Synchronization
 
 extension OutboxDatabase {
     /// What there is to do.
@@ -14,9 +15,7 @@ extension OutboxDatabase {
     }
 
     private func foreign<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws -> Value {
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(10)
-        return try DatabaseQueue(path: path, configuration: configuration).inDatabase(body)
+        try ForeignConnections.shared.queue(path).inDatabase(body)
     }
 
     /// Inserts a message that was requested at the given moment.
@@ -70,6 +69,23 @@ extension OutboxDatabase {
                     SELECT recipient FROM outbox JOIN outbox_attempt ON message_id = id WHERE outcome = 'uncertain'
                     """
             )
+        }
+    }
+}
+
+/// One connection of the tests' own to each file: a new one reads the whole schema first.
+private final class ForeignConnections: Sendable {
+    static let shared = ForeignConnections()
+    private let queues = Mutex<[String: DatabaseQueue]>([:])
+
+    func queue(_ path: String) throws -> DatabaseQueue {
+        try queues.withLock { queues in
+            if let queue = queues[path] { return queue }
+            var configuration = Configuration()
+            configuration.busyMode = .timeout(10)
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            queues[path] = queue
+            return queue
         }
     }
 }

@@ -179,6 +179,7 @@ extension DeliveryEnvironment {
     /// The machine's clock and chance.
     static let test = DeliveryEnvironment(
         now: { .now },
+        uptime: { [start = ContinuousClock.now] in ContinuousClock.now - start },
         sleep: { try await Task.sleep(for: $0) },
         random: { SystemRandomNumberGenerator() }
     )
@@ -193,14 +194,18 @@ extension NewMessage {
         _ recipient: String = "ann@example.com",
         kind: String = "verify-email",
         variables: String = "{}",
-        expiresAt: Timestamp? = nil
+        notBefore: Timestamp? = nil,
+        expiresAt: Timestamp? = nil,
+        priority: Int = 0
     ) -> NewMessage {
         NewMessage(
             kind: kind,
             recipient: recipient,
             token: Token("CANARY-70c3"),
             variables: variables,
-            expiresAt: expiresAt
+            notBefore: notBefore,
+            expiresAt: expiresAt,
+            priority: priority
         )
     }
 }

@@ -15,6 +15,7 @@ final class VirtualClock: Sendable {
 
     private struct State {
         var now: Timestamp
+        var steps = Duration.zero
         var nextID: UInt64 = 0
         var sleepers: [Sleeper] = []
         var cancelled: Set<UInt64> = []
@@ -22,9 +23,28 @@ final class VirtualClock: Sendable {
 
     private let state: Mutex<State>
 
-    init(now: Timestamp) { state = Mutex(State(now: now)) }
+    private let start: Timestamp
+
+    init(now: Timestamp) {
+        start = now
+        state = Mutex(State(now: now))
+    }
 
     var now: Timestamp { state.withLock(\.now) }
+
+    /// The time since the test began, which ``set(by:)`` does not change.
+    var uptime: Duration { state.withLock { $0.now.timeSince(start) - $0.steps } }
+
+    /// Sets the clock, as an operator or NTP does: nobody's sleep gets shorter or longer.
+    func set(by step: Duration) {
+        state.withLock { state in
+            state.now = state.now + step
+            state.steps += step
+            state.sleepers = state.sleepers.map { sleeper in
+                Sleeper(id: sleeper.id, wakesAt: sleeper.wakesAt + step, continuation: sleeper.continuation)
+            }
+        }
+    }
 
     /// When the next sleeper wakes.
     var nextWake: Timestamp? { state.withLock { $0.sleepers.map(\.wakesAt).min() } }
@@ -69,7 +89,12 @@ final class VirtualClock: Sendable {
     /// Delivery by this clock, with chance from a seed.
     func environment(seed: UInt64) -> DeliveryEnvironment {
         let random = SharedGenerator(seed: seed)
-        return DeliveryEnvironment(now: { self.now }, sleep: { try await self.sleep($0) }, random: { random })
+        return DeliveryEnvironment(
+            now: { self.now },
+            uptime: { self.uptime },
+            sleep: { try await self.sleep($0) },
+            random: { random }
+        )
     }
 }
 

@@ -133,7 +133,7 @@ import Testing
                 "lease: -5s",
                 "lease: expected a duration such as 5s, 1m30s or 24h, found \"-5s\"; a duration cannot be negative"
             ),
-            ("lease: 1s", "lease: expected a duration from 2s to 1d, found \"1s\""),
+            ("lease: 1s", "lease: expected a duration from 10s to 1d, found \"1s\""),
             ("lease: '900'", "lease: expected a duration such as 5s, 1m30s or 24h, found \"900\"; add a unit"),
             (
                 "lease: soon",

@@ -67,7 +67,7 @@ private struct History {
         case .enqueue: try enqueue()
         case .claim:
             let limit = Int.random(in: 1...5, using: &random)
-            let batch = try await daemon.claim(limit: limit, now: now, lease: .seconds(60), rules: rules)
+            let batch = try await daemon.claim(limit: limit, now: now, rules: rules)
             try expectNewest(batch.claims)
             claims[index] += batch.claims
         case .finish: try await finish(index)

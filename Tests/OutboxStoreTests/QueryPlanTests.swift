@@ -27,7 +27,7 @@ import Testing
             newest = try await store.supersede(newerThan: newest, now: noon, rules: Self.rules).newest
             _ = try await store.nextMoments(now: noon)
             let now = noon + .seconds(4000 * round)
-            let claims = try await store.claim(limit: 5, now: now, lease: .seconds(60), rules: Self.rules).claims
+            let claims = try await store.claim(limit: 5, now: now, rules: Self.rules).claims
             try outbox.execute("UPDATE outbox SET cancelled = 1 WHERE id = (SELECT max(id) FROM outbox)")
             let completions = claims.enumerated().map { index, claim in
                 switch index {
@@ -120,7 +120,7 @@ import Testing
         try await measure("moments") { _ = try await store.nextMoments(now: noon) }
         var claims: [Claim] = []
         try await measure("claim") {
-            claims = try await store.claim(limit: 10, now: noon, lease: .seconds(60), rules: Self.rules).claims
+            claims = try await store.claim(limit: 10, now: noon, rules: Self.rules).claims
         }
         #expect(claims.map(\.message.id) == [id])
         try await measure("renew") { try await store.renewLeases(until: noon + .seconds(60)) }

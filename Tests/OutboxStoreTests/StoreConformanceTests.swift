@@ -123,8 +123,8 @@ import Testing
     func fencing() async throws {
         let id = try outbox.insert()
         let stale = try #require(try await store.claim().claims.first)
-        #expect(try await store.rescue(now: noon + .seconds(61)) == [id])
         let second = try outbox.secondDaemon()
+        #expect(try await second.rescue(now: noon + .seconds(61)) == [id])
         let current = try #require(try await second.claim(now: noon + .seconds(61)).claims.first)
         #expect(current.attempt == 2)
         #expect(try await store.finish([.rejected(stale)], now: noon) == [.rejected(stale)])
@@ -165,7 +165,7 @@ import Testing
     @Test("a lease that runs out makes the attempt uncertain and the message due at once")
     func rescue() async throws {
         let id = try outbox.insert()
-        _ = try await store.claim()
+        _ = try await outbox.secondDaemon().claim()
         #expect(try await store.nextMoments().lease == noon + .seconds(60))
         #expect(try await store.rescue(now: noon + .seconds(59)).isEmpty)
         #expect(try await store.rescue(now: noon + .seconds(60)) == [id])

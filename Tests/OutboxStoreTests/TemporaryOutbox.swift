@@ -12,6 +12,8 @@ let noon = Timestamp(milliseconds: 1_800_000_000_000)
 final class TemporaryOutbox: Sendable {
     let folder: URL
     let database: OutboxDatabase
+    /// The application's connection: one for all statements, because a new one reads the whole schema first.
+    private let application: DatabaseQueue
 
     var path: String { folder.appending(path: "outbox.db").path }
 
@@ -23,6 +25,7 @@ final class TemporaryOutbox: Sendable {
             access: .migrating,
             claimant: "test"
         )
+        application = try DatabaseQueue(path: folder.appending(path: "outbox.db").path)
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }
@@ -34,12 +37,12 @@ final class TemporaryOutbox: Sendable {
 
     /// Runs SQL as an application would, over a connection of its own.
     func execute(_ sql: String, _ arguments: StatementArguments = []) throws {
-        try DatabaseQueue(path: path).write { try $0.execute(sql: sql, arguments: arguments) }
+        try application.write { try $0.execute(sql: sql, arguments: arguments) }
     }
 
     /// What a foreign connection reads.
     func value<Value: DatabaseValueConvertible & Sendable>(_ type: Value.Type, _ sql: String) throws -> Value? {
-        try DatabaseQueue(path: path).read { try Value.fetchOne($0, sql: sql) }
+        try application.read { try Value.fetchOne($0, sql: sql) }
     }
 
     /// Inserts one message that was requested at noon.
@@ -53,7 +56,7 @@ final class TemporaryOutbox: Sendable {
         notBefore: Timestamp? = nil,
         expiresAt: Timestamp? = nil
     ) throws -> Int64 {
-        try DatabaseQueue(path: path).write { database in
+        try application.write { database in
             try database.execute(
                 sql: """
                     INSERT INTO outbox (kind, recipient, token, account, priority, not_before, expires_at)
@@ -87,12 +90,16 @@ final class TemporaryOutbox: Sendable {
 extension DeliveryStore {
     /// Claims with the tests' lease of a minute, and every message for itself unless the test is about rules.
     func claim(limit: Int = 100, now: Timestamp = noon, rules: DeliveryRules = .lax) async throws -> ClaimBatch {
-        try await claim(limit: limit, now: now, lease: .seconds(60), rules: rules)
+        try await claim(.ordinary(), limit: limit, now: now, lease: .seconds(60), rules: rules, expiryHold: nil)
     }
 
     func returnUnsent(_ claims: [Claim]) async throws { try await returnUnsent(claims, now: noon, rules: .lax) }
 
-    func rescue(now: Timestamp) async throws -> [Int64] { try await rescue(now: now, rules: .lax) }
+    /// Takes over what other daemons left.
+    func rescue(now: Timestamp, rules: DeliveryRules = .lax) async throws -> [Int64] {
+        let expired = try await expiredClaims(now: now, lease: .seconds(60))
+        return try await rescue(expired, now: now, rules: rules).rescued
+    }
 
     /// - Returns: the completions whose claim was lost.
     func finish(_ completions: [Completion], now: Timestamp) async throws -> [Completion] {

@@ -53,12 +53,12 @@ extension OutgoingMail {
 extension TransmissionResult {
     var failure: TransmissionFailure? {
         switch self {
-        case .accepted: nil
+        case .accepted, .withheld: nil
         case .failed(let failure): failure
         }
     }
 
-    var isAccepted: Bool { failure == nil }
+    var isAccepted: Bool { if case .accepted = self { true } else { false } }
 }
 
 /// Writes the certificate authority of a server where libcurl can read it, for as long as `body` runs.

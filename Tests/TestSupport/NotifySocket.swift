@@ -1,6 +1,6 @@
 // A service manager's socket for a test: what sd_notify(3) messages arrive. Never answers.
 
-package import Foundation
+import Foundation
 import Glibc
 
 /// A datagram socket that stands in for the service manager's.

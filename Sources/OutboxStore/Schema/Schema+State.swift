@@ -37,6 +37,11 @@ extension Schema {
             -- The attempts that count in the retry schedule; one that failed through a relay's own fault does not.
             attempts INTEGER NOT NULL DEFAULT 0,
             uncertain_attempts INTEGER NOT NULL DEFAULT 0,
+            -- How often outboxd died while it was claimed, since an attempt last had an outcome; and how often of these while
+            -- nothing else was claimed.
+            interruptions INTEGER NOT NULL DEFAULT 0,
+            interruptions_alone INTEGER NOT NULL DEFAULT 0,
+            is_alone INTEGER NOT NULL DEFAULT 0,
             -- The application withdrew it while it was being sent.
             is_withdrawn INTEGER NOT NULL DEFAULT 0,
             accepted_at INTEGER,
@@ -61,6 +66,8 @@ extension Schema {
         CREATE INDEX outbox_expiring ON outbox_state (expires_at) WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;
         CREATE INDEX outbox_leased ON outbox_state (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
         CREATE INDEX outbox_withdrawn ON outbox_state (claimed_by) WHERE is_withdrawn = 1 AND claimed_by IS NOT NULL;
+        CREATE INDEX outbox_interrupted ON outbox_state (interruptions, due_at)
+            WHERE due_at IS NOT NULL AND interruptions > 0;
         -- For reports. A message that was never tried can't be reported, and costs an insert nothing.
         CREATE INDEX outbox_envelope ON outbox_state (envelope_id) WHERE last_attempt > 0;
         -- The messages of a person and kind: which one is the newest, and which ones it supersedes.

@@ -1,0 +1,102 @@
+// Tells when there is something to do, and sets due times right after the clock was set. Never claims or finishes.
+
+import GRDB
+package import OutboxCore
+import Synchronization
+
+extension OutboxDatabase {
+    package func nextMoments(now: Timestamp) async throws -> NextMoments {
+        let aside = aside.withLock { (sequences: $0.sequences(at: now), next: $0.next(after: now)) }
+        let isNotAside = Self.isNotAside(aside.sequences)
+        let claimant = claimant
+        return try await read { database in
+            func first(_ column: String, _ condition: String, _ arguments: StatementArguments = []) throws -> Timestamp?
+            {
+                let select = try database.cachedStatement(
+                    sql: "SELECT \(column) FROM outbox_state WHERE \(condition) ORDER BY \(column) LIMIT 1"
+                )
+                return timestamp(try Int64.fetchOne(select, arguments: arguments))
+            }
+            func exists(_ condition: String) throws -> Bool {
+                try Bool.fetchOne(
+                    database.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM outbox_state WHERE \(condition))")
+                ) ?? false
+            }
+            let ordinary = """
+                due_at IS NOT NULL AND priority = ? AND interruptions < \(Self.interruptionsBeforeAlone) \(isNotAside)
+                """
+            let dues = try Self.claimablePriorities(database).compactMap { priority in
+                try first("due_at", ordinary, [priority]).map { (priority: priority, due: $0) }
+            }
+            return NextMoments(
+                due: (dues.map(\.due) + (aside.next.map { [$0] } ?? [])).min(),
+                lease: try first("lease_expires_at", "lease_expires_at IS NOT NULL AND claimed_by <> ?", [claimant]),
+                expiry: try first("expires_at", "due_at IS NOT NULL AND expires_at IS NOT NULL \(isNotAside)"),
+                dueAlone: try first(
+                    "due_at",
+                    """
+                    due_at IS NOT NULL AND interruptions > 0 AND interruptions >= \(Self.interruptionsBeforeAlone)
+                    \(isNotAside)
+                    """
+                ),
+                highestDuePriority: dues.first { $0.due <= now }?.priority,
+                hasInterrupted: try exists("due_at IS NOT NULL AND interruptions > 0"),
+                isSending: try exists("lease_expires_at IS NOT NULL")
+            )
+        }
+    }
+
+    /// So many due times are set right in one transaction, so that it stays short.
+    private static let clockLimit = 1000
+
+    package func followClock(step: Duration?, now: Timestamp, longestDelay: Duration) async throws -> Int {
+        try await write { database in
+            var changed = 0
+            for priority in try Self.claimablePriorities(database) {
+                // Without a step, and after one back, what lies ahead further than a rule could have set it is due now. The
+                // update takes a row out of its own condition, so that calling again comes to an end.
+                let ahead = try database.cachedStatement(
+                    sql: """
+                        UPDATE outbox_state SET due_at = :now
+                        WHERE sequence IN (
+                            SELECT sequence FROM outbox_state
+                            WHERE due_at IS NOT NULL AND priority = :priority AND due_at > :now
+                                AND due_at > CASE
+                                    WHEN held_until = due_at THEN :now + 3600000
+                                    WHEN state = 'queued' AND not_before IS NULL THEN :now
+                                    WHEN state = 'queued' THEN max(:now, not_before)
+                                    ELSE :now + :longest END
+                            ORDER BY due_at LIMIT \(Self.clockLimit))
+                        """
+                )
+                try ahead.execute(arguments: [
+                    "now": now.milliseconds, "priority": priority, "longest": longestDelay.inMilliseconds,
+                ])
+                changed += database.changesCount
+            }
+            guard changed == 0, let step else { return changed }
+            // Retries keep their distance, where the clock of before set them: the attempt tells by which clock it ended.
+            try database.execute(
+                sql: """
+                    UPDATE outbox_state SET due_at = max(:now, due_at + :step)
+                    WHERE due_at IS NOT NULL AND due_at > :before AND state = 'deferred' AND EXISTS (
+                        SELECT 1 FROM outbox_attempt AS attempt WHERE attempt.message_id = outbox_state.message_id
+                            AND attempt.attempt = outbox_state.last_attempt
+                            AND CASE WHEN :step > 0 THEN attempt.finished_at <= :before
+                                ELSE attempt.finished_at > :now END)
+                    """,
+                arguments: [
+                    "now": now.milliseconds, "step": step.inMilliseconds, "before": (now - step).milliseconds,
+                ]
+            )
+            if step < .zero {
+                // The limit is asked again at the claim, and sets the hold by the clock as it is.
+                try database.execute(
+                    sql: "UPDATE outbox_state SET due_at = ?1 WHERE due_at > ?1 AND held_until = due_at",
+                    arguments: [now.milliseconds]
+                )
+            }
+            return 0
+        }
+    }
+}

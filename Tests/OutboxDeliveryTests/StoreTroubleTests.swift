@@ -1,0 +1,144 @@
+// What the file and the clock can do to a running delivery: locks, steps of the clock, rules that refuse a row.
+
+import FakeSMTP
+import Foundation
+import GRDB
+import Logging
+import OutboxCore
+import OutboxDelivery
+import OutboxStore
+import SMTPTransport
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("In trouble with the file or the clock", .timeLimit(.minutes(5)))
+struct StoreTroubleTests {
+    @Test("a write lock that another program holds longer than the lease causes no second mail")
+    func longLock() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.lease = .milliseconds(600)
+        choices.connections = 2
+        let delay: Fault = "finalDot: delay 300ms"
+        choices.faults = [delay]
+        try await DeliveryFixture.run(choices) { fixture in
+            let ids = try await fixture.database.enqueue((1...6).map { .sample("p\($0)@example.com") })
+            try await fixture.server.ledger.waitForFiring(of: delay)
+            let blocker = try DatabaseQueue(path: fixture.database.path)
+            try await blocker.writeWithoutTransaction { database in
+                try database.execute(sql: "BEGIN IMMEDIATE")
+                Thread.sleep(forTimeInterval: 2)
+                try database.execute(sql: "COMMIT")
+            }
+            for id in ids { _ = try await fixture.wait(for: id, .accepted) }
+            let recipients = fixture.server.ledger.accepted.map(\.recipients)
+            #expect(recipients.count == 6 && Set(recipients).count == 6)
+            #expect(!fixture.log.all.contains { $0.hasPrefix("lease ran out") || $0.hasPrefix("claim was lost") })
+        }
+    }
+
+    @Test(
+        "a clock that is set, forward or back, causes no second mail, and nothing stands still",
+        arguments: [-86_400, -600, 90, 600, 86_400]
+    )
+    func clockSteps(seconds: Int) async throws {
+        let clock = SteppingClock()
+        var choices = DeliveryFixture.Choices()
+        choices.environment.now = { clock.now }
+        choices.connections = 1
+        choices.schedule = RetrySchedule(delays: [.milliseconds(200)], jitter: 0)
+        let delay: Fault = "finalDot: delay 150ms nth 1"
+        choices.faults = [delay, "rcpt: reply 450 4.2.1 \"busy\" nth 3"]
+        try await DeliveryFixture.run(choices) { fixture in
+            let deadline = Timestamp.now + .seconds(1800)
+            let first = try await fixture.database.enqueue(
+                (1...20).map { .sample("p\($0)@example.com", expiresAt: $0 % 2 == 0 ? deadline : nil) }
+            )
+            try await fixture.server.ledger.waitForFiring(of: delay)
+            clock.set(by: .seconds(seconds))
+            // What is past its deadline by the clock as it is now waits until the clock is believed; all others leave.
+            let isPastDeadlines = seconds > 1800
+            for id in isPastDeadlines ? [] : first {
+                _ = try await fixture.wait(for: id, .accepted)
+            }
+            if isPastDeadlines {
+                _ = try await fixture.log.waitUntil("the step is noticed") {
+                    fixture.log.all.contains { $0.hasPrefix("the machine's clock was set") } ? true : nil
+                }
+            }
+            for id in first { #expect(try await fixture.database.status(id: id)?.state != "expired") }
+            let recipients = fixture.server.ledger.accepted.map(\.recipients)
+            #expect(Set(recipients).count == recipients.count)
+            #expect(fixture.log.all.contains { $0.hasPrefix("the machine's clock was set") })
+        }
+    }
+
+    @Test("a rule that refuses one outcome keeps no other one from being recorded, and nobody is mailed twice")
+    func refusedOutcome() async throws {
+        try await DeliveryFixture.run { fixture in
+            let bad = try await fixture.enqueue(.sample("bad@example.com", notBefore: .now + .milliseconds(300)))
+            try await DatabaseQueue(path: fixture.database.path).write { database in
+                try database.execute(
+                    sql: """
+                        CREATE TRIGGER audit BEFORE UPDATE OF accepted_at ON outbox_state WHEN NEW.message_id = \(bad)
+                        BEGIN SELECT RAISE(ABORT, 'audit says no'); END
+                        """
+                )
+            }
+            _ = try await fixture.log.waitUntil("the rule is named") {
+                fixture.log.all.contains { $0.contains("audit says no") } ? true : nil
+            }
+            let good = try await fixture.enqueue(.sample("good@example.com"))
+            _ = try await fixture.wait(for: good, .accepted)
+            #expect(try await fixture.database.status(id: bad)?.state == "sending")
+            #expect(fixture.server.ledger.accepted.count == 2)
+        }
+    }
+
+    @Test("an urgent mail leaves before claimed ones that are less urgent")
+    func priority() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.connections = 1
+        choices.faults = ["finalDot: delay 300ms"]
+        try await DeliveryFixture.run(choices) { fixture in
+            _ = try await fixture.database.enqueue((1...30).map { .sample("slow\($0)@example.com", priority: -5) })
+            _ = try await fixture.server.ledger.waitForAccepted(count: 2)
+            let urgent = try await fixture.enqueue(.sample("urgent@example.com", priority: 9))
+            let sentBefore = fixture.server.ledger.acceptedCount
+            _ = try await fixture.wait(for: urgent, .accepted)
+            let ahead = fixture.server.ledger.accepted.prefix { $0.recipients != ["urgent@example.com"] }.count
+            #expect(
+                ahead <= sentBefore + 3,
+                "\(sentBefore) mails had left when it was inserted, and \(ahead) left first"
+            )
+        }
+    }
+
+    @Test("a message that is withdrawn between its MAIL and its content is not mailed")
+    func withdrawnBeforeContent() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.connections = 1
+        let delay: Fault = "data: delay 700ms nth 1"
+        choices.faults = [delay]
+        choices.changeRelay = { $0.replyTimeout = .seconds(10) }
+        try await DeliveryFixture.run(choices) { fixture in
+            let id = try await fixture.enqueue(.sample())
+            try await fixture.server.ledger.waitForFiring(of: delay)
+            try await DatabaseQueue(path: fixture.database.path).write { database in
+                try database.execute(sql: "UPDATE outbox SET cancelled = 1")
+            }
+            let status = try await fixture.wait(for: id, .cancelled)
+            #expect(status.attempts == 0)
+            let next = try await fixture.enqueue(.sample("ben@example.com"))
+            _ = try await fixture.wait(for: next, .accepted)
+            #expect(fixture.server.ledger.accepted.map(\.recipients) == [["ben@example.com"]])
+        }
+    }
+}
+
+/// The machine's clock, set by a test.
+private final class SteppingClock: Sendable {
+    private let offset = Mutex(Duration.zero)
+    var now: Timestamp { Timestamp.now + offset.withLock(\.self) }
+    func set(by step: Duration) { offset.withLock { $0 += step } }
+}
