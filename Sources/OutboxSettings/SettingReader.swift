@@ -69,6 +69,14 @@ extension SettingReader {
         }
     }
 
+    /// A value that is written as a mapping, or shorter.
+    static func either(mapping: SettingReader, else short: SettingReader) -> SettingReader {
+        SettingReader { cursor in
+            if case .mapping = cursor.node { return mapping.read(cursor) }
+            return short.read(cursor)
+        }
+    }
+
     /// A mapping with keys of the operator's own, at least one of them.
     static func table<Element>(
         expected: String,
@@ -150,6 +158,21 @@ extension SettingReader where Value == Duration {
                 }
                 return duration
             }
+    }
+}
+
+extension SettingReader where Value == Bool {
+    /// `true` or `false`, and none of YAML 1.1's other words for them.
+    static var boolean: SettingReader {
+        SettingReader { cursor in
+            guard let (text, kind) = cursor.scalar(expected: "true or false") else { return nil }
+            guard kind == .boolean, let value = Bool(text) else {
+                let isQuoted = kind == .text && Bool(text) != nil
+                cursor.report(.expected("true or false", hint: isQuoted ? "remove the quotes" : nil))
+                return nil
+            }
+            return value
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 ///
 /// The defaults here are the ones that `config/outboxd.yaml` states; a test compares the two.
 package struct Settings: Sendable, Equatable {
-    /// Absolute path of the SQLite file with the outbox. Whether it exists is for the store to find out.
-    package var database: String
+    /// The SQLite file with the outbox. Whether it exists is for the store to find out.
+    package var database: DatabaseSettings
     /// Who the mails come from.
     package var sender: SenderSettings
     /// Absolute path of the folder with the templates; nil means the folder that was installed with outboxd.
@@ -40,7 +40,12 @@ package struct Settings: Sendable, Equatable {
     package var log = LogSettings()
 
     /// Settings with only what has no default.
-    package init(database: String, sender: SenderSettings, links: [String: String], relays: [RelaySettings]) {
+    package init(
+        database: DatabaseSettings,
+        sender: SenderSettings,
+        links: [String: String],
+        relays: [RelaySettings]
+    ) {
         self.database = database
         self.sender = sender
         self.links = links

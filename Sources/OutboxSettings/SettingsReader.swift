@@ -7,7 +7,7 @@ extension SettingReader where Value == Settings {
         mapping(expected: "a mapping with the keys database, sender, links and relays") { keys in
             let database = keys.required(
                 "database",
-                .path(expected: "the path of the database"),
+                .database,
                 missing: "the path of the SQLite file that holds the outbox"
             )
             let sender = keys.required(
@@ -24,7 +24,7 @@ extension SettingReader where Value == Settings {
             let relays = keys.required("relays", .relays, missing: "a list with at least one relay")
 
             var settings = Settings(
-                database: database ?? "",
+                database: database ?? DatabaseSettings(path: ""),
                 sender: sender ?? SenderSettings(address: ""),
                 links: links ?? [:],
                 relays: relays ?? []
@@ -59,6 +59,20 @@ extension SettingReader where Value == Settings {
             settings.log = keys.optional("log", .log, default: settings.log)
             return settings
         }
+    }
+}
+
+extension SettingReader where Value == DatabaseSettings {
+    /// `database`: a path, or a mapping with the path and what goes with it.
+    static var database: SettingReader {
+        let path = SettingReader<String>.path(expected: "the path of the database")
+        let bare = path.map { (path: String) throws(InvalidSetting) in DatabaseSettings(path: path) }
+        let whole = mapping(expected: "the path of the database, or a mapping with the keys path and create") { keys in
+            let path = keys.required("path", path, missing: "the path of the SQLite file that holds the outbox")
+            let create = keys.optional("create", .boolean, default: false)
+            return path.map { DatabaseSettings(path: $0, create: create) }
+        }
+        return .either(mapping: whole, else: bare)
     }
 }
 

@@ -44,7 +44,7 @@ struct Bounce: AsyncParsableCommand {
                 try end("the report belongs to no message: it names no envelope id of ours", code: .failure)
             }
             do {
-                let database = try OutboxDatabase(path: settings.database, access: .writing)
+                let database = try OutboxDatabase(path: settings.database.path, access: .writing)
                 for id in ids {
                     guard let message = try await database.reported(envelopeID: id) else { continue }
                     try await take(report, of: message, settings.suppression.duration, into: database)

@@ -7,7 +7,7 @@ import ProgramSupport
 extension ConfigurationOptions {
     /// The outbox, for the given use.
     func database(_ access: OutboxDatabase.Access) throws -> OutboxDatabase {
-        let path = try settings().database
+        let path = try settings().database.path
         do { return try OutboxDatabase(path: path, access: access) } catch let error as OutboxDatabaseError {
             throw ProgramFailure(error, databaseAt: path, isWritten: access != .reading)
         }

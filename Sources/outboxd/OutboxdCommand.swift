@@ -110,7 +110,7 @@ struct OutboxdCommand: AsyncParsableCommand {
     }
 
     private func openDatabase(_ settings: Settings, logger: Logger) async throws -> OutboxDatabase {
-        let path = settings.database
+        let path = settings.database.path
         let store: OutboxDatabase
         do {
             store = try OutboxDatabase(path: path, access: .migrating)

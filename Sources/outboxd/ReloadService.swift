@@ -50,7 +50,7 @@ struct ReloadService: Service, CustomStringConvertible {
         // Before the rest, because nothing but this can fail.
         try await store.setGuidance(Guidance(loaded.settings.guidance))
         var waiting = current.take(loaded.delivery)
-        if loaded.settings.database != store.path { waiting.insert("database", at: 0) }
+        if loaded.settings.database.path != store.path { waiting.insert("database", at: 0) }
         threshold.set(loaded.settings.log.level)
         log.reloaded(needingRestart: waiting, notReadAgain: loaded.fixedCredentials)
         board.reloaded(needingRestart: waiting)

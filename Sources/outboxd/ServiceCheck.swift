@@ -30,8 +30,8 @@ struct ServiceCheck {
         for relay in settings.relays {
             problems += problemsOf(relay, installed).map { "relay \(relay.name): \($0)" }
         }
-        if let problem = problemOfDatabase(settings.database, installed) {
-            problems.append("database \(settings.database): \(problem)")
+        if let problem = problemOfDatabase(settings.database.path, installed) {
+            problems.append("database \(settings.database.path): \(problem)")
         }
         guard problems.isEmpty else {
             let count = problems.count == 1 ? "1 problem" : "\(problems.count) problems"

@@ -14,15 +14,16 @@ struct Installation {
     /// - Parameters:
     ///   - relay: further keys of the relay.
     ///   - sender: further keys of the sender.
+    ///   - database: the value of the key; `nil`: `outbox.db`, made by outboxd.
     func configure(
-        port: Int,
-        database: String = "outbox.db",
+        port: Int = 2525,
         relay: String = "",
         sender: String = "",
-        further: String = ""
+        further: String = "",
+        database: String? = nil
     ) throws {
         let text = """
-            database: \(database)
+            database: \(database ?? "{path: outbox.db, create: true}")
             sender: {name: Trend Cloud One, address: no-reply@cloudone.trendmicro.com\(sender)}
             relays: [{url: "smtp://127.0.0.1:\(port)", tls: none\(relay)}]
             links:

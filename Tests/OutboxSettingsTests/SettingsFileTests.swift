@@ -19,15 +19,15 @@ import Testing
     func relativePaths() throws {
         let folder = try TemporaryFolder()
         let file = try folder.write("outboxd.yaml", Fixture.minimal.utf8)
-        #expect(try SettingsFile.load(file).database == "\(folder.path)/outbox.db")
+        #expect(try SettingsFile.load(file).database.path == "\(folder.path)/outbox.db")
     }
 
     @Test("the folder of a relative file starts at the current folder")
     func relativeFile() throws {
         let current = FileManager.default.currentDirectoryPath
-        #expect(try SettingsFile.read(Fixture.minimal, file: "a.yaml").database == "\(current)/outbox.db")
-        #expect(try SettingsFile.read(Fixture.minimal, file: "x/a.yaml").database == "\(current)/x/outbox.db")
-        #expect(try SettingsFile.read(Fixture.minimal, file: "/a.yaml").database == "/outbox.db")
+        #expect(try SettingsFile.read(Fixture.minimal, file: "a.yaml").database.path == "\(current)/outbox.db")
+        #expect(try SettingsFile.read(Fixture.minimal, file: "x/a.yaml").database.path == "\(current)/x/outbox.db")
+        #expect(try SettingsFile.read(Fixture.minimal, file: "/a.yaml").database.path == "/outbox.db")
     }
 
     @Test("a missing file is named, with what to do")

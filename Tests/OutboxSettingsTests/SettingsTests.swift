@@ -11,7 +11,7 @@ import Testing
         var relay = RelaySettings(endpoint: RelayEndpoint(scheme: .smtp, host: "127.0.0.1", port: 2525))
         relay.tls = .none
         let expected = Settings(
-            database: "/etc/outboxd/outbox.db",
+            database: DatabaseSettings(path: "/etc/outboxd/outbox.db"),
             sender: SenderSettings(address: "no-reply@cloudone.trendmicro.com", name: "Trend Cloud One"),
             links: [
                 "verify-email": "https://cloudone.trendmicro.com/verify-email?token={token}",
@@ -26,7 +26,7 @@ import Testing
     func everyKey() throws {
         let settings = try Fixture.read(
             """
-            database: /data/outbox.db
+            database: {path: /data/outbox.db, create: true}
             sender: {address: a@b.example, name: "yes", envelope_from: "r-{id}@b.example"}
             templates: my/templates
             links: {reset-password: "http://localhost:8080/reset/{token}"}
@@ -60,7 +60,7 @@ import Testing
             log: {level: debug}
             """
         )
-        #expect(settings.database == "/data/outbox.db")
+        #expect(settings.database == DatabaseSettings(path: "/data/outbox.db", create: true))
         let envelopeFrom = try EnvelopeSenderTemplate(settingText: "r-{id}@b.example")
         #expect(settings.sender == SenderSettings(address: "a@b.example", name: "yes", envelopeFrom: envelopeFrom))
         #expect(settings.templates == "/etc/outboxd/my/templates")
