@@ -21,6 +21,8 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+/// SQLite's C interface, for what GRDB has no words for.
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 
 let package = Package(
     name: "outboxd",
@@ -45,7 +47,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "OutboxCore", swiftSettings: settings),
-        .target(name: "OutboxStore", dependencies: ["OutboxCore", grdb], swiftSettings: settings),
+        .target(name: "OutboxStore", dependencies: ["OutboxCore", grdb, sqlite], swiftSettings: settings),
         .target(name: "SMTPTransport", dependencies: ["OutboxCore", "CCurl"], swiftSettings: settings),
         .target(
             name: "MailComposer",
@@ -109,8 +111,7 @@ let package = Package(
         .testTarget(
             name: "OutboxStoreTests",
             dependencies: [
-                "OutboxCore", "OutboxStore", "TestSupport", grdb,
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "OutboxCore", "OutboxStore", "TestSupport", grdb, sqlite,
             ],
             swiftSettings: settings
         ),

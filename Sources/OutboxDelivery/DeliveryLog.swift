@@ -5,19 +5,30 @@ package import Logging
 import OutboxCore
 import OutboxStore
 import SMTPTransport
+import Synchronization
 
 /// What the store was asked for when it failed.
 enum StoreTask {
-    case working, recording, renewing, returning, truncating
+    case working, recording, renewing, returning, truncating, watching, inspecting
 }
 
 /// What delivery tells the operator.
 package struct DeliveryLog: Sendable {
     private let logger: Logger
+    private let uptime: @Sendable () -> Duration
+    private let troubles = StoreTroubles()
 
     /// Makes the vocabulary on top of a logger.
-    package init(logger: Logger) {
+    ///
+    /// - Parameter uptime: the time since any fixed moment, by a clock that nobody sets.
+    package init(logger: Logger, uptime: @escaping @Sendable () -> Duration = Self.machineUptime) {
         self.logger = logger
+        self.uptime = uptime
+    }
+
+    /// The time since the log was first asked for one.
+    package static let machineUptime: @Sendable () -> Duration = { [began = ContinuousClock.now] in
+        began.duration(to: .now)
     }
 
     func started(relays: [DeliveryRelay], database: String) {
@@ -171,20 +182,73 @@ package struct DeliveryLog: Sendable {
         }
     }
 
-    func storeTrouble(_ task: StoreTask, _ error: any Error) {
+    /// The store failed. A trouble that lasts is said at once, then ever less often.
+    ///
+    /// - Returns: how long to wait before it is tried again.
+    @discardableResult
+    func storeTrouble(_ task: StoreTask, _ error: any Error) -> Duration {
+        let failure = troubles.log.withLock { $0.failed(task, words: "\(error)", now: uptime()) }
+        // A lost file is said once, by whoever ends the service.
+        if case OutboxDatabaseError.lost = error { return failure.pause }
+        guard failure.isSaid else { return failure.pause }
         let message: Logger.Message =
             switch task {
-            case .working: "the outbox can't be worked on, trying again in a moment"
-            case .recording: "outcomes could not be recorded yet, trying again in a moment"
-            case .renewing: "leases could not be renewed, trying again in a moment"
+            case .working: "the outbox can't be worked on, trying again"
+            case .recording: "outcomes could not be recorded yet, trying again"
+            case .renewing: "leases could not be renewed, trying again"
             case .returning: "claims could not be given back, their leases will run out"
             case .truncating: "the database's write-ahead log could not be truncated"
+            case .watching: "the database can't be watched at the moment"
+            case .inspecting: "the database could not be inspected"
             }
-        logger.error(message, metadata: ["error": "\(error)"])
+        var metadata: Logger.Metadata = ["error": "\(error)"]
+        if failure.failures > 1 { metadata["failures"] = "\(failure.failures)" }
+        logger.error(message, metadata: metadata)
+        return failure.pause
     }
 
-    func watchTrouble(_ error: any Error) {
-        logger.warning("the database can't be watched at the moment", metadata: ["error": "\(error)"])
+    /// The store did what it was asked for.
+    func storeWorks(_ task: StoreTask) {
+        guard let recovery = troubles.log.withLock({ $0.succeeded(task, now: uptime()) }) else { return }
+        logger.notice(
+            "the database works again",
+            metadata: ["after": "\(recovery.after.inWords)", "failures": "\(recovery.failures)"]
+        )
+    }
+
+    /// The database's file is not where it was; delivery ends.
+    func lost(_ loss: FileLoss) {
+        logger.error("the database is lost", metadata: ["error": "\(OutboxDatabaseError.lost(loss))"])
+    }
+
+    func inspected(_ inspection: Inspection, database: String) {
+        switch inspection {
+        case .sound:
+            logger.debug("the outbox's tables are sound", metadata: ["database": "\(database)"])
+        case .unfinished(let tables):
+            logger.notice(
+                "the outbox is too large to be looked through for damage in time; do it with quick_check in a backup",
+                metadata: ["database": "\(database)", "tables": "\(tables.joined(separator: ", "))"]
+            )
+        case .damaged(let findings):
+            let shown = findings.prefix(5).joined(separator: "; ")
+            logger.error(
+                "the database is damaged",
+                metadata: ["error": "\(OutboxDatabaseError.corrupt(path: database, reason: shown))"]
+            )
+        }
+    }
+
+    /// Another outboxd works on the same file, or did.
+    func hasCompany(_ isThere: Bool, database: String) {
+        if isThere {
+            logger.warning(
+                "another outboxd works on the same database: each keeps its own limits and relays' health; stop one of them",
+                metadata: ["database": "\(database)", "command": "fuser \(database)"]
+            )
+        } else {
+            logger.notice("the other outboxd is gone", metadata: ["database": "\(database)"])
+        }
     }
 
     func recorded(_ completions: [Completion], lost: Set<Completion>) {
@@ -226,6 +290,22 @@ package struct DeliveryLog: Sendable {
         case .returnedUnsent:
             logger.debug("message returned unsent", metadata: metadata)
         }
+    }
+}
+
+/// What the copies of one log share.
+private final class StoreTroubles: Sendable {
+    let log = Mutex(TroubleLog<StoreTask>())
+}
+
+extension Duration {
+    /// Such as `5m12s`; below a second `250ms`.
+    fileprivate var inWords: String {
+        let milliseconds = inMilliseconds
+        if milliseconds < 1000 { return "\(milliseconds)ms" }
+        let seconds = milliseconds / 1000
+        let parts = [(seconds / 3600, "h"), (seconds % 3600 / 60, "m"), (seconds % 60, "s")]
+        return parts.filter { $0.0 > 0 }.map { "\($0.0)\($0.1)" }.joined()
     }
 }
 

@@ -4,6 +4,7 @@ import OutboxCore
 package import OutboxStore
 import SMTPTransport
 import ServiceLifecycle
+import Synchronization
 
 /// Everything between the outbox and the relays, as one service.
 ///
@@ -48,6 +49,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
     package var description: String { "delivery" }
 
     /// Delivers until graceful shutdown.
+    ///
+    /// - Throws: `DatabaseLost` where the database's file is not where it was; the log has said so.
     package func run() async throws {
         let wake = Signal()
         let clock = SharedClockWatch()
@@ -92,10 +95,12 @@ package struct DeliveryService: Service, CustomStringConvertible {
             }
         }
         try await store.replaceRelays(desk.statuses)
+        store.showDaemon()
 
-        await withTaskGroup(of: Void.self) { background in
+        let loss = await withTaskGroup(of: Void.self) { background in
             background.addTask { await watch(wake, every: settings.pollInterval) }
             background.addTask { await keeper(of: settings.lease, leases).run() }
+            background.addTask { await inspect() }
             background.addTask { await reload(lanes, desk) }
             background.addTask { await askForRounds(wake) }
             let dispatching = Task { await dispatcher.run() }
@@ -103,19 +108,54 @@ package struct DeliveryService: Service, CustomStringConvertible {
             log.started(relays: relays, database: store.path)
             onReady()
 
-            // Fails only when the task is cancelled, which means the same: stop.
-            try? await gracefulShutdown()
+            let loss = await untilStopped()
 
             wake.close()
+            if let loss {
+                log.lost(loss)
+                // Nothing is sent any more, and nothing that comes of it can be recorded.
+                for (_, lane) in lanes { lane.abortSending() }
+                background.cancelAll()
+                _ = desk.close()
+                await sending.value
+                await abandon(recorder, desk)
+                return loss as FileLoss?
+            }
             await dispatching.value
             let unsent = desk.close()
             log.stopping(returned: unsent.count)
             await giveBack(unsent)
             await windDown(sending, lanes: lanes, desk: desk, recorder: recorder)
             background.cancelAll()
+            return nil
         }
+        if loss != nil { throw DatabaseLost() }
         await truncateLog()
         log.stopped()
+    }
+
+    /// Waits for graceful shutdown, or until the file is lost.
+    private func untilStopped() async -> FileLoss? {
+        await withTaskGroup(of: FileLoss?.self) { group in
+            group.addTask {
+                // Fails only when the task is cancelled, which means the same: stop.
+                try? await gracefulShutdown()
+                return nil
+            }
+            group.addTask { [store] in await store.fileLoss() }
+            let first = await group.next()
+            group.cancelAll()
+            return first ?? nil
+        }
+    }
+
+    /// Says how many outcomes are lost with the file.
+    private func abandon(_ recorder: OutcomeRecorder, _ desk: RelayDesk) async {
+        desk.releaseRefusals()
+        let finishing = Task { await recorder.finish() }
+        finishing.cancel()
+        let unrecorded = await finishing.value
+        if unrecorded > 0 { log.notRecorded(count: unrecorded) }
     }
 
     private func keeper(of lease: Duration, _ leases: LeaseBook) -> LeaseKeeper {
@@ -132,11 +172,37 @@ package struct DeliveryService: Service, CustomStringConvertible {
     }
 
     private func watch(_ wake: Signal, every pollInterval: Duration) async {
+        let hasCompany = Mutex(false)
         await CommitWatcher(store: store, pollInterval: pollInterval).run(
             onCommit: { wake.give() },
-            onTrouble: { log.watchTrouble($0) }
+            onLook: {
+                let isThere = store.hasOtherDaemon
+                let isNews = hasCompany.withLock { known in
+                    defer { known = isThere }
+                    return known != isThere
+                }
+                if isNews { log.hasCompany(isThere, database: store.path) }
+                log.storeWorks(.watching)
+            },
+            onTrouble: { log.storeTrouble(.watching, $0) }
         )
     }
+
+    /// Looks for damage when everything runs, and then once a day.
+    private func inspect() async {
+        while true {
+            do {
+                log.inspected(try await store.inspect(limit: configuration.value.settings.inspectionLimit), database: store.path)
+                log.storeWorks(.inspecting)
+            } catch {
+                if Task.isCancelled { return }
+                log.storeTrouble(.inspecting, error)
+            }
+            do { try await environment.sleep(Self.inspectionInterval) } catch { return }
+        }
+    }
+
+    private static let inspectionInterval = Duration.seconds(86_400)
 
     private func send(
         through lanes: [PlacedLane],
@@ -219,6 +285,10 @@ package struct DeliveryService: Service, CustomStringConvertible {
         }
     }
 }
+
+/// Delivery ended because the database's file is not where it was, as the log says; a new start works on what is there
+/// now.
+package struct DatabaseLost: Error {}
 
 extension Completion {
     fileprivate var leavesMessageOpen: Bool {

@@ -22,6 +22,8 @@ package struct DeliverySettings: Sendable {
     package var refusalHolding: Duration
     /// How long messages that are being sent may take to finish when the service stops.
     package var shutdownGrace: Duration
+    /// How long a look for damage in the outbox's tables may take.
+    package var inspectionLimit: Duration
 
     /// How many claimed messages may wait for a lane, for each lane: enough to bridge a commit.
     static let claimsPerLane = 16
@@ -35,7 +37,8 @@ package struct DeliverySettings: Sendable {
         pollInterval: Duration = .seconds(1),
         gathering: Duration = .milliseconds(10),
         refusalHolding: Duration = .seconds(2),
-        shutdownGrace: Duration = .seconds(20)
+        shutdownGrace: Duration = .seconds(20),
+        inspectionLimit: Duration = .seconds(30)
     ) {
         self.envelopeSender = envelopeSender
         self.schedule = schedule
@@ -46,6 +49,7 @@ package struct DeliverySettings: Sendable {
         self.gathering = gathering
         self.refusalHolding = refusalHolding
         self.shutdownGrace = shutdownGrace
+        self.inspectionLimit = inspectionLimit
     }
 }
 

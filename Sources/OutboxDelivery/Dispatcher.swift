@@ -35,8 +35,6 @@ actor Dispatcher {
     private var isTryingAlone = false
     private var hasFollowedClock = false
 
-    /// How long to wait after the store failed.
-    private static let troubleDelay = Duration.seconds(1)
     /// However far away the next moment is, the clock may be set meanwhile.
     private static let longestSleep = Duration.seconds(60)
     private static let firstTruncationPause = Duration.seconds(1)
@@ -73,10 +71,10 @@ actor Dispatcher {
             alarm?.cancel()
             do {
                 try await work()
+                log.storeWorks(.working)
                 show(trouble: nil)
             } catch {
-                log.storeTrouble(.working, error)
-                setAlarm(in: Self.troubleDelay)
+                setAlarm(in: log.storeTrouble(.working, error))
                 pulse.onStep()
                 show(trouble: "\(error)")
             }

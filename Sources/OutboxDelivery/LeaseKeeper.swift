@@ -26,6 +26,7 @@ struct LeaseKeeper: Sendable {
                 try await store.renewLeases(until: environment.now() + lease)
                 leases.renewed(until: began + lease)
                 pause = lease / 3
+                log.storeWorks(.renewing)
             } catch is CancellationError {
                 return
             } catch {

@@ -49,8 +49,9 @@ final class OutcomeRecorder: Sendable {
 
     private let state = Mutex(State())
 
-    /// How long to wait before a failed commit is tried again.
-    private static let retryDelay = Duration.seconds(1)
+    /// How long to wait at most before a failed commit is tried again: outcomes that are only in memory must reach the disk
+    /// well within a lease, and within the time that a shutdown takes.
+    private static let longestPause = Duration.seconds(5)
     /// How long an outcome that a rule refuses waits at first, and at most.
     private static let refusedPause = (first: Duration.seconds(10), longest: Duration.seconds(3600))
 
@@ -107,16 +108,19 @@ final class OutcomeRecorder: Sendable {
             var batch = takeWaiting()
             do {
                 try await commit(&batch)
+                log.storeWorks(.recording)
             } catch {
                 state.withLock { [batch] state in
                     var all = batch
                     all.append(state.waiting)
                     state.waiting = all
                 }
-                log.storeTrouble(.recording, error)
+                let pause = min(log.storeTrouble(.recording, error), Self.longestPause)
+                // A lost file takes nothing any more.
+                if case OutboxDatabaseError.lost = error { return state.withLock { $0.flush = nil } }
                 do {
                     try Task.checkCancellation()
-                    try await environment.sleep(Self.retryDelay)
+                    try await environment.sleep(pause)
                 } catch {
                     // Whoever waits for the end gave up.
                     return state.withLock { $0.flush = nil }

@@ -1,4 +1,4 @@
-// Notices that another process committed to the database file. Never reads a row.
+// Notices that another process committed to the database file, or that the file is gone. Never reads a row.
 
 import Dispatch
 import Foundation
@@ -26,9 +26,13 @@ package final class CommitWatcher: Sendable {
     /// Calls `onCommit` after each commit of another connection, several close ones together, until the task is
     /// cancelled.
     ///
-    /// - Parameter onTrouble: gets an error of looking at the file; watching goes on.
+    /// Watching ends as well when the file is lost, which `OutboxDatabase.fileLoss` tells.
+    /// - Parameters:
+    ///   - onLook: called at each look, so that what else can only be asked now and then is asked there.
+    ///   - onTrouble: gets an error of looking at the file; watching goes on.
     package func run(
         onCommit: @Sendable () async -> Void,
+        onLook: @Sendable () async -> Void = {},
         onTrouble: @Sendable (any Error) async -> Void
     ) async {
         let looks = LookOuts(paths: [store.path, store.path + "-wal"], pollInterval: pollInterval)
@@ -36,6 +40,8 @@ package final class CommitWatcher: Sendable {
         var known: Int?
         for await _ in looks.due {
             do {
+                try store.checkPlace()
+                await onLook()
                 let counter = try await store.commitCounter()
                 // The first look counts as news: nobody knows what was committed before it.
                 if counter != known {
@@ -43,6 +49,8 @@ package final class CommitWatcher: Sendable {
                     await onCommit()
                 }
             } catch is CancellationError {
+                return
+            } catch OutboxDatabaseError.lost {
                 return
             } catch {
                 await onTrouble(error)
@@ -117,7 +125,8 @@ private final class LookOuts: Sendable {
     }
 }
 
-/// The kernel's notifications of writes to some files, one for each time that they are watched.
+/// The kernel's notifications of writes to some files, and of what happens to the files themselves, one for each time
+/// that they are watched.
 private final class Notifications: Sendable {
     private let paths: [String]
     private let descriptor: Int32
@@ -145,7 +154,9 @@ private final class Notifications: Sendable {
 
     /// Asks for the next write; asking twice is asking once. A file that isn't there can't be written to.
     func watch() {
-        for path in paths { _ = inotify_add_watch(descriptor, path, UInt32(IN_MODIFY) | UInt32(IN_ONESHOT)) }
+        // A file that is open and loses its last name changes its attributes: the number of its names.
+        let events = UInt32(IN_MODIFY) | UInt32(IN_ATTRIB) | UInt32(IN_MOVE_SELF) | UInt32(IN_DELETE_SELF)
+        for path in paths { _ = inotify_add_watch(descriptor, path, events | UInt32(IN_ONESHOT)) }
     }
 
     func stop() { source.cancel() }

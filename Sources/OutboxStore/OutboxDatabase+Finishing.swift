@@ -48,7 +48,7 @@ extension OutboxDatabase {
                 try Int.fetchOne(database.cachedStatement(sql: "PRAGMA data_version")) ?? 0
             }
         } catch let error as DatabaseError {
-            throw OutboxDatabaseError(error)
+            throw translated(error)
         }
     }
 

@@ -12,6 +12,7 @@ extension OutboxDatabase {
     /// checkpoint has a connection of its own without one, and a passive checkpoint, which needs no write lock, does the
     /// work before.
     package func truncateLog() async throws -> Bool {
+        try checkPlace()
         do {
             let checkpoints = try checkpointQueue()
             return try await checkpoints.writeWithoutTransaction { database in
@@ -26,7 +27,7 @@ extension OutboxDatabase {
         } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
             return false
         } catch let error as DatabaseError {
-            throw OutboxDatabaseError(error)
+            throw translated(error)
         }
     }
 

@@ -9,24 +9,29 @@ import Synchronization
 package final class OutboxDatabase: Sendable {
     /// What a caller wants to do with the file.
     package enum Access: Sendable {
-        /// Create or upgrade what is missing, then read and write.
+        /// Create the file and the outbox where they are missing, or upgrade the outbox, then read and write.
         case migrating
+        /// Create or upgrade the outbox in a file that must be there, then read and write.
+        case upgrading
         /// Read and write; the schema must be there.
         case writing
         /// Read only; the schema must be there.
         case reading
     }
 
-    /// The file's path, as it was given.
+    /// The file's path, symbolic links followed.
     package let path: String
-    /// The schema versions that opening with `.migrating` applied.
+    /// The schema versions that opening with `.migrating` or `.upgrading` applied.
     package let appliedVersions: [Int]
 
     let queue: DatabaseQueue
+    let place: FilePlace
     /// The connection that checkpoints the log, once there was a checkpoint.
     let checkpoints = Mutex<DatabaseQueue?>(nil)
     /// Rows that a rule of the application refused to change.
     let aside = Mutex(RowsAside())
+    /// What shows other daemons that one works on this file.
+    let daemonLock = Mutex<DaemonLock?>(nil)
     /// Names this process in `claimed_by`, so that it renews and returns its own claims only.
     let claimant: String
 
@@ -36,24 +41,29 @@ package final class OutboxDatabase: Sendable {
     /// Opens the file.
     ///
     /// - Parameters:
-    ///   - path: the database file; it may be an application's own.
+    ///   - given: the database file, or a link to it; it may be an application's own.
     ///   - access: what may be done with it. A file that doesn't exist is created for `.migrating` alone, readable by
     ///     owner and group at most, because it will hold tokens.
     ///   - claimant: a name that no other process uses; shown to operators in `claimed_by`.
     /// - Throws: `OutboxDatabaseError`.
-    package init(path: String, access: Access, claimant: String = UUID().uuidString.lowercased()) throws {
-        self.path = path
+    package init(path given: String, access: Access, claimant: String = UUID().uuidString.lowercased()) throws {
+        let file = try DatabaseFile(given, access: access)
+        path = file.path
+        place = try FilePlace(file)
         self.claimant = claimant
+        let changesSchema = access == .migrating || access == .upgrading
+        if changesSchema, case .network(let kind) = FileSystemKind(of: path) {
+            throw OutboxDatabaseError.networkFileSystem(path: given, kind: kind)
+        }
         do {
-            if access == .migrating {
-                try Self.createPrivately(path)
-            } else if !FileManager.default.fileExists(atPath: path) {
-                throw OutboxDatabaseError.noFile(path: path)
-            }
             queue = try DatabaseQueue(path: path, configuration: Self.configuration(access))
-            if access == .migrating {
+            try queue.writeWithoutTransaction { try Self.requireUTF8($0, path: given) }
+            if changesSchema {
                 // WAL lets applications insert while outboxd reads, and needs one fsync a commit instead of several.
-                _ = try queue.writeWithoutTransaction { try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL") }
+                let mode = try queue.writeWithoutTransaction {
+                    try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL")
+                }
+                try Self.requireWAL(mode, path: given)
                 appliedVersions = try queue.write { try SchemaMigrator.current.migrate($0) }
             } else {
                 appliedVersions = []
@@ -61,19 +71,23 @@ package final class OutboxDatabase: Sendable {
                 let known = SchemaMigrator.current.newestVersion
                 guard found <= known else { throw OutboxDatabaseError.schemaTooNew(found: found, known: known) }
                 guard found == known else {
-                    throw OutboxDatabaseError.schemaTooOld(path: path, found: found, known: known)
+                    throw OutboxDatabaseError.schemaTooOld(path: given, found: found, known: known)
                 }
             }
         } catch let error as DatabaseError {
-            throw OutboxDatabaseError.cannotOpen(path: path, reason: error.message ?? error.resultCode.description)
+            throw OutboxDatabaseError(error, path: given)
         }
     }
 
-    /// Whether anybody on the machine may read the file, and the tokens in it.
-    package var isWorldReadable: Bool {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-        let mode = (attributes?[.posixPermissions] as? NSNumber)?.intValue ?? 0
-        return mode & 0o004 != 0
+    /// Where the mode can't be had, the pragma answers with the one that stays (https://sqlite.org/pragma.html).
+    static func requireWAL(_ mode: String?, path: String) throws {
+        guard mode == "wal" else { throw OutboxDatabaseError.noWriteAheadLog(path: path, reason: mode ?? "no answer") }
+    }
+
+    /// Lengths and digests of tokens count octets, which in another encoding are others.
+    private static func requireUTF8(_ database: Database, path: String) throws {
+        let encoding = try String.fetchOne(database, sql: "PRAGMA encoding") ?? ""
+        guard encoding == "UTF-8" else { throw OutboxDatabaseError.encoding(path: path, encoding) }
     }
 
     private static func configuration(_ access: Access) -> Configuration {
@@ -91,22 +105,17 @@ package final class OutboxDatabase: Sendable {
         return configuration
     }
 
-    /// SQLite creates files 0644 less the umask and gives the -wal and -shm files the database's own mode, so a new
-    /// file is made beforehand.
-    private static func createPrivately(_ path: String) throws {
-        guard !FileManager.default.fileExists(atPath: path) else { return }
-        let created = FileManager.default.createFile(
-            atPath: path,
-            contents: nil,
-            attributes: [.posixPermissions: NSNumber(value: 0o660)]
-        )
-        guard created else { throw OutboxDatabaseError.folderUnusable(path: path) }
-    }
-
     /// Runs a write transaction, with errors in our words.
+    ///
+    /// - Throws: `OutboxDatabaseError.lost` where the file is not where it was; nothing is written then.
     func write<Value: Sendable>(_ updates: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
-        do { return try await queue.write(updates) } catch let error as DatabaseError {
-            throw OutboxDatabaseError(error)
+        do {
+            return try await queue.write { [place] database in
+                try place.check(database)
+                return try updates(database)
+            }
+        } catch let error as DatabaseError {
+            throw translated(error)
         }
     }
 
@@ -126,7 +135,15 @@ package final class OutboxDatabase: Sendable {
                 return result
             }
         } catch let error as DatabaseError {
-            throw OutboxDatabaseError(error)
+            throw translated(error)
         }
+    }
+
+    /// SQLite's error in our words.
+    func translated(_ error: DatabaseError) -> OutboxDatabaseError {
+        if error.extendedResultCode == .SQLITE_READONLY_DBMOVED {
+            return place.movedSays(SQLite: error.message ?? "the file has moved")
+        }
+        return OutboxDatabaseError(error, path: path)
     }
 }

@@ -6,10 +6,30 @@ import GRDB
 package enum OutboxDatabaseError: Error, CustomStringConvertible {
     /// There is no such file, and it may not be created here.
     case noFile(path: String)
+    /// There is no such file, and a daemon makes none unless it is told to.
+    case notCreated(path: String)
     /// The file's folder doesn't exist or can't be written to.
     case folderUnusable(path: String)
-    /// SQLite refuses the file: no database, damaged, or no permission.
+    /// Whether the file exists can't be told, mostly because this user may not go through a folder above it.
+    case unreachable(path: String, reason: String)
+    /// This user may not read the file.
+    case notReadable(path: String)
+    /// This user may not write to the file, to its folder, or to what SQLite keeps beside it.
+    case notWritable(path: String)
+    /// SQLite refuses the file for another reason.
     case cannotOpen(path: String, reason: String)
+    /// The file is none of SQLite's.
+    case noDatabase(path: String)
+    /// The file is damaged.
+    case corrupt(path: String, reason: String)
+    /// The file's texts are not in UTF-8.
+    case encoding(path: String, String)
+    /// The file system gives no write-ahead log.
+    case noWriteAheadLog(path: String, reason: String)
+    /// Other machines may use the file at the same time.
+    case networkFileSystem(path: String, kind: String)
+    /// The file is not where it was when it was opened.
+    case lost(FileLoss)
     /// The file holds no outbox, or an older one than this program needs.
     case schemaTooOld(path: String, found: Int, known: Int)
     /// The file's schema comes from a newer program.
@@ -20,18 +40,60 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
     case constraint(String)
     /// The same idempotency key was used before, for another mail.
     case idempotencyKeyReused(id: Int64)
-    /// SQLite reports anything else, such as a full disk or a lock that another program holds too long.
+    /// There is no room for what was to be written.
+    case diskFull(path: String)
+    /// Another program has held a lock for too long.
+    case locked(path: String)
+    /// The disk or the file system fails.
+    case inputOutput(path: String, reason: String)
+    /// SQLite reports anything else.
     case sqlite(String)
 
     package var description: String {
         switch self {
         case .noFile(let path):
             "there is no database at \(path); create it with `outboxctl migrate`, or correct the key `database`"
+        case .notCreated(let path):
+            "there is no database at \(path): is its file system mounted? Where it is, create the file with "
+                + "`outboxctl migrate`, or let outboxd do that at start with `database: {path: \(path), create: true}`"
         case .folderUnusable(let path):
             "the database \(path) can't be created: its folder doesn't exist or isn't writable for this user; "
                 + "create the folder, or correct the key `database`"
+        case .unreachable(let path, let reason):
+            "the database \(path) can't be reached: \(reason); give this user the right to search the folders above it "
+                + "(chmod g+x), or correct the key `database`"
+        case .notReadable(let path):
+            "this user may not read the database \(path); add the user to the file's group, or give the file to a "
+                + "group that both outboxd and the application are in (mode 0660, its folder 2770)"
+        case .notWritable(let path):
+            "this user may not write to the database \(path), to the files beside it, or to its folder; give them to a "
+                + "group that both outboxd and the application are in (files 0660, folder 2770), name the folder in "
+                + "ReadWritePaths= of the systemd unit where it is outside /var/lib/outboxd, and see that its file system "
+                + "is not mounted read-only"
         case .cannotOpen(let path, let reason):
             "the database \(path) can't be opened: \(reason); check the key `database` and the file's permissions"
+        case .noDatabase(let path):
+            "the file \(path) is no SQLite database: it is damaged from its first page on, encrypted, or something else; "
+                + "correct the key `database`, or restore a backup (docs/operating.md)"
+        case .corrupt(let path, let reason):
+            "the database \(path) is damaged (\(reason)); stop outboxd and the applications, keep a copy of the file "
+                + "with its -wal, then restore a backup or save what can be read with `sqlite3 FILE .recover` "
+                + "(docs/operating.md)"
+        case .encoding(let path, let encoding):
+            "the texts in the database \(path) are in \(encoding), and an outbox needs UTF-8; keep the outbox in a file of "
+                + "its own, or copy the application's data into a file made after `PRAGMA encoding = 'UTF-8'`"
+        case .noWriteAheadLog(let path, let reason):
+            "the database \(path) can't have a write-ahead log, which outboxd needs (\(reason)); move it to a local file "
+                + "system that lets processes share memory (https://sqlite.org/wal.html)"
+        case .networkFileSystem(let path, let kind):
+            "the database \(path) is on a network file system (\(kind)), where SQLite's write-ahead log does not work "
+                + "(https://sqlite.org/wal.html); move it to a disk of this machine"
+        case .lost(.gone(let path)):
+            "the database \(path) was moved or deleted, or its file system is gone; nothing is sent or recorded any more. "
+                + "Put it back or mount it, and start outboxd again"
+        case .lost(.replaced(let path)):
+            "another file took the place of the database \(path); nothing is sent or recorded any more. Start outboxd "
+                + "again to work on the new file"
         case .schemaTooOld(let path, 0, _):
             "the database \(path) holds no outbox; create it with `outboxctl migrate`"
         case .schemaTooOld(let path, let found, let known):
@@ -47,19 +109,36 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
             "the database refused the message; this must hold: \(name.replacing("_", with: " "))"
         case .idempotencyKeyReused(let id):
             "this idempotency key belongs to message \(id), which has another kind or recipient; use a new key"
+        case .diskFull(let path):
+            "there is no room for the database \(path); free some on its file system, or raise its quota or max_page_count"
+        case .locked(let path):
+            "another program has locked the database \(path) for too long; end its transaction"
+        case .inputOutput(let path, let reason):
+            "the file system fails under the database \(path) (\(reason)); look at the kernel's log"
         case .sqlite(let message):
             "SQLite reports: \(message)"
         }
     }
 
     /// Turns GRDB's error into one of ours. GRDB's description may hold the statement's arguments, so only SQLite's
-    /// message is taken over.
-    init(_ error: DatabaseError) {
+    /// message is taken over. The codes are those of https://sqlite.org/rescode.html.
+    init(_ error: DatabaseError, path: String) {
         let message = error.message ?? error.resultCode.description
-        if error.resultCode == .SQLITE_CONSTRAINT {
-            self = .constraint(message.split(separator: ": ").last.map(String.init) ?? message)
-        } else {
-            self = .sqlite(message)
-        }
+        self =
+            switch error.extendedResultCode {
+            case .SQLITE_CONSTRAINT: .constraint(message.split(separator: ": ").last.map(String.init) ?? message)
+            case .SQLITE_NOTADB: .noDatabase(path: path)
+            case .SQLITE_CORRUPT: .corrupt(path: path, reason: message)
+            case .SQLITE_READONLY: .notWritable(path: path)
+            case .SQLITE_FULL: .diskFull(path: path)
+            case .SQLITE_BUSY: .locked(path: path)
+            case .SQLITE_IOERR_SHMOPEN, .SQLITE_IOERR_SHMSIZE, .SQLITE_IOERR_SHMLOCK, .SQLITE_IOERR_SHMMAP,
+                .SQLITE_PROTOCOL:
+                .noWriteAheadLog(path: path, reason: message)
+            case .SQLITE_IOERR: .inputOutput(path: path, reason: message)
+            // The file itself can be opened, which was looked at before: it is -wal or -shm that can't.
+            case .SQLITE_CANTOPEN: .notWritable(path: path)
+            default: .sqlite(message)
+            }
     }
 }

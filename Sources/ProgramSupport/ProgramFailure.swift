@@ -13,8 +13,10 @@ package enum ExitStatus {
     package static let dataError: Int32 = 65
     /// EX_UNAVAILABLE: the database can't be used.
     package static let unavailable: Int32 = 69
-    /// EX_TEMPFAIL: the database's folder isn't there or can't be written to; that may change without anybody's doing.
-    package static let temporaryFailure: Int32 = 75
+    /// EX_CANTCREAT: a file can't be made.
+    package static let cannotCreate: Int32 = 73
+    /// EX_TEMPFAIL: the database is not there now; another start may find it.
+    package static let temporary: Int32 = 75
     /// EX_CONFIG: the configuration, a template or a password file is wrong.
     package static let configuration: Int32 = 78
 }
@@ -29,6 +31,11 @@ package struct ProgramFailure: Error, CustomStringConvertible {
     /// A wrong configuration.
     package static func configuration(_ description: String) -> ProgramFailure {
         ProgramFailure(description: description, status: ExitStatus.configuration)
+    }
+
+    /// A file that can't be made.
+    package static func cannotCreate(_ description: String) -> ProgramFailure {
+        ProgramFailure(description: description, status: ExitStatus.cannotCreate)
     }
 
     /// The failure that an error of the database means.
@@ -48,8 +55,10 @@ package struct ProgramFailure: Error, CustomStringConvertible {
         status =
             switch error {
             case .constraint, .idempotencyKeyReused: ExitStatus.dataError
-            case .folderUnusable: ExitStatus.temporaryFailure
-            case .noFile, .cannotOpen, .schemaTooOld, .schemaTooNew, .developmentBuild, .sqlite:
+            case .notCreated, .lost, .folderUnusable: ExitStatus.temporary
+            case .noFile, .unreachable, .notReadable, .notWritable, .cannotOpen, .noDatabase, .corrupt,
+                .encoding, .noWriteAheadLog, .networkFileSystem, .schemaTooOld, .schemaTooNew, .developmentBuild,
+                .diskFull, .locked, .inputOutput, .sqlite:
                 ExitStatus.unavailable
             }
     }

@@ -9,7 +9,8 @@ struct Migrate: AsyncParsableCommand {
         abstract: "Create the outbox's tables in the database, or upgrade them.",
         discussion: """
             The database may be an application's own: only objects whose names begin with `outbox` are touched. A file \
-            that doesn't exist is created. The database is set to write-ahead logging. outboxd does the same at start.
+            that doesn't exist is created, which outboxd does only where the configuration says `create: true`. The \
+            database is set to write-ahead logging. outboxd creates and upgrades tables at start, too.
             """
     )
 

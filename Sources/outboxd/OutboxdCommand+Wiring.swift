@@ -1,5 +1,6 @@
 // Turns the configuration's values into those of transport and delivery. Never reads the configuration file.
 
+import Logging
 import OutboxCore
 import OutboxDelivery
 import OutboxSettings
@@ -97,5 +98,27 @@ extension DeliverySettings {
 extension Guidance {
     init(_ settings: GuidanceSettings) {
         self.init(patience: settings.patience, resends: settings.resends, window: settings.window)
+    }
+}
+
+extension Logger {
+    /// Tells an operator what is odd about the database's file, with the command that mends it.
+    func warn(of remark: FileRemark) {
+        let message: Message =
+            switch remark {
+            case .everybodyReads:
+                "every user of this machine can read the database and the tokens in it; take that right away"
+            case .groupLockedOut:
+                "the database is its group's to write, this file beside it is not: applications are locked out"
+            case .ownerLockedOut:
+                "the database is its owner's to write, this file beside it is somebody else's: the owner is locked out"
+            case .folderNotForGroup:
+                "the database is its group's to write, its folder is not: applications or outboxd will be locked out"
+            case .userSpaceFileSystem:
+                "the database's file system is a program (FUSE), which must lock files and share memory as a disk does"
+            }
+        var metadata: Metadata = ["path": "\(remark.path)"]
+        if let command = remark.command { metadata["command"] = "\(command)" }
+        warning(message, metadata: metadata)
     }
 }

@@ -23,14 +23,15 @@ struct OutboxdCommand: AsyncParsableCommand {
             Applications insert rows into the table `outbox`; outboxd renders, sends and retries them until the relay \
             has accepted them or their time is over. Ask `outboxctl status` what became of a mail.
 
-            outboxd creates or upgrades its tables at start, runs in the foreground and logs to standard error. \
+            outboxd creates or upgrades its tables at start, and their file only where the configuration says so. It runs in \
+            the foreground and logs to standard error. \
             SIGTERM and SIGINT end it: what is being sent may finish, everything else stays in the outbox. SIGHUP makes it \
             read the configuration, templates, password files and certificates again, whole or not at all, and try relays \
             that are down at once; the log names what takes a restart.
 
             Exit codes: 0 after SIGTERM or SIGINT, 64 for a wrong command line, 69 where the database can't be used, 75 \
-            where its folder is missing or can't be written to, 78 where the configuration, a template or a password file \
-            is wrong.
+            where its file or folder is missing or closed to outboxd, or was replaced under the running program, 78 where \
+            the configuration, a template or a password file is wrong.
             """,
         version: programVersion
     )
@@ -106,28 +107,24 @@ struct OutboxdCommand: AsyncParsableCommand {
                 logger: logger
             )
         )
-        try await group.run()
+        // The log has said what happened.
+        do { try await group.run() } catch is DatabaseLost { throw ExitCode(ExitStatus.temporary) }
     }
 
     private func openDatabase(_ settings: Settings, logger: Logger) async throws -> OutboxDatabase {
         let path = settings.database.path
         let store: OutboxDatabase
         do {
-            store = try OutboxDatabase(path: path, access: .migrating)
+            store = try OutboxDatabase(path: path, access: settings.database.create ? .migrating : .upgrading)
             try await store.setGuidance(Guidance(settings.guidance))
         } catch let error as OutboxDatabaseError {
             throw ProgramFailure(error, databaseAt: path)
         }
         if !store.appliedVersions.isEmpty {
             let versions = store.appliedVersions.map(String.init).joined(separator: ", ")
-            logger.notice("schema migrated", metadata: ["database": "\(path)", "versions": "\(versions)"])
+            logger.notice("schema migrated", metadata: ["database": "\(store.path)", "versions": "\(versions)"])
         }
-        if store.isWorldReadable {
-            logger.warning(
-                "every user of this machine can read the database and the tokens in it; take that right away",
-                metadata: ["database": "\(path)", "command": "chmod o= \(path)"]
-            )
-        }
+        for remark in store.fileRemarks { logger.warn(of: remark) }
         return store
     }
 }

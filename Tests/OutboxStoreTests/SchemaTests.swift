@@ -284,7 +284,7 @@ import Testing
         let text = outbox.folder.appending(path: "text.db").path
         try String(repeating: "no database", count: 100).write(toFile: text, atomically: true, encoding: .utf8)
         let damaged = #expect(throws: OutboxDatabaseError.self) { try OutboxDatabase(path: text, access: .reading) }
-        #expect(damaged?.description.contains("can't be opened: file is not a database") == true)
+        #expect(damaged?.description.contains("is no SQLite database: it is damaged") == true)
     }
 
     @Test("a new file is closed to other users, its log as well")
@@ -295,8 +295,8 @@ import Testing
             let mode = try #require(attributes[.posixPermissions] as? NSNumber)
             #expect(mode.intValue & 0o007 == 0)
         }
-        #expect(!outbox.database.isWorldReadable)
+        #expect(outbox.database.fileRemarks == [])
         try FileManager.default.setAttributes([.posixPermissions: NSNumber(value: 0o644)], ofItemAtPath: outbox.path)
-        #expect(outbox.database.isWorldReadable)
+        #expect(outbox.database.fileRemarks == [.everybodyReads(path: outbox.database.path)])
     }
 }

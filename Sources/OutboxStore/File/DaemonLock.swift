@@ -1,0 +1,50 @@
+// Tells daemons that work on one file of each other. Never keeps one from working, and never makes a file.
+
+import Glibc
+import Synchronization
+
+/// A shared lock on one byte of the database's file, which each daemon holds for as long as its process lives.
+///
+/// It is an open file description lock (fcntl_locking(2)): the kernel takes it away when the process ends, however it
+/// ends. SQLite's own locks are of the older kind, which never conflict with it in this process, and lie elsewhere: at
+/// 0x40000000 and the 511 bytes behind (https://sqlite.org/src/file/src/os.h). Closing a descriptor of the file would
+/// drop those older locks of the whole process (https://sqlite.org/howtocorrupt.html, 2.2), so it is never closed.
+final class DaemonLock: Sendable {
+    /// Far behind what SQLite locks and behind the end of any database (at most 281 TB).
+    private static let place: off_t = 1 << 56
+    // <fcntl.h>, which Swift sees without _GNU_SOURCE.
+    private static let getLock: Int32 = 36
+    private static let setLock: Int32 = 37
+
+    private let descriptor: Int32
+
+    /// Takes the lock; `nil` where the file can't be opened or its file system knows no such locks, which tells nobody of
+    /// each other and harms nothing.
+    init?(path: String) {
+        descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        var lock = Self.lock(Int16(F_RDLCK))
+        guard fcntl(descriptor, Self.setLock, &lock) == 0 else { return nil }
+    }
+
+    /// Whether another daemon holds it as well.
+    var isShared: Bool {
+        // Who else shares it would be in the way of a lock that nobody shares.
+        var lock = Self.lock(Int16(F_WRLCK))
+        return fcntl(descriptor, Self.getLock, &lock) == 0 && lock.l_type != Int16(F_UNLCK)
+    }
+
+    private static func lock(_ type: Int16) -> flock {
+        flock(l_type: type, l_whence: Int16(SEEK_SET), l_start: place, l_len: 1, l_pid: 0)
+    }
+}
+
+extension OutboxDatabase {
+    /// Shows other daemons that one works on this file, for as long as this process lives. Once is enough.
+    package func showDaemon() {
+        daemonLock.withLock { lock in if lock == nil { lock = DaemonLock(path: path) } }
+    }
+
+    /// Whether another process works as a daemon on this file, too.
+    package var hasOtherDaemon: Bool { daemonLock.withLock { $0?.isShared ?? false } }
+}

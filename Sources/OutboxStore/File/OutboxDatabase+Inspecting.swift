@@ -1,0 +1,110 @@
+// Looks for damage in the outbox's own tables. Never looks at an application's, and never on the connection that works.
+
+import Dispatch
+import GRDB
+import OutboxCore
+import Synchronization
+
+/// What an inspection of the file found.
+package enum Inspection: Sendable, Hashable {
+    /// The outbox's tables are sound.
+    case sound
+    /// They are not; the first things that are wrong, in SQLite's words.
+    case damaged([String])
+    /// There was no time for these tables.
+    case unfinished([String])
+}
+
+extension OutboxDatabase {
+    /// Checks the outbox's tables with `PRAGMA quick_check(TABLE)` (https://sqlite.org/pragma.html#pragma_quick_check).
+    ///
+    /// Not the whole file: that fails where an application's index has a collation or a function that only the
+    /// application has. The check reads every page of the tables. It takes no lock that a writer waits for, but it keeps
+    /// a snapshot, behind which the write-ahead log can't be truncated, so it is done table by table and within a limit.
+    /// - Parameter limit: how long it may take; it ends at once when the task is cancelled.
+    /// - Throws: `OutboxDatabaseError` where the file can't be read for a reason other than damage.
+    package func inspect(limit: Duration) async throws -> Inspection {
+        try checkPlace()
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.label = "outbox.inspection"
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            let clock = InspectionTime(limit: limit, of: queue)
+            defer { clock.stop() }
+            return try await withTaskCancellationHandler {
+                // Each table in a transaction of its own; an error of damage would end a common one.
+                try await queue.writeWithoutTransaction { try Self.inspect($0, clock: clock) }
+            } onCancel: {
+                clock.end()
+            }
+        } catch let error as DatabaseError where Self.isDamage(error) {
+            return .damaged([error.message ?? error.resultCode.description])
+        } catch let error as DatabaseError {
+            throw translated(error)
+        }
+    }
+
+    private static func isDamage(_ error: DatabaseError) -> Bool {
+        [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
+    }
+
+    private static func inspect(_ database: Database, clock: InspectionTime) throws -> Inspection {
+        // Small ones first, so that a large outbox leaves as few as possible without a look.
+        let tables = try String.fetchAll(
+            database,
+            sql: """
+                SELECT name FROM sqlite_schema WHERE type = 'table' AND (name = 'outbox' OR name GLOB 'outbox_*')
+                ORDER BY name IN ('outbox', 'outbox_state', 'outbox_attempt', 'outbox_secret'), name
+                """
+        )
+        var findings: [String] = []
+        for (index, table) in tables.enumerated() {
+            let rest = Array(tables[index...])
+            if clock.isOver { return findings.isEmpty ? .unfinished(rest) : .damaged(findings) }
+            do {
+                let answers = try String.fetchAll(
+                    database,
+                    sql: "PRAGMA quick_check(\(table.quotedDatabaseIdentifier))"
+                )
+                if answers != ["ok"] { findings += answers.map { "\(table): \($0)" } }
+            } catch let error as DatabaseError where isDamage(error) {
+                findings.append("\(table): \(error.message ?? error.resultCode.description)")
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_INTERRUPT {
+                return findings.isEmpty ? .unfinished(rest) : .damaged(findings)
+            }
+        }
+        return findings.isEmpty ? .sound : .damaged(findings)
+    }
+}
+
+/// Interrupts what a connection does once its time is over.
+///
+/// SQLite asks no progress handler within the check of a table, but it looks at interrupts
+/// (https://sqlite.org/c3ref/interrupt.html). One that comes between two statements is forgotten, so it is repeated.
+private final class InspectionTime: Sendable {
+    private static let repetition = DispatchTimeInterval.milliseconds(50)
+
+    private let queue: DatabaseQueue
+    private let over = Mutex(false)
+    // Dispatch sources may be used from any thread; only their protocol isn't declared Sendable.
+    private nonisolated(unsafe) let timer: any DispatchSourceTimer
+
+    init(limit: Duration, of queue: DatabaseQueue) {
+        self.queue = queue
+        timer = DispatchSource.makeTimerSource()
+        over.withLock { $0 = limit <= .zero }
+        timer.setEventHandler { [weak self] in self?.end() }
+        timer.schedule(deadline: .now() + .milliseconds(Int(limit.inMilliseconds)), repeating: Self.repetition)
+        timer.activate()
+    }
+
+    var isOver: Bool { over.withLock(\.self) }
+
+    func end() {
+        over.withLock { $0 = true }
+        queue.interrupt()
+    }
+
+    func stop() { timer.cancel() }
+}
