@@ -19,12 +19,13 @@ struct OutboxctlCommand: AsyncParsableCommand {
               outboxctl promise --since 24h        how many mails were accepted in time
 
             Exit codes: 0 found or done, 1 nothing found, 64 for a wrong command line, 65 where the database refused \
-            what was to be stored, 69 where the database can't be used, 78 for a wrong configuration.
+            what was to be stored, 69 where the database can't be used, 73 where a file can't be made, 78 for a wrong \
+            configuration.
             """,
         version: programVersion,
         subcommands: [
             Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Bounce.self,
-            Enqueue.self, Preview.self, Migrate.self,
+            Enqueue.self, Preview.self, Migrate.self, Backup.self,
         ]
     )
 
