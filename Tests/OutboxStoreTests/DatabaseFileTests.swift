@@ -30,7 +30,9 @@ import Testing
 
     @Test("a new file is its group's where the folder is, and nobody's else")
     func newFile() async throws {
-        for (folderMode, fileMode) in [(0o2770, 0o660), (0o755, 0o600), (0o700, 0o600)] as [(UInt32, UInt32)] {
+        for (folderMode, fileMode) in [(0o2770, 0o660), (0o755, 0o600), (0o700, 0o600), (0o1777, 0o600)]
+            as [(UInt32, UInt32)]
+        {
             try await withFolder { folder in
                 #expect(chmod(folder.path, folderMode) == 0)
                 let path = folder.appending(path: "outbox.db").path

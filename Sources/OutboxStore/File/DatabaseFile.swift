@@ -39,8 +39,8 @@ struct DatabaseFile: Sendable {
     }
 
     /// SQLite creates files 0644 less the umask and gives `-wal` and `-shm` the database's own mode, so a new file is made
-    /// beforehand: for its owner, and for its group where the folder is the group's, too. Others get no right, because it
-    /// will hold tokens.
+    /// beforehand: for its owner, and for its group where the folder is the group's, too, and not everybody's. Others get
+    /// no right, because it will hold tokens.
     private static func createPrivately(_ path: String) throws {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
@@ -64,7 +64,7 @@ struct DatabaseFile: Sendable {
         // No connection to this file exists yet whose locks closing a descriptor of it would drop.
         defer { close(descriptor) }
         let folder = FileStatus(URL(filePath: path).deletingLastPathComponent().path)
-        if let folder, folder.mode & 0o020 != 0 { fchmod(descriptor, 0o660) }
+        if let folder, folder.mode & 0o022 == 0o020 { fchmod(descriptor, 0o660) }
     }
 
     private static func realpathIsMissing(_ path: String) -> Bool {
