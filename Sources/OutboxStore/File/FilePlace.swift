@@ -63,10 +63,9 @@ final class FilePlace: Sendable {
 
     /// SQLite noticed that the file has moved; a path that can't be looked at looks moved to it.
     func movedSays(SQLite words: String) -> OutboxDatabaseError {
-        if FileStatus(file.path) == nil, ![ENOENT, ENOTDIR].contains(errno) {
-            return .unreachable(path: file.given, reason: words)
-        }
-        return lose(.replaced(path: file.given))
+        if FileStatus(file.path) != nil { return lose(.replaced(path: file.given)) }
+        if [ENOENT, ENOTDIR].contains(errno) { return lose(.gone(path: file.given)) }
+        return .unreachable(path: file.given, reason: words)
     }
 
     private func lose(_ found: FileLoss) -> OutboxDatabaseError {
