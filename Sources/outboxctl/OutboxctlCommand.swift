@@ -15,6 +15,7 @@ struct OutboxctlCommand: AsyncParsableCommand {
               outboxctl status ann@example.com     what to tell Ann
               outboxctl show 17                    every attempt of message 17, in the relay's words
               outboxctl list --state deferred      what waits for another attempt
+              outboxctl cancel 17                  withdraw message 17
               outboxctl relays                     whether the relays work, and what is wrong
               outboxctl promise --since 24h        how many mails were accepted in time
 
@@ -25,7 +26,7 @@ struct OutboxctlCommand: AsyncParsableCommand {
         version: programVersion,
         subcommands: [
             Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Bounce.self,
-            Enqueue.self, Preview.self, Migrate.self, Backup.self,
+            Enqueue.self, Cancel.self, Preview.self, Migrate.self, Backup.self,
         ]
     )
 

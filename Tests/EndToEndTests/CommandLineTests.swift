@@ -178,6 +178,52 @@ struct CommandLineTests {
         }
     }
 
+    @Test("cancel withdraws a message that waits at once, and one that is being sent unless a relay accepts it")
+    func cancel() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            for name in ["ann", "ann", "eve"] {
+                let address = "\(name)@example.com"
+                _ = try await installation.outboxctl("enqueue", "verify-email", address, input: "t0ken-\(name)")
+            }
+            let claim = try await installation.python(
+                """
+                import sqlite3, sys
+                with sqlite3.connect(sys.argv[1]) as db:
+                    db.execute("UPDATE outbox_state SET state = 'sending', due_at = NULL, claimed_by = 'd', "
+                               "lease_expires_at = 9e12 WHERE message_id = 2")
+                """
+            )
+            #expect(claim.exitCode == 0, "\(claim.errors)")
+            let one = try await installation.outboxctl("cancel", "3")
+            #expect(one.exitCode == 0, "\(one.errors)")
+            #expect(one.output == "verify-email to eve@example.com (id 3): cancelled\n")
+            let all = try await installation.outboxctl("cancel", "ANN@example.com", "--json")
+            let answers = try all.output.split(separator: "\n").map { line in
+                try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            }
+            #expect(answers.map { $0?["id"] as? Int } == [1, 2])
+            #expect(answers.map { $0?["state"] as? String } == ["cancelled", "sending"])
+            #expect(try await installation.outboxctl("cancel", "2").output.contains("unless a relay accepts it"))
+            let left = try await installation.python(
+                """
+                import sqlite3, sys
+                print(sqlite3.connect(sys.argv[1]).execute("SELECT group_concat(rtrim(token, char(10)), '') "
+                      "FROM outbox_secret WHERE slot > 0").fetchone()[0])
+                """
+            )
+            #expect(left.output == "t0ken-ann\n")
+            let final = try await installation.outboxctl("cancel", "3")
+            #expect(final.exitCode == 1 && final.output == "nothing to cancel: message 3 is cancelled\n")
+            let none = try await installation.outboxctl("cancel", "bob@example.com")
+            #expect(none.exitCode == 1 && none.output.hasPrefix("nothing found: no message to"))
+            #expect(try await installation.outboxctl("cancel", "9").output.hasPrefix("nothing found: no message with"))
+            #expect(try await installation.outboxctl("cancel", "bob").exitCode == 64)
+            #expect(try await installation.outboxctl("cancel", "--help").output.contains("can't be called back"))
+        }
+    }
+
     @Test("a mail can be looked at before anybody gets it")
     func preview() async throws {
         try await withInstallation { installation in

@@ -2,6 +2,7 @@
 
 import GRDB
 import OutboxCore
+import OutboxStore
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct DatabaseTroubleTests {

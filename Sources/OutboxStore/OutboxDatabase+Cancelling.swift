@@ -1,0 +1,34 @@
+// Withdraws messages as an application would. Never touches a column that isn't part of the contract.
+
+import GRDB
+
+extension OutboxDatabase {
+    /// Withdraws a message: one that waits is cancelled at once, one that is being sent unless a relay accepts it.
+    ///
+    /// - Returns: whether it was open.
+    package func cancel(id: Int64) async throws -> Bool { try await cancel(where: "outbox.id = ?", [id]) == [id] }
+
+    /// Withdraws all open messages to an address, which may be written with letters in either case.
+    ///
+    /// - Returns: their ids, in order.
+    package func cancel(recipient: String) async throws -> [Int64] {
+        try await cancel(where: "recipient = ? COLLATE NOCASE", [recipient])
+    }
+
+    private func cancel(where condition: String, _ arguments: StatementArguments) async throws -> [Int64] {
+        try await write { database in
+            let open = try Int64.fetchAll(
+                database,
+                sql: """
+                    SELECT outbox.id FROM outbox JOIN outbox_state AS state ON state.message_id = outbox.id
+                    WHERE \(condition) AND state.finished_at IS NULL ORDER BY outbox.id
+                    """,
+                arguments: arguments
+            )
+            for id in open {
+                try database.execute(sql: "UPDATE outbox SET cancelled = 1 WHERE id = ?", arguments: [id])
+            }
+            return open
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// outboxctl cancel.
+
+import ArgumentParser
+import OutboxCore
+import OutboxStore
+import ProgramSupport
+
+struct Cancel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Withdraw a message, or all open messages to an address.",
+        discussion: """
+            A message that waits is cancelled at once, and its token is overwritten. One that is being sent is cancelled \
+            unless a relay accepts it: look with `outboxctl show` a little later. A mail that a relay has accepted can't \
+            be called back. Exits with 1 where there is no such message, or where all of them are final.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("A mail address, or the id of one message.", valueName: "address|id"))
+    var subject: String
+
+    @Flag(help: "Print one JSON object a message that was open, as `status` shows messages.")
+    var json = false
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func validate() throws {
+        guard subject.contains("@") || Int64(subject) != nil else {
+            throw ValidationError("'\(subject)' is neither a mail address nor a message's id")
+        }
+    }
+
+    func run() async throws {
+        try await reportingFailures {
+            let database = try options.database(.writing)
+            let withdrawn: [Int64]
+            if let id = Int64(subject) {
+                withdrawn = try await database.cancel(id: id) ? [id] : []
+            } else {
+                withdrawn = try await database.cancel(recipient: subject)
+            }
+            for id in withdrawn {
+                guard let message = try await database.status(id: id) else { continue }
+                print(json ? try JSONText.line(MessageAnswer(message)) : line(message))
+            }
+            if withdrawn.isEmpty {
+                if !json { print(try await whyNone(database)) }
+                throw ExitCode.failure
+            }
+        }
+    }
+
+    private func line(_ message: StatusRecord) -> String {
+        let name = "\(message.kind) to \(message.recipient) (id \(message.id))"
+        return message.finishedAt == nil
+            ? "\(name): is being sent; it is cancelled unless a relay accepts it" : "\(name): \(message.state)"
+    }
+
+    private func whyNone(_ database: OutboxDatabase) async throws -> String {
+        if let id = Int64(subject) {
+            guard let message = try await database.status(id: id) else {
+                return "nothing found: no message with the id \(id)"
+            }
+            return "nothing to cancel: message \(id) is \(message.state)"
+        }
+        return try await database.status(recipient: subject).isEmpty
+            ? "nothing found: no message to \(subject)" : "nothing to cancel: no message to \(subject) is open"
+    }
+}
