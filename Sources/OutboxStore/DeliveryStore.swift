@@ -89,6 +89,23 @@ package protocol DeliveryStore: Sendable {
     ///
     /// - Returns: whether it succeeded; a reader may be in the way, and the caller tries again later.
     func truncateLog() async throws -> Bool
+
+    /// Removes some of what is older than a moment: messages by when they became final, ids by when retention removed
+    /// their message, idempotency keys by when they were last in use.
+    ///
+    /// - Parameters:
+    ///   - before: what is not younger than that.
+    ///   - place: where the slice before it ended; `nil` begins with the oldest.
+    ///   - pace: how much at once.
+    ///   - uptime: a clock that nobody sets.
+    func retire(
+        _ step: RetentionStep,
+        before: Timestamp,
+        from place: RetentionPlace?,
+        pace: SlicePace,
+        now: Timestamp,
+        uptime: @Sendable @escaping () -> ContinuousClock.Instant
+    ) async throws -> RetentionSlice
 }
 
 /// What became of completions that were to be recorded.

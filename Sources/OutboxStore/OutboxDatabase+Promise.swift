@@ -1,4 +1,4 @@
-// How fast mails were accepted, for measuring the promise. Never judges what is fast enough.
+// How fast mails were accepted, of each message that is there and by day of those that retention removed. Never removes any.
 
 import GRDB
 package import OutboxCore
@@ -30,14 +30,17 @@ package struct PromiseRecord: Sendable, Hashable {
 }
 
 extension OutboxDatabase {
-    /// Gives every message requested since a moment to `body`, oldest first, one at a time.
+    /// Gives every message requested since a moment to `body`, oldest first, one at a time; before them, what is known by
+    /// day of messages that retention removed, from the moment's day on, to `summary`. All is of one snapshot.
     package func forEachRequested<Result: Sendable>(
         since: Timestamp,
         into initial: Result,
+        summary: @Sendable @escaping (inout Result, PromiseDay) -> Void = { _, _ in },
         _ body: @Sendable @escaping (inout Result, PromiseRecord) -> Void
     ) async throws -> Result {
         try await read { database in
             var result = initial
+            for day in try Self.promiseDays(since: since, in: database) { summary(&result, day) }
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
@@ -75,5 +78,139 @@ extension OutboxDatabase {
             }
             return result
         }
+    }
+}
+
+/// How the removed messages of a kind fared that were requested on one day.
+package struct PromiseDay: Sendable, Hashable {
+    /// When the day began, in UTC.
+    package let day: Timestamp
+    /// Which mail it is.
+    package let kind: String
+    /// How they fared.
+    package let tally: PromiseTally
+}
+
+extension OutboxDatabase {
+    private static func promiseDays(since: Timestamp, in database: Database) throws -> [PromiseDay] {
+        let delays = try Row.fetchAll(
+            database,
+            sql: "SELECT day, kind, delay, mails FROM outbox_day_delay WHERE day >= ?",
+            arguments: [since.startOfDay.milliseconds]
+        )
+        var histograms: [DayAndKind: DelayHistogram] = [:]
+        for row in delays {
+            histograms[DayAndKind(day: row[0], kind: row[1]), default: DelayHistogram()]
+                .add(.milliseconds(row[2] as Int64), count: row[3])
+        }
+        return try Row.fetchAll(
+            database,
+            sql: """
+                SELECT day, kind, requested, accepted_in_time, accepted_late, expired, longest_delay,
+                    rejected, superseded, suppressed, cancelled
+                FROM outbox_day WHERE day >= ? ORDER BY day, kind
+                """,
+            arguments: [since.startOfDay.milliseconds]
+        ).map { row in
+            var tally = PromiseTally()
+            tally.requested = row[2]
+            tally.acceptedInTime = row[3]
+            tally.acceptedLate = row[4]
+            tally.expired = row[5]
+            tally.longest = (row[6] as Int64?).map { .milliseconds($0) }
+            for (index, state) in notMailedStates.enumerated() where row[7 + index] as Int > 0 {
+                tally.notMailed[state] = row[7 + index]
+            }
+            tally.delays = histograms[DayAndKind(day: row[0], kind: row[1])] ?? DelayHistogram()
+            return PromiseDay(day: Timestamp(milliseconds: row[0]), kind: row[1], tally: tally)
+        }
+    }
+
+    /// The states of messages that were not mailed, as the columns of `outbox_day` are called.
+    private static let notMailedStates: [MessageState] = [.rejected, .superseded, .suppressed, .cancelled]
+
+    /// Adds messages that are being removed to the statistics of their days.
+    static func count(_ messages: [FinalMessage], in database: Database) throws {
+        if messages.isEmpty { return }
+        let patience = try Int64.fetchOne(
+            database.cachedStatement(sql: "SELECT coalesce(max(patience), 300000) FROM outbox_guidance")
+        )
+        var tallies: [DayAndKind: PromiseTally] = [:]
+        for message in messages {
+            let key = DayAndKind(day: message.requestedAt.startOfDay.milliseconds, kind: message.kind)
+            tallies[key, default: PromiseTally()].add(message.outcome(patience: .milliseconds(patience ?? 300_000)))
+        }
+        for (key, tally) in tallies { try add(tally, to: key, in: database) }
+    }
+
+    private static func add(_ tally: PromiseTally, to key: DayAndKind, in database: Database) throws {
+        let states = notMailedStates.map(\.rawValue)
+        let upsert = try database.cachedStatement(
+            sql: """
+                INSERT INTO outbox_day (day, kind, requested, accepted_in_time, accepted_late, expired, longest_delay,
+                    \(states.joined(separator: ", ")))
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (day, kind) DO UPDATE SET
+                    requested = requested + excluded.requested,
+                    accepted_in_time = accepted_in_time + excluded.accepted_in_time,
+                    accepted_late = accepted_late + excluded.accepted_late,
+                    expired = expired + excluded.expired,
+                    longest_delay = max(coalesce(longest_delay, excluded.longest_delay),
+                        coalesce(excluded.longest_delay, longest_delay)),
+                    \(states.map { "\($0) = \($0) + excluded.\($0)" }.joined(separator: ", "))
+                """
+        )
+        var arguments: [(any DatabaseValueConvertible)?] = [
+            key.day, key.kind, tally.requested, tally.acceptedInTime, tally.acceptedLate, tally.expired,
+            tally.longest?.inMilliseconds,
+        ]
+        arguments += notMailedStates.map { tally.notMailed[$0] ?? 0 }
+        try upsert.execute(arguments: StatementArguments(arguments))
+        let bucket = try database.cachedStatement(
+            sql: """
+                INSERT INTO outbox_day_delay (day, kind, delay, mails) VALUES (?, ?, ?, ?)
+                ON CONFLICT (day, kind, delay) DO UPDATE SET mails = mails + excluded.mails
+                """
+        )
+        for (delay, mails) in tally.delays.counts {
+            try bucket.execute(arguments: [key.day, key.kind, delay, mails])
+        }
+    }
+}
+
+private struct DayAndKind: Hashable {
+    let day: Int64
+    let kind: String
+}
+
+/// A final message, as far as its removal is concerned.
+struct FinalMessage {
+    let id: Int64
+    let kind: String
+    let state: MessageState
+    let requestedAt: Timestamp
+    let notBefore: Timestamp?
+    let acceptedAt: Timestamp?
+    let finishedAt: Timestamp
+    let idempotencyKey: String?
+
+    func outcome(patience: Duration) -> PromiseOutcome {
+        PromiseOutcome(
+            state: state,
+            requestedAt: requestedAt,
+            notBefore: notBefore,
+            acceptedAt: acceptedAt,
+            finishedAt: finishedAt,
+            patience: patience,
+            now: finishedAt
+        )
+    }
+}
+
+extension Timestamp {
+    /// The beginning of the day in UTC.
+    fileprivate var startOfDay: Timestamp {
+        let day: Int64 = 86_400_000
+        return Timestamp(milliseconds: milliseconds - ((milliseconds % day) + day) % day)
     }
 }

@@ -65,6 +65,8 @@ extension Schema {
         CREATE INDEX outbox_due ON outbox_state (priority, due_at) WHERE due_at IS NOT NULL;
         CREATE INDEX outbox_expiring ON outbox_state (expires_at) WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;
         CREATE INDEX outbox_leased ON outbox_state (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
+        -- What retention removes, oldest first.
+        CREATE INDEX outbox_finished ON outbox_state (finished_at) WHERE finished_at IS NOT NULL;
         CREATE INDEX outbox_withdrawn ON outbox_state (claimed_by) WHERE is_withdrawn = 1 AND claimed_by IS NOT NULL;
         CREATE INDEX outbox_interrupted ON outbox_state (interruptions, due_at)
             WHERE due_at IS NOT NULL AND interruptions > 0;
@@ -161,11 +163,48 @@ extension Schema {
         ) STRICT;
         INSERT INTO outbox_guidance (id) VALUES (1);
 
-        -- Idempotency keys stay when their row is deleted, until retention forgets them.
+        -- Idempotency keys stay when their row is deleted, until retention forgets them. It renews used_at while the row
+        -- is there.
         CREATE TABLE outbox_used_key (
             idempotency_key TEXT PRIMARY KEY,
             message_id INTEGER NOT NULL,
             used_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX outbox_used_key_age ON outbox_used_key (used_at, message_id);
+
+        -- Ids of messages that retention removed. Until it forgets them, nobody may insert one again: an ORM that saves an
+        -- old object whose row is gone inserts it.
+        CREATE TABLE outbox_retired_id (
+            message_id INTEGER PRIMARY KEY,
+            retired_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX outbox_retired_id_age ON outbox_retired_id (retired_at);
+
+        -- How the messages fared that retention removed, by the day of their request (when it began, UTC) and by kind.
+        CREATE TABLE outbox_day (
+            day INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            requested INTEGER NOT NULL,
+            -- Within the patience that was configured when they were removed.
+            accepted_in_time INTEGER NOT NULL,
+            accepted_late INTEGER NOT NULL,
+            expired INTEGER NOT NULL,
+            rejected INTEGER NOT NULL,
+            superseded INTEGER NOT NULL,
+            suppressed INTEGER NOT NULL,
+            cancelled INTEGER NOT NULL,
+            longest_delay INTEGER,
+            PRIMARY KEY (day, kind)
+        ) STRICT, WITHOUT ROWID;
+
+        -- How many of the accepted ones took how long: `delay` is the longest time of those that count together, to a
+        -- sixteenth, in milliseconds.
+        CREATE TABLE outbox_day_delay (
+            day INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            delay INTEGER NOT NULL,
+            mails INTEGER NOT NULL,
+            PRIMARY KEY (day, kind, delay)
         ) STRICT, WITHOUT ROWID;
 
         -- Domains outside ASCII that recipients have had, in lower case, and their A-labels (RFC 5890 §2.3.2.1): SQL knows no

@@ -59,7 +59,8 @@ extension Schema {
         CREATE TRIGGER outbox_given_id BEFORE INSERT ON outbox WHEN NEW.id > 0 BEGIN
             SELECT RAISE(ABORT, 'id_is_at_most_2_to_the_62') WHERE NEW.id > 4611686018427387904;
             SELECT RAISE(ABORT, 'id_was_used_before') WHERE EXISTS (
-                SELECT 1 FROM outbox_state WHERE message_id = NEW.id);
+                SELECT 1 FROM outbox_state WHERE message_id = NEW.id
+                UNION ALL SELECT 1 FROM outbox_retired_id WHERE message_id = NEW.id);
         END;
 
         \(variablesTrigger("outbox_variables_inserted", on: "INSERT", when: "NEW.variables <> '{}'"))

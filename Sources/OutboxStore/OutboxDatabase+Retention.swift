@@ -1,0 +1,237 @@
+// Removes what nobody asks for any more, a slice at a time. Never touches an open message, and never decides when.
+
+import GRDB
+import GRDBSQLite
+package import OutboxCore
+
+/// What retention removes. The order is that of a pass: what the first step removes, the others remember.
+package enum RetentionStep: Sendable, CaseIterable {
+    /// Final messages with their attempts and reports. What the promise is measured by stays, by day.
+    case messages
+    /// The ids of removed messages, which no new message may have meanwhile.
+    case ids
+    /// Idempotency keys whose row is gone.
+    case keys
+}
+
+/// How far a pass got with a step: rows that could not be removed are passed over.
+package struct RetentionPlace: Sendable, Hashable {
+    /// The time that the step goes by, of the last row that was looked at.
+    let time: Int64
+    /// That row.
+    let row: Int64
+}
+
+/// What one slice did.
+package struct RetentionSlice: Sendable {
+    /// How many rows it removed: for messages without their attempts and reports.
+    package var removed = 0
+    /// How many rows it looked at.
+    package var lookedAt = 0
+    /// Messages that a rule of the application keeps.
+    package var refused: [RowRefusal] = []
+    /// Where the next slice goes on; `nil` where there is nothing more to remove.
+    package var next: RetentionPlace?
+    /// How long it held the write lock, the commit included; zero where there was nothing to remove.
+    package var held = Duration.zero
+}
+
+extension OutboxDatabase {
+    /// So many rows are removed before the clock is looked at again.
+    private static let rowsPerLook = 20
+
+    package func retire(
+        _ step: RetentionStep,
+        before: Timestamp,
+        from place: RetentionPlace?,
+        pace: SlicePace,
+        now: Timestamp,
+        uptime: @Sendable @escaping () -> ContinuousClock.Instant
+    ) async throws -> RetentionSlice {
+        // Nearly always there is nothing to do, and then nobody needs to wait for the write lock.
+        let isIdle = try await read { database in
+            try Row.fetchOne(
+                database.cachedStatement(sql: "SELECT * FROM \(step.oldest)"),
+                arguments: step.arguments(before, place, limit: 1)
+            ) == nil
+        }
+        if isIdle { return RetentionSlice() }
+        do {
+            return try await queue.writeWithoutTransaction { database in
+                var slice = RetentionSlice()
+                var begin = uptime()
+                try database.inTransaction(.immediate) {
+                    begin = uptime()
+                    slice = try Self.retire(step, before, place, pace, now: now, in: database) {
+                        uptime() - begin >= SlicePace.budget
+                    }
+                    return .commit
+                }
+                slice.held = uptime() - begin
+                return slice
+            }
+        } catch let error as DatabaseError {
+            throw OutboxDatabaseError(error)
+        }
+    }
+
+    private static func retire(
+        _ step: RetentionStep,
+        _ before: Timestamp,
+        _ place: RetentionPlace?,
+        _ pace: SlicePace,
+        now: Timestamp,
+        in database: Database,
+        isOver: () -> Bool
+    ) throws -> RetentionSlice {
+        let select = try database.cachedStatement(sql: "SELECT * FROM \(step.oldest)")
+        let rows = try Row.fetchAll(select, arguments: step.arguments(before, place, limit: pace.rows))
+        var slice = RetentionSlice()
+        var removed: [FinalMessage] = []
+        var rest = rows[...]
+        while let last = rest.prefix(rowsPerLook).last {
+            let some = rest.prefix(rowsPerLook)
+            rest = rest.dropFirst(rowsPerLook)
+            switch step {
+            case .messages:
+                let (gone, refused) = try remove(some.map(FinalMessage.init), now: now, in: database)
+                removed += gone
+                slice.removed += gone.count
+                slice.refused += refused
+            case .ids: try forgetIDs(some.map { $0[1] }, in: database, &slice)
+            case .keys: try forgetKeys(some.map { $0[2] }, now: now, in: database, &slice)
+            }
+            slice.lookedAt += some.count
+            slice.next = RetentionPlace(time: last[0], row: last[1])
+            if isOver() { break }
+        }
+        if rest.isEmpty, rows.count < pace.rows { slice.next = nil }
+        try count(removed, in: database)
+        return slice
+    }
+
+    private static func remove(
+        _ messages: [FinalMessage],
+        now: Timestamp,
+        in database: Database
+    ) throws -> (removed: [FinalMessage], refused: [RowRefusal]) {
+        let (removed, refused) = try database.changeRows(messages, messageID: \.id) { messages in
+            for message in messages { try remove(message, now: now, in: database) }
+            // An application's own table may refer to a message by a deferred foreign key, which the commit would refuse,
+            // and with it the whole slice, again and again.
+            guard !database.hasDeferredForeignKeyViolation else {
+                throw DatabaseError(
+                    resultCode: .SQLITE_CONSTRAINT_FOREIGNKEY,
+                    message: "a foreign key of another table refers to the message"
+                )
+            }
+            return messages
+        }
+        return (removed, refused.map(\.refusal))
+    }
+
+    /// A trigger takes attempts and reports along.
+    private static func remove(_ message: FinalMessage, now: Timestamp, in database: Database) throws {
+        if let key = message.idempotencyKey {
+            let renew = try database.cachedStatement(
+                sql: "UPDATE outbox_used_key SET used_at = ? WHERE idempotency_key = ?"
+            )
+            try renew.execute(arguments: [now.milliseconds, key])
+        }
+        try database.cachedStatement(sql: "DELETE FROM outbox WHERE id = ?").execute(arguments: [message.id])
+        let remember = try database.cachedStatement(
+            sql: "INSERT OR REPLACE INTO outbox_retired_id (message_id, retired_at) VALUES (?, ?)"
+        )
+        try remember.execute(arguments: [message.id, now.milliseconds])
+    }
+
+    private static func forgetIDs(_ ids: [Int64], in database: Database, _ slice: inout RetentionSlice) throws {
+        let delete = try database.cachedStatement(sql: "DELETE FROM outbox_retired_id WHERE message_id = ?")
+        for id in ids { try delete.execute(arguments: [id]) }
+        slice.removed += ids.count
+    }
+
+    /// A key whose row is still there has its time renewed instead, so that it isn't looked at again and again.
+    private static func forgetKeys(
+        _ keys: [String],
+        now: Timestamp,
+        in database: Database,
+        _ slice: inout RetentionSlice
+    ) throws {
+        let renew = try database.cachedStatement(
+            sql: """
+                UPDATE outbox_used_key SET used_at = ?1
+                WHERE idempotency_key = ?2 AND EXISTS (SELECT 1 FROM outbox WHERE idempotency_key = ?2)
+                """
+        )
+        let delete = try database.cachedStatement(sql: "DELETE FROM outbox_used_key WHERE idempotency_key = ?")
+        for key in keys {
+            try renew.execute(arguments: [now.milliseconds, key])
+            if database.changesCount > 0 { continue }
+            try delete.execute(arguments: [key])
+            slice.removed += 1
+        }
+    }
+}
+
+extension FinalMessage {
+    /// Takes a row of ``RetentionStep/messages``.
+    fileprivate init(_ row: Row) {
+        guard let state = MessageState(rawValue: row[4]) else { preconditionFailure("the schema knows the states") }
+        self.init(
+            id: row[2],
+            kind: row[3],
+            state: state,
+            requestedAt: Timestamp(milliseconds: row[5]),
+            notBefore: timestamp(row[6]),
+            acceptedAt: timestamp(row[7]),
+            finishedAt: Timestamp(milliseconds: row[0]),
+            idempotencyKey: row[8]
+        )
+    }
+}
+
+extension RetentionStep {
+    /// The oldest rows, as a subquery: the time that the step goes by, the row, and what the step needs of it. Each walks an
+    /// index of just these rows from its beginning.
+    var oldest: String {
+        switch self {
+        case .messages:
+            """
+            (SELECT state.finished_at, state.sequence, state.message_id, state.kind, state.state, state.requested_at,
+                state.not_before, state.accepted_at, message.idempotency_key
+            FROM outbox_state AS state LEFT JOIN outbox AS message ON message.id = state.message_id
+            WHERE state.finished_at IS NOT NULL AND state.finished_at <= :before AND state.finished_at >= :time
+                AND NOT (state.finished_at = :time AND state.sequence <= :row)
+            ORDER BY state.finished_at, state.sequence LIMIT :limit)
+            """
+        case .ids:
+            """
+            (SELECT retired_at, message_id FROM outbox_retired_id
+            WHERE retired_at <= :before AND retired_at >= :time
+                AND NOT (retired_at = :time AND message_id <= :row)
+            ORDER BY retired_at, message_id LIMIT :limit)
+            """
+        case .keys:
+            """
+            (SELECT used_at, message_id, idempotency_key FROM outbox_used_key
+            WHERE used_at <= :before AND used_at >= :time AND NOT (used_at = :time AND message_id <= :row)
+            ORDER BY used_at, message_id LIMIT :limit)
+            """
+        }
+    }
+
+    fileprivate func arguments(_ before: Timestamp, _ place: RetentionPlace?, limit: Int) -> StatementArguments {
+        ["before": before.milliseconds, "time": place?.time ?? 0, "row": place?.row ?? 0, "limit": limit]
+    }
+}
+
+extension Database {
+    /// Whether a commit would be refused (https://sqlite.org/c3ref/c_dbstatus_options.html).
+    fileprivate var hasDeferredForeignKeyViolation: Bool {
+        var current: CInt = 0
+        var highest: CInt = 0
+        sqlite3_db_status(sqliteConnection, SQLITE_DBSTATUS_DEFERRED_FKS, &current, &highest, 0)
+        return current != 0
+    }
+}
