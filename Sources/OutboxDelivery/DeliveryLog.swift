@@ -9,7 +9,7 @@ import Synchronization
 
 /// What the store was asked for when it failed.
 enum StoreTask {
-    case working, recording, renewing, returning, truncating, watching, inspecting
+    case working, recording, renewing, returning, truncating, watching, inspecting, retiring
 }
 
 /// What delivery tells the operator.
@@ -157,6 +157,32 @@ package struct DeliveryLog: Sendable {
         }
     }
 
+    /// One line a pass that removed something.
+    func retired(_ step: RetentionStep, count: Int, longest: Duration, refused: [RowRefusal]) {
+        if count > 0 {
+            let message: Logger.Message =
+                switch step {
+                case .messages: "old messages removed"
+                case .ids: "ids of removed messages forgotten"
+                case .keys: "old idempotency keys forgotten"
+                }
+            logger.info(message, metadata: ["count": "\(count)", "longest-lock": "\(longest.inMilliseconds)ms"])
+        }
+        if let first = refused.first {
+            logger.error(
+                "old messages can't be removed, a rule of the application keeps them; mend the rule, the others go",
+                metadata: ["count": "\(refused.count)", "message.id": "\(first.messageID)", "rule": "\(first.rule)"]
+            )
+        }
+    }
+
+    func retentionWaits(for span: Duration, step: Duration) {
+        logger.notice(
+            "the clock was set forward; no old message is removed until it has proved right for a while",
+            metadata: ["by": "\(step.inMilliseconds)ms", "for": "\(span.inMilliseconds)ms"]
+        )
+    }
+
     func endsOutboxd(_ ids: [Int64]) {
         for id in ids {
             logger.error(
@@ -200,6 +226,7 @@ package struct DeliveryLog: Sendable {
             case .truncating: "the database's write-ahead log could not be truncated"
             case .watching: "the database can't be watched at the moment"
             case .inspecting: "the database could not be inspected"
+            case .retiring: "old messages could not be removed, trying again later"
             }
         var metadata: Logger.Metadata = ["error": "\(error)"]
         if failure.failures > 1 { metadata["failures"] = "\(failure.failures)" }

@@ -101,6 +101,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             background.addTask { await watch(wake, every: settings.pollInterval) }
             background.addTask { await keeper(of: settings.lease, leases).run() }
             background.addTask { await inspect() }
+            if let retentionKeeper { background.addTask { await retentionKeeper.run() } }
             background.addTask { await reload(lanes, desk) }
             background.addTask { await askForRounds(wake) }
             let dispatching = Task { await dispatcher.run() }
@@ -147,6 +148,10 @@ package struct DeliveryService: Service, CustomStringConvertible {
             group.cancelAll()
             return first ?? nil
         }
+    }
+
+    private var retentionKeeper: RetentionKeeper? {
+        configuration.value.settings.retention.map { RetentionKeeper(store: store, retention: $0, environment: environment, log: log) }
     }
 
     /// Says how many outcomes are lost with the file.

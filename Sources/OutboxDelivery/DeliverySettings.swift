@@ -20,6 +20,8 @@ package struct DeliverySettings: Sendable {
     /// How long a permanent refusal waits for the relay to accept something else before it is final: longer than a burst
     /// takes, short beside a person's patience.
     package var refusalHolding: Duration
+    /// How long final messages stay; `nil`: for ever.
+    package var retention: Duration?
     /// How long messages that are being sent may take to finish when the service stops.
     package var shutdownGrace: Duration
     /// How long a look for damage in the outbox's tables may take.
@@ -37,6 +39,7 @@ package struct DeliverySettings: Sendable {
         pollInterval: Duration = .seconds(1),
         gathering: Duration = .milliseconds(10),
         refusalHolding: Duration = .seconds(2),
+        retention: Duration? = .seconds(30 * 86_400),
         shutdownGrace: Duration = .seconds(20),
         inspectionLimit: Duration = .seconds(30)
     ) {
@@ -48,6 +51,7 @@ package struct DeliverySettings: Sendable {
         self.pollInterval = pollInterval
         self.gathering = gathering
         self.refusalHolding = refusalHolding
+        self.retention = retention
         self.shutdownGrace = shutdownGrace
         self.inspectionLimit = inspectionLimit
     }

@@ -176,6 +176,17 @@ extension SettingReader where Value == Bool {
     }
 }
 
+extension SettingReader where Value == Duration? {
+    /// A duration in a range, or `none`.
+    static func durationOrNone(_ range: ClosedRange<Duration>) -> SettingReader {
+        let duration = SettingReader<Duration>.duration(range)
+        return SettingReader { cursor in
+            if case .scalar(let scalar) = cursor.node, scalar.string == "none" { return .some(nil) }
+            return duration.read(cursor)
+        }
+    }
+}
+
 extension SettingReader where Value == Int {
     /// A whole number in a range, in plain decimal digits: YAML 1.1 reads `010` as 8 and `1:30` as 90.
     static func integer(_ range: ClosedRange<Int>) -> SettingReader {

@@ -34,6 +34,8 @@ package struct Settings: Sendable, Equatable {
     package var lease: Duration = .seconds(60)
     /// How often the database is looked at when nothing has announced a change; 10 ms to 1 hour.
     package var pollInterval: Duration = .seconds(1)
+    /// How long messages stay that are final; 1 hour to 3650 days, and at least `guidance.window`; nil keeps them for ever.
+    package var retention: Duration? = .seconds(30 * 24 * 60 * 60)
     /// How long running attempts may go on after the signal to stop; 0 to 10 minutes.
     package var shutdownGrace: Duration = .seconds(20)
     /// What is logged.

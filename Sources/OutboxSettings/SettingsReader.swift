@@ -51,6 +51,18 @@ extension SettingReader where Value == Settings {
                 .duration(.milliseconds(10)...(.seconds(3600))),
                 default: settings.pollInterval
             )
+            settings.retention = keys.optional(
+                "retention",
+                .durationOrNone(.seconds(3600)...(.seconds(3650 * 86_400))),
+                default: settings.retention
+            )
+            if keys.has("retention"), let retention = settings.retention, retention < settings.guidance.window {
+                keys.report(
+                    "retention",
+                    "\(retention.settingText) is shorter than guidance.window (\(settings.guidance.window.settingText)), so "
+                        + "requests would be forgotten that the advice counts; raise retention, or lower guidance.window"
+                )
+            }
             settings.shutdownGrace = keys.optional(
                 "shutdown_grace",
                 .duration(.zero...(.seconds(600))),

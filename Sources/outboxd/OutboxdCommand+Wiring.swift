@@ -90,6 +90,7 @@ extension DeliverySettings {
             ),
             lease: settings.lease,
             pollInterval: settings.pollInterval,
+            retention: settings.retention,
             shutdownGrace: settings.shutdownGrace
         )
     }

@@ -13,6 +13,7 @@ import Testing
                 keep_older: []
                 guidance: {patience: 10s, resends: 0, window: 1m}
                 suppression: {duration: 1h}
+                retention: 1h
 
                 """
         )
@@ -23,6 +24,7 @@ import Testing
         #expect(settings.guidance.resends == 0)
         #expect(settings.guidance.window == .seconds(60))
         #expect(settings.suppression.duration == .seconds(3600))
+        #expect(settings.retention == .seconds(3600))
     }
 
     @Test("the greatest values are taken")
@@ -33,6 +35,7 @@ import Testing
                 keep_older: [verify-email, reset-password]
                 guidance: {patience: 1h, resends: 10, window: 7d}
                 suppression: {duration: 3650d}
+                retention: 3650d
 
                 """
         )
@@ -43,6 +46,13 @@ import Testing
         #expect(settings.guidance.resends == 10)
         #expect(settings.guidance.window == .seconds(604_800))
         #expect(settings.suppression.duration == .seconds(315_360_000))
+        #expect(settings.retention == .seconds(315_360_000))
+    }
+
+    @Test("messages stay for thirty days, or for ever")
+    func retention() throws {
+        #expect(try Fixture.read(Fixture.minimal).retention == .seconds(30 * 86_400))
+        #expect(try Fixture.read(Fixture.minimal + "retention: none\n").retention == nil)
     }
 
     @Test(
@@ -55,6 +65,12 @@ import Testing
             (
                 "limits: {minimum_interval: 60m1s}",
                 "limits.minimum_interval: expected a duration from 0s to 1h, found \"60m1s\""
+            ),
+            ("retention: 30m", "retention: expected a duration from 1h to 3650d, found \"30m\""),
+            (
+                "retention: 2h\nguidance: {window: 3h}",
+                "retention: 2h is shorter than guidance.window (3h), so requests would be forgotten that the advice counts; "
+                    + "raise retention, or lower guidance.window"
             ),
             (
                 "limits: {per_hour: 0}",

@@ -57,7 +57,7 @@ import Testing
         let log = ProblemLog(folder: "/")
         let text = try everythingActive()
         _ = try SettingsFile.read(text, file: path, log: log)
-        #expect(log.keys.count == 45)
+        #expect(log.keys.count == 46)
         for key in log.keys {
             let name = try #require(key.split(separator: ".").last)
             let isShown = text.split(separator: "\n").contains { line in

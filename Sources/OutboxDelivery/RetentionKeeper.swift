@@ -1,0 +1,75 @@
+// Removes old rows while mails pass: decides when and how much at once. Never touches an open message.
+
+import OutboxCore
+import OutboxStore
+
+/// Looks for messages that have been final for longer than the retention, and removes them in slices with pauses, so that
+/// applications and delivery get the write lock in between.
+struct RetentionKeeper: Sendable {
+    let store: any DeliveryStore
+    /// How long final messages stay, and then their ids and idempotency keys.
+    let retention: Duration
+    let environment: DeliveryEnvironment
+    let log: DeliveryLog
+    /// A clock that nobody sets.
+    var uptime: @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
+
+    private static let firstLook = Duration.seconds(10)
+    private static let longestInterval = Duration.seconds(3600)
+    /// The clock may be wrong after it was set, and what is removed is gone.
+    private static let distrust = Duration.seconds(6 * 3600)
+    private static let tolerance = Duration.seconds(60)
+
+    /// Removes until the task is cancelled.
+    func run() async {
+        var pace = SlicePace()
+        var last = (now: environment.now(), uptime: uptime())
+        var trustedFrom = last.uptime
+        var pause = Self.firstLook
+        while true {
+            do { try await environment.sleep(pause) } catch { return }
+            pause = min(Self.longestInterval, retention / 12)
+            let present = (now: environment.now(), uptime: uptime())
+            let step = present.now.timeSince(last.now) - (present.uptime - last.uptime)
+            last = present
+            if step > Self.tolerance {
+                trustedFrom = present.uptime + Self.distrust
+                log.retentionWaits(for: Self.distrust, step: step)
+            }
+            if present.uptime < trustedFrom { continue }
+            do {
+                for step in RetentionStep.allCases { try await remove(step, now: present.now, &pace) }
+            } catch is CancellationError {
+                return
+            } catch {
+                log.storeTrouble(.retiring, error)
+            }
+        }
+    }
+
+    /// Removes all that is old by now.
+    private func remove(_ step: RetentionStep, now: Timestamp, _ pace: inout SlicePace) async throws {
+        var place: RetentionPlace?
+        var removed = 0
+        var refused: [RowRefusal] = []
+        var longest = Duration.zero
+        defer { log.retired(step, count: removed, longest: longest, refused: refused) }
+        repeat {
+            let slice = try await store.retire(
+                step,
+                before: now - retention,
+                from: place,
+                pace: pace,
+                now: now,
+                uptime: uptime
+            )
+            removed += slice.removed
+            refused += slice.refused
+            longest = max(longest, slice.held)
+            place = slice.next
+            guard place != nil else { return }
+            pace.note(rows: slice.lookedAt, held: slice.held)
+            try await environment.sleep(pace.pause)
+        } while true
+    }
+}
