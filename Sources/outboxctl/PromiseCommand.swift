@@ -12,7 +12,8 @@ struct PromiseCommand: AsyncParsableCommand {
         abstract: "How many mails a relay accepted within the time that people are told to wait.",
         discussion: """
             The time is `guidance.patience`, five minutes by default, counted from the request, or from `not_before` \
-            where the application set it. Lists the late ones with the reason and whose fault it was. Exits with 1 where \
+            where the application set it. Lists the late ones with the reason and whose fault it was. Messages that \
+            `retention` removed are counted by day: whole days in UTC, times to a sixteenth, no list. Exits with 1 where \
             nothing was requested.
             """
     )
@@ -38,7 +39,8 @@ struct PromiseCommand: AsyncParsableCommand {
             let start = since.timestamp(now: now) ?? now - .seconds(86_400)
             let measure = try await database.forEachRequested(
                 since: start,
-                into: PromiseMeasure(patience: try await database.guidance().patience, now: now)
+                into: PromiseMeasure(patience: try await database.guidance().patience, now: now),
+                summary: { measure, day in measure.add(day) }
             ) { measure, record in measure.add(record) }
             if json {
                 print(try JSONText.line(PromiseAnswer(measure, since: start, limit: limit)))
@@ -68,6 +70,10 @@ struct PromiseCommand: AsyncParsableCommand {
         if let times = measure.percentiles([0.5, 0.95, 0.99, 1]) {
             let texts = zip(["p50", "p95", "p99", "max"], times).map { "\($0) \($1.settingText)" }
             add("time to acceptance", texts.joined(separator: ", "))
+        }
+        if measure.summarized > 0 {
+            add("of these by day only", "\(measure.summarized), \(measure.lateSummarized) of them late")
+            lines.append("  (removed by `retention`; whole days in UTC, times up to a sixteenth too long)")
         }
         guard !measure.late.isEmpty, limit > 0 else { return lines.joined(separator: "\n") }
         let shown = measure.late.suffix(limit).reversed()
@@ -103,7 +109,7 @@ private struct PromiseAnswer: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case since, patience, requested, expired, kept, p50, p95, p99, max, late
+        case since, patience, requested, expired, kept, p50, p95, p99, max, late, summarized
         case acceptedInTime = "accepted_in_time"
         case acceptedLate = "accepted_late"
         case waitingLate = "waiting_late"
@@ -116,6 +122,7 @@ private struct PromiseAnswer: Encodable {
         try container.encode(since.rfc3339, forKey: .since)
         try container.encode(measure.patience.inMilliseconds, forKey: .patience)
         try container.encode(measure.requested, forKey: .requested)
+        try container.encode(measure.summarized, forKey: .summarized)
         try container.encode(measure.inTime, forKey: .acceptedInTime)
         try container.encode(measure.acceptedLate, forKey: .acceptedLate)
         try container.encode(measure.expired, forKey: .expired)

@@ -3,8 +3,7 @@
 import OutboxCore
 import OutboxStore
 
-/// The promise is that a relay accepts a mail within a person's patience, counted from the request, or from
-/// `not_before` where the application asked to wait.
+/// How mails fared against the promise; see `PromiseOutcome`.
 struct PromiseMeasure: Sendable {
     /// A mail that was late, or that still is.
     struct Late: Sendable {
@@ -28,7 +27,12 @@ struct PromiseMeasure: Sendable {
     /// Messages that were not to be mailed, by state.
     private(set) var unmailed: [MessageState: Int] = [:]
     private(set) var late: [Late] = []
-    private var times: [Duration] = []
+    /// How many of the requested messages retention removed, so that only their day's statistics are known.
+    private(set) var summarized = 0
+    /// How many of these were late; they are not among ``late``.
+    private(set) var lateSummarized = 0
+    /// How many accepted mails took how long.
+    private var times: [Duration: Int] = [:]
 
     init(patience: Duration, now: Timestamp) {
         self.patience = patience
@@ -38,33 +42,51 @@ struct PromiseMeasure: Sendable {
     /// Counts a message in.
     mutating func add(_ record: PromiseRecord) {
         requested += 1
-        let start = max(record.requestedAt, record.notBefore ?? record.requestedAt)
-        if let acceptedAt = record.acceptedAt {
-            let took = acceptedAt.timeSince(start)
-            times.append(took)
-            if took <= patience {
+        let outcome = PromiseOutcome(
+            state: record.state,
+            requestedAt: record.requestedAt,
+            notBefore: record.notBefore,
+            acceptedAt: record.acceptedAt,
+            finishedAt: record.finishedAt,
+            patience: patience,
+            now: now
+        )
+        switch outcome {
+        case .accepted(let took, let isInTime):
+            times[took, default: 0] += 1
+            if isInTime {
                 inTime += 1
             } else {
                 acceptedLate += 1
-                addLate(record, took, end: acceptedAt)
+                addLate(record, took, end: record.acceptedAt ?? now)
             }
-            return
-        }
-        switch record.state {
-        case .queued, .sending, .deferred:
-            let took = now.timeSince(start)
-            if took <= patience {
-                waitingInTime += 1
-            } else {
-                waitingLate += 1
-                addLate(record, took, end: now)
-            }
-        case .expired:
+        case .waiting(_, isInTime: true):
+            waitingInTime += 1
+        case .waiting(let took, isInTime: false):
+            waitingLate += 1
+            addLate(record, took, end: now)
+        case .expired(let took):
             expired += 1
-            let end = record.finishedAt ?? now
-            addLate(record, end.timeSince(start), end: end)
-        case .accepted, .bounced, .rejected, .superseded, .suppressed, .cancelled:
-            unmailed[record.state, default: 0] += 1
+            addLate(record, took, end: record.finishedAt ?? now)
+        case .notMailed(let state):
+            unmailed[state, default: 0] += 1
+        }
+    }
+
+    /// Counts messages in that retention removed, of which only their day's statistics are known.
+    mutating func add(_ day: PromiseDay) {
+        let tally = day.tally
+        requested += tally.requested
+        summarized += tally.requested
+        inTime += tally.acceptedInTime
+        acceptedLate += tally.acceptedLate
+        expired += tally.expired
+        lateSummarized += tally.acceptedLate + tally.expired
+        for (state, count) in tally.notMailed { unmailed[state, default: 0] += count }
+        for (delay, count) in tally.delays.counts {
+            // The slowest mail of all is known exactly.
+            let bound = Duration.milliseconds(delay)
+            times[tally.longest.map { min(bound, max($0, .zero)) } ?? bound, default: 0] += count
         }
     }
 
@@ -75,11 +97,20 @@ struct PromiseMeasure: Sendable {
         return all == 0 ? nil : Double(inTime) / Double(all)
     }
 
-    /// The time to acceptance that the given part of the accepted mails did not exceed (nearest rank).
+    /// The time to acceptance that the given part of the accepted mails did not exceed (nearest rank): exact for messages
+    /// that are there, up to a sixteenth too long for summarized ones.
     func percentiles(_ parts: [Double]) -> [Duration]? {
-        guard !times.isEmpty else { return nil }
-        let sorted = times.sorted()
-        return parts.map { sorted[max(0, Int(($0 * Double(sorted.count)).rounded(.up)) - 1)] }
+        let sorted = times.sorted { $0.key < $1.key }
+        let total = sorted.reduce(0) { $0 + $1.value }
+        guard let longest = sorted.last?.key else { return nil }
+        return parts.map { part in
+            let rank = max(1, Int((part * Double(total)).rounded(.up)))
+            var seen = 0
+            return sorted.first { delay in
+                seen += delay.value
+                return seen >= rank
+            }?.key ?? longest
+        }
     }
 
     private mutating func addLate(_ record: PromiseRecord, _ took: Duration, end: Timestamp) {

@@ -260,6 +260,53 @@ struct PromiseTests {
         }
     }
 
+    @Test("the promise counts mails that retention removed by day, and says so")
+    func promiseOfRemovedMails() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let insert = try await installation.python(Self.removedHistory)
+            #expect(insert.exitCode == 0, "\(insert.errors)")
+            let text = try await installation.outboxctl("promise", "--since", "90d")
+            #expect(text.exitCode == 0, "\(text.errors)")
+            let lines = text.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+            for line in [
+                "accepted within 5m 991 (99.1 % of those that are due)", "accepted later 6",
+                "expired before acceptance 3", "superseded 40",
+                "time to acceptance p50 2s47ms, p95 2s47ms, p99 5s100ms, max 6m42s",
+                "of these by day only 1039, 9 of them late",
+            ] { #expect(lines.contains(line), "\(line) in \(text.output)") }
+            let json = try await installation.outboxctl("promise", "--since", "90d", "--json")
+            let answer = try #require(
+                try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+            )
+            #expect(answer["requested"] as? Int == 1040 && answer["summarized"] as? Int == 1039)
+            #expect(answer["max"] as? Int == 402_000 && (answer["late"] as? [Any])?.isEmpty == true)
+            let recent = try await installation.outboxctl("promise", "--since", "10d", "--json")
+            #expect(recent.output.contains("\"requested\":1,") && recent.output.contains("\"summarized\":0"))
+        }
+    }
+
+    /// A day of 60 days ago and one of 50 days ago of which only the statistics are left, and one mail of now.
+    private static let removedHistory = """
+        import sqlite3, sys, time
+        now = int(time.time() * 1000)
+        day = now - now % 86400000
+        db = sqlite3.connect(sys.argv[1])
+        columns = ("day, kind, requested, accepted_in_time, accepted_late, expired, rejected, superseded, suppressed, "
+                   "cancelled, longest_delay")
+        for row in ((day - 60 * 86400000, "verify-email", 1000, 960, 6, 3, 0, 31, 0, 0, 402000),
+                    (day - 50 * 86400000, "reset-password", 39, 30, 0, 0, 0, 9, 0, 0, 5100)):
+            db.execute(f"INSERT INTO outbox_day ({columns}) VALUES ({', '.join('?' * 11)})", row)
+        for row in ((day - 60 * 86400000, "verify-email", 2047, 960), (day - 60 * 86400000, "verify-email", 409599, 6),
+                    (day - 50 * 86400000, "reset-password", 5119, 30)):
+            db.execute("INSERT INTO outbox_day_delay (day, kind, delay, mails) VALUES (?, ?, ?, ?)", row)
+        db.execute("INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', 'ann@example.com', 't')")
+        db.execute("UPDATE outbox_state SET state = 'accepted', due_at = NULL, secret = NULL, finished_at = ?1, "
+                   "accepted_at = ?1", (now + 1,))
+        db.commit()
+        """
+
     /// 96 mails accepted within 96 s, two late ones, and some that never were.
     private static let history = """
         import sqlite3, sys, time
