@@ -12,7 +12,7 @@ SWIFT ?= swift
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build bench bench-quick systemd-test install dependencies test-dependencies \
+.PHONY: help demo test contract-test check build bench bench-quick systemd-test install dependencies test-dependencies \
 	check-dependencies bench-dependencies systemd-test-dependencies
 
 help: ## List the targets
@@ -26,6 +26,11 @@ demo: dependencies ## Send three mails through a server that refuses the first a
 
 test: test-dependencies ## Run all tests
 	$(SWIFT) test
+
+contract-test: dependencies ## Try the contract with SQLite 3.39 and later (installs wheels of apsw and pysqlite3-binary into .build)
+	@scripts/install-dependencies python3 python3-pip
+	$(SWIFT) build --product outboxctl
+	scripts/contract-test "$$($(SWIFT) build --show-bin-path)/outboxctl"
 
 check: check-dependencies ## Format, warnings as errors, dependency checks, the systemd unit
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift

@@ -191,6 +191,10 @@ extension Schema {
         END;
         """
 
+    private static func withoutWhiteSpace(_ text: String) -> String {
+        "replace(replace(replace(replace(\(text), ' ', ''), char(9), ''), char(10), ''), char(13), '')"
+    }
+
     /// json_tree is a table, which `trusted_schema=OFF` allows; json_valid and json_type are functions, which it does not.
     /// A text that is no JSON ends with SQLite's own "malformed JSON".
     private static func variablesTrigger(_ name: String, on event: String, when condition: String) -> String {
@@ -200,6 +204,12 @@ extension Schema {
         BEGIN
             SELECT RAISE(ABORT, 'variables_is_a_json_object')
                 WHERE (SELECT type FROM json_tree(NEW.variables) LIMIT 1) <> 'object';
+            -- From 3.42 on SQLite reads JSON5, such as {a:1}, which outboxd does not. It writes the value as JSON without
+            -- white space between the tokens; all white space is left out of both, that of texts as well.
+            SELECT RAISE(ABORT, 'variables_is_strict_json') FROM (
+                SELECT value FROM json_tree(NEW.variables) LIMIT 1)
+                WHERE value <> NEW.variables
+                    AND \(withoutWhiteSpace("value")) <> \(withoutWhiteSpace("NEW.variables"));
             -- Depth is looked at only where there are brackets enough for it.
             SELECT RAISE(ABORT, 'variables_is_at_most_32_levels_deep')
                 WHERE length(NEW.variables) - length(replace(replace(NEW.variables, '{', ''), '[', '')) > 32
