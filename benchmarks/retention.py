@@ -24,7 +24,9 @@ CONFIGURATION = """\
 database: outbox.db
 sender: {{name: Example, address: no-reply@example.com}}
 relays: [{{url: "smtp://127.0.0.1:{port}", tls: none}}]
-links: {{verify-email: "https://example.com/verify-email?token={{token}}"}}
+links:
+  verify-email: "https://example.com/verify-email?token={{token}}"
+  reset-password: "https://example.com/reset-password?token={{token}}"
 limits: {{minimum_interval: 0s, per_hour: 1000}}
 retention: 30d
 log: {{level: info}}
