@@ -151,7 +151,9 @@ package struct DeliveryService: Service, CustomStringConvertible {
     }
 
     private var retentionKeeper: RetentionKeeper? {
-        configuration.value.settings.retention.map { RetentionKeeper(store: store, retention: $0, environment: environment, log: log) }
+        configuration.value.settings.retention.map {
+            RetentionKeeper(store: store, retention: $0, environment: environment, log: log)
+        }
     }
 
     /// Says how many outcomes are lost with the file.
@@ -197,7 +199,10 @@ package struct DeliveryService: Service, CustomStringConvertible {
     private func inspect() async {
         while true {
             do {
-                log.inspected(try await store.inspect(limit: configuration.value.settings.inspectionLimit), database: store.path)
+                log.inspected(
+                    try await store.inspect(limit: configuration.value.settings.inspectionLimit),
+                    database: store.path
+                )
                 log.storeWorks(.inspecting)
             } catch {
                 if Task.isCancelled { return }

@@ -71,7 +71,7 @@ extension OutboxDatabase {
                 return slice
             }
         } catch let error as DatabaseError {
-            throw OutboxDatabaseError(error)
+            throw translated(error)
         }
     }
 

@@ -52,8 +52,8 @@ struct CommandLineTests {
             try "garbage".write(to: installation.folder.appending(path: "ca.pem"), atomically: true, encoding: .utf8)
             try installation.configure(
                 port: 2525,
-                database: "later/outbox.db",
-                relay: "}, {url: \"smtp://r.example.com\", ca_file: ca.pem, user: app, password: {credential: secret}"
+                relay: "}, {url: \"smtp://r.example.com\", ca_file: ca.pem, user: app, password: {credential: secret}",
+                database: "later/outbox.db"
             )
             let result = try await installation.start("outboxd", ["--check"]).result()
             #expect(result.exitCode == 78)
