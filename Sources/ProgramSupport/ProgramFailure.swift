@@ -47,9 +47,11 @@ package struct ProgramFailure: Error, CustomStringConvertible {
         let place = path.flatMap { DatabasePlace.problem($0, isWritten: isWritten) }
         description =
             switch (error, place) {
-            case (.noFile(let path), .some(let place)), (.folderUnusable(let path), .some(let place)):
+            case (.noFile(let path), .some(let place)), (.folderUnusable(let path), .some(let place)),
+                (.notCreated(let path), .some(let place)):
                 "the database \(path) can't be used: \(place)"
-            case (.cannotOpen, .some(let place)), (.sqlite, .some(let place)): "\(error); \(place)"
+            case (.cannotOpen, .some(let place)), (.sqlite, .some(let place)), (.notWritable, .some(let place)):
+                "\(error); \(place)"
             default: error.description
             }
         status =

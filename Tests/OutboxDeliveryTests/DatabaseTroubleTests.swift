@@ -10,7 +10,9 @@ import Testing
     func locked() async throws {
         // Leases are renewed often, which is a write even where there is nothing to do.
         try await DeliveryFixture.run(.init(lease: .seconds(3))) { fixture in
-            let other = try DatabaseQueue(path: fixture.database.path)
+            var lasting = Configuration()
+            lasting.allowsUnsafeTransactions = true
+            let other = try DatabaseQueue(path: fixture.database.path, configuration: lasting)
             try await other.writeWithoutTransaction { database in
                 try database.execute(
                     sql: """

@@ -95,7 +95,7 @@ struct WatchdogTests {
             }
             try await probe.waitForSteps(1)
             let line = try #require(probe.states.withLock { $0.last?.line })
-            #expect(line.hasPrefix("the outbox can't be worked on: SQLite reports: database is locked"))
+            #expect(line.hasPrefix("the outbox can't be worked on: another program has locked the database"))
             try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
         }
     }
