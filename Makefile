@@ -12,7 +12,7 @@ SWIFT ?= swift
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract-test check build bench bench-quick systemd-test install dependencies test-dependencies \
+.PHONY: help demo test contract-test check build bench bench-quick systemd-test soak install dependencies test-dependencies \
 	check-dependencies bench-dependencies systemd-test-dependencies
 
 help: ## List the targets
@@ -28,6 +28,11 @@ test: test-dependencies ## Run all tests
 	$(SWIFT) test --skip SecrecyTests
 	@# 100,000 messages beside tests with time limits would starve them.
 	$(SWIFT) test --skip-build --filter SecrecyTests
+	scripts/soak "$$($(SWIFT) build --show-bin-path)" --minutes 0.5
+
+soak: build test-dependencies ## Kills, locks, full disks, clock steps, floods and readers at once, against a ledger (20 minutes)
+	$(SWIFT) build --configuration release --product fake-smtp
+	scripts/soak $(BUILD) --minutes 15
 
 contract-test: dependencies ## Try the contract with SQLite 3.39 and later (installs wheels of apsw and pysqlite3-binary into .build)
 	@scripts/install-dependencies python3 python3-pip
@@ -83,7 +88,7 @@ dependencies:
 	@scripts/install-dependencies libcurl4-openssl-dev libsqlite3-dev pkg-config
 
 test-dependencies:
-	@scripts/install-dependencies libcurl4-openssl-dev libsqlite3-dev pkg-config python3 python3-aiosmtpd
+	@scripts/install-dependencies libcurl4-openssl-dev libsqlite3-dev pkg-config python3 python3-aiosmtpd gcc libc6-dev
 
 systemd-test-dependencies:
 	@scripts/install-dependencies debootstrap systemd systemd-container

@@ -36,11 +36,19 @@ struct ClockWatch {
     }
 }
 
+/// How the clock was set.
+struct ClockStep: Hashable {
+    /// How far: forward if positive, back if negative.
+    let distance: Duration
+    /// When it was noticed, by the clock as it is now: what is written from then on goes by that clock.
+    let since: Timestamp
+}
+
 /// The clock watch of a whole process: whoever looks first notices a step, and the dispatcher acts on it.
 final class SharedClockWatch: Sendable {
     fileprivate struct State {
         var watch = ClockWatch()
-        var step = Duration.zero
+        var step: ClockStep?
     }
 
     private let state = Mutex(State())
@@ -53,18 +61,28 @@ final class SharedClockWatch: Sendable {
         }
     }
 
-    /// How far the clock was set since the last call; `nil` where it wasn't.
-    func takeStep(at moment: Moment) -> Duration? {
+    /// The steps that nobody has followed yet, as one; `nil` where there is none.
+    func unfollowedStep(at moment: Moment) -> ClockStep? {
         state.withLock { state in
             state.look(at: moment)
-            defer { state.step = .zero }
-            return state.step == .zero ? nil : state.step
+            return state.step
+        }
+    }
+
+    /// The due times in the store follow the clock up to this step.
+    func followed(_ step: ClockStep) {
+        state.withLock { state in
+            guard let pending = state.step else { return }
+            state.step =
+                pending.distance == step.distance
+                ? nil : ClockStep(distance: pending.distance - step.distance, since: pending.since)
         }
     }
 }
 
 extension SharedClockWatch.State {
     fileprivate mutating func look(at moment: Moment) {
-        if let new = watch.look(at: moment) { step += new }
+        guard let new = watch.look(at: moment) else { return }
+        step = ClockStep(distance: (step?.distance ?? .zero) + new, since: moment.now)
     }
 }

@@ -141,6 +141,15 @@ package struct DeliveryLog: Sendable {
         }
     }
 
+    func withoutRow(_ ids: [Int64]) {
+        for id in ids {
+            logger.error(
+                "message removed: its row in outbox is gone, though not by DELETE; was the file recovered?",
+                metadata: ["message.id": "\(id)"]
+            )
+        }
+    }
+
     /// A rule that somebody put on the outbox's tables, such as a trigger, refuses to let a message go on.
     func refused(_ refusals: [RowRefusal]) {
         for refusal in refusals {

@@ -18,8 +18,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
     private let pulse: DeliveryPulse
     private let onReady: @Sendable () -> Void
 
-    /// How long the end waits for what can't be recorded at once.
-    private static let recordingGrace = Duration.seconds(5)
+    /// How long the end waits for what can't be recorded at once. With `shutdown_grace` it stays below TimeoutStopSec.
+    private static let recordingGrace = Duration.seconds(12)
 
     /// A lane and its relay's place in the order of preference.
     private typealias PlacedLane = (relay: Int, lane: SMTPLane)
@@ -56,6 +56,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         let clock = SharedClockWatch()
         let leases = LeaseBook()
         let wantsQuiet = Flag()
+        let isClosing = Flag()
         let relays = configuration.value.relays
         let settings = configuration.value.settings
         let recorder = OutcomeRecorder(
@@ -84,6 +85,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             clock: clock,
             recorder: recorder,
             wantsQuiet: wantsQuiet,
+            isClosing: isClosing,
             desk: desk,
             wake: wake,
             log: log,
@@ -101,7 +103,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             background.addTask { await watch(wake, every: settings.pollInterval) }
             background.addTask { await keeper(of: settings.lease, leases).run() }
             background.addTask { await inspect() }
-            if let retentionKeeper { background.addTask { await retentionKeeper.run() } }
+            background.addTask { [retentionKeeper] in await retentionKeeper.run() }
             background.addTask { await reload(lanes, desk) }
             background.addTask { await askForRounds(wake) }
             let dispatching = Task { await dispatcher.run() }
@@ -111,6 +113,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
 
             let loss = await untilStopped()
 
+            isClosing.value = true
             wake.close()
             if let loss {
                 log.lost(loss)
@@ -125,8 +128,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
             await dispatching.value
             let unsent = desk.close()
             log.stopping(returned: unsent.count)
-            await giveBack(unsent)
             await windDown(sending, lanes: lanes, desk: desk, recorder: recorder)
+            await giveBack(unsent)
             background.cancelAll()
             return nil
         }
@@ -150,10 +153,13 @@ package struct DeliveryService: Service, CustomStringConvertible {
         }
     }
 
-    private var retentionKeeper: RetentionKeeper? {
-        configuration.value.settings.retention.map {
-            RetentionKeeper(store: store, retention: $0, environment: environment, log: log)
-        }
+    private var retentionKeeper: RetentionKeeper {
+        RetentionKeeper(
+            store: store,
+            retention: { [configuration] in configuration.value.settings.retention },
+            environment: environment,
+            log: log
+        )
     }
 
     /// Says how many outcomes are lost with the file.
@@ -253,8 +259,14 @@ package struct DeliveryService: Service, CustomStringConvertible {
 
     private func giveBack(_ claims: [Claim]) async {
         let rules = configuration.value.settings.rules
-        do { try await store.returnUnsent(claims, now: environment.now(), rules: rules) } catch {
-            log.storeTrouble(.returning, error)
+        let deadline = environment.uptime() + Self.recordingGrace
+        while true {
+            do { return try await store.returnUnsent(claims, now: environment.now(), rules: rules) } catch {
+                log.storeTrouble(.returning, error)
+            }
+            // Leases that are left to run out make these messages uncertain, although nothing of them was sent.
+            guard environment.uptime() < deadline else { return }
+            do { try await environment.sleep(.seconds(1)) } catch { return }
         }
     }
 

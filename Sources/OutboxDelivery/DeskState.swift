@@ -369,7 +369,10 @@ struct DeskState {
 }
 
 extension DeskState.Taker {
-    func isRested(at now: Timestamp) -> Bool { restsUntil.map { $0 <= now } ?? true }
+    /// A clock that was set back makes no lane rest longer.
+    func isRested(at now: Timestamp) -> Bool {
+        restsUntil.map { $0 <= now || $0 > now + RelayHealth.longestPause } ?? true
+    }
 }
 
 /// An attempt that failed, with what is known of it.

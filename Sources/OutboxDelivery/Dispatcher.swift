@@ -25,6 +25,7 @@ actor Dispatcher {
     private let clock: SharedClockWatch
     private let recorder: OutcomeRecorder
     private let wantsQuiet: Flag
+    private let isClosing: Flag
     private var lostClaims: LostClaims
     /// When, in uptime, to look at other daemons' claims again.
     private var nextLostLook: Duration?
@@ -34,10 +35,19 @@ actor Dispatcher {
     /// A message is under way that is tried alone.
     private var isTryingAlone = false
     private var hasFollowedClock = false
+    private var saidStep: ClockStep?
+    /// Since when, in uptime, a message that is to be tried alone waits for the others' outcomes, or is under way.
+    private var aloneSince: Duration?
+    /// Until when, in uptime, no message is tried alone: others had to wait for it.
+    private var noneAloneBefore = Duration.zero
 
     /// However far away the next moment is, the clock may be set meanwhile.
     private static let longestSleep = Duration.seconds(60)
     private static let firstTruncationPause = Duration.seconds(1)
+    /// How long others wait for a message that is tried alone: what ends outboxd does so while the mail is made or begins to
+    /// be sent.
+    private static let longestAlone = Duration.seconds(2)
+    private static let pauseBetweenAlone = Duration.seconds(5)
 
     init(
         store: any DeliveryStore,
@@ -46,6 +56,7 @@ actor Dispatcher {
         clock: SharedClockWatch,
         recorder: OutcomeRecorder,
         wantsQuiet: Flag,
+        isClosing: Flag,
         desk: RelayDesk,
         wake: Signal,
         log: DeliveryLog,
@@ -54,6 +65,7 @@ actor Dispatcher {
         self.clock = clock
         self.recorder = recorder
         self.wantsQuiet = wantsQuiet
+        self.isClosing = isClosing
         lostClaims = LostClaims(lease: configuration.value.settings.lease)
         self.store = store
         self.configuration = configuration
@@ -84,7 +96,7 @@ actor Dispatcher {
 
     /// Does everything that is due, then sets the alarm for what will be.
     private func work() async throws {
-        while true {
+        while !isClosing.value {
             let moment = environment.moment()
             let now = moment.now
             try await followClock(moment)
@@ -118,13 +130,33 @@ actor Dispatcher {
     private func claim(_ moments: NextMoments, _ now: Timestamp, _ settings: DeliverySettings) async throws
         -> ClaimResult
     {
-        if isTryingAlone, !isQuiet { return .full }
-        isTryingAlone = false
-        if let dueAlone = moments.dueAlone, dueAlone <= now {
-            // Nothing else is claimed until what is under way has an outcome on record.
-            guard isQuiet else { return .full }
-            guard desk.room > 0 else { return .full }
-            return try await claim(.interruptedOne, limit: 1, now, settings)
+        let uptime = environment.uptime()
+        if isTryingAlone {
+            if isQuiet {
+                isTryingAlone = false
+                aloneSince = nil
+            } else if let aloneSince, uptime < aloneSince + Self.longestAlone {
+                return .full
+            } else {
+                // It did not end outboxd; what takes so long is the relay's answer, for which nobody else must wait.
+                try await step { try await store.endTryingAlone() }
+                isTryingAlone = false
+                aloneSince = nil
+                noneAloneBefore = uptime + Self.pauseBetweenAlone
+            }
+        }
+        if let dueAlone = moments.dueAlone, dueAlone <= now, uptime >= noneAloneBefore, desk.room > 0 {
+            if isQuiet {
+                aloneSince = uptime
+                return try await claim(.interruptedOne, limit: 1, now, settings)
+            }
+            // Nothing else is claimed until what is under way has an outcome on record, but not for long.
+            if uptime < (aloneSince ?? uptime) + Self.longestAlone {
+                aloneSince = aloneSince ?? uptime
+                return .full
+            }
+            aloneSince = nil
+            noneAloneBefore = uptime + Self.pauseBetweenAlone
         }
         wantsQuiet.value = false
         guard let due = moments.due, due <= now else { return .nothingDue }
@@ -178,7 +210,9 @@ actor Dispatcher {
         }
         let refused = desk.add(batch.claims)
         if !refused.isEmpty { try await store.returnUnsent(refused, now: now, rules: settings.rules) }
-        return .claimed
+        log.withoutRow(batch.withoutRow)
+        // A round that changed nothing would change nothing the next time either.
+        return batch.isEmpty ? .nothingDue : .claimed
     }
 
     /// Nothing is with a lane, waits for one, or has an outcome that is not on record. Else the recorder wakes the
@@ -191,13 +225,23 @@ actor Dispatcher {
     /// Sets due times right after the clock was set, and at the start, when nobody knows what the clock did before.
     private func followClock(_ moment: Moment) async throws {
         let now = moment.now
-        let step = clock.takeStep(at: moment)
-        if let step { log.clockStepped(by: step, expiryHold: clock.expiryHold(at: moment)) }
+        let step = clock.unfollowedStep(at: moment)
         guard step != nil || !hasFollowedClock else { return }
+        if let step, step != saidStep {
+            log.clockStepped(by: step.distance, expiryHold: clock.expiryHold(at: moment))
+            saidStep = step
+        }
         let longest = configuration.value.settings.schedule.longestDelay
         while try await self.step({
-            try await store.followClock(step: step, now: now, longestDelay: longest) > 0
+            try await store.followClock(
+                step: step?.distance,
+                since: step?.since ?? now,
+                now: now,
+                longestDelay: longest
+            ) > 0
         }) {}
+        // Only now: a store that fails, as under a lock, is asked again.
+        if let step { clock.followed(step) }
         hasFollowedClock = true
     }
 
@@ -241,7 +285,11 @@ actor Dispatcher {
         where moment > now {
             delay = min(delay, moment.timeSince(now))
         }
-        for moment in [nextLostLook, nextTruncation].compactMap(\.self) { delay = min(delay, moment - uptime) }
+        let alone = aloneSince.map { $0 + Self.longestAlone }
+        let nextAlone = moments.dueAlone != nil && noneAloneBefore > uptime ? noneAloneBefore : nil
+        for moment in [nextLostLook, nextTruncation, alone, nextAlone].compactMap(\.self) {
+            delay = min(delay, moment - uptime)
+        }
         if let hold = clock.expiryHold(at: environment.moment()) { delay = min(delay, hold) }
         setAlarm(in: delay)
     }

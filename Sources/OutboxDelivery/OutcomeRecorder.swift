@@ -36,7 +36,9 @@ final class OutcomeRecorder: Sendable {
     }
 
     private struct Refused {
+        let completion: Completion
         let pause: Duration
+        /// `nil` while it is tried again.
         var retry: Task<Void, Never>?
     }
 
@@ -86,19 +88,23 @@ final class OutcomeRecorder: Sendable {
     /// Everything taken over is committed, but for what a rule refuses.
     var isIdle: Bool { state.withLock { $0.unrecorded == 0 } }
 
-    /// Waits until everything taken over is committed, or the calling task is cancelled. What a rule refuses is not waited
-    /// for.
+    /// Waits until everything taken over is committed, or the calling task is cancelled. What a rule refused is tried once
+    /// more: the rule may have been mended, and a known acceptance must not be forgotten.
     ///
     /// - Returns: how many outcomes are not committed.
     func finish() async -> Int {
-        let (running, refused) = state.withLock { ($0.flush, $0.refused.values.compactMap(\.retry)) }
-        for retry in refused { retry.cancel() }
+        let refused = state.withLock { $0.refused.values.filter { $0.retry != nil } }
+        for entry in refused {
+            entry.retry?.cancel()
+            tryAgain(entry.completion)
+        }
+        let running = state.withLock(\.flush)
         await withTaskCancellationHandler {
             await running?.value
         } onCancel: {
             running?.cancel()
         }
-        return state.withLock { $0.unrecorded + $0.refused.count }
+        return state.withLock { state in state.unrecorded + state.refused.values.count { $0.retry != nil } }
     }
 
     private func commitAll() async {
@@ -137,6 +143,11 @@ final class OutcomeRecorder: Sendable {
         }
     }
 
+    private func tryAgain(_ completion: Completion) {
+        state.withLock { $0.refused[completion.claim.message.id]?.retry = nil }
+        record([completion])
+    }
+
     /// Counts what a commit recorded, and puts aside what a rule refused.
     private func settle(_ recorded: [Completion], refused: [Completion]) {
         state.withLock { state in
@@ -152,9 +163,9 @@ final class OutcomeRecorder: Sendable {
                 )
                 let retry = Task { [environment] in
                     do { try await environment.sleep(pause) } catch { return }
-                    record([completion])
+                    tryAgain(completion)
                 }
-                state.refused[id] = Refused(pause: pause, retry: retry)
+                state.refused[id] = Refused(completion: completion, pause: pause, retry: retry)
             }
         }
     }

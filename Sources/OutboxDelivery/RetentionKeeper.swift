@@ -7,8 +7,8 @@ import OutboxStore
 /// applications and delivery get the write lock in between.
 struct RetentionKeeper: Sendable {
     let store: any DeliveryStore
-    /// How long final messages stay, and then their ids and idempotency keys.
-    let retention: Duration
+    /// How long final messages stay, and then their ids and idempotency keys; `nil`: for ever. Asked anew each time.
+    let retention: @Sendable () -> Duration?
     let environment: DeliveryEnvironment
     let log: DeliveryLog
     /// A clock that nobody sets.
@@ -28,7 +28,8 @@ struct RetentionKeeper: Sendable {
         var pause = Self.firstLook
         while true {
             do { try await environment.sleep(pause) } catch { return }
-            pause = min(Self.longestInterval, retention / 12)
+            let retention = retention()
+            pause = min(Self.longestInterval, (retention ?? Self.longestInterval) / 12)
             let present = (now: environment.now(), uptime: uptime())
             let step = present.now.timeSince(last.now) - (present.uptime - last.uptime)
             last = present
@@ -36,9 +37,11 @@ struct RetentionKeeper: Sendable {
                 trustedFrom = present.uptime + Self.distrust
                 log.retentionWaits(for: Self.distrust, step: step)
             }
-            if present.uptime < trustedFrom { continue }
+            guard present.uptime >= trustedFrom, let retention else { continue }
             do {
-                for step in RetentionStep.allCases { try await remove(step, now: present.now, &pace) }
+                for step in RetentionStep.allCases {
+                    try await remove(step, present.now - retention, now: present.now, &pace)
+                }
             } catch is CancellationError {
                 return
             } catch {
@@ -48,7 +51,12 @@ struct RetentionKeeper: Sendable {
     }
 
     /// Removes all that is old by now.
-    private func remove(_ step: RetentionStep, now: Timestamp, _ pace: inout SlicePace) async throws {
+    private func remove(
+        _ step: RetentionStep,
+        _ before: Timestamp,
+        now: Timestamp,
+        _ pace: inout SlicePace
+    ) async throws {
         var place: RetentionPlace?
         var removed = 0
         var refused: [RowRefusal] = []
@@ -57,7 +65,7 @@ struct RetentionKeeper: Sendable {
         repeat {
             let slice = try await store.retire(
                 step,
-                before: now - retention,
+                before: before,
                 from: place,
                 pace: pace,
                 now: now,

@@ -61,15 +61,20 @@ package struct ClaimBatch: Sendable {
     /// The ids of messages whose token is not there any more: something else than outboxd removed it.
     package internal(set) var withoutToken: [Int64] = []
 
+    /// The ids of messages whose row in `outbox` was gone without the trigger's doing; nothing of them is left now.
+    package internal(set) var withoutRow: [Int64] = []
     /// Rows that a rule of the application refused to change. They are tried again, each time later.
     package internal(set) var refused: [RowRefusal] = []
 
     /// Writes down until when the claims can be relied on, in uptime.
     package mutating func lease(until end: Duration) { for index in claims.indices { claims[index].leaseEnds = end } }
 
+    /// Whether the transaction changed nothing.
+    package var isEmpty: Bool { claims.isEmpty && countWithoutClaims == 0 }
+
     var countWithoutClaims: Int {
         expired.count + superseded.count + suppressed.count + held.count + postponed.count + withoutToken.count
-            + refused.count
+            + refused.count + withoutRow.count
     }
 }
 

@@ -64,15 +64,19 @@ package protocol DeliveryStore: Sendable {
     /// One that was interrupted three times while it was tried alone is rejected: it ends the daemon.
     func rescue(_ claims: [ExpiredClaim], now: Timestamp, rules: DeliveryRules) async throws -> Rescue
 
+    /// What this process tries alone is not alone any more.
+    func endTryingAlone() async throws
+
     /// Sets right the due times that outboxd itself wrote, after the clock was set.
     ///
     /// Those that lie ahead by a retry's delay move with the clock; those that lie further ahead than any rule could have
     /// set them are due now. `not_before` and `expires_at` are the application's, and stay.
     /// - Parameters:
     ///   - step: how far the clock was set forward, negative for back; `nil` where nobody knows, as at the start.
+    ///   - since: when the step was noticed: attempts that ended from then on know the clock as it is.
     ///   - longestDelay: the longest delay that the retry schedule has.
     /// - Returns: how many messages changed; a bounded number at a time, so call again until it is 0.
-    func followClock(step: Duration?, now: Timestamp, longestDelay: Duration) async throws -> Int
+    func followClock(step: Duration?, since: Timestamp, now: Timestamp, longestDelay: Duration) async throws -> Int
 
     /// Makes open messages `expired` whose `expires_at` has come: a bounded number at a time, the longest expired first.
     ///

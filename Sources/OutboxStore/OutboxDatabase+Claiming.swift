@@ -188,12 +188,17 @@ private struct Claiming {
     private mutating func dueMessages(limit: Int, aside: [Int64]) throws -> [DueMessage] {
         var found: [DueMessage] = []
         var withoutToken: [Claim] = []
+        var orphans: [(sequence: Int64, messageID: Int64)] = []
         let since = (now - (rules.limits?.memory ?? .zero)).milliseconds
         func look(_ selection: OutboxDatabase.DueRows, _ arguments: StatementArguments) throws {
             let select = try database.cachedStatement(sql: OutboxDatabase.dueMessagesSQL(selection, aside: aside))
             let always: StatementArguments = ["now": now.milliseconds, "since": since, "limit": limit - found.count]
             let rows = try Row.fetchCursor(select, arguments: always &+ arguments)
             while let row = try rows.next() {
+                if row[0] == nil {
+                    orphans.append((sequence: row[11], messageID: row[18]))
+                    continue
+                }
                 let due = Self.dueMessage(row, now: now)
                 if row[3] == nil { withoutToken.append(due.claim) } else { found.append(due) }
             }
@@ -207,6 +212,20 @@ private struct Claiming {
         case .interruptedOne:
             try look(.interrupted, [])
         }
+        let (removed, refusals) = try database.changeRows(orphans, messageID: \.messageID) { [database] orphans in
+            for orphan in orphans {
+                // Its trigger gives the token's slot back.
+                try database.execute(sql: "DELETE FROM outbox_state WHERE sequence = ?", arguments: [orphan.sequence])
+                try database.execute(
+                    sql: "DELETE FROM outbox_attempt WHERE message_id = ?",
+                    arguments: [orphan.messageID]
+                )
+            }
+            return orphans.map(\.messageID)
+        }
+        batch.withoutRow += removed
+        refused += refusals.map(\.row.sequence)
+        batch.refused += refusals.map(\.refusal)
         for claim in withoutToken where try finish(claim, as: .rejected) {
             batch.withoutToken.append(claim.message.id)
         }
@@ -315,11 +334,12 @@ extension OutboxDatabase {
                     AND sent.accepted_at IS NULL AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL))
                 OR EXISTS (SELECT 1 FROM outbox_state AS sent WHERE sent.address = state.address
                     AND sent.kind = state.kind AND sent.accepted_at > :since
-                    AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL))
+                    AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL)),
+            state.message_id
         FROM (SELECT * FROM outbox_state
             WHERE due_at IS NOT NULL AND \(rows.condition) \(isNotAside(aside))
             ORDER BY due_at, sequence LIMIT :limit) AS state
-        JOIN outbox AS message ON message.id = state.message_id
+        LEFT JOIN outbox AS message ON message.id = state.message_id
         LEFT JOIN outbox_secret AS secret ON secret.slot = state.secret
         """
     }

@@ -90,7 +90,10 @@ extension OutboxDatabase {
             counts ? claim.usedUp : claim.usedUp - 1, completion.outcome.isUncertain ? 1 : 0,
             completion.outcome.blamesAddress, claim.sequence, claim.attempt,
         ])
-        guard database.changesCount == 1 else { return false }
+        guard database.changesCount == 1 else {
+            if try isHeld(claim, in: database) { throw DatabaseError.ignoredByTrigger }
+            return false
+        }
         if isUnsent {
             try forgetAttempt(database, claim)
         } else {
@@ -114,6 +117,15 @@ extension OutboxDatabase {
             )
         }
         return true
+    }
+
+    private static func isHeld(_ claim: Claim, in database: Database) throws -> Bool {
+        let select = try database.cachedStatement(
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM outbox_state WHERE sequence = ? AND state = 'sending' AND last_attempt = ?)
+                """
+        )
+        return try Bool.fetchOne(select, arguments: [claim.sequence, claim.attempt]) ?? false
     }
 
     private static func recordAttempt(_ completion: Completion, counts: Bool, in database: Database) throws {

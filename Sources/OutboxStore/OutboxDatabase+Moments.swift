@@ -49,7 +49,12 @@ extension OutboxDatabase {
     /// So many due times are set right in one transaction, so that it stays short.
     private static let clockLimit = 1000
 
-    package func followClock(step: Duration?, now: Timestamp, longestDelay: Duration) async throws -> Int {
+    package func followClock(
+        step: Duration?,
+        since: Timestamp,
+        now: Timestamp,
+        longestDelay: Duration
+    ) async throws -> Int {
         try await write { database in
             var changed = 0
             for priority in try Self.claimablePriorities(database) {
@@ -75,18 +80,19 @@ extension OutboxDatabase {
                 changed += database.changesCount
             }
             guard changed == 0, let step else { return changed }
-            // Retries keep their distance, where the clock of before set them: the attempt tells by which clock it ended.
+            // Retries keep their distance. Those that were set since the step was noticed know the clock as it is, and the
+            // end of their attempt tells them from the others.
             try database.execute(
                 sql: """
                     UPDATE outbox_state SET due_at = max(:now, due_at + :step)
-                    WHERE due_at IS NOT NULL AND due_at > :before AND state = 'deferred' AND EXISTS (
+                    WHERE due_at IS NOT NULL AND due_at > :before AND state = 'deferred' AND NOT EXISTS (
                         SELECT 1 FROM outbox_attempt AS attempt WHERE attempt.message_id = outbox_state.message_id
                             AND attempt.attempt = outbox_state.last_attempt
-                            AND CASE WHEN :step > 0 THEN attempt.finished_at <= :before
-                                ELSE attempt.finished_at > :now END)
+                            AND attempt.finished_at BETWEEN :since AND :now)
                     """,
                 arguments: [
-                    "now": now.milliseconds, "step": step.inMilliseconds, "before": (now - step).milliseconds,
+                    "now": now.milliseconds, "step": step.inMilliseconds, "since": since.milliseconds,
+                    "before": step > .zero ? (now - step).milliseconds : now.milliseconds,
                 ]
             )
             if step < .zero {

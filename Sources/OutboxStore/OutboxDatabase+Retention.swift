@@ -139,6 +139,7 @@ extension OutboxDatabase {
             try renew.execute(arguments: [now.milliseconds, key])
         }
         try database.cachedStatement(sql: "DELETE FROM outbox WHERE id = ?").execute(arguments: [message.id])
+        guard database.changesCount == 1 else { throw DatabaseError.ignoredByTrigger }
         let remember = try database.cachedStatement(
             sql: "INSERT OR REPLACE INTO outbox_retired_id (message_id, retired_at) VALUES (?, ?)"
         )

@@ -55,6 +55,16 @@ extension OutboxDatabase {
         }
     }
 
+    package func endTryingAlone() async throws {
+        let claimant = claimant
+        try await write { database in
+            try database.execute(
+                sql: "UPDATE outbox_state SET is_alone = 0 WHERE lease_expires_at IS NOT NULL AND claimed_by = ?",
+                arguments: [claimant]
+            )
+        }
+    }
+
     package func expiredClaims(now: Timestamp, lease: Duration) async throws -> [ExpiredClaim] {
         let claimant = claimant
         return try await write { database in

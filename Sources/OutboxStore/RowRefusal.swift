@@ -31,6 +31,14 @@ extension DatabaseError {
     }
 }
 
+extension DatabaseError {
+    /// A trigger with RAISE(IGNORE) passes over a change without an error (https://sqlite.org/lang_createtrigger.html).
+    static let ignoredByTrigger = DatabaseError(
+        resultCode: .SQLITE_CONSTRAINT,
+        message: "a trigger passes over the change (RAISE(IGNORE))"
+    )
+}
+
 extension Database {
     /// Changes rows all together, or one by one where that fails for a reason that lies in a row.
     ///

@@ -147,7 +147,7 @@ private struct LateAnswer: Encodable {
     private enum CodingKeys: String, CodingKey {
         case id, kind, state, took, reason
         case requestedAt = "requested_at"
-        case faultOf = "fault_of"
+        case faultOf = "fault"
     }
 
     func encode(to encoder: any Encoder) throws {

@@ -250,7 +250,7 @@ struct PromiseTests {
             #expect(answer["requested"] as? Int == 103 && answer["patience"] as? Int == 300_000)
             let late = try #require(answer["late"] as? [[String: Any]])
             #expect(
-                late.map { "\($0["state"] ?? "") \($0["fault_of"] ?? "") \($0["reason"] ?? "")" } == [
+                late.map { "\($0["state"] ?? "") \($0["fault"] ?? "") \($0["reason"] ?? "")" } == [
                     "queued outboxd not tried: outboxd did not run, or no relay was up", "expired recipient greylisted",
                     "accepted resend-limit requested more often than `limits` allow", "accepted relay no-connection",
                 ]

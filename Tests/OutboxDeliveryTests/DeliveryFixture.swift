@@ -224,7 +224,7 @@ final class LogCapture: Sendable {
     /// Looks anew after each line, until the condition gives a value.
     func waitUntil<Value: Sendable>(
         _ what: String,
-        timeout: Duration = .seconds(30),
+        timeout: Duration = .seconds(120),
         _ condition: () async throws -> Value?
     ) async throws -> Value {
         let deadline = Task { [news] in

@@ -48,14 +48,18 @@ import Testing
         #expect(watch.expiryHold(at: .seconds(300)) == nil)
     }
 
-    @Test("whoever looks first notices the step, and the dispatcher gets all of it")
+    @Test("whoever looks first notices the step, and the dispatcher gets all of it until it has followed")
     func shared() {
         let clock = SharedClockWatch()
-        #expect(clock.takeStep(at: Moment(now: noon, uptime: .zero)) == nil)
+        #expect(clock.unfollowedStep(at: Moment(now: noon, uptime: .zero)) == nil)
         #expect(clock.expiryHold(at: Moment(now: noon + .seconds(600), uptime: .zero)) == .seconds(300))
         #expect(clock.expiryHold(at: Moment(now: noon + .seconds(1200), uptime: .seconds(1))) == .seconds(300))
-        #expect(clock.takeStep(at: Moment(now: noon + .seconds(1200), uptime: .seconds(1))) == .seconds(1199))
-        #expect(clock.takeStep(at: Moment(now: noon + .seconds(1200), uptime: .seconds(1))) == nil)
+        let later = Moment(now: noon + .seconds(1200), uptime: .seconds(1))
+        let step = ClockStep(distance: .seconds(1199), since: later.now)
+        // It stays until the store has followed it.
+        #expect(clock.unfollowedStep(at: later) == step && clock.unfollowedStep(at: later) == step)
+        clock.followed(step)
+        #expect(clock.unfollowedStep(at: later) == nil)
     }
 }
 

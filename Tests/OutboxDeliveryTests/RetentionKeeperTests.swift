@@ -82,7 +82,7 @@ import Testing
             }
             let keeper = RetentionKeeper(
                 store: database,
-                retention: .seconds(30 * 86_400),
+                retention: { .seconds(30 * 86_400) },
                 environment: environment,
                 log: DeliveryLog(logger: log.logger),
                 uptime: { time.withLock { $0.uptime } }

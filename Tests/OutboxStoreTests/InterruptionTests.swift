@@ -109,7 +109,7 @@ import Testing
             try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
         }
         func follow(_ step: Duration?, now: Timestamp) async throws {
-            while try await store.followClock(step: step, now: now, longestDelay: .seconds(1080)) > 0 {}
+            while try await store.followClock(step: step, since: now, now: now, longestDelay: .seconds(1080)) > 0 {}
         }
         // Ten minutes forward: the retry keeps its distance.
         try await follow(.seconds(600), now: noon + .seconds(600))
@@ -128,6 +128,62 @@ import Testing
         #expect(try await Set(store.claim(now: further).claims.map(\.message.id)) == [retry, waiting])
     }
 
+    @Test("a clock that is set forward and back again leaves a retry where it was")
+    func forthAndBack() async throws {
+        let id = try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        _ = try await store.finish([.deferred(claim, until: noon + .seconds(30))], now: noon)
+        func follow(_ step: Duration, at now: Timestamp) async throws -> Int64? {
+            while try await store.followClock(step: step, since: now, now: now, longestDelay: .seconds(1080)) > 0 {}
+            return try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
+        }
+        let forward = noon + .seconds(610)
+        #expect(try await follow(.seconds(600), at: forward) == (noon + .seconds(630)).milliseconds)
+        #expect(try await follow(.seconds(-600), at: noon + .seconds(15)) == (noon + .seconds(30)).milliseconds)
+        // What is deferred by the clock as it is stays as it is.
+        let again = try #require(try await store.claim(now: noon + .seconds(31)).claims.first)
+        let ended = noon + .seconds(632)
+        _ = try await store.finish([.deferred(again, until: ended + .seconds(5), at: ended)], now: ended)
+        while try await store.followClock(
+            step: .seconds(600),
+            since: noon + .seconds(631),
+            now: ended + .seconds(1),
+            longestDelay: .seconds(1080)
+        ) > 0 {}
+        let due = try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
+        #expect(due == (ended + .seconds(5)).milliseconds)
+    }
+
+    @Test("a state whose row is gone is removed and named, and stops no other message")
+    func orphan() async throws {
+        let gone = try outbox.insert()
+        let other = try outbox.insert(recipient: "ben@example.com")
+        let trigger = try #require(
+            try outbox.value(String.self, "SELECT sql FROM sqlite_schema WHERE name = 'outbox_deleted'")
+        )
+        try outbox.execute("DROP TRIGGER outbox_deleted; DELETE FROM outbox WHERE id = \(gone); \(trigger)")
+        let batch = try await store.claim()
+        #expect(batch.withoutRow == [gone] && batch.claims.map(\.message.id) == [other])
+        #expect(try outbox.secretCount() == 1)
+        #expect(try await store.claim().isEmpty)
+    }
+
+    @Test("a trigger that passes over an outcome without an error is a refusal, not a lost claim")
+    func ignored() async throws {
+        try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        try outbox.execute(
+            """
+            CREATE TRIGGER audit BEFORE UPDATE OF accepted_at ON outbox_state WHEN NEW.accepted_at IS NOT NULL
+            BEGIN SELECT RAISE(IGNORE); END
+            """
+        )
+        let result = try await store.finish([.accepted(claim)], now: noon, rules: .lax)
+        #expect(result.lost.isEmpty && result.refused.count == 1)
+        try outbox.execute("DROP TRIGGER audit")
+        #expect(try await store.finish([.accepted(claim)], now: noon).isEmpty)
+    }
+
     @Test("while expiry is held, what is past its deadline neither expires nor is sent")
     func expiryHold() async throws {
         let id = try outbox.insert(expiresAt: noon + .seconds(600))
@@ -142,7 +198,9 @@ import Testing
         )
         #expect(batch.claims.isEmpty && batch.expired.isEmpty && batch.postponed == [id])
         #expect(try await store.nextMoments(now: leap).due == leap + .seconds(300))
-        while try await store.followClock(step: .seconds(-86_400), now: noon, longestDelay: .seconds(1080)) > 0 {}
+        while try await store.followClock(step: .seconds(-86_400), since: noon, now: noon, longestDelay: .seconds(1080))
+            > 0
+        {}
         #expect(try await store.claim(now: noon).claims.map(\.message.id) == [id])
     }
 

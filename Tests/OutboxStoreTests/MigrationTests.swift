@@ -50,6 +50,36 @@ import Testing
         #expect(throws: OutboxDatabaseError.self) { try queue.write { try second.migrate($0) } }
     }
 
+    @Test("a copy of the schema alone takes inserts, answers, and is completed by a migration")
+    func schemaAlone() async throws {
+        let statements = try DatabaseQueue().inDatabase { database in
+            _ = try SchemaMigrator.current.migrate(database)
+            return try String.fetchAll(
+                database,
+                sql: "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+            )
+        }
+        try await withFolder { folder in
+            let path = folder.appending(path: "copy.db").path
+            let copy = try DatabaseQueue(path: path)
+            try await copy.write { database in
+                for statement in statements { try database.execute(sql: statement) }
+                for kind in ["verify-email", "reset-password"] {
+                    try database.execute(
+                        sql: "INSERT INTO outbox (kind, recipient, token) VALUES (?, 'ann@example.com', 's3cret')",
+                        arguments: [kind]
+                    )
+                }
+            }
+            #expect(try await copy.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM outbox_status") } == 2)
+            let database = try OutboxDatabase(path: path, access: .migrating)
+            #expect(database.appliedVersions == [1])
+            let now = Timestamp(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1000) + 1000)
+            #expect(try await database.claim(now: now).claims.map(\.message.token.secret) == ["s3cret", "s3cret"])
+            #expect(try await copy.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM outbox_secret") } == 5)
+        }
+    }
+
     @Test("what a development build made is refused, with what to do")
     func developmentBuild() async throws {
         try await withFolder { folder in

@@ -112,7 +112,7 @@ extension Schema {
                 CASE WHEN NEW.cancelled THEN now END,
                 CASE WHEN NEW.cancelled THEN NULL ELSE coalesce(
                     (SELECT min(slot) FROM outbox_free_secret WHERE octets = slot_octets),
-                    (SELECT max(max(slot), 0) + 1 FROM outbox_secret)) END
+                    (SELECT max(coalesce(max(slot), 0), 0) + 1 FROM outbox_secret)) END
             FROM (
                 SELECT
                     \(now) AS now,
@@ -131,7 +131,7 @@ extension Schema {
                 SELECT secret, NEW.token || printf('%.*c', slot_octets - octets, char(10))
                 FROM outbox_state, (SELECT octets, \(slotOctets) AS slot_octets
                     FROM (SELECT \(octets("NEW.token")) AS octets))
-                WHERE message_id = NEW.id AND secret > (SELECT max(slot) FROM outbox_secret);
+                WHERE message_id = NEW.id AND secret > coalesce((SELECT max(slot) FROM outbox_secret), 0);
             DELETE FROM outbox_free_secret WHERE (octets, slot) = (
                 SELECT \(octets("token")), slot FROM outbox_secret
                 WHERE slot = (SELECT secret FROM outbox_state WHERE message_id = NEW.id));

@@ -17,6 +17,9 @@ enum Schema {
     /// The whole schema as a new file gets it.
     static let text = [outbox, state, records, secrets, triggers, status].joined(separator: "\n\n")
 
+    /// The rows that the schema brings along, for a copy of the schema alone, such as an application's structure.sql.
+    static let rows = [ballast, "INSERT OR IGNORE INTO outbox_guidance (id) VALUES (1);"].joined(separator: "\n")
+
     /// What brings a file from version n + 1 to version n + 2: the first script makes version 2 of version 1. A published
     /// script never changes. ``text`` is what a file of version 1 and all of these amount to; a test compares the two.
     static let upgrades: [String] = []

@@ -28,7 +28,7 @@ struct SchemaMigrator {
         return try Int.fetchOne(database, sql: "SELECT max(version) FROM outbox_schema") ?? 0
     }
 
-    /// Makes the schema, or applies the upgrades that are missing.
+    /// Makes the schema, adds the rows that a copy of the schema alone lacks, or applies the upgrades that are missing.
     ///
     /// - Returns: the versions that were applied, empty where the schema was up to date.
     /// - Throws: `OutboxDatabaseError.schemaTooNew` where a newer program made the schema.
@@ -38,7 +38,9 @@ struct SchemaMigrator {
             throw OutboxDatabaseError.schemaTooNew(found: present, known: newestVersion)
         }
         if present == newestVersion { return [] }
-        if present == 0 {
+        if try present == 0 && database.tableExists("outbox_schema") {
+            try database.execute(sql: Schema.rows)
+        } else if present == 0 {
             try database.execute(
                 sql: """
                     CREATE TABLE outbox_schema (
