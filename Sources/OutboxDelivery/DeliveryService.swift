@@ -18,7 +18,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
     private let pulse: DeliveryPulse
     private let onReady: @Sendable () -> Void
 
-    /// How long the end waits for what can't be recorded at once. With `shutdown_grace` it stays below TimeoutStopSec.
+    /// How long the end waits for what can't be recorded at once. With `shutdown_grace` and two waits for a lock, 5 s each,
+    /// it stays below the unit's TimeoutStopSec.
     private static let recordingGrace = Duration.seconds(12)
 
     /// A lane and its relay's place in the order of preference.
@@ -128,8 +129,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
             await dispatching.value
             let unsent = desk.close()
             log.stopping(returned: unsent.count)
-            await windDown(sending, lanes: lanes, desk: desk, recorder: recorder)
-            await giveBack(unsent)
+            let deadline = await windDown(sending, lanes: lanes, desk: desk, recorder: recorder)
+            await giveBack(unsent, until: deadline)
             background.cancelAll()
             return nil
         }
@@ -257,9 +258,9 @@ package struct DeliveryService: Service, CustomStringConvertible {
         }
     }
 
-    private func giveBack(_ claims: [Claim]) async {
+    /// - Parameter deadline: in uptime; one try is always made.
+    private func giveBack(_ claims: [Claim], until deadline: Duration) async {
         let rules = configuration.value.settings.rules
-        let deadline = environment.uptime() + Self.recordingGrace
         while true {
             do { return try await store.returnUnsent(claims, now: environment.now(), rules: rules) } catch {
                 log.storeTrouble(.returning, error)
@@ -271,12 +272,14 @@ package struct DeliveryService: Service, CustomStringConvertible {
     }
 
     /// Lets lanes finish within the grace, then ends what they send; records what came of it.
+    ///
+    /// - Returns: until when, in uptime, the store may be asked again for what it could not do at once.
     private func windDown(
         _ sending: Task<Void, Never>,
         lanes: [PlacedLane],
         desk: RelayDesk,
         recorder: OutcomeRecorder
-    ) async {
+    ) async -> Duration {
         let grace = Task { [environment, log, grace = configuration.value.settings.shutdownGrace] in
             do { try await environment.sleep(grace) } catch { return }
             log.graceOver(after: grace)
@@ -285,8 +288,10 @@ package struct DeliveryService: Service, CustomStringConvertible {
         await sending.value
         grace.cancel()
         desk.releaseRefusals()
+        let deadline = environment.uptime() + Self.recordingGrace
         let unrecorded = await finishRecording(recorder)
         if unrecorded > 0 { log.notRecorded(count: unrecorded) }
+        return deadline
     }
 
     /// What can't be recorded, as on a full disk, must not keep the service from ending.
