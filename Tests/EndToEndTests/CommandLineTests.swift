@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("On the command line", .timeLimit(.minutes(2)))
+@Suite("On the command line", .timeLimit(.minutes(10)))
 struct CommandLineTests {
     @Test("a wrong configuration stops both programs with 78, and names key and line")
     func configuration() async throws {

@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("With the database's file", .timeLimit(.minutes(3)))
+@Suite("With the database's file", .timeLimit(.minutes(10)))
 struct DatabaseFileTests {
     /// Waits until a program's log has a text.
     private func wait(for text: String, of program: Program) async throws {

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Between a foreign application and a foreign server", .timeLimit(.minutes(3)))
+@Suite("Between a foreign application and a foreign server", .timeLimit(.minutes(10)))
 struct ForeignServerTests {
     private struct Mail: Decodable {
         let to: [String]

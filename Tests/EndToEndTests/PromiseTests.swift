@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Around the promise", .timeLimit(.minutes(3)))
+@Suite("Around the promise", .timeLimit(.minutes(10)))
 struct PromiseTests {
     @Test("a wrong password costs a thousand messages nothing, is told once, and is mended by SIGHUP")
     func wrongPassword() async throws {

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("As a service", .timeLimit(.minutes(3)))
+@Suite("As a service", .timeLimit(.minutes(10)))
 struct ServiceTests {
     /// A relay, a configuration and a daemon with a service manager's socket.
     private func withService(

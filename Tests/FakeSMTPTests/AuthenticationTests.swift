@@ -3,7 +3,7 @@
 import FakeSMTP
 import Testing
 
-@Suite("AUTH", .timeLimit(.minutes(5)))
+@Suite("AUTH", .timeLimit(.minutes(10)))
 struct AuthenticationTests {
     // ann / secret
     private static let plain = "AGFubgBzZWNyZXQ="

@@ -3,7 +3,7 @@
 import FakeSMTP
 import Testing
 
-@Suite("The SMTP dialogue", .timeLimit(.minutes(5)))
+@Suite("The SMTP dialogue", .timeLimit(.minutes(10)))
 struct DialogueTests {
     @Test("EHLO names the extensions, each on its line")
     func ehlo() async throws {

@@ -5,7 +5,7 @@ import NIOCore
 import NIOPosix
 import Testing
 
-@Suite("Each kind of fault at each stage", .timeLimit(.minutes(5)))
+@Suite("Each kind of fault at each stage", .timeLimit(.minutes(10)))
 struct FaultMatrixTests {
     @Test(
         "does what it says, or is refused where it makes no sense",

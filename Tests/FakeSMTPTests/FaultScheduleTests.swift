@@ -3,7 +3,7 @@
 import FakeSMTP
 import Testing
 
-@Suite("When a fault fires", .timeLimit(.minutes(5)))
+@Suite("When a fault fires", .timeLimit(.minutes(10)))
 struct FaultScheduleTests {
     /// The codes that `count` RCPT commands in a row are answered with.
     private func codes(_ count: Int, recipient: String = "ann@example.com", _ client: RawClient) async throws

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The ledger", .timeLimit(.minutes(5)))
+@Suite("The ledger", .timeLimit(.minutes(10)))
 struct LedgerTests {
     private func send(
         _ client: RawClient,

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The program fake-smtp", .timeLimit(.minutes(2)))
+@Suite("The program fake-smtp", .timeLimit(.minutes(10)))
 struct ProgramTests {
     private static let script = """
         import smtplib, sys

@@ -3,7 +3,7 @@
 import FakeSMTP
 import Testing
 
-@Suite("The server", .timeLimit(.minutes(5)))
+@Suite("The server", .timeLimit(.minutes(10)))
 struct ServerTests {
     @Test("listens on each loopback address", arguments: ["127.0.0.1", "::1", "localhost"])
     func loopback(host: String) async throws {

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Python's smtplib", .timeLimit(.minutes(2)))
+@Suite("Python's smtplib", .timeLimit(.minutes(10)))
 struct SmtplibTests {
     /// argv: host, port, mode, CA file, user, password. Prints each refusal.
     private static let script = """

@@ -5,7 +5,7 @@ import OutboxCore
 import OutboxStore
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct DatabaseTroubleTests {
+@Suite(.timeLimit(.minutes(10))) struct DatabaseTroubleTests {
     @Test("a lock that another program holds is said once, and once when it is over")
     func locked() async throws {
         // Leases are renewed often, which is a write even where there is nothing to do.

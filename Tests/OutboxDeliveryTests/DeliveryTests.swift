@@ -9,7 +9,7 @@ import SMTPTransport
 import ServiceLifecycle
 import Testing
 
-@Suite("Delivery", .timeLimit(.minutes(2)))
+@Suite("Delivery", .timeLimit(.minutes(10)))
 struct DeliveryTests {
     @Test("sends a message that another connection inserted, and records the relay's words")
     func accepted() async throws {

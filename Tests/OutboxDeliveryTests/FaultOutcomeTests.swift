@@ -8,7 +8,7 @@ import OutboxStore
 import SMTPTransport
 import Testing
 
-@Suite("A message that meets a fault", .timeLimit(.minutes(5)))
+@Suite("A message that meets a fault", .timeLimit(.minutes(10)))
 struct FaultOutcomeTests {
     /// What is expected of one cell of the matrix.
     struct Expectation: Sendable {

@@ -8,7 +8,7 @@ import OutboxStore
 import SMTPTransport
 import Testing
 
-@Suite("Relays", .timeLimit(.minutes(3)))
+@Suite("Relays", .timeLimit(.minutes(10)))
 struct RelayTests {
     private static func people(_ count: Int) -> [NewMessage] {
         (1...count).map { .sample("person\($0)@example.com") }

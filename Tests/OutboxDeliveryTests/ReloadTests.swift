@@ -9,7 +9,7 @@ import OutboxStore
 import SMTPTransport
 import Testing
 
-@Suite("A newer configuration", .timeLimit(.minutes(5)))
+@Suite("A newer configuration", .timeLimit(.minutes(10)))
 struct ReloadTests {
     @Test("is taken but for what a restart is needed for, which is named")
     func merging() async throws {

@@ -10,7 +10,7 @@ import Testing
 
 @testable import OutboxDelivery
 
-@Suite(.timeLimit(.minutes(2))) struct RetentionKeeperTests {
+@Suite(.timeLimit(.minutes(10))) struct RetentionKeeperTests {
     /// Adds final messages of long ago.
     private func addFinal(_ count: Int, to database: OutboxDatabase) async throws {
         let messages = (0..<count).map { NewMessage.sample("p\($0)@example.com") }

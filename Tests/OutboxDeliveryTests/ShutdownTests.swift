@@ -7,7 +7,7 @@ import SMTPTransport
 import ServiceLifecycle
 import Testing
 
-@Suite("On shutdown", .timeLimit(.minutes(5)))
+@Suite("On shutdown", .timeLimit(.minutes(10)))
 struct ShutdownTests {
     @Test("what is being sent finishes and is recorded, what waits goes back as if untouched")
     func graceful() async throws {

@@ -13,7 +13,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("In trouble with the file or the clock", .timeLimit(.minutes(5)))
+@Suite("In trouble with the file or the clock", .timeLimit(.minutes(10)))
 struct StoreTroubleTests {
     @Test("a write lock that another program holds longer than the lease causes no second mail")
     func longLock() async throws {

@@ -8,7 +8,7 @@ import OutboxStore
 import Synchronization
 import Testing
 
-@Suite("For the watchdog", .serialized, .timeLimit(.minutes(5)))
+@Suite("For the watchdog", .serialized, .timeLimit(.minutes(10)))
 struct WatchdogTests {
     /// Counts the steps, and lets a test hold the dispatcher up in one.
     private final class Probe: Sendable {

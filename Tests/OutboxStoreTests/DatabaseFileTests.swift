@@ -9,7 +9,7 @@ import Testing
 
 @testable import OutboxStore
 
-@Suite(.timeLimit(.minutes(5))) struct DatabaseFileTests {
+@Suite(.timeLimit(.minutes(10))) struct DatabaseFileTests {
     private func mode(_ path: String) throws -> UInt32 { try #require(FileStatus(path)).mode }
 
     @Test("a daemon makes no file unless it is told to, and says both remedies")

@@ -7,7 +7,7 @@ import OutboxStore
 import TestSupport
 import Testing
 
-@Suite("Whatever happens, in whatever order", .timeLimit(.minutes(5)))
+@Suite("Whatever happens, in whatever order", .timeLimit(.minutes(10)))
 struct HistoryTests {
     @Test("the invariants of the outbox hold after every step", arguments: 1...24)
     func invariants(seed: Int) async throws {

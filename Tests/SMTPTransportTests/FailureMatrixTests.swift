@@ -5,7 +5,7 @@ import OutboxCore
 import SMTPTransport
 import Testing
 
-@Suite("A fault at a stage", .timeLimit(.minutes(2)))
+@Suite("A fault at a stage", .timeLimit(.minutes(10)))
 struct FailureMatrixTests {
     enum Kind: String, CaseIterable, Sendable {
         case temporary = "reply 451 4.3.0 \"later\""

@@ -6,7 +6,7 @@ import OutboxCore
 import SMTPTransport
 import Testing
 
-@Suite("A lane", .timeLimit(.minutes(5)))
+@Suite("A lane", .timeLimit(.minutes(10)))
 struct LaneTests {
     @Test("hands over exactly the mail's bytes, dots at line starts included, and returns the relay's words")
     func bytes() async throws {

@@ -6,7 +6,7 @@ import OutboxCore
 import SMTPTransport
 import Testing
 
-@Suite("TLS and AUTH", .timeLimit(.minutes(5)))
+@Suite("TLS and AUTH", .timeLimit(.minutes(10)))
 struct SecurityTests {
     private let credentials = SMTPCredentials(user: "outboxd", password: "CANARY-p4ss")
 

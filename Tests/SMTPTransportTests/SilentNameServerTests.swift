@@ -7,7 +7,7 @@ import SMTPTransport
 import TestSupport
 import Testing
 
-@Suite("Name servers that do not answer", .timeLimit(.minutes(5)))
+@Suite("Name servers that do not answer", .timeLimit(.minutes(10)))
 struct SilentNameServerTests {
     /// Whether this process may make networks and mounts of its own.
     private static let mayIsolate = geteuid() == 0

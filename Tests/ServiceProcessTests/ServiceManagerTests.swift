@@ -5,7 +5,7 @@ import ServiceProcess
 import TestSupport
 import Testing
 
-@Suite("Towards the service manager", .timeLimit(.minutes(5)))
+@Suite("Towards the service manager", .timeLimit(.minutes(10)))
 struct ServiceManagerTests {
     @Test(
         "every change of state is a datagram of its own, over a path and in the abstract namespace",
