@@ -124,11 +124,15 @@ struct StoreTroubleTests {
         let clock = SteppingClock()
         var choices = DeliveryFixture.Choices()
         choices.environment.now = { clock.now }
-        choices.schedule = RetrySchedule(delays: [.milliseconds(500)], jitter: 0)
-        choices.faults = ["rcpt: reply 450 4.2.1 \"busy\" first 1"]
+        choices.schedule = RetrySchedule(delays: [.seconds(5)], jitter: 0)
+        let busy: Fault = "rcpt: reply 450 4.2.1 \"busy\" nth 1"
+        choices.faults = [busy]
         try await DeliveryFixture.run(choices) { fixture in
             let id = try await fixture.enqueue(.sample())
-            _ = try await fixture.wait(for: id, .deferred)
+            // Not the state, which a slow machine may not see between the two attempts.
+            _ = try await fixture.log.waitUntil("the first attempt is recorded") {
+                try await fixture.database.attempts(of: id).isEmpty ? nil : true
+            }
             let blocker = try DatabaseQueue(path: fixture.database.path)
             try await blocker.writeWithoutTransaction { database in
                 try database.execute(sql: "BEGIN IMMEDIATE")
