@@ -30,10 +30,18 @@ package struct Verdict: Hashable, Sendable {
     package let reason: FailureReason
     /// How long the other side asked to wait before the next attempt.
     package let retryAfter: Duration?
+    /// How long the relay is to be left alone, by its own words about a quota or a rate of ours.
+    package let pause: Duration?
 
     /// Makes a verdict.
-    package init(_ scope: FaultScope, _ disposition: Disposition, _ reason: FailureReason, retryAfter: Duration? = nil)
-    {
+    package init(
+        _ scope: FaultScope,
+        _ disposition: Disposition,
+        _ reason: FailureReason,
+        retryAfter: Duration? = nil,
+        pause: Duration? = nil
+    ) {
+        self.pause = pause
         self.scope = scope
         self.disposition = disposition
         self.reason = reason
@@ -159,6 +167,9 @@ package enum FailurePolicy {
         FailureRule(.reply("552", status: "none"), at: [.rcpt], .recipient, .final, .mailboxFull),
         FailureRule(.reply("450", "451", status: "x.7.x"), at: untilContent, .recipient, .again, .greylisted),
         FailureRule(.reply("4xx", words: "greylist", "graylist"), at: untilContent, .recipient, .again, .greylisted),
+        // RFC 3463 §3.4: the mail system itself. 451 is "local error in processing" (RFC 5321 §4.2.3).
+        FailureRule(.reply("4xx", status: "x.3.x"), at: untilContent, .relay, .again, .relayNotReady),
+        FailureRule(.reply("451", status: "none", "x.0.0"), at: untilContent, .relay, .again, .relayNotReady),
         FailureRule(.reply("5xx", status: "x.7.x"), at: [.rcpt], .recipient, .final, .policyRefusal),
         FailureRule(.reply("5xx", status: "x.7.x"), at: content, .message, .final, .policyRefusal),
         FailureRule(.reply("5xx", status: "x.6.x"), at: untilContent, .message, .final, .contentRefused),

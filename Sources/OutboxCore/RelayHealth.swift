@@ -29,42 +29,49 @@ package enum RelayEvent: Hashable, Sendable {
     case probed
     /// It accepted a message.
     case accepted
-    /// It refused a message for the time being, for a reason that is not its own: it works.
+    /// It refused a message, for a reason that is not its own: it works.
     case answered
-    /// It refused a message for good.
-    case refusedForGood
-    /// It, or the configuration, failed an attempt that began at the given moment.
-    case failed(RelayTrouble, startedAt: Timestamp)
+    /// It, or the configuration, failed. `pause`: how long its words say that it is to be left alone.
+    case failed(RelayTrouble, pause: Duration?)
+    /// Its answers fit nobody: it may be wrong about all of them (see ``RelayEvidence``).
+    case suspected(RelayTrouble)
     /// The probe was taken back before it told anything.
     case probeReturned
     /// Its configuration was read anew.
     case reconfigured
+
+    /// It, or the configuration, failed, and said nothing of how long.
+    package static func failed(_ trouble: RelayTrouble) -> RelayEvent { .failed(trouble, pause: nil) }
 }
 
 /// Whether a relay may be given messages.
 ///
 /// | state | event | next |
 /// |---|---|---|
-/// | up | failed | paused for 1 s |
-/// | up | refused for good, the `suspectAfter`th time in a row | paused for 1 s, suspect |
+/// | up, suspected | failed | paused for 1 s, or for as long as its words say |
+/// | up | suspected | suspected |
+/// | suspected | accepted | up |
 /// | paused | probed, once the pause is over | probing |
 /// | paused | accepted, answered: by a message that was under way | up |
 /// | paused | failed: one that was under way as well | paused |
 /// | paused | reconfigured | paused until now |
-/// | probing | accepted, answered, refused for good | up |
-/// | probing | failed | paused for twice as long as before, 10 s at most |
+/// | probing | accepted, answered | up |
+/// | probing | suspected | suspected |
+/// | probing | failed | paused for twice as long as before, 10 s at most, or for as long as its words say |
 /// | probing | probe returned | paused until now |
 ///
-/// A suspect relay, one that refused everybody, is up again only when it accepts a message: any other answer to a
-/// probe pauses it again.
+/// A suspected relay takes messages: only the messages that it refuses are treated otherwise. Where another relay is up,
+/// that one is preferred.
 package struct RelayHealth: Hashable, Sendable {
     /// Where a relay is.
     package enum State: Hashable, Sendable {
         /// It takes messages as fast as it can.
         case up
+        /// It takes messages, and what it refuses is provisional.
+        case suspected
         /// It is left alone until a moment, and then probed.
         case paused(until: Timestamp)
-        /// One message is finding out whether it works again.
+        /// A message is finding out whether it works again.
         case probing
     }
 
@@ -72,9 +79,9 @@ package struct RelayHealth: Hashable, Sendable {
     package enum Change: Hashable, Sendable {
         /// Nothing that wasn't known.
         case none
-        /// It was up, and is paused.
+        /// It was up, and is paused or suspected.
         case wentDown(RelayTrouble)
-        /// It was paused or probing, and still doesn't work.
+        /// It was not up, and still doesn't work.
         case stillDown(RelayTrouble)
         /// It works again, after so long.
         case cameBack(after: Duration)
@@ -82,8 +89,12 @@ package struct RelayHealth: Hashable, Sendable {
 
     /// The first pause.
     package static let shortestPause = Duration.seconds(1)
-    /// The longest pause: after an outage the relay is found working this much later at most.
+    /// The longest pause that the relay's words did not ask for: after an outage the relay is found working this much
+    /// later at most.
     package static let longestPause = Duration.seconds(10)
+    /// A probe that is still unanswered after this time does not keep another one waiting: it may be the message's
+    /// recipient that is slow.
+    package static let probeInterval = Duration.seconds(2)
 
     /// So long after it came back, what waited for it is to be gone.
     package static let catchingUp = Duration.seconds(15)
@@ -97,48 +108,41 @@ package struct RelayHealth: Hashable, Sendable {
     package private(set) var trouble: RelayTrouble?
     /// Since when it isn't up; `nil` while it is.
     package private(set) var downSince: Timestamp?
-    /// How many permanent refusals it gave since it last accepted a message.
-    package private(set) var refusalsInARow = 0
-    /// It refused everybody, and hasn't accepted a message since.
-    package private(set) var isSuspect = false
 
-    private let suspectAfter: Int
     private var pause = Self.shortestPause
-    private var lastAcceptedAt: Timestamp?
+    /// How long the pause under way was to last: no more is waited, even where the clock was set back meanwhile.
+    private var pausedFor = Self.shortestPause
+    private var probedAt: Timestamp?
     private var cameBackAt: Timestamp?
 
-    /// - Parameter suspectAfter: after so many permanent refusals in a row the relay is suspected.
-    package init(suspectAfter: Int) {
-        precondition(suspectAfter >= 1, "at least one refusal")
-        self.suspectAfter = suspectAfter
-    }
+    /// A relay that is up.
+    package init() {}
 
-    /// Whether it takes messages.
+    /// Whether nothing is wrong with it.
     package var isUp: Bool { state == .up }
+
+    /// Whether it takes messages other than probes.
+    package var takesMessages: Bool { state == .up || state == .suspected }
 
     /// Whether a message may be handed to it as a probe.
     package func isDueForProbe(at now: Timestamp) -> Bool {
         probesAt(now).map { $0 <= now } ?? false
     }
 
-    /// When a paused relay is to be probed; `nil` unless it is paused. No pause is longer than the longest one, even if
-    /// the clock was set back meanwhile.
+    /// When it is to be probed, or probed once more; `nil` while it takes messages.
     package func probesAt(_ now: Timestamp) -> Timestamp? {
-        guard case .paused(let until) = state else { return nil }
-        return until > now + Self.longestPause ? now : until
+        switch state {
+        case .up, .suspected: return nil
+        case .paused(let until): return until > now + pausedFor ? now : until
+        case .probing:
+            guard let probedAt, probedAt <= now else { return now }
+            return probedAt + Self.probeInterval
+        }
     }
 
     /// Whether it came back a moment ago, so that messages which waited for it are in a hurry.
     package func isCatchingUp(at now: Timestamp) -> Bool {
         cameBackAt.map { ($0..<$0 + Self.catchingUp).contains(now) } ?? false
-    }
-
-    /// Whether a failure of an attempt tells nothing of the relay, because the relay accepted another message since the
-    /// attempt began: a limit on connections, or a message that breaks the connection each time.
-    package func isExonerated(sinceAttemptBegan startedAt: Timestamp, now: Timestamp) -> Bool {
-        guard isUp, let lastAcceptedAt else { return false }
-        // What lies in the future was before the clock was set back.
-        return (startedAt...max(startedAt, now)).contains(lastAcceptedAt)
     }
 
     /// Takes an event in.
@@ -147,50 +151,46 @@ package struct RelayHealth: Hashable, Sendable {
         case .probed:
             guard isDueForProbe(at: now) else { preconditionFailure("only a relay whose pause is over is probed") }
             state = .probing
+            probedAt = now
             return .none
         case .accepted:
-            lastAcceptedAt = now
-            refusalsInARow = 0
-            isSuspect = false
             return comeUp(now)
         case .answered:
-            return isSuspect ? probeFailed(trouble, now) : comeUp(now)
-        case .refusedForGood:
-            refusalsInARow += 1
-            if isSuspect { return probeFailed(trouble, now) }
-            guard refusalsInARow >= suspectAfter else { return comeUp(now) }
-            isSuspect = true
-            return goDown(.refusesEverybody(count: refusalsInARow), now)
-        case .failed(let trouble, let startedAt):
-            if isExonerated(sinceAttemptBegan: startedAt, now: now) { return .none }
-            switch state {
-            case .up: return goDown(trouble, now)
-            case .paused: return .stillDown(trouble)
-            case .probing: return probeFailed(isSuspect ? self.trouble : trouble, now)
-            }
+            return state == .suspected ? .none : comeUp(now)
+        case .failed(let trouble, let asked):
+            return fail(trouble, asked, now)
+        case .suspected(let trouble):
+            let wasDown = downSince != nil
+            self.trouble = trouble
+            downSince = downSince ?? now
+            state = .suspected
+            return wasDown ? .stillDown(trouble) : .wentDown(trouble)
         case .probeReturned, .reconfigured:
-            if !isUp { state = .paused(until: now) }
+            if !takesMessages { state = .paused(until: now) }
             return .none
         }
     }
 
-    private mutating func goDown(_ trouble: RelayTrouble, _ now: Timestamp) -> Change {
-        guard isUp else { return probeFailed(trouble, now) }
+    private mutating func fail(_ trouble: RelayTrouble, _ asked: Duration?, _ now: Timestamp) -> Change {
+        let isNew = state == .up
         self.trouble = trouble
-        downSince = now
-        pause = Self.shortestPause
-        state = .paused(until: now + pause)
-        return .wentDown(trouble)
+        switch state {
+        case .up, .suspected:
+            downSince = downSince ?? now
+            pause = Self.shortestPause
+            leaveAlone(for: max(pause, asked ?? .zero), now)
+        case .probing:
+            pause = min(pause * 2, Self.longestPause)
+            leaveAlone(for: max(pause, asked ?? .zero), now)
+        case .paused(let until):
+            if let asked, now + asked > until { leaveAlone(for: asked, now) }
+        }
+        return isNew ? .wentDown(trouble) : .stillDown(trouble)
     }
 
-    private mutating func probeFailed(_ trouble: RelayTrouble?, _ now: Timestamp) -> Change {
-        guard let trouble else { preconditionFailure("a relay that is down has a trouble") }
-        self.trouble = trouble
-        if state == .probing {
-            pause = min(pause * 2, Self.longestPause)
-            state = .paused(until: now + pause)
-        }
-        return .stillDown(trouble)
+    private mutating func leaveAlone(for duration: Duration, _ now: Timestamp) {
+        pausedFor = duration
+        state = .paused(until: now + duration)
     }
 
     private mutating func comeUp(_ now: Timestamp) -> Change {
@@ -199,18 +199,7 @@ package struct RelayHealth: Hashable, Sendable {
         cameBackAt = now
         trouble = nil
         downSince = nil
+        probedAt = nil
         return .cameBack(after: now.timeSince(since))
-    }
-}
-
-extension RelayTrouble {
-    static func refusesEverybody(count: Int) -> RelayTrouble {
-        RelayTrouble(
-            scope: .relay,
-            reason: .refusesEverybody,
-            stage: .rcpt,
-            detail: "refused \(count) messages in a row for good and accepted none",
-            reply: nil
-        )
     }
 }

@@ -40,6 +40,9 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
         self.init(code: code, enhancedStatus: status, text: texts.joined(separator: " "))
     }
 
+    /// Whether it refuses for good (RFC 5321 §4.2.1).
+    package var isPermanent: Bool { code >= 500 }
+
     /// The queue id by which the relay's administrator finds the mail: the last word after "queued as" or "id", as
     /// Postfix, Exim and Sendmail's descendants write it. There is no standard for it.
     package var queueID: String? {

@@ -25,13 +25,22 @@ package enum SMTPStage: String, CaseIterable, Sendable {
     /// The whole content is handed over; the reply to the final dot decides.
     case finalDot = "final-dot"
 
-    /// Whether the conversation is about one mail, rather than about who talks to whom (RFC 5321 §3.3).
-    package var isWithinTransaction: Bool {
+    /// Whether a failure may be the doing of one message: its recipient or its content is known to the relay.
+    package var isAboutMessage: Bool {
         switch self {
-        case .mail, .rcpt, .data, .body, .finalDot: true
-        case .compose, .connect, .tls, .ehlo, .startTLS, .auth: false
+        case .rcpt, .data, .body, .finalDot: true
+        case .compose, .connect, .tls, .ehlo, .startTLS, .auth, .mail: false
         }
     }
+
+    /// Whether the relay is still being connected to, so that nothing of a message was said.
+    package var isBeforeSession: Bool {
+        switch self {
+        case .connect, .tls, .ehlo, .startTLS, .auth: true
+        case .compose, .mail, .rcpt, .data, .body, .finalDot: false
+        }
+    }
+
 }
 
 /// What broke an attempt, without judgement.

@@ -40,6 +40,22 @@ struct ClaimQueue {
         return claim
     }
 
+    /// Takes out the first claim that fits.
+    mutating func takeFirst(where fits: (Claim) -> Bool) -> Claim? {
+        guard let place = claims[head...].firstIndex(where: fits) else { return nil }
+        return place == head ? takeFirst() : claims.remove(at: place)
+    }
+
+    /// Whether a claim fits.
+    func contains(where fits: (Claim) -> Bool) -> Bool { claims[head...].contains(where: fits) }
+
+    /// Takes out all claims that fit.
+    mutating func takeAll(where fits: (Claim) -> Bool) -> [Claim] {
+        let all = takeAll()
+        claims = all.filter { !fits($0) }
+        return all.filter(fits)
+    }
+
     mutating func takeAll() -> [Claim] {
         let all = Array(claims[head...])
         self = ClaimQueue()
@@ -48,8 +64,6 @@ struct ClaimQueue {
 
     /// Takes out the claims of these messages.
     mutating func take(messages ids: Set<Int64>) -> [Claim] {
-        let all = takeAll()
-        claims = all.filter { !ids.contains($0.message.id) }
-        return all.filter { ids.contains($0.message.id) }
+        takeAll { ids.contains($0.message.id) }
     }
 }

@@ -70,13 +70,15 @@ package struct DeliveryLog: Sendable {
             metadata.describe(trouble)
             if trouble.reason == .refusesEverybody {
                 logger.error(
-                    "relay is paused: it refuses everybody, so it is the suspect; nobody is suppressed",
+                    "relay is suspected: it refuses everybody; its refusals are provisional, and nobody is suppressed",
                     metadata: metadata
                 )
             } else if trouble.scope == .configuration {
                 if let place = relay.place(toMend: trouble) { metadata["setting"] = "\(place)" }
                 metadata["then"] = trouble.reason.isMendedByReload ? "reload outboxd" : "restart outboxd"
                 logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
+            } else if trouble.stage.isAboutMessage {
+                logger.error("relay is paused: it fails every message; no message pays for it", metadata: metadata)
             } else {
                 logger.warning("relay is paused, and probed until it works again", metadata: metadata)
             }
@@ -87,6 +89,17 @@ package struct DeliveryLog: Sendable {
             metadata["after"] = "\(after.inMilliseconds)ms"
             logger.notice("relay is back", metadata: metadata)
         }
+    }
+
+    /// A relay refused connections while it took messages over others.
+    func connectionLimitLearned(_ relay: DeliveryRelay, connections: Int) {
+        logger.notice(
+            "relay takes fewer connections than configured; outboxd uses as many as it takes",
+            metadata: [
+                "relay": "\(relay.relay.name)", "connections": "\(connections)",
+                "setting": "\(relay.setting): connections",
+            ]
+        )
     }
 
     func stopping(returned: Int) {

@@ -38,6 +38,7 @@ package struct DeliveryRelay: Sendable {
         let state: String
         switch health.state {
         case .up: state = "up"
+        case .suspected: state = "suspected"
         case .probing: state = "probing"
         case .paused(let until):
             state = "paused"

@@ -23,7 +23,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
     private static let recordingGrace = Duration.seconds(12)
 
     /// A lane and its relay's place in the order of preference.
-    private typealias PlacedLane = (relay: Int, lane: SMTPLane)
+    private typealias PlacedLane = (relay: Int, number: Int, lane: SMTPLane)
 
     /// Makes the service; nothing happens before `run`.
     ///
@@ -94,7 +94,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         )
         let lanes = relays.indices.flatMap { index in
             (1...relays[index].connections).map { number in
-                (relay: index, lane: SMTPLane(relay: relays[index].relay, number: number))
+                (relay: index, number: number, lane: SMTPLane(relay: relays[index].relay, number: number))
             }
         }
         try await store.replaceRelays(desk.statuses)
@@ -119,7 +119,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             if let loss {
                 log.lost(loss)
                 // Nothing is sent any more, and nothing that comes of it can be recorded.
-                for (_, lane) in lanes { lane.abortSending() }
+                for (_, _, lane) in lanes { lane.abortSending() }
                 background.cancelAll()
                 _ = desk.close()
                 await sending.value
@@ -228,9 +228,10 @@ package struct DeliveryService: Service, CustomStringConvertible {
         _ clock: SharedClockWatch
     ) async {
         await withTaskGroup(of: Void.self) { group in
-            for (relay, lane) in lanes {
+            for (relay, number, lane) in lanes {
                 let worker = LaneWorker(
                     relay: relay,
+                    number: number,
                     desk: desk,
                     configuration: configuration,
                     environment: environment,
@@ -249,7 +250,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             desk.limitsChanged()
             let relays = configuration.value.relays
             await withTaskGroup(of: Void.self) { group in
-                for (index, lane) in lanes {
+                for (index, _, lane) in lanes {
                     group.addTask { await lane.use(relays[index].relay) }
                 }
             }
@@ -283,7 +284,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         let grace = Task { [environment, log, grace = configuration.value.settings.shutdownGrace] in
             do { try await environment.sleep(grace) } catch { return }
             log.graceOver(after: grace)
-            for (_, lane) in lanes { lane.abortSending() }
+            for (_, _, lane) in lanes { lane.abortSending() }
         }
         await sending.value
         grace.cancel()

@@ -1,4 +1,4 @@
-// What the relay desk knows, and its decisions. Pure: no clock, no waiting, no I/O.
+// What the relay desk knows, and to whom it gives the next claim. Pure: no clock, no waiting, no I/O.
 
 import OutboxCore
 import OutboxStore
@@ -9,37 +9,69 @@ struct DeskState {
     /// A lane that waits for a claim.
     struct Taker {
         let continuation: CheckedContinuation<Claim?, Never>
+        /// Its number among the relay's lanes.
+        let lane: Int
         /// It failed to connect while others succeed: it waits a moment before it tries again.
         let restsUntil: Timestamp?
+    }
+
+    /// A claim that is with a lane.
+    struct Service {
+        let relay: Int
+        let lane: Int
+        let domain: String
+        /// The place of its beginning among all events.
+        let order: Int
+        /// When it began, or its connection was opened: it shows that the relay lives.
+        var lifeAt: Timestamp
+        /// Since when the final dot is unanswered.
+        var dotAt: Timestamp?
     }
 
     /// One relay.
     struct Seat {
         var relay: DeliveryRelay
-        var health: RelayHealth
+        var health = RelayHealth()
+        var evidence: RelayEvidence
         var bucket: TokenBucket?
         var takers: [Taker] = []
         var docket: RefusalDocket
-        /// The message that probes it.
-        var probe: Int64?
+        /// The messages that probe it.
+        var probes: Set<Int64> = []
+        /// The lanes whose connection is open.
+        var connections: Set<Int> = []
+        var limit = ConnectionLimit()
         /// How many connections in a row failed while the relay took messages over others.
         var lonelyFailures = 0
-        var restsUntil: Timestamp?
+        /// The lanes that failed to connect, and until when each rests.
+        var rests: [Int: Timestamp] = [:]
+        /// When a suspected relay gets a message next although another one is up.
+        var trialAt: Timestamp?
     }
 
     var judge: Judge
     let capacity: Int
     var seats: [Seat]
     var queue = ClaimQueue()
+    var evidence = MessageEvidence()
     /// The messages that are with a lane.
-    private var served: Set<Int64> = []
+    var served: [Int64: Service] = [:]
+    /// Numbers the events: what came before what is told by it, whatever the clock does.
+    var order = 0
     /// What became of messages while they were with a lane: nothing of them may be handed over any more.
     private var void: [Int64: Completion.Outcome] = [:]
     private(set) var isClosed = false
 
-    /// A message that failed with its relay comes back this much after the relay's pause, so that another one probes it:
-    /// a message that breaks the relay must not be the only one that is ever tried.
-    private static let afterPause = Duration.milliseconds(250)
+    /// So many probes may be under way at once.
+    private static let probesAtOnce = 3
+    /// So many connections may be busy with a domain whose messages end in time-outs.
+    private static let lanesForSilentDomain = 2
+    /// So many messages for such a domain may wait for a lane; the others wait in the outbox, out of the way.
+    private static let waitingForSilentDomain = 4
+    /// How long they wait there.
+    private static let silentDomainPause = Duration.seconds(10)
+    /// How often a suspected relay gets a message although another one is up.
+    static let trialInterval = Duration.seconds(10)
 
     init(relays: [DeliveryRelay], judge: Judge, refusalHolding: Duration, now: Timestamp) {
         precondition(!relays.isEmpty, "the settings have a relay")
@@ -47,7 +79,7 @@ struct DeskState {
         seats = relays.map { relay in
             Seat(
                 relay: relay,
-                health: RelayHealth(suspectAfter: relay.suspectAfter),
+                evidence: RelayEvidence(suspectAfter: relay.suspectAfter),
                 bucket: relay.rate.map { TokenBucket(rate: $0, now: now) },
                 docket: RefusalDocket(holding: refusalHolding)
             )
@@ -70,9 +102,12 @@ struct DeskState {
     var underWay: Int { queue.count + served.count }
 
     /// A lane has said what became of its claim.
-    mutating func returned(_ claim: Claim) {
-        served.remove(claim.message.id)
+    ///
+    /// - Returns: what was known of its work.
+    @discardableResult
+    mutating func returned(_ claim: Claim) -> Service? {
         if !void.isEmpty { void[claim.message.id] = nil }
+        return served.removeValue(forKey: claim.message.id)
     }
 
     /// What a lane must not hand over any more; `nil` where it may.
@@ -88,11 +123,16 @@ struct DeskState {
         effects.completions += queue.take(messages: Set(ids)).map { claim in
             Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: now)
         }
-        for id in ids where served.contains(id) { void[id] = outcome }
+        for id in ids {
+            evidence.forget(id)
+            if served[id] != nil { void[id] = outcome }
+        }
     }
 
-    /// The relay to hand messages to, by its place.
-    private var preferred: Int? { seats.indices.first { seats[$0].health.isUp } }
+    /// The relay to hand messages to, by its place: one that is up, else one that is only suspected.
+    var preferred: Int? {
+        seats.indices.first { seats[$0].health.isUp } ?? seats.indices.first { seats[$0].health.takesMessages }
+    }
 
     // MARK: Room
 
@@ -104,8 +144,13 @@ struct DeskState {
             let atItsRate = seats[preferred].relay.rate.map { max(1, Int($0 * 2)) } ?? capacity
             return max(0, min(capacity, atItsRate) - queue.count)
         }
-        let probes = seats.count { $0.health.isDueForProbe(at: now) }
-        return max(0, probes - queue.count)
+        return max(0, dueProbes(now: now) - queue.count)
+    }
+
+    private func dueProbes(now: Timestamp) -> Int { seats.count { isDueForProbe($0, now: now) } }
+
+    private func isDueForProbe(_ seat: Seat, now: Timestamp) -> Bool {
+        seat.probes.count < Self.probesAtOnce && seat.health.isDueForProbe(at: now)
     }
 
     /// How many more claims to ask the store for: none until at least half of what may wait is gone. A claim is a
@@ -131,14 +176,17 @@ struct DeskState {
         }
         let preferred = preferred
         for index in seats.indices {
-            // While a better relay is up, nobody asks after this one.
+            // While a better relay takes messages, nobody asks after this one.
             if index < preferred ?? seats.count { consider(seats[index].health.probesAt(now)) }
             // One that should have been released already must not be forgotten.
             consider(seats[index].docket.nextRelease(now).map { max($0, now + .milliseconds(1)) })
-            if index == preferred, !queue.isEmpty {
-                consider(seats[index].bucket?.nextToken(now: now))
-                for taker in seats[index].takers { consider(taker.restsUntil) }
-            }
+            guard !queue.isEmpty else { continue }
+            if index == preferred { consider(seats[index].bucket?.nextToken(now: now)) }
+            if seats[index].health.state == .suspected { consider(seats[index].trialAt) }
+            for taker in seats[index].takers { consider(taker.restsUntil) }
+        }
+        for service in served.values where seats[service.relay].health.isUp {
+            consider(service.dotAt.map { $0 + seats[service.relay].relay.relay.replyTimeout })
         }
         return next
     }
@@ -149,210 +197,162 @@ struct DeskState {
 
     // MARK: Assigning
 
-    mutating func addTaker(_ continuation: CheckedContinuation<Claim?, Never>, relay: Int, now: Timestamp) {
-        let rest = seats[relay].restsUntil
-        seats[relay].restsUntil = nil
-        seats[relay].takers.append(Taker(continuation: continuation, restsUntil: rest))
+    mutating func add(_ claims: [Claim], now: Timestamp, _ effects: inout RelayDesk.Effects) {
+        queue.append(claims)
+        sendAwayForSilentDomains(now: now, &effects)
+        assign(now: now, &effects)
+    }
+
+    mutating func addTaker(_ continuation: CheckedContinuation<Claim?, Never>, relay: Int, lane: Int) {
+        let rest = seats[relay].rests.removeValue(forKey: lane)
+        seats[relay].takers.append(Taker(continuation: continuation, lane: lane, restsUntil: rest))
     }
 
     /// The next claim for a lane that has just become idle, if there is one for its relay.
-    mutating func takeAtOnce(relay: Int, now: Timestamp) -> Claim? {
-        guard !queue.isEmpty, seats[relay].restsUntil == nil, preferred == relay,
-            !seats[..<relay].contains(where: { $0.health.isDueForProbe(at: now) }),
-            seats[relay].bucket?.take(now: now) ?? true, let claim = queue.takeFirst()
+    mutating func takeAtOnce(relay: Int, lane: Int, now: Timestamp) -> Claim? {
+        guard !queue.isEmpty, preferred == relay, seats[relay].rests[lane] == nil,
+            !seats[..<relay].contains(where: { isDueForProbe($0, now: now) || isDueForTrial($0, now: now) }),
+            seats[relay].connections.contains(lane) || permitsConnection(relay, now: now),
+            queue.contains(where: { fits($0, relay, now: now) }), seats[relay].bucket?.take(now: now) ?? true
         else { return nil }
-        served.insert(claim.message.id)
+        guard let claim = takeFirst(for: relay, now: now) else { return nil }
+        serve(claim, relay: relay, lane: lane, now: now)
         return claim
     }
 
     /// Gives claims to idle lanes, as long as there are both.
     mutating func assign(now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        while !queue.isEmpty, let relay = relayForNext(now: now, &effects) {
-            guard let taker = takeTaker(relay: relay, now: now), let claim = queue.takeFirst() else { return }
-            if seats[relay].health.state == .probing, seats[relay].probe == nil {
-                seats[relay].probe = claim.message.id
+        while !queue.isEmpty, let (relay, isProbe) = relayForNext(now: now) {
+            guard seats[relay].bucket?.take(now: now) ?? true, let taker = takeTaker(relay: relay, now: now),
+                let claim = takeFirst(for: relay, now: now)
+            else { break }
+            if isProbe {
+                handle(.probed, relay: relay, now: now, &effects)
+                seats[relay].probes.insert(claim.message.id)
             }
-            served.insert(claim.message.id)
+            if seats[relay].health.state == .suspected { seats[relay].trialAt = now + Self.trialInterval }
+            serve(claim, relay: relay, lane: taker.lane, now: now)
             effects.served.append((taker.continuation, claim))
         }
         giveBackIfNoneIsUp(now: now, &effects)
     }
 
-    /// - Returns: a relay that has an idle lane and may be given the next claim.
-    private mutating func relayForNext(now: Timestamp, _ effects: inout RelayDesk.Effects) -> Int? {
-        for index in seats.indices {
-            let hasTaker = seats[index].takers.contains { $0.isRested(at: now) }
-            if seats[index].health.isUp {
-                // Preference, not balance: a busy or slowed relay is waited for.
-                guard hasTaker, seats[index].bucket?.take(now: now) ?? true else { return nil }
-                return index
-            }
-            if hasTaker, seats[index].health.isDueForProbe(at: now) {
-                handle(.probed, relay: index, now: now, &effects)
-                return index
-            }
+    /// The first claim that fits the relay.
+    private mutating func takeFirst(for relay: Int, now: Timestamp) -> Claim? {
+        let state = self
+        return queue.takeFirst { state.fits($0, relay, now: now) }
+    }
+
+    private mutating func serve(_ claim: Claim, relay: Int, lane: Int, now: Timestamp) {
+        order += 1
+        served[claim.message.id] = Service(
+            relay: relay,
+            lane: lane,
+            domain: claim.domain,
+            order: order,
+            lifeAt: now
+        )
+    }
+
+    /// - Returns: a relay that has an idle lane and may be given one of the claims that wait, and whether as a probe.
+    private func relayForNext(now: Timestamp) -> (relay: Int, isProbe: Bool)? {
+        let preferred = preferred
+        for index in seats.indices where hasTaker(index, now: now) {
+            let seat = seats[index]
+            // While a better relay takes messages, a paused one isn't probed; and no message is sent past the preferred
+            // one because it is busy or slowed: preference, not balance. Only what it has failed goes further.
+            let isProbe = isDueForProbe(seat, now: now) && index < preferred ?? seats.count
+            guard isProbe || seat.health.takesMessages else { continue }
+            if queue.contains(where: { fits($0, index, now: now) }) { return (index, isProbe) }
         }
         return nil
     }
 
+    /// Whether a claim may be given to the relay now, as far as the claim is concerned.
+    private func fits(_ claim: Claim, _ relay: Int, now: Timestamp) -> Bool {
+        guard hasLaneFor(claim.domain, relay) else { return false }
+        let seat = seats[relay]
+        guard seat.health.takesMessages else { return true }
+        let isMarked = evidence.isMarked(claim.message.id, relay: relay)
+        guard let preferred, preferred != relay else {
+            guard isMarked else { return true }
+            // Another relay is asked first.
+            return !seats.indices.contains { other in
+                other != relay && seats[other].health.takesMessages
+                    && !evidence.isMarked(claim.message.id, relay: other)
+            }
+        }
+        if isMarked { return false }
+        return relay < preferred && isDueForTrial(seat, now: now)
+            || evidence.isMarked(claim.message.id, relay: preferred)
+    }
+
+    private func isDueForTrial(_ seat: Seat, now: Timestamp) -> Bool {
+        guard seat.health.state == .suspected else { return false }
+        return seat.trialAt.map { $0 <= now || $0 > now + Self.trialInterval } ?? true
+    }
+
+    /// One domain's mail system, or a relay that asks it before it answers, must not keep all others waiting: a domain
+    /// of which nothing is known yet leaves one lane, and one that is silent gets two.
+    private func hasLaneFor(_ domain: String, _ relay: Int) -> Bool {
+        let evidence = seats[relay].evidence
+        let lanes = min(seats[relay].relay.connections, seats[relay].limit.value ?? .max)
+        guard lanes > 1, !evidence.isWorking(domain) else { return true }
+        let busy = served.values.count { $0.relay == relay && $0.domain == domain }
+        return busy < (evidence.isSilent(domain) ? min(Self.lanesForSilentDomain, lanes - 1) : lanes - 1)
+    }
+
+    private func hasTaker(_ relay: Int, now: Timestamp) -> Bool {
+        let permitsAnother = permitsConnection(relay, now: now)
+        return seats[relay].takers.contains { taker in
+            taker.isRested(at: now) && (permitsAnother || seats[relay].connections.contains(taker.lane))
+        }
+    }
+
     /// The lane that was idle last, because its connection is the most likely one to be open.
     private mutating func takeTaker(relay: Int, now: Timestamp) -> Taker? {
-        guard let index = seats[relay].takers.lastIndex(where: { $0.isRested(at: now) }) else { return nil }
-        return seats[relay].takers.remove(at: index)
+        let permitsAnother = permitsConnection(relay, now: now)
+        let (takers, open) = (seats[relay].takers, seats[relay].connections)
+        let index =
+            takers.lastIndex { $0.isRested(at: now) && open.contains($0.lane) }
+            ?? takers.lastIndex { $0.isRested(at: now) && permitsAnother }
+        return index.map { seats[relay].takers.remove(at: $0) }
+    }
+
+    private func permitsConnection(_ relay: Int, now: Timestamp) -> Bool {
+        guard seats[relay].limit.value != nil else { return true }
+        let open = seats[relay].connections.count + connecting(relay)
+        return seats[relay].limit.permitsAnother(open: open, now: now)
+    }
+
+    /// How many lanes are opening a connection.
+    func connecting(_ relay: Int) -> Int {
+        served.values.count { $0.relay == relay && !seats[relay].connections.contains($0.lane) }
     }
 
     private mutating func giveBackIfNoneIsUp(now: Timestamp, _ effects: inout RelayDesk.Effects) {
         guard !queue.isEmpty, preferred == nil else { return }
         // A claim that can be a probe as soon as a lane is idle stays.
-        let probes = seats.count { $0.health.isDueForProbe(at: now) }
-        guard queue.count > probes else { return }
+        guard queue.count > dueProbes(now: now) else { return }
         effects.completions += queue.takeAll().map { claim in
-            Completion(claim: claim, outcome: .returnedUnsent, relay: nil, finishedAt: now)
+            Completion(claim: claim, outcome: .returnedUnsent(until: nil), relay: nil, finishedAt: now)
         }
     }
 
-    // MARK: Learning
-
-    mutating func report(
-        _ result: TransmissionResult,
-        of claim: Claim,
-        relay: Int,
-        startedAt: Timestamp,
-        now: Timestamp,
-        _ effects: inout RelayDesk.Effects
-    ) {
-        let name = seats[relay].relay.relay.name
-        let wasProbe = seats[relay].probe == claim.message.id
-        if wasProbe { seats[relay].probe = nil }
-        switch result {
-        case .accepted(let reply):
-            seats[relay].lonelyFailures = 0
-            handle(.accepted, relay: relay, now: now, &effects)
-            effects.completions += seats[relay].docket.confirm()
-            effects.completions.append(
-                Completion(claim: claim, outcome: .accepted(reply), relay: name, finishedAt: now)
-            )
-        case .withheld:
-            preconditionFailure("the lane knows why it withheld the content, and reports that")
-        case .failed(let failure):
-            let verdict = FailurePolicy.verdict(for: failure)
-            let attempt = FailedAttempt(claim: claim, failure: failure, verdict: verdict, startedAt: startedAt)
-            if failure.fault == .interrupted {
-                if wasProbe { handle(.probeReturned, relay: relay, now: now, &effects) }
-                let judged = attempt.judged(isUsedUp: failure.isUncertain)
-                let delay: Duration? = failure.isUncertain ? nil : .zero
-                effects.completions.append(judge.again(judged, claim, after: delay, relay: name, now: now))
-            } else if verdict.scope == .relay || verdict.scope == .configuration {
-                blame(relay, attempt, now: now, &effects)
-            } else {
-                learnFromRefusal(attempt, relay: relay, now: now, &effects)
-            }
+    /// Messages for domains that the preferred relay can't reach wait in the outbox, where they are in nobody's way.
+    mutating func sendAwayForSilentDomains(now: Timestamp, _ effects: inout RelayDesk.Effects) {
+        guard let preferred else { return }
+        var waiting: [String: Int] = [:]
+        let evidence = seats[preferred].evidence
+        let away = queue.takeAll { claim in
+            guard evidence.isSilent(claim.domain) else { return false }
+            waiting[claim.domain, default: 0] += 1
+            return waiting[claim.domain, default: 0] > Self.waitingForSilentDomain
         }
-    }
-
-    /// The relay or the configuration failed the attempt.
-    private mutating func blame(
-        _ relay: Int,
-        _ attempt: FailedAttempt,
-        now: Timestamp,
-        _ effects: inout RelayDesk.Effects
-    ) {
-        let name = seats[relay].relay.relay.name
-        let isExonerated = seats[relay].health.isExonerated(sinceAttemptBegan: attempt.startedAt, now: now)
-        handle(.failed(attempt.trouble, startedAt: attempt.startedAt), relay: relay, now: now, &effects)
-        // A message that breaks the conversation while others pass pays for it itself.
-        let isUsedUp = attempt.failure.isUncertain || isExonerated && attempt.failure.stage.isWithinTransaction
-        let judged = attempt.judged(isUsedUp: isUsedUp)
-        var delay: Duration?
-        if !isUsedUp {
-            if isExonerated {
-                delay = rest(relay, now: now)
-            } else {
-                seats[relay].lonelyFailures = 0
-                delay = preferred != nil ? .zero : untilNextProbe(now: now) + Self.afterPause
-            }
+        effects.completions += away.map { claim in
+            let until = now + Self.silentDomainPause
+            return Completion(claim: claim, outcome: .returnedUnsent(until: until), relay: nil, finishedAt: now)
         }
-        effects.completions.append(judge.again(judged, attempt.claim, after: delay, relay: name, now: now))
-    }
-
-    /// The relay answered, and refused the recipient or the message.
-    private mutating func learnFromRefusal(
-        _ attempt: FailedAttempt,
-        relay: Int,
-        now: Timestamp,
-        _ effects: inout RelayDesk.Effects
-    ) {
-        let name = seats[relay].relay.relay.name
-        seats[relay].lonelyFailures = 0
-        let judged = attempt.judged(isUsedUp: true)
-        switch attempt.verdict.disposition {
-        case .again:
-            handle(.answered, relay: relay, now: now, &effects)
-            let isUrgent = seats[relay].health.isCatchingUp(at: now)
-            let delay = attempt.verdict.retryAfter ?? (isUrgent ? RelayHealth.catchingUpDelay : nil)
-            effects.completions.append(judge.again(judged, attempt.claim, after: delay, relay: name, now: now))
-        case .final:
-            handle(.refusedForGood, relay: relay, now: now, &effects)
-            let refusal = Completion(
-                claim: attempt.claim,
-                outcome: .rejected(judged),
-                relay: name,
-                finishedAt: now
-            )
-            guard seats[relay].health.isSuspect else {
-                seats[relay].docket.hold(refusal, now: now)
-                return
-            }
-            let (held, released) = seats[relay].docket.acquit()
-            effects.acquitted += released
-            effects.completions += (held + [refusal]).map { acquitted($0, now: now) }
-        }
-    }
-
-    /// A refusal by a relay that refuses everybody: the message stays open.
-    private func acquitted(_ completion: Completion, now: Timestamp) -> Completion {
-        guard let judged = completion.outcome.judgement else { preconditionFailure("a refusal is a failure") }
-        let verdict = Verdict(.relay, .again, .refusesEverybody)
-        return judge.again(
-            JudgedFailure(failure: judged.failure, verdict: verdict, isUsedUp: true),
-            completion.claim,
-            relay: completion.relay,
-            now: now
-        )
-    }
-
-    /// A lane that can't connect while others can waits longer each time, so that it doesn't spend messages' time.
-    private mutating func rest(_ relay: Int, now: Timestamp) -> Duration {
-        let doublings = min(seats[relay].lonelyFailures / max(1, seats[relay].relay.connections), 4)
-        seats[relay].lonelyFailures += 1
-        let pause = min(RelayHealth.shortestPause * (1 << doublings), RelayHealth.longestPause)
-        seats[relay].restsUntil = now + pause
-        return .zero
-    }
-
-    private func untilNextProbe(now: Timestamp) -> Duration {
-        let moments = seats.compactMap { $0.health.probesAt(now) }
-        return max(moments.min()?.timeSince(now) ?? RelayHealth.longestPause, .zero)
-    }
-
-    mutating func handle(
-        _ event: RelayEvent,
-        relay: Int,
-        onlyIfProbedBy claim: Claim? = nil,
-        now: Timestamp,
-        _ effects: inout RelayDesk.Effects
-    ) {
-        if let claim {
-            guard seats[relay].probe == claim.message.id else { return }
-            seats[relay].probe = nil
-        }
-        let before = seats[relay].health.state
-        let change = seats[relay].health.handle(event, now: now)
-        if seats[relay].health.state != before {
-            effects.statuses.append(seats[relay].relay.status(seats[relay].health, position: relay + 1, now: now))
-            if seats[relay].health.isUp { effects.wakesDispatcher = true }
-        }
-        if change != .none { effects.changes.append((relay, change)) }
     }
 
     // MARK: Closing
@@ -375,24 +375,10 @@ extension DeskState.Taker {
     }
 }
 
-/// An attempt that failed, with what is known of it.
-private struct FailedAttempt {
-    let claim: Claim
-    let failure: TransmissionFailure
-    let verdict: Verdict
-    let startedAt: Timestamp
-
-    var trouble: RelayTrouble {
-        RelayTrouble(
-            scope: verdict.scope,
-            reason: verdict.reason,
-            stage: failure.stage,
-            detail: failure.detail,
-            reply: failure.reply
-        )
-    }
-
-    func judged(isUsedUp: Bool) -> JudgedFailure {
-        JudgedFailure(failure: failure, verdict: verdict, isUsedUp: isUsedUp)
+extension Claim {
+    /// The domain of the recipient, in the form in which addresses are compared.
+    var domain: String {
+        guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")) else { return "" }
+        return String(address[address.utf8.index(after: at)...])
     }
 }

@@ -15,24 +15,36 @@ struct Judge: Sendable {
         self.random = random
     }
 
+    /// Each repetition of a mail whose last answer is missing may be one more copy in the person's inbox. After the second
+    /// such attempt it is repeated no sooner than this, and after each further one no sooner than the longer time.
+    private static let uncertainPause = (second: Duration.seconds(300), further: Duration.seconds(900))
+
     /// A failure that is tried again: by the schedule, or after the given delay instead.
+    ///
+    /// - Parameter unproven: how many attempts count in the schedule beside those that the message has paid for.
     func again(
         _ judged: JudgedFailure,
         _ claim: Claim,
         after delay: Duration? = nil,
+        unproven: Int = 0,
         relay: String?,
         now: Timestamp
     ) -> Completion {
         var random = AnyGenerator(random())
         var deadline = schedule.deadline(of: claim.message)
         if let expiryHold { deadline = max(deadline, now + expiryHold + RetrySchedule.lastAttemptMargin) }
-        let next = schedule.nextAttempt(
-            after: claim.usedUp,
+        var next = schedule.nextAttempt(
+            after: max(1, (judged.isUsedUp ? claim.usedUp : claim.usedUp - 1) + unproven),
             retryAfter: delay,
             now: now,
             deadline: deadline,
             using: &random
         )
+        if judged.failure.isUncertain, let soonest = next, claim.uncertainAttempts >= 1 {
+            let pause = claim.uncertainAttempts == 1 ? Self.uncertainPause.second : Self.uncertainPause.further
+            let later = max(soonest, now + pause)
+            next = later < deadline ? later : nil
+        }
         let outcome: Completion.Outcome = next.map { .deferred(judged, next: $0) } ?? .expired(judged)
         return Completion(claim: claim, outcome: outcome, relay: relay, finishedAt: now)
     }

@@ -9,6 +9,8 @@ import SMTPTransport
 struct LaneWorker: Sendable {
     /// The place of the lane's relay in the order of preference, from 0.
     let relay: Int
+    /// The lane's number among the relay's lanes.
+    let number: Int
     let desk: RelayDesk
     let configuration: CurrentConfiguration
     let environment: DeliveryEnvironment
@@ -31,7 +33,7 @@ struct LaneWorker: Sendable {
 
     /// Waits for a claim. Where none comes for as long as an idle connection is kept, the connection is closed.
     private func nextClaim(for lane: isolated SMTPLane) async -> Claim? {
-        if let claim = desk.takeAtOnce(relay: relay) { return claim }
+        if let claim = desk.takeAtOnce(relay: relay, lane: number) { return claim }
         let closing = Task { [environment, configuration, relay] in
             do {
                 try await environment.sleep(configuration.value.relays[relay].relay.idle)
@@ -41,7 +43,7 @@ struct LaneWorker: Sendable {
             }
         }
         defer { closing.cancel() }
-        return await desk.take(relay: relay)
+        return await desk.take(relay: relay, lane: number)
     }
 
     private func attempt(_ claim: Claim, on lane: isolated SMTPLane) {
@@ -64,7 +66,7 @@ struct LaneWorker: Sendable {
         }
         let result = lane.send(mail)
         if result == .withheld {
-            return reportUnsent(claim, reasonToWithhold(claim, settings) ?? .returnedUnsent)
+            return reportUnsent(claim, reasonToWithhold(claim, settings) ?? .returnedUnsent(until: nil))
         }
         // A relay may quote the link in its words, which are kept and shown.
         let masked = result.masked(by: SecretMask([claim.message.token.secret]))
@@ -77,9 +79,9 @@ struct LaneWorker: Sendable {
         let moment = environment.moment()
         if let outcome = desk.voidOutcome(of: claim) { return outcome }
         // Another daemon may have it by now.
-        if !leases.isGood(claim, at: moment.uptime) { return .returnedUnsent }
+        if !leases.isGood(claim, at: moment.uptime) { return .returnedUnsent(until: nil) }
         guard settings.schedule.deadline(of: claim.message) <= moment.now else { return nil }
-        return clock.expiryHold(at: moment) == nil ? .expiredUnsent : .returnedUnsent
+        return clock.expiryHold(at: moment) == nil ? .expiredUnsent : .returnedUnsent(until: nil)
     }
 
     private func reportUnsent(_ claim: Claim, _ outcome: Completion.Outcome) {

@@ -17,6 +17,8 @@ final class RelayDesk: Sendable {
         var completions: [Completion] = []
         var statuses: [RelayStatus] = []
         var changes: [(relay: Int, change: RelayHealth.Change)] = []
+        /// Relays that showed how many connections they take.
+        var limits: [(relay: Int, connections: Int)] = []
         /// Messages whose refusals turned out to be the relay's fault after they had been recorded.
         var acquitted: [Int64] = []
         var wakesDispatcher = false
@@ -78,29 +80,28 @@ final class RelayDesk: Sendable {
                 refused = claims
                 return
             }
-            state.queue.append(claims)
-            state.assign(now: now, &effects)
+            state.add(claims, now: now, &effects)
         }
         return refused
     }
 
     /// The next claim for a lane of the relay, if one waits for it.
-    func takeAtOnce(relay: Int) -> Claim? {
+    func takeAtOnce(relay: Int, lane: Int) -> Claim? {
         var claim: Claim?
-        let effects = mutate { state, _, now in claim = state.takeAtOnce(relay: relay, now: now) }
+        let effects = mutate { state, _, now in claim = state.takeAtOnce(relay: relay, lane: lane, now: now) }
         if effects.wakesDispatcher { onRoom() }
         return claim
     }
 
     /// Waits for the next claim for a lane of the relay; `nil` once the desk is closed.
-    func take(relay: Int) async -> Claim? {
+    func take(relay: Int, lane: Int) async -> Claim? {
         await withCheckedContinuation { taker in
             let effects = mutate { state, effects, now in
                 guard !state.isClosed else {
                     effects.served.append((taker, nil))
                     return
                 }
-                state.addTaker(taker, relay: relay, now: now)
+                state.addTaker(taker, relay: relay, lane: lane)
                 state.assign(now: now, &effects)
             }
             carryOut(effects)
@@ -110,10 +111,23 @@ final class RelayDesk: Sendable {
     /// Takes in how handing a claim to a relay ended.
     func report(_ result: TransmissionResult, of claim: Claim, relay: Int, startedAt: Timestamp) {
         change { state, effects, now in
-            state.returned(claim)
             state.report(result, of: claim, relay: relay, startedAt: startedAt, now: now, &effects)
             state.assign(now: now, &effects)
         }
+    }
+
+    /// Takes in that a lane's connection was opened, for a message or before it, or closed.
+    func connectionChanged(isOpen: Bool, relay: Int, lane: Int, message: Int64? = nil) {
+        change { state, _, now in
+            state.connectionChanged(isOpen: isOpen, relay: relay, lane: lane, message: message, now: now)
+        }
+    }
+
+    /// Takes in that the whole of a message was handed over: only the answer to the final dot is missing.
+    func awaitsAcceptance(of claim: Claim) {
+        // No lane is idle because of it: all that changes is when to look next.
+        let effects = mutate { state, _, now in state.awaitsAcceptance(claim.message.id, now: now) }
+        if let next = effects.nextMoment { setAlarm(for: next) }
     }
 
     /// Takes in that no relay was asked, because the claim came to an end before.
@@ -207,6 +221,9 @@ final class RelayDesk: Sendable {
             recorder.record(effects.completions, relays: effects.statuses, acquitted: effects.acquitted)
         }
         for (taker, claim) in effects.served { taker.resume(returning: claim) }
+        for (relay, connections) in effects.limits {
+            log.connectionLimitLearned(configuration.value.relays[relay], connections: connections)
+        }
         for (relay, change) in effects.changes { log.relayChanged(configuration.value.relays[relay], change) }
         if effects.wakesDispatcher { onRoom() }
         if let next = effects.nextMoment { setAlarm(for: next) }
@@ -234,6 +251,7 @@ final class RelayDesk: Sendable {
             for index in state.seats.indices {
                 effects.completions += state.seats[index].docket.release(at: now)
             }
+            state.noticeSilence(now: now, &effects)
             state.assign(now: now, &effects)
             if state.roomForBatch(now: now) > 0 { effects.wakesDispatcher = true }
         }

@@ -16,6 +16,8 @@ package struct Claim: Sendable, Hashable {
     package let attempt: Int
     /// How many attempts the message has used up, this one included: its place in the retry schedule.
     package let usedUp: Int
+    /// How many attempts before this one ended without an answer to the final dot: each may have been a mail.
+    package let uncertainAttempts: Int
     /// When it was claimed.
     package let claimedAt: Timestamp
     /// Until when the claim can be relied on, in the time since the machine's boot, which nobody sets. The store knows
@@ -30,6 +32,7 @@ package struct Claim: Sendable, Hashable {
         priority: Int,
         attempt: Int,
         usedUp: Int,
+        uncertainAttempts: Int = 0,
         claimedAt: Timestamp,
         leaseEnds: Duration = .zero
     ) {
@@ -40,6 +43,7 @@ package struct Claim: Sendable, Hashable {
         self.leaseEnds = leaseEnds
         self.attempt = attempt
         self.usedUp = usedUp
+        self.uncertainAttempts = uncertainAttempts
         self.claimedAt = claimedAt
     }
 }

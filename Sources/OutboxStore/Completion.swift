@@ -37,8 +37,9 @@ package struct Completion: Sendable, Hashable {
         case supersededUnsent
         /// Nothing was sent because the application withdrew the message while it waited for a lane; no attempt is recorded.
         case cancelledUnsent
-        /// Nothing was sent: the claim is given back, and no attempt is recorded.
-        case returnedUnsent
+        /// Nothing was sent: the claim is given back, and no attempt is recorded. It is due again at once, or at the given
+        /// moment.
+        case returnedUnsent(until: Timestamp?)
     }
 
     /// The claim under which the attempt was made.

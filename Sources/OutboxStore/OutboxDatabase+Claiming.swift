@@ -254,6 +254,7 @@ private struct Claiming {
             priority: row[15],
             attempt: earlier + 1,
             usedUp: counted + 1,
+            uncertainAttempts: row[19],
             claimedAt: now
         )
         return DueMessage(claim: claim, hasNewer: row[16], hasSent: row[17])
@@ -335,7 +336,7 @@ extension OutboxDatabase {
                 OR EXISTS (SELECT 1 FROM outbox_state AS sent WHERE sent.address = state.address
                     AND sent.kind = state.kind AND sent.accepted_at > :since
                     AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL)),
-            state.message_id
+            state.message_id, state.uncertain_attempts
         FROM (SELECT * FROM outbox_state
             WHERE due_at IS NOT NULL AND \(rows.condition) \(isNotAside(aside))
             ORDER BY due_at, sequence LIMIT :limit) AS state

@@ -60,8 +60,8 @@ extension OutboxDatabase {
         in database: Database
     ) throws -> Bool {
         let claim = completion.claim
-        if completion.outcome == .returnedUnsent {
-            return try giveBack(claim, now: now, rules: rules, in: database)
+        if case .returnedUnsent(let until) = completion.outcome {
+            return try giveBack(claim, until: until, now: now, rules: rules, in: database)
         }
         let event = completion.outcome.event
         guard let state = MessageState.sending.after(event) else {

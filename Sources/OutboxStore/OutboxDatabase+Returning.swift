@@ -12,8 +12,15 @@ extension OutboxDatabase {
         }
     }
 
+    /// - Parameter until: when it is due again; `nil`: at once.
     /// - Returns: whether the claim was still held.
-    static func giveBack(_ claim: Claim, now: Timestamp, rules: DeliveryRules, in database: Database) throws -> Bool {
+    static func giveBack(
+        _ claim: Claim,
+        until: Timestamp? = nil,
+        now: Timestamp,
+        rules: DeliveryRules,
+        in database: Database
+    ) throws -> Bool {
         let earlier = claim.attempt - 1
         guard let state = MessageState.sending.after(.returnedUnsent(earlierAttempts: earlier)) else {
             preconditionFailure("a claim can always be returned")
@@ -27,7 +34,8 @@ extension OutboxDatabase {
                 """
         )
         try update.execute(arguments: [
-            state.rawValue, claim.usedUp - 1, earlier, claim.claimedAt.milliseconds, claim.sequence, claim.attempt,
+            state.rawValue, claim.usedUp - 1, earlier, (until ?? claim.claimedAt).milliseconds, claim.sequence,
+            claim.attempt,
         ])
         guard database.changesCount == 1 else { return false }
         try forgetAttempt(database, claim)

@@ -8,7 +8,7 @@ package struct RelayStatus: Sendable, Hashable {
     package let name: String
     /// Its place in the order of preference, from 1.
     package let position: Int
-    /// `up`, `paused` or `probing`.
+    /// `up`, `suspected`, `paused` or `probing`.
     package let state: String
     /// When it is probed next; `nil` unless it is paused.
     package let pausedUntil: Timestamp?

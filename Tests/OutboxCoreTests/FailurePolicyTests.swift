@@ -92,7 +92,9 @@ import Testing
         ("550 No such user here", .rcpt, .recipient, .final, .unknownRecipient),
         ("550 Requested action not taken", .rcpt, .recipient, .final, .recipientRefused),
         ("554 Transaction failed", .finalDot, .message, .final, .messageRefused),
-        ("451 Local error", .finalDot, .message, .again, .messageDeferred),
+        ("451 Local error", .finalDot, .relay, .again, .relayNotReady),
+        ("450 4.3.0 Queue file write error", .rcpt, .relay, .again, .relayNotReady),
+        ("452 4.5.3 Too many", .finalDot, .message, .again, .messageDeferred),
     ]
 
     @Test("replies of real relays are understood", arguments: replies)

@@ -13,14 +13,12 @@ import Testing
         reply: nil
     )
 
-    private func failed(_ startedAt: Timestamp? = nil) -> RelayEvent {
-        .failed(trouble, startedAt: startedAt ?? start)
-    }
+    private var failed: RelayEvent { .failed(trouble) }
 
     /// A relay that failed at the start.
-    private func down(suspectAfter: Int = 20) -> RelayHealth {
-        var health = RelayHealth(suspectAfter: suspectAfter)
-        expect(&health, failed(), at: start, gives: .wentDown(trouble))
+    private func down() -> RelayHealth {
+        var health = RelayHealth()
+        expect(&health, failed, at: start, gives: .wentDown(trouble))
         return health
     }
 
@@ -42,7 +40,7 @@ import Testing
         #expect(health.isDueForProbe(at: until))
         expect(&health, .probed, at: until, gives: .none)
         #expect(health.state == .probing)
-        expect(&health, failed(until), at: until, gives: .stillDown(trouble))
+        expect(&health, failed, at: until, gives: .stillDown(trouble))
         guard case .paused(let next) = health.state else { return nil }
         return next.timeSince(until)
     }
@@ -59,13 +57,13 @@ import Testing
     @Test("failures of attempts that were under way change nothing")
     func alreadyUnderWay() {
         var health = down()
-        expect(&health, failed(), at: start + .milliseconds(500), gives: .stillDown(trouble))
+        expect(&health, failed, at: start + .milliseconds(500), gives: .stillDown(trouble))
         #expect(health.state == .paused(until: start + .seconds(1)))
     }
 
     @Test(
         "any answer brings it back, and the next failure begins with a short pause",
-        arguments: [RelayEvent.accepted, .answered, .refusedForGood]
+        arguments: [RelayEvent.accepted, .answered]
     )
     func recovery(event: RelayEvent) {
         var health = down()
@@ -77,7 +75,7 @@ import Testing
         #expect(health.isUp && health.trouble == nil && health.downSince == nil)
         #expect(health.isCatchingUp(at: now + .milliseconds(14_999)))
         #expect(!health.isCatchingUp(at: now + .seconds(15)))
-        expect(&health, failed(now + .seconds(1)), at: now + .seconds(1), gives: .wentDown(trouble))
+        expect(&health, failed, at: now + .seconds(1), gives: .wentDown(trouble))
         #expect(health.state == .paused(until: now + .seconds(2)))
     }
 
@@ -85,18 +83,6 @@ import Testing
     func lateAcceptance() {
         var health = down()
         expect(&health, .accepted, at: start + .milliseconds(100), gives: .cameBack(after: .milliseconds(100)))
-    }
-
-    @Test("a relay that accepted something since the attempt began isn't blamed for it")
-    func exonerated() {
-        var health = RelayHealth(suspectAfter: 20)
-        _ = health.handle(.accepted, now: start + .seconds(1))
-        #expect(health.isExonerated(sinceAttemptBegan: start, now: start + .seconds(2)))
-        #expect(!health.isExonerated(sinceAttemptBegan: start, now: start), "the clock was set back")
-        expect(&health, failed(start), at: start + .seconds(2), gives: .none)
-        #expect(health.isUp)
-        #expect(!health.isExonerated(sinceAttemptBegan: start + .seconds(2), now: start + .seconds(3)))
-        expect(&health, failed(start + .seconds(2)), at: start + .seconds(3), gives: .wentDown(trouble))
     }
 
     @Test("a probe that told nothing, and a new configuration, lead to a probe at once")
@@ -114,40 +100,48 @@ import Testing
     @Test("a clock that is set back makes no pause longer")
     func clockSetBack() {
         let health = down()
-        #expect(!health.isDueForProbe(at: start - .seconds(8)))
+        #expect(!health.isDueForProbe(at: start + .milliseconds(999)))
         #expect(health.isDueForProbe(at: start - .seconds(3600)))
         #expect(health.probesAt(start - .seconds(3600)) == start - .seconds(3600))
     }
 
-    @Test("twenty permanent refusals in a row make the relay the suspect")
+    @Test("a suspected relay takes messages, and only an acceptance clears it")
     func suspicion() {
-        var health = RelayHealth(suspectAfter: 20)
-        for _ in 1...19 { expect(&health, .refusedForGood, at: start, gives: .none) }
-        guard case .wentDown(let trouble) = health.handle(.refusedForGood, now: start) else {
-            Issue.record("the twentieth pauses it")
-            return
-        }
-        #expect(trouble.reason == .refusesEverybody && health.isSuspect)
-        #expect(health.state == .paused(until: start + .seconds(1)))
-        for (event, pause) in [(RelayEvent.answered, 2), (.refusedForGood, 4), (failed(), 8)] {
-            guard case .paused(let until) = health.state else { return }
-            _ = health.handle(.probed, now: until)
-            expect(&health, event, at: until, gives: .stillDown(trouble))
-            #expect(health.state == .paused(until: until + .seconds(pause)))
-        }
-        guard case .paused(let until) = health.state else { return }
-        _ = health.handle(.probed, now: until)
-        expect(&health, .accepted, at: until, gives: .cameBack(after: until.timeSince(start)))
-        #expect(!health.isSuspect && health.refusalsInARow == 0)
+        var health = RelayHealth()
+        expect(&health, .suspected(trouble), at: start, gives: .wentDown(trouble))
+        #expect(health.state == .suspected && health.takesMessages && !health.isUp)
+        #expect(health.probesAt(start) == nil)
+        expect(&health, .answered, at: start + .seconds(1), gives: .none)
+        #expect(health.state == .suspected)
+        expect(&health, failed, at: start + .seconds(2), gives: .stillDown(trouble))
+        #expect(health.state == .paused(until: start + .seconds(3)))
+        expect(&health, .probed, at: start + .seconds(3), gives: .none)
+        expect(&health, .suspected(trouble), at: start + .seconds(3), gives: .stillDown(trouble))
+        expect(&health, .accepted, at: start + .seconds(5), gives: .cameBack(after: .seconds(5)))
+        #expect(health.isUp && health.trouble == nil)
     }
 
-    @Test("one acceptance ends a row of refusals")
-    func acceptanceBetween() {
-        var health = RelayHealth(suspectAfter: 20)
-        for _ in 1...10 {
-            for _ in 1...19 { expect(&health, .refusedForGood, at: start, gives: .none) }
-            expect(&health, .accepted, at: start, gives: .none)
-        }
-        #expect(health.isUp)
+    @Test("a relay that says how long it is to be left alone is left alone so long, and probed then")
+    func quota() {
+        var health = RelayHealth()
+        expect(&health, .failed(trouble, pause: .seconds(600)), at: start, gives: .wentDown(trouble))
+        #expect(health.probesAt(start + .seconds(20)) == start + .seconds(600))
+        expect(&health, failed, at: start + .seconds(1), gives: .stillDown(trouble))
+        #expect(health.state == .paused(until: start + .seconds(600)))
+        #expect(health.isDueForProbe(at: start - .seconds(1)), "the clock was set back")
+        expect(&health, .probed, at: start + .seconds(600), gives: .none)
+        expect(&health, .failed(trouble, pause: .seconds(600)), at: start + .seconds(600), gives: .stillDown(trouble))
+        #expect(health.state == .paused(until: start + .seconds(1200)))
+    }
+
+    @Test("a probe that stays unanswered does not keep the next one waiting for more than two seconds")
+    func slowProbe() {
+        var health = down()
+        expect(&health, .probed, at: start + .seconds(1), gives: .none)
+        #expect(!health.isDueForProbe(at: start + .milliseconds(2_999)))
+        #expect(health.isDueForProbe(at: start + .seconds(3)))
+        expect(&health, .probed, at: start + .seconds(3), gives: .none)
+        #expect(health.probesAt(start + .seconds(3)) == start + .seconds(5))
+        expect(&health, .accepted, at: start + .seconds(4), gives: .cameBack(after: .seconds(4)))
     }
 }

@@ -19,13 +19,16 @@ struct FaultOutcomeTests {
         var reason: FailureReason?
         var reply: String?
 
-        var pausesRelay: Bool { scope == .relay || scope == .configuration }
+        var isRelays: Bool { scope == .relay || scope == .configuration }
         /// A reset may come while the connection is being made.
         var reasons: [String?] {
             let isEither = stage == "connect" && reason == .connectionLost && reply == nil
             return [reason?.rawValue] + (isEither ? [FailureReason.noConnection.rawValue] : [])
         }
-        var isUsedUp: Bool { !pausesRelay || outcome == "uncertain" }
+
+        /// From RCPT on one failure may be the message's own doing.
+        var pausesRelay: Bool { isRelays && !["rcpt", "data", "body", "final-dot"].contains(stage) }
+        var isUsedUp: Bool { !isRelays || outcome == "uncertain" }
     }
 
     struct Cell: Sendable, CustomTestStringConvertible {
@@ -81,16 +84,16 @@ struct FaultOutcomeTests {
             switch stage {
             case .auth: return (.relay, .authenticationUnavailable, false)
             case .mail: return (.relay, .senderDeferred, false)
-            case .rcpt: return (.recipient, .recipientDeferred, false)
-            case .data, .body, .finalDot: return (.message, .messageDeferred, false)
+            case .rcpt, .data, .body, .finalDot: return (.relay, .relayNotReady, false)
             case .compose, .connect, .tls, .ehlo, .startTLS: return (.relay, .sessionRefused, false)
             }
         case .permanent:
             switch stage {
             case .auth: return (.configuration, .authenticationRefused, false)
             case .mail: return (.configuration, .senderRefused, false)
-            case .rcpt: return (.recipient, .policyRefusal, true)
-            case .data, .body, .finalDot: return (.message, .policyRefusal, true)
+            // One relay's word alone, which does not name the address, is not final.
+            case .rcpt: return (.recipient, .policyRefusal, false)
+            case .data, .body, .finalDot: return (.message, .policyRefusal, false)
             case .compose, .connect, .tls, .ehlo, .startTLS: return (.relay, .sessionRefused, false)
             }
         }
@@ -240,7 +243,7 @@ struct FaultOutcomeTests {
         #expect(status.mayArriveTwice == (expected.outcome == "uncertain"))
 
         let pause = try status.nextAttemptAt.map { try $0.timeSince(#require(attempt.finishedAt)) }
-        let delay: Duration = expected.isUsedUp ? .seconds(100) : .milliseconds(1250)
+        let delay: Duration = expected.pausesRelay ? .milliseconds(1250) : .seconds(100)
         #expect(pause == (expected.state == .deferred ? delay : nil))
 
         let relay = try await fixture.waitForRelay { $0.state == (expected.pausesRelay ? "paused" : "up") }

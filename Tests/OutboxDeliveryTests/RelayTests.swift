@@ -174,13 +174,14 @@ struct RelayTests {
         try await DeliveryFixture.run(choices) { fixture in
             let other = try OutboxDatabase(path: fixture.database.path, access: .writing)
             _ = try await other.enqueue(Self.people(60))
-            _ = try await fixture.log.waitUntil("the relay is suspected, and a probe fails") {
-                fixture.log.all.contains { $0.hasPrefix("relay is still down") } ? true : nil
+            _ = try await fixture.waitForRelay { $0.state == "suspected" }
+            _ = try await fixture.log.waitUntil("everybody is refused twice") {
+                fixture.server.ledger.firingCount >= 120 ? true : nil
             }
             let messages = try await fixture.database.list(StatusFilter(limit: 100))
             #expect(messages.allSatisfy { ["queued", "deferred", "sending"].contains($0.state) })
             #expect(try await fixture.database.suppressions(at: .now).isEmpty)
-            #expect(fixture.log.all.count { $0.hasPrefix("relay is paused: it refuses everybody") } == 1)
+            #expect(fixture.log.all.count { $0.hasPrefix("relay is suspected: it refuses everybody") } == 1)
             let relay = try await fixture.waitForRelay { $0.reason == "refuses-everybody" }
             #expect(relay.fault == "relay")
 

@@ -130,7 +130,7 @@ private struct History {
         case 0...2: outcome = Completion.accepted(claim).outcome
         case 3: outcome = .expiredUnsent
         case 4: outcome = .supersededUnsent
-        case 5: outcome = .returnedUnsent
+        case 5: outcome = .returnedUnsent(until: nil)
         default: outcome = judged(claim)
         }
         let completion = Completion(claim: claim, outcome: outcome, relay: "relay", finishedAt: now)

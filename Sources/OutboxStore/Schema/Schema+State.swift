@@ -140,7 +140,8 @@ extension Schema {
         CREATE TABLE outbox_relay (
             name TEXT PRIMARY KEY,
             position INTEGER NOT NULL,
-            state TEXT NOT NULL CONSTRAINT state_is_known CHECK (state IN ('up', 'paused', 'probing')),
+            state TEXT NOT NULL CONSTRAINT state_is_known CHECK (
+                state IN ('up', 'suspected', 'paused', 'probing')),
             paused_until INTEGER,
             down_since INTEGER,
             fault TEXT,

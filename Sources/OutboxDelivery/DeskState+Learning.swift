@@ -1,0 +1,432 @@
+// What the relay desk learns from how attempts ended, and what follows for the message and the relay. Pure: no clock, no
+// waiting, no I/O. Never judges a reply (see FailurePolicy).
+
+import OutboxCore
+import OutboxStore
+import SMTPTransport
+
+extension DeskState {
+    /// A message that failed with its relay comes back this much after the relay's pause, so that another one probes it:
+    /// a message that breaks the relay must not be the only one that is ever tried.
+    private static let afterPause = Duration.milliseconds(250)
+    /// A relay that refuses a message for good twice, at least so long apart, means it, also where nothing else was sent.
+    private static let refusalSpan = Duration.seconds(60)
+    /// A relay that accepted a message so recently before this one failed for the first time worked.
+    private static let recently = Duration.seconds(3600)
+    /// A message that failed so often alone, at a relay that worked before, pays for it itself.
+    private static let failuresAlone = 3
+    /// A lane that has shown no sign of life for so long doesn't prove that the relay lives.
+    private static let lifeSpan = Duration.seconds(10)
+
+    mutating func report(
+        _ result: TransmissionResult,
+        of claim: Claim,
+        relay: Int,
+        startedAt: Timestamp,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        order += 1
+        let service = returned(claim)
+        let name = seats[relay].relay.relay.name
+        let wasProbe = seats[relay].probes.remove(claim.message.id) != nil
+        switch result {
+        case .accepted(let reply):
+            learnFromAcceptance(claim, relay: relay, now: now, &effects)
+            effects.completions.append(
+                Completion(claim: claim, outcome: .accepted(reply), relay: name, finishedAt: now)
+            )
+        case .withheld:
+            preconditionFailure("the lane knows why it withheld the content, and reports that")
+        case .failed(let failure):
+            let attempt = FailedAttempt(
+                claim: claim,
+                failure: failure,
+                verdict: FailurePolicy.verdict(for: failure),
+                began: service?.order ?? order
+            )
+            if failure.fault == .interrupted {
+                if wasProbe { handle(.probeReturned, relay: relay, now: now, &effects) }
+                let judged = attempt.judged(isUsedUp: failure.isUncertain)
+                let delay: Duration? = failure.isUncertain ? nil : .zero
+                effects.completions.append(judge.again(judged, claim, after: delay, relay: name, now: now))
+            } else if !attempt.isRelays {
+                learnFromRefusal(attempt, relay: relay, now: now, &effects)
+            } else if attempt.needsEvidence {
+                learnFromFailure(attempt, relay: relay, wasProbe: wasProbe, now: now, &effects)
+            } else if attempt.isRefusedConnection, isAlive(relay, besides: service?.lane, now: now) {
+                keepLaneBack(attempt, relay: relay, lane: service?.lane, now: now, &effects)
+            } else {
+                blame(relay, attempt, now: now, &effects)
+            }
+        }
+        if effects.completions.last?.outcome.isFinal == true { evidence.forget(claim.message.id) }
+    }
+
+    // MARK: Acceptance
+
+    private mutating func learnFromAcceptance(
+        _ claim: Claim,
+        relay: Int,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        seats[relay].lonelyFailures = 0
+        seats[relay].evidence.accepted(domain: claim.domain, order: order, at: now)
+        seats[relay].trialAt = nil
+        handle(.accepted, relay: relay, now: now, &effects)
+        effects.completions += seats[relay].docket.confirm()
+        let (open, connecting) = (seats[relay].connections.count, connecting(relay))
+        if let limit = seats[relay].limit.accepted(open: open, connecting: connecting, now: now) {
+            effects.limits.append((relay, limit))
+        }
+        evidence.forget(claim.message.id)
+    }
+
+    // MARK: Connections
+
+    /// A lane's connection was opened, or closed.
+    mutating func connectionChanged(isOpen: Bool, relay: Int, lane: Int, message: Int64?, now: Timestamp) {
+        if isOpen {
+            seats[relay].connections.insert(lane)
+            seats[relay].limit.opened(seats[relay].connections.count, now: now)
+            if let message { served[message]?.lifeAt = now }
+        } else {
+            seats[relay].connections.remove(lane)
+        }
+    }
+
+    /// A lane handed a final dot over: only the answer is missing.
+    mutating func awaitsAcceptance(_ message: Int64, now: Timestamp) {
+        served[message]?.lifeAt = now
+        served[message]?.dotAt = now
+    }
+
+    /// A relay that has kept a message waiting for its last answer for longer than it may take for any other answer, and has
+    /// accepted nothing since, is late: new messages go elsewhere.
+    mutating func noticeSilence(now: Timestamp, _ effects: inout RelayDesk.Effects) {
+        for service in served.values {
+            let (seat, limit) = (seats[service.relay], seats[service.relay].relay.relay.replyTimeout)
+            guard seat.health.isUp, let dotAt = service.dotAt, dotAt + limit <= now,
+                seat.evidence.lastAcceptance < service.order
+            else { continue }
+            let trouble = RelayTrouble(
+                scope: .relay,
+                reason: .timedOut,
+                stage: .finalDot,
+                detail: "the answer to a mail's final dot is missing for \(limit.components.seconds) s",
+                reply: nil
+            )
+            handle(.failed(trouble), relay: service.relay, now: now, &effects)
+        }
+    }
+
+    /// Whether another lane shows that the relay works: one that is in a conversation with it, or on the way to one.
+    private func isAlive(_ relay: Int, besides lane: Int?, now: Timestamp) -> Bool {
+        served.values.contains { service in
+            service.relay == relay && service.lane != lane
+                && (service.lifeAt...service.lifeAt + Self.lifeSpan).contains(now)
+        }
+    }
+
+    /// A lane that can't connect while others are in a conversation with the relay costs no message anything, and the
+    /// relay is not blamed. It waits longer each time, so that it doesn't spend messages' time.
+    private mutating func keepLaneBack(
+        _ attempt: FailedAttempt,
+        relay: Int,
+        lane: Int?,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        seats[relay].limit.refused(open: seats[relay].connections.count, now: now)
+        let doublings = min(seats[relay].lonelyFailures / max(1, seats[relay].relay.connections), 4)
+        seats[relay].lonelyFailures += 1
+        let pause = min(RelayHealth.shortestPause * (1 << doublings), RelayHealth.longestPause)
+        if let lane { seats[relay].rests[lane] = now + pause }
+        let judged = attempt.judged(isUsedUp: false)
+        effects.completions.append(
+            judge.again(judged, attempt.claim, after: .zero, relay: seats[relay].relay.relay.name, now: now)
+        )
+    }
+
+    // MARK: The relay's fault
+
+    /// The relay or the configuration failed the attempt.
+    private mutating func blame(
+        _ relay: Int,
+        _ attempt: FailedAttempt,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        seats[relay].lonelyFailures = 0
+        seats[relay].limit.forget()
+        handle(.failed(attempt.trouble, pause: attempt.verdict.pause), relay: relay, now: now, &effects)
+        let isUncertain = attempt.failure.isUncertain
+        let judged = attempt.judged(isUsedUp: isUncertain)
+        let delay = isUncertain ? nil : delayWithoutFault(now: now)
+        effects.completions.append(
+            judge.again(judged, attempt.claim, after: delay, relay: seats[relay].relay.relay.name, now: now)
+        )
+    }
+
+    /// When a message is tried again that is not at fault: at once where a relay takes messages, else after the next probe.
+    private func delayWithoutFault(now: Timestamp) -> Duration {
+        if preferred != nil { return .zero }
+        let moments = seats.compactMap { $0.health.probesAt(now) }
+        return max(moments.min()?.timeSince(now) ?? RelayHealth.longestPause, .zero) + Self.afterPause
+    }
+
+    /// The attempt failed from RCPT on with what may be the message's own doing or the relay's.
+    private mutating func learnFromFailure(
+        _ attempt: FailedAttempt,
+        relay: Int,
+        wasProbe: Bool,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        let message = attempt.claim.message.id
+        if isProven(attempt, relay: relay, now: now) {
+            if wasProbe { handle(.probeReturned, relay: relay, now: now, &effects) }
+            return payForItself(attempt, relay: relay, now: now, &effects)
+        }
+        let isSilence = attempt.failure.fault == .timedOut
+        let isRelays = seats[relay].evidence.failed(
+            message: message,
+            domain: attempt.claim.domain,
+            isSilence ? .silence : .answer
+        )
+        evidence.addFailure(of: message, relay: relay, order: order, now: now)
+        if isSilence { sendAwayForSilentDomains(now: now, &effects) }
+        let name = seats[relay].relay.relay.name
+        let isUncertain = attempt.failure.isUncertain
+        if isRelays || !seats[relay].health.takesMessages {
+            return blame(relay, attempt, now: now, &effects)
+        }
+        let judged = attempt.judged(isUsedUp: isUncertain)
+        let delay: Duration? = !isUncertain && hasAlternative(message) ? .zero : attempt.verdict.retryAfter
+        effects.completions.append(
+            judge.again(judged, attempt.claim, after: delay, unproven: unproven(message), relay: name, now: now)
+        )
+    }
+
+    private func unproven(_ message: Int64) -> Int { evidence.unproven(message) }
+
+    /// Whether a relay takes messages that has not failed this one yet.
+    private func hasAlternative(_ message: Int64) -> Bool {
+        seats.indices.contains { seats[$0].health.takesMessages && !evidence.isMarked(message, relay: $0) }
+    }
+
+    /// Whether the relay's other answers prove that the failure is the message's own doing: it accepted another message
+    /// while this attempt was under way, or since the message failed there before, or shortly before, where the message
+    /// alone has failed again and again.
+    private func isProven(_ attempt: FailedAttempt, relay: Int, now: Timestamp) -> Bool {
+        let relayEvidence = seats[relay].evidence
+        if relayEvidence.lastAcceptance > attempt.began { return true }
+        guard let earlier = evidence.failures(of: attempt.claim.message.id, relay: relay) else { return false }
+        if relayEvidence.lastAcceptance > earlier.first { return true }
+        guard seats[relay].health.isUp, earlier.count + 1 >= Self.failuresAlone,
+            let lastAcceptedAt = relayEvidence.lastAcceptedAt
+        else { return false }
+        return lastAcceptedAt + Self.recently > earlier.firstAt
+    }
+
+    /// The failure is proven to be the message's own doing.
+    private mutating func payForItself(
+        _ attempt: FailedAttempt,
+        relay: Int,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        guard attempt.verdict.reason.isSettledByEvidence, let reply = attempt.failure.reply, reply.isPermanent else {
+            let judged = attempt.judged(isUsedUp: true)
+            let name = seats[relay].relay.relay.name
+            return effects.completions.append(
+                judge.again(judged, attempt.claim, after: attempt.verdict.retryAfter, relay: name, now: now)
+            )
+        }
+        let isRecipients = attempt.failure.stage == .rcpt
+        let verdict = Verdict(
+            isRecipients ? .recipient : .message,
+            .final,
+            isRecipients ? .recipientRefused : .messageRefused
+        )
+        learnFromRefusal(attempt.judgedAnew(verdict), relay: relay, now: now, &effects)
+    }
+
+    // MARK: Refusals
+
+    /// The relay answered, and refused the recipient or the message.
+    private mutating func learnFromRefusal(
+        _ attempt: FailedAttempt,
+        relay: Int,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        seats[relay].lonelyFailures = 0
+        switch attempt.verdict.disposition {
+        case .again:
+            handle(.answered, relay: relay, now: now, &effects)
+            let isUrgent = seats[relay].health.isCatchingUp(at: now)
+            let delay = attempt.verdict.retryAfter ?? (isUrgent ? RelayHealth.catchingUpDelay : nil)
+            let judged = attempt.judged(isUsedUp: true)
+            let name = seats[relay].relay.relay.name
+            effects.completions.append(judge.again(judged, attempt.claim, after: delay, relay: name, now: now))
+        case .final:
+            learnFromPermanentRefusal(attempt, relay: relay, now: now, &effects)
+        }
+    }
+
+    private mutating func learnFromPermanentRefusal(
+        _ attempt: FailedAttempt,
+        relay: Int,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        let (claim, message) = (attempt.claim, attempt.claim.message.id)
+        let namesAddress = attempt.verdict.reason.namesAddress
+        let refusal = Completion(
+            claim: claim,
+            outcome: .rejected(attempt.judged(isUsedUp: true)),
+            relay: seats[relay].relay.relay.name,
+            finishedAt: now
+        )
+        let earlier = evidence.refusals(of: message, relay: relay)
+        if let earlier, seats[relay].evidence.lastAcceptance > earlier.first {
+            // The relay works, and refuses this message again: that is final, whatever it thinks of others.
+            handle(.answered, relay: relay, now: now, &effects)
+            return effects.completions.append(refusal)
+        }
+        seats[relay].evidence.refused(message: message, namesAddress: namesAddress)
+        if seats[relay].evidence.isSuspect {
+            suspect(relay, attempt, now: now, &effects)
+            return effects.completions.append(provisional(refusal, relay: relay, now: now))
+        }
+        handle(.answered, relay: relay, now: now, &effects)
+        let isConfirmed =
+            namesAddress || evidence.isRefused(message, byOtherThan: relay)
+            || earlier.map { now >= $0.firstAt + Self.refusalSpan || now < $0.firstAt } ?? false
+        guard isConfirmed else {
+            evidence.addRefusal(of: message, relay: relay, order: order, now: now, isUsedUp: true)
+            let delay: Duration? = hasAlternative(message) ? .zero : nil
+            let judged = attempt.judged(isUsedUp: true)
+            return effects.completions.append(judge.again(judged, claim, after: delay, relay: refusal.relay, now: now))
+        }
+        seats[relay].docket.hold(refusal, now: now)
+    }
+
+    private mutating func suspect(
+        _ relay: Int,
+        _ attempt: FailedAttempt,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        if seats[relay].health.state != .suspected {
+            seats[relay].trialAt = now + Self.trialInterval
+            let trouble = attempt.trouble.ofEverybody(count: seats[relay].evidence.refusalsInARow)
+            handle(.suspected(trouble), relay: relay, now: now, &effects)
+        }
+        let (held, released) = seats[relay].docket.acquit()
+        effects.acquitted += released
+        for completion in held { effects.completions.append(provisional(completion, relay: relay, now: now)) }
+    }
+
+    /// A refusal by a relay that refuses everybody: the message stays open, and pays nothing for it.
+    private mutating func provisional(_ refusal: Completion, relay: Int, now: Timestamp) -> Completion {
+        guard let judged = refusal.outcome.judgement else { preconditionFailure("a refusal is a failure") }
+        let message = refusal.claim.message.id
+        evidence.addRefusal(of: message, relay: relay, order: order, now: now, isUsedUp: false)
+        return judge.again(
+            JudgedFailure(
+                failure: judged.failure,
+                verdict: Verdict(.relay, .again, .refusesEverybody),
+                isUsedUp: false
+            ),
+            refusal.claim,
+            after: hasAlternative(message) ? .zero : nil,
+            unproven: unproven(message),
+            relay: refusal.relay,
+            now: now
+        )
+    }
+
+    // MARK: Health
+
+    mutating func handle(
+        _ event: RelayEvent,
+        relay: Int,
+        onlyIfProbedBy claim: Claim? = nil,
+        now: Timestamp,
+        _ effects: inout RelayDesk.Effects
+    ) {
+        if let claim {
+            guard seats[relay].probes.remove(claim.message.id) != nil else { return }
+        }
+        let before = seats[relay].health
+        let change = seats[relay].health.handle(event, now: now)
+        if seats[relay].health.state != before.state || seats[relay].health.trouble != before.trouble {
+            effects.statuses.append(seats[relay].relay.status(seats[relay].health, position: relay + 1, now: now))
+            if seats[relay].health.takesMessages { effects.wakesDispatcher = true }
+        }
+        if change != .none { effects.changes.append((relay, change)) }
+    }
+}
+
+/// An attempt that failed, with what is known of it.
+private struct FailedAttempt {
+    let claim: Claim
+    let failure: TransmissionFailure
+    let verdict: Verdict
+    /// The place of its beginning among all events.
+    let began: Int
+
+    /// By its code, it is the relay's or the configuration's fault.
+    var isRelays: Bool { verdict.scope == .relay || verdict.scope == .configuration }
+
+    /// From RCPT on a failure may be the message's own doing, whatever the code says; a relay that says how long it is to
+    /// be left alone leaves no doubt.
+    var needsEvidence: Bool { failure.stage.isAboutMessage && verdict.pause == nil }
+
+    /// The relay refused or broke a connection before anything was said on it.
+    var isRefusedConnection: Bool { failure.stage.isBeforeSession && verdict.scope == .relay }
+
+    var trouble: RelayTrouble {
+        RelayTrouble(
+            scope: verdict.scope,
+            reason: verdict.reason,
+            stage: failure.stage,
+            detail: failure.detail,
+            reply: failure.reply
+        )
+    }
+
+    func judged(isUsedUp: Bool) -> JudgedFailure {
+        JudgedFailure(failure: failure, verdict: verdict, isUsedUp: isUsedUp)
+    }
+
+    func judgedAnew(_ verdict: Verdict) -> FailedAttempt {
+        FailedAttempt(claim: claim, failure: failure, verdict: verdict, began: began)
+    }
+}
+
+extension RelayTrouble {
+    /// The same for a relay that refuses everybody: its last words stay.
+    fileprivate func ofEverybody(count: Int) -> RelayTrouble {
+        RelayTrouble(
+            scope: .relay,
+            reason: .refusesEverybody,
+            stage: stage,
+            detail: "refused \(count) messages in a row for good and accepted none; the last one with: \(detail)",
+            reply: reply
+        )
+    }
+}
+
+extension Completion.Outcome {
+    /// Nothing of the message follows.
+    fileprivate var isFinal: Bool {
+        switch self {
+        case .accepted, .rejected, .expired, .expiredUnsent, .supersededUnsent, .cancelledUnsent: true
+        case .deferred, .returnedUnsent: false
+        }
+    }
+}

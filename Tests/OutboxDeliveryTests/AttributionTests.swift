@@ -1,0 +1,243 @@
+// Whose doing a failure is, found out by what else the relay answers: one recipient, one domain, the relay, or us.
+
+import FakeSMTP
+import Foundation
+import OutboxCore
+import OutboxDelivery
+import OutboxStore
+import SMTPTransport
+import Testing
+
+@Suite("Attribution by evidence", .timeLimit(.minutes(10)))
+struct AttributionTests {
+    private static func patient(_ relay: inout SMTPRelay) {
+        relay.connectTimeout = .seconds(30)
+        relay.replyTimeout = .seconds(30)
+    }
+
+    /// A fixture's choices that try again after moments.
+    private static func choices(_ faults: [Fault], connections: Int = 2) -> DeliveryFixture.Choices {
+        var choices = DeliveryFixture.Choices()
+        choices.connections = connections
+        choices.schedule = RetrySchedule(delays: [.milliseconds(300)], jitter: 0)
+        choices.faults = faults
+        choices.changeRelay = Self.patient
+        return choices
+    }
+
+    /// Runs with a second relay that takes everything.
+    private static func withSecondRelay(
+        _ choices: DeliveryFixture.Choices,
+        _ body: @Sendable @escaping (DeliveryFixture, FakeSMTPServer) async throws -> Void
+    ) async throws {
+        try await FakeSMTPServer.with { second in
+            var choices = choices
+            var relay = SMTPRelay(name: "second", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+            Self.patient(&relay)
+            choices.furtherRelays = [DeliveryRelay(relay, setting: "relays[1]", connections: 2)]
+            try await DeliveryFixture.run(choices) { try await body($0, second) }
+        }
+    }
+
+    @Test(
+        "a message that a relay always refuses as if everybody were meant pays for itself and ends, and pauses nobody",
+        arguments: [
+            "rcpt: reply 554 5.7.1 \"Relay access denied\" for bad@example.com",
+            "rcpt: reply 500 \"Syntax error\" for bad@example.com",
+            "finalDot: reply 500 5.5.1 \"Command unrecognized\" for bad@example.com",
+        ] as [Fault]
+    )
+    func oneRecipient(fault: Fault) async throws {
+        try await DeliveryFixture.run(Self.choices([fault])) { fixture in
+            let bad = try await fixture.enqueue(.sample("bad@example.com"))
+            try await fixture.server.ledger.waitForFiring(of: fault)
+            for number in 1... {
+                let good = try await fixture.enqueue(.sample("good\(number)@example.com"))
+                #expect(try await fixture.wait(for: good, .accepted).attempts == 1)
+                if try await fixture.database.status(id: bad)?.state == "rejected" { break }
+            }
+            let attempts = try await fixture.database.attempts(of: bad)
+            #expect(attempts.count >= 2)
+            #expect(!fixture.log.all.contains { $0.hasPrefix("relay is paused") })
+            #expect(try await fixture.database.suppressions(at: .now).isEmpty)
+        }
+    }
+
+    @Test("a message that a relay always closes the connection on pays for its attempts, and pauses nobody")
+    func oneRecipientClosing() async throws {
+        let fault: Fault = "rcpt: reply 421 4.3.2 \"closing\" for bad@example.com"
+        try await DeliveryFixture.run(Self.choices([fault])) { fixture in
+            let bad = try await fixture.enqueue(.sample("bad@example.com"))
+            try await fixture.server.ledger.waitForFiring(of: fault)
+            for number in 1... {
+                let good = try await fixture.enqueue(.sample("good\(number)@example.com"))
+                _ = try await fixture.wait(for: good, .accepted)
+                if try await fixture.database.status(id: bad)?.attempts ?? 0 >= 2 { break }
+            }
+            #expect(!fixture.log.all.contains { $0.hasPrefix("relay is paused") })
+        }
+    }
+
+    @Test("in an idle outbox one bad recipient does not keep the next message waiting")
+    func idleOutbox() async throws {
+        let fault: Fault = "rcpt: reply 421 4.3.2 \"closing\" for bad@example.com"
+        var choices = Self.choices([fault])
+        choices.schedule = RetrySchedule(delays: [.milliseconds(50)], jitter: 0)
+        try await DeliveryFixture.run(choices) { fixture in
+            let bad = try await fixture.enqueue(.sample("bad@example.com"))
+            _ = try await fixture.log.waitUntil("it has failed five times") {
+                try await fixture.database.attempts(of: bad).count >= 5 ? true : nil
+            }
+            let status = try #require(try await fixture.database.status(id: bad))
+            #expect(status.attempts == (status.state == "sending" ? 1 : 0))
+            #expect(try await fixture.database.relays().first?.state == "up")
+            let good = try await fixture.enqueue(.sample("good@example.com"))
+            _ = try await fixture.wait(for: good, .accepted)
+            #expect(!fixture.log.all.contains { $0.hasPrefix("relay is paused") })
+        }
+    }
+
+    @Test("a relay that fails every message is paused with an error, no message pays, and all leave once it works")
+    func everyMessage() async throws {
+        var choices = Self.choices(["rcpt: reply 421 4.3.2 \"closing\""])
+        choices.schedule = RetrySchedule(delays: [.seconds(2)], jitter: 0)
+        try await DeliveryFixture.run(choices) { fixture in
+            for number in 1...10 { _ = try await fixture.enqueue(.sample("person\(number)@example.com")) }
+            let relay = try await fixture.waitForRelay { $0.state == "paused" }
+            #expect(relay.reason == "relay-closing" && relay.stage == "rcpt")
+            #expect(
+                fixture.log.all.count { $0.hasPrefix("relay is paused: it fails every message") } == 1
+            )
+            for status in try await fixture.database.list(StatusFilter(limit: 20)) {
+                #expect(status.attempts == (status.state == "sending" ? 1 : 0))
+                #expect(status.advice == "delivery-delayed")
+            }
+            fixture.server.setFaults([])
+            for id in 1...10 {
+                #expect(try await fixture.wait(for: Int64(id), .accepted).attempts == 1)
+            }
+            #expect(fixture.server.ledger.acceptedCount == 10)
+        }
+    }
+
+    @Test(
+        "a relay that refuses everybody, one after the other, ends nobody's message while another relay works",
+        arguments: [
+            "rcpt: reply 554 5.7.1 \"Not today\"", "finalDot: reply 554 \"Transaction failed\"",
+            "data: reply 550 5.0.0 \"No\"",
+        ] as [Fault]
+    )
+    func trickle(fault: Fault) async throws {
+        try await Self.withSecondRelay(Self.choices([fault])) { fixture, second in
+            for number in 1...15 {
+                let id = try await fixture.enqueue(.sample("person\(number)@example.com"))
+                _ = try await fixture.wait(for: id, .accepted)
+            }
+            #expect(second.ledger.acceptedCount == 15)
+            #expect(fixture.server.ledger.acceptedCount == 0)
+            // Once it is suspected, it is asked now and then.
+            let relay = try await fixture.waitForRelay { $0.state == "suspected" }
+            #expect(relay.reason == "refuses-everybody")
+            #expect(relay.stage == fault.stage.rawValue.lowercased().replacing("finaldot", with: "final-dot"))
+            #expect(relay.detail?.contains("; the last one with: 55") == true)
+            #expect(fixture.server.ledger.firingCount(of: fault) < 15)
+        }
+    }
+
+    @Test("with one relay that refuses everybody, messages stay open, pay nothing, and leave when it takes them again")
+    func trickleAlone() async throws {
+        let fault: Fault = "finalDot: reply 554 \"Transaction failed\""
+        try await DeliveryFixture.run(Self.choices([fault])) { fixture in
+            for number in 1...15 {
+                _ = try await fixture.enqueue(.sample("person\(number)@example.com"))
+                _ = try await fixture.log.waitUntil("it is refused") {
+                    try await fixture.database.attempts(of: Int64(number)).first?.finishedAt
+                }
+            }
+            _ = try await fixture.log.waitUntil("it is refused again and again") {
+                fixture.server.ledger.firingCount(of: fault) >= 60 ? true : nil
+            }
+            let open = try await fixture.database.list(StatusFilter(limit: 100))
+            #expect(open.allSatisfy { ["deferred", "sending"].contains($0.state) })
+            #expect(try await fixture.database.relays().first?.state == "suspected")
+            fixture.server.setFaults([])
+            for id in 1...15 { _ = try await fixture.wait(for: Int64(id), .accepted) }
+            #expect(fixture.server.ledger.acceptedCount == 15)
+            #expect(try await fixture.database.relays().first?.state == "up")
+        }
+    }
+
+    @Test("a message that two relays refuse is rejected")
+    func secondOpinion() async throws {
+        let fault: Fault = "rcpt: reply 554 5.7.1 \"Not this one\" for bad@example.com"
+        try await FakeSMTPServer.with(faults: [fault]) { second in
+            var choices = Self.choices([fault])
+            var relay = SMTPRelay(name: "second", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+            Self.patient(&relay)
+            choices.furtherRelays = [DeliveryRelay(relay, setting: "relays[1]", connections: 2)]
+            try await DeliveryFixture.run(choices) { fixture in
+                let bad = try await fixture.enqueue(.sample("bad@example.com"))
+                #expect(try await fixture.wait(for: bad, .rejected).advice == "contact-support")
+                let attempts = try await fixture.database.attempts(of: bad)
+                #expect(attempts.map(\.relay) == ["fake", "second"])
+                #expect(attempts.map(\.outcome) == ["deferred", "rejected"])
+                let good = try await fixture.enqueue(.sample())
+                _ = try await fixture.wait(for: good, .accepted)
+                #expect(second.ledger.acceptedCount == 0)
+            }
+        }
+    }
+
+    @Test("people of a domain that never answers keep nobody else waiting")
+    func slowRecipients() async throws {
+        let slow = (1...30).map { "slow\($0)@silent.example" }
+        var choices = Self.choices(try slow.map { try Fault(parsing: "rcpt: hang for \($0)") }, connections: 4)
+        choices.changeRelay = { relay in
+            relay.connectTimeout = .seconds(30)
+            relay.replyTimeout = .seconds(3)
+        }
+        choices.schedule = RetrySchedule(delays: [.seconds(1)], jitter: 0)
+        try await DeliveryFixture.run(choices) { fixture in
+            let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
+            _ = try await application.enqueue(slow.map { .sample($0) })
+            try await fixture.server.ledger.waitForFiring(of: fixture.server.faults[0])
+            // Some before the first time-out, and some while it is known that the domain is silent.
+            for number in 1...20 {
+                let honest = try await fixture.enqueue(.sample("honest\(number)@example.com"))
+                let status = try await fixture.wait(for: honest, .accepted)
+                #expect(status.attempts == 1)
+                let waited = try #require(status.acceptedAt).timeSince(status.requestedAt)
+                #expect(waited < .seconds(60), "a machine under load is slow, but 30 time-outs are 90 s")
+                if number >= 5 { try await Task.sleep(for: .milliseconds(500)) }
+            }
+            let open = try await fixture.database.list(StatusFilter(limit: 100)).filter { $0.state != "accepted" }
+            #expect(open.count == 30)
+        }
+    }
+
+    @Test("five hundred invented addresses keep nobody waiting, suppress nobody in doubt, and are settled in the end")
+    func inventedAddresses() async throws {
+        var faults: [Fault] = try (1...20).map { number in
+            try Fault(parsing: "rcpt: reply 250 \"Ok\" for good\(number)@example.com")
+        }
+        faults.append("rcpt: reply 550 5.1.1 \"No such user\"")
+        var choices = Self.choices(faults, connections: 1)
+        choices.refusalHolding = .seconds(2)
+        choices.schedule = RetrySchedule()
+        try await DeliveryFixture.run(choices) { fixture in
+            let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
+            _ = try await application.enqueue((1...500).map { .sample("invented\($0)@example.com") })
+            _ = try await fixture.waitForRelay { $0.state == "suspected" }
+            #expect(try await fixture.database.suppressions(at: .now).isEmpty)
+            for number in 1...20 {
+                let before = fixture.server.ledger.firingCount
+                let good = try await fixture.enqueue(.sample("good\(number)@example.com"))
+                #expect(try await fixture.wait(for: good, .accepted).attempts == 1)
+                // It waits its turn and no longer: what is due already is tried once before it, in a second or two here.
+                #expect(fixture.server.ledger.firingCount - before < 700)
+            }
+            for id in 1...500 { _ = try await fixture.wait(for: Int64(id), .rejected) }
+            #expect(try await fixture.database.suppressions(at: .now).count == 500)
+        }
+    }
+}
