@@ -12,7 +12,7 @@ SWIFT ?= swift
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract-test check build bench bench-quick systemd-test soak install dependencies test-dependencies \
+.PHONY: help demo test contract-test mail-test check build bench bench-quick systemd-test soak install dependencies test-dependencies \
 	check-dependencies bench-dependencies systemd-test-dependencies
 
 help: ## List the targets
@@ -38,6 +38,11 @@ contract-test: dependencies ## Try the contract with SQLite 3.39 and later (inst
 	@scripts/install-dependencies python3 python3-pip
 	$(SWIFT) build --product outboxctl
 	scripts/contract-test "$$($(SWIFT) build --show-bin-path)/outboxctl"
+
+mail-test: dependencies ## Ask SpamAssassin and rspamd about the shipped mails (installs both; starts and leaves no service)
+	@scripts/install-dependencies --no-start python3 rspamd spamassassin
+	$(SWIFT) build --product outboxctl
+	scripts/mail-test "$$($(SWIFT) build --show-bin-path)/outboxctl"
 
 check: check-dependencies ## Format, warnings as errors, dependency checks, the systemd unit
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift

@@ -8,11 +8,12 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
     case missingVariable(name: String, file: String, line: Int)
     /// `{{name}}` in this file and line stands for an object or an array, which have no text.
     case unprintableVariable(name: String, file: String, line: Int)
-    /// The row's `variables` are not the text of a JSON object.
+    /// The row's `variables` are not the text of a JSON object, and a template needs one of them. The schema refuses such a
+    /// row, so that something passed it by.
     case variablesNotAnObject
-    /// The row's `variables` are nested more deeply than anything a template can name.
+    /// The row's `variables` are nested more deeply than anything a template can name, and a template needs one of them.
     case variablesTooDeep
-    /// The row's `variables` are too large for a mail.
+    /// The row's `variables` are too large for a mail, and a template needs one of them.
     case variablesTooLarge
     /// The recipient is not a mailbox (RFC 5321 §4.1.2); `reason` says what is wrong, without the address.
     case invalidRecipient(reason: String)
@@ -20,7 +21,7 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
     case invalidEnvelopeID
     /// The subject is empty, or only white space.
     case emptySubject(file: String)
-    /// The subject has a line break or another control character: a header of its own could follow it.
+    /// The template of the subject itself has a line break or another control character. In a value it becomes a space.
     case controlCharacterInSubject(file: String)
 
     package var description: String {
@@ -35,9 +36,9 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
         case .variablesNotAnObject:
             "the row's variables are not a JSON object: write an object, such as {\"name\": \"Jane\"}"
         case .variablesTooDeep:
-            "the row's variables are nested more than \(JSONScan.depthLimit) levels deep: give the templates flat values"
+            "the row's variables are nested more than \(JSONReader.depthLimit) levels deep: give the templates flat values"
         case .variablesTooLarge:
-            "the row's variables have more than \(JSONScan.sizeLimit) octets: give only what the templates show"
+            "the row's variables have more than \(JSONReader.sizeLimit) octets: give only what the templates show"
         case .invalidRecipient(let reason):
             "the recipient is not a mail address: \(reason)"
         case .invalidEnvelopeID:
@@ -45,7 +46,7 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
         case .emptySubject(let file):
             "\(file): the subject is empty"
         case .controlCharacterInSubject(let file):
-            "\(file): the subject has a line break or another control character: take it out of the variable it is from"
+            "\(file): the subject has a line break or another control character: write it on one line"
         }
     }
 }
@@ -54,6 +55,22 @@ extension String {
     /// For error texts: a name from outside, cut to 80 characters and without control characters.
     var printable: String {
         String(String.UnicodeScalarView(prefix(80).unicodeScalars.map { $0.isControl ? "?" : $0 }))
+    }
+}
+
+extension String {
+    /// With a space for each line break, be it CRLF or one character, and for each other control character: a header is one
+    /// line, and nobody may write a second one into it.
+    var onOneLine: String {
+        guard unicodeScalars.contains(where: \.isControl) else { return self }
+        var line = ""
+        var previous: Unicode.Scalar?
+        for scalar in unicodeScalars {
+            defer { previous = scalar }
+            if scalar == "\n", previous == "\r" { continue }
+            line.unicodeScalars.append(scalar.isControl ? " " : scalar)
+        }
+        return line
     }
 }
 

@@ -1,5 +1,7 @@
 // Which language a mail is in. Knows how tags are compared and shortened; never which templates exist.
 
+import Foundation
+
 /// A BCP 47 language tag in the one form that is compared: lower case, with `-` between its subtags.
 struct LanguageTag: Hashable, Sendable {
     /// What a mail is written in when nothing better fits; every kind has templates in it.
@@ -9,6 +11,22 @@ struct LanguageTag: Hashable, Sendable {
 
     /// The first subtag: `ja` of `ja-jp`.
     var language: Substring { text.prefix { $0 != "-" } }
+
+    /// The language is written from right to left, as Arabic and Hebrew are, in the script that the tag names, else in the
+    /// one that the language mostly has (CLDR, which does not know every language in every script).
+    var isRightToLeft: Bool {
+        // After a single letter or digit come extensions (RFC 5646 §2.2.6).
+        let subtags: [Substring] = text.split(separator: "-").dropFirst().prefix { $0.count > 1 }.map { $0 }
+        if let script = subtags.first(where: { $0.count == 4 && $0.allSatisfy { $0.isLetter } }) {
+            return Self.rightToLeftScripts.contains(String(script))
+        }
+        return Locale.Language(identifier: text).characterDirection == .rightToLeft
+    }
+
+    /// Those in use today (ISO 15924; Unicode's property Bidi_Class of their letters is R or AL).
+    private static let rightToLeftScripts: Set = [
+        "adlm", "arab", "aran", "hebr", "mand", "nkoo", "rohg", "samr", "syrc", "thaa", "yezi",
+    ]
 
     private init(normalized text: String) {
         self.text = text

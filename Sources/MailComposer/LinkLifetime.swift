@@ -17,26 +17,19 @@ struct LinkLifetime {
     /// | others   | as CLDR has it: `30 Minuten` | `23. November 2026, 14:30 UTC`  |
     func members(in language: Substring) -> [String: JSONValue] {
         let span: String
-        let date: String
-        let moment = UTCDate(expiresAt)
         switch language {
         case "en":
             span = units.map { "\($0.count) \($0.unit)\($0.count == 1 ? "" : "s")" }.joined(separator: " ")
-            date = "\(moment.day) \(UTCDate.englishMonths[moment.month - 1]) \(moment.year), \(moment.clock) UTC"
         case "ja":
             let names: [Unit: String] = [.day: "日", .hour: "時間", .minute: "分"]
             span = units.map { "\($0.count)\(names[$0.unit, default: ""])" }.joined()
-            date = "\(moment.year)年\(moment.month)月\(moment.day)日 \(moment.clock)（UTC）"
         default:
-            let locale = Locale(identifier: String(language))
             let seconds = units.reduce(0) { $0 + $1.count * $1.unit.minutes * 60 }
-            span = Duration.seconds(seconds)
-                .formatted(.units(allowed: [.days, .hours, .minutes], width: .wide).locale(locale))
-            var day = Date.FormatStyle(locale: locale, timeZone: .gmt).day().month(.wide).year()
-            day.calendar = Calendar(identifier: .gregorian)
-            let written = Date(timeIntervalSince1970: Double(expiresAt.milliseconds) / 1000).formatted(day)
-            date = "\(written), \(moment.clock) UTC"
+            span = Duration.seconds(seconds).formatted(
+                .units(allowed: [.days, .hours, .minutes], width: .wide).locale(Locale(identifier: String(language)))
+            )
         }
+        let date = UTCDate(expiresAt).dateAndTime(in: language)
         return ["in": .string(span), "at": .string(date)]
     }
 

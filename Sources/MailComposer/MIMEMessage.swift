@@ -4,12 +4,13 @@ import OutboxCore
 
 /// A multipart/alternative message (RFC 2046 §5.1.4): the plain text first, then the HTML.
 struct MIMEMessage {
-    /// The fields that are the same in every mail: From, MIME-Version and Auto-Submitted.
+    /// The fields that are the same in every mail: From, MIME-Version, Auto-Submitted, X-Auto-Response-Suppress.
     let constantFields: [UInt8]
     let recipient: Mailbox
     let messageID: String
     let envelopeID: String
-    let requestedAt: Timestamp
+    /// When the first attempt began. Every attempt sends the same date, as it sends the same bytes.
+    let sentAt: Timestamp
     let language: LanguageTag
     let subject: String
     let skeleton: MailSkeleton
@@ -26,6 +27,9 @@ struct MIMEMessage {
         HeaderField.append("MIME-Version", "1.0", to: &bytes)
         // RFC 3834 §5: keeps vacation responders from answering.
         HeaderField.append("Auto-Submitted", "auto-generated", to: &bytes)
+        // Exchange and Outlook go by this one: no out-of-office reply, and no read or delivery receipt
+        // (MS-OXCMAIL).
+        HeaderField.append("X-Auto-Response-Suppress", "All", to: &bytes)
         return bytes
     }
 
@@ -33,10 +37,13 @@ struct MIMEMessage {
     func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.usualLength)
-        HeaderField.append("Date", UTCDate(requestedAt).rfc5322, to: &bytes)
+        HeaderField.append("Date", UTCDate(sentAt).rfc5322, to: &bytes)
         bytes += constantFields
         HeaderField.append("To", recipient.address, to: &bytes)
         HeaderField.append("Message-ID", messageID, to: &bytes)
+        // Gmail puts mails of one sender and subject into one conversation and folds what they have in common, and so the
+        // newest link; not where this field differs.
+        HeaderField.append("X-Entity-Ref-ID", entityReference, to: &bytes)
         HeaderField.appendText("Subject", subject, to: &bytes)
         HeaderField.append("Content-Language", language.text, to: &bytes)
         // "=_" never stands in quoted-printable, and "_" never in base64, so no body line looks like this boundary. It
@@ -48,6 +55,11 @@ struct MIMEMessage {
         bytes += "\r\n--\(boundary)--\r\n".utf8
         return bytes
     }
+
+    /// A name of the message's own, the same in every attempt: the beginning of the envelope id, which is when the message
+    /// was requested, to the millisecond, and 16 random bits. Reports of mail systems are believed by the whole id, of
+    /// which this tells too little; whoever has the mail has it in the Message-ID. No token is in it.
+    private var entityReference: String { String(envelopeID.prefix(16)) }
 
     private func appendPart(_ type: String, _ body: BodySkeleton, boundary: String, to bytes: inout [UInt8]) {
         // The CRLF before a boundary belongs to it (RFC 2046 §5.1.1), so the text keeps its own last one.

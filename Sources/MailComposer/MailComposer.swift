@@ -93,9 +93,29 @@ package struct MailComposer: Sendable {
     /// It is written in the language that RFC 4647 §3.4 finds for the row's locale, else in English.
     /// - Throws: a fault of the row, which another attempt does not cure.
     package func compose(_ message: Message) throws(CompositionError) -> Mail {
-        // An ORM that writes every column writes an empty text where it was given nothing.
-        let variables = message.variables.isEmpty ? [:] : try JSONValue.members(of: message.variables)
-        return try compose(message, variables: variables)
+        let (variables, fault) = Self.variables(of: message)
+        do throws(CompositionError) {
+            return try compose(message, variables: variables)
+        } catch {
+            if let fault, case .missingVariable = error { throw fault }
+            throw error
+        }
+    }
+
+    /// A row's variables. What can't be read is none, and a fault only where a template then lacks a value: a row that
+    /// passed the schema by is not to fail for what no template shows.
+    private static func variables(of message: Message) -> ([String: JSONValue], CompositionError?) {
+        // Nearly every row has none, and an ORM that writes every column writes an empty text where it was given nothing.
+        if message.variables == "{}" || message.variables.isEmpty { return ([:], nil) }
+        do throws(JSONReader.Fault) {
+            return (try JSONReader.members(of: message.variables), nil)
+        } catch {
+            switch error {
+            case .notAnObject: return ([:], .variablesNotAnObject)
+            case .tooDeep: return ([:], .variablesTooDeep)
+            case .tooLarge: return ([:], .variablesTooLarge)
+            }
+        }
     }
 
     /// A part of a mail with sample values: the kind's `sample.json`, a made-up recipient and token, and half an hour
@@ -146,7 +166,7 @@ package struct MailComposer: Sendable {
             recipient: recipient,
             messageID: messageID,
             envelopeID: message.envelopeID,
-            requestedAt: message.requestedAt,
+            sentAt: message.firstAttemptAt,
             language: language,
             subject: subject,
             skeleton: skeleton,

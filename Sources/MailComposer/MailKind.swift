@@ -8,6 +8,24 @@ struct MailKind: Sendable {
     let link: LinkTemplate?
     /// What `sample.json` holds: the variables for the check at start and for previews.
     let sampleVariables: [String: JSONValue]
+    /// Of its languages those that are written from right to left: asked once, because the answer takes ICU a while.
+    private let rightToLeft: Set<LanguageTag>
+
+    init(
+        name: String,
+        templates: [LanguageTag: MailTemplates],
+        link: LinkTemplate?,
+        sampleVariables: [String: JSONValue]
+    ) {
+        self.name = name
+        self.templates = templates
+        self.link = link
+        self.sampleVariables = sampleVariables
+        rightToLeft = Set(templates.keys.filter(\.isRightToLeft))
+    }
+
+    /// Whether one of its languages is written from right to left.
+    func isRightToLeft(_ language: LanguageTag) -> Bool { rightToLeft.contains(language) }
 
     /// The templates for the language a row asks for, and the language they are in.
     func lookUp(_ locale: String?) -> (language: LanguageTag, templates: MailTemplates) {

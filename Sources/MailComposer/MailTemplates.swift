@@ -33,19 +33,28 @@ final class MailTemplates: Sendable {
         return skeleton
     }
 
-    /// - Throws: also when the subject is empty or has a control character, whatever brought it in.
+    /// - Throws: also when the subject is empty, or when the template has a control character.
     func renderSubject(_ values: TemplateValues) throws(CompositionError) -> String {
         let skeleton = Skeleton(rendered: try subject.render(values.marked(by: Skeleton.mark)))
         return try subject(skeleton, values.texts)
     }
 
-    /// - Throws: when the subject is empty or has a control character, whatever brought it in.
+    /// The subject with a message's own texts, each on one line.
+    ///
+    /// - Throws: when the subject is empty, or when the template has a control character.
     func subject(_ skeleton: Skeleton, _ texts: [String]) throws(CompositionError) -> String {
-        var bytes: [UInt8] = []
-        skeleton.append(texts, escapingHTML: false, to: &bytes)
-        let rendered = String(decoding: bytes, as: UTF8.self)
-        guard !rendered.unicodeScalars.contains(where: \.isControl) else {
-            throw .controlCharacterInSubject(file: subject.file)
+        var rendered = ""
+        for piece in skeleton.pieces {
+            switch piece {
+            case .fixed(let bytes):
+                let fixed = String(decoding: bytes, as: UTF8.self)
+                guard !fixed.unicodeScalars.contains(where: \.isControl) else {
+                    throw .controlCharacterInSubject(file: subject.file)
+                }
+                rendered += fixed
+            case .text(let place):
+                rendered += texts[place].onOneLine
+            }
         }
         guard rendered.contains(where: { !$0.isWhitespace }) else { throw .emptySubject(file: subject.file) }
         return rendered

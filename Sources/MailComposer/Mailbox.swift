@@ -1,6 +1,6 @@
 // One mail address, checked, in the form a header and the envelope take. Never a display name, never a list.
 
-import Foundation
+import OutboxCore
 
 /// An `addr-spec` (RFC 5322 §3.4.1) whose local part may be UTF-8 (RFC 6532 §3.2).
 struct Mailbox: Sendable, Hashable {
@@ -62,10 +62,17 @@ struct Mailbox: Sendable, Hashable {
         }
     }
 
+    /// Shows nothing or means nothing, so that two addresses look the same, or a letter got lost. The schema refuses what is
+    /// known for ever; which characters are assigned changes with each version of Unicode.
     private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.properties.isDefaultIgnorableCodePoint { return true }
         switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .surrogate, .unassigned: true
-        default: false
+        case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .surrogate, .privateUse,
+            .unassigned:
+            return true
+        default:
+            // A blank of Braille, and what stands for something that got lost.
+            return ["\u{2800}", "\u{FFFC}", "\u{FFFD}"].contains(scalar)
         }
     }
 
@@ -78,20 +85,10 @@ struct Mailbox: Sendable, Hashable {
             else { throw InvalidMailbox("the address literal after the @ is not one") }
             return String(domain)
         }
-        var ascii = String(domain)
-        if !domain.utf8.allSatisfy({ $0 < 0x80 }) {
-            var components = URLComponents()
-            components.host = ascii
-            // Foundation's IDNA (UTS #46); a host that it can't map comes back percent-encoded and fails below.
-            ascii = components.encodedHost ?? ""
+        let ascii = domain.utf8.allSatisfy { $0 < 0x80 } ? String(domain) : DomainName.aLabels(of: domain)
+        guard let ascii, DomainName.isHostName(ascii) else {
+            throw InvalidMailbox("what follows the @ is not a domain that mail can go to")
         }
-        let labels = ascii.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        let isDomain = labels.allSatisfy { label in
-            (1...63).contains(label.count) && label.first != UInt8(ascii: "-") && label.last != UInt8(ascii: "-")
-                && label.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }
-        }
-        // RFC 5321 §4.5.3.1.2
-        guard isDomain, ascii.utf8.count <= 255 else { throw InvalidMailbox("what follows the @ is not a domain name") }
         return ascii
     }
 

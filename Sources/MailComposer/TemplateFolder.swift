@@ -100,14 +100,17 @@ struct TemplateFolder {
 
     private mutating func readSample(_ path: String) -> [String: JSONValue] {
         guard let source = readText(path) else { return [:] }
-        do {
-            return try JSONValue.members(of: source)
-        } catch .variablesTooDeep {
-            report(path, "is nested more than \(JSONScan.depthLimit) levels deep: give the templates flat values")
-        } catch .variablesTooLarge {
-            report(path, "has more than \(JSONScan.sizeLimit) octets: give only what the templates show")
+        do throws(JSONReader.Fault) {
+            return try JSONReader.members(of: source)
         } catch {
-            report(path, "is not a JSON object: write the variables as {\"name\": \"value\"}")
+            switch error {
+            case .notAnObject:
+                report(path, "is not a JSON object: write the variables as {\"name\": \"value\"}")
+            case .tooDeep:
+                report(path, "is nested more than \(JSONReader.depthLimit) levels deep: give the templates flat values")
+            case .tooLarge:
+                report(path, "has more than \(JSONReader.sizeLimit) octets: give only what the templates show")
+            }
         }
         return [:]
     }

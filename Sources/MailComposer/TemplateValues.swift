@@ -11,9 +11,12 @@ import OutboxCore
 /// | `recipient`      | the address the mail goes to, as in the row                              |
 /// | `sender_name`    | the sender's display name; a section where none is set is absent         |
 /// | `sender_address` | the sender's address                                                     |
+/// | `requested`      | `at`: when the mail was requested (see `RequestMoment`)                  |
 /// | `expires`        | a section, present when the row has `expires_at`: `in` and `at`          |
 /// | `kind`           | the kind of mail                                                         |
 /// | `locale`         | the language of the templates in use, such as `ja`                       |
+/// | `direction`      | how that language is written: `ltr` or `rtl`                             |
+/// | `start`          | the side where its lines begin: `left` or `right`                        |
 ///
 /// A variable by one of these names is not an error, because an application may pass on an object that happens to have
 /// a `locale`; it is never seen, though, not even where the built-in value is absent. So no row can replace its link.
@@ -36,6 +39,8 @@ struct TemplateValues {
         let lifetime = message.expiresAt.map { expiresAt in
             LinkLifetime(requestedAt: message.requestedAt, expiresAt: expiresAt).members(in: language.language)
         }
+        let isRightToLeft = kind.isRightToLeft(language)
+        let request = RequestMoment(requestedAt: message.requestedAt, sentAt: message.firstAttemptAt)
         self.variables = variables
         builtIn = [
             ("link", kind.link.map { .string($0.url(for: message.token)) }),
@@ -43,9 +48,12 @@ struct TemplateValues {
             ("recipient", .string(message.recipient)),
             ("sender_name", sender.name.map { .string($0) }),
             ("sender_address", .string(sender.address)),
+            ("requested", .object(["at": .string(request.text(in: language.language))])),
             ("expires", lifetime.map { .object($0) }),
             ("kind", .string(kind.name)),
             ("locale", .string(language.text)),
+            ("direction", .string(isRightToLeft ? "rtl" : "ltr")),
+            ("start", .string(isRightToLeft ? "right" : "left")),
         ]
         shape = []
         texts = []

@@ -1,5 +1,7 @@
-// A moment taken apart into its calendar fields, in UTC. Never reads a clock, a time zone or the system's locale.
+// A moment taken apart into its calendar fields, in UTC. Never reads a clock, a time zone or the system's
+// locale.
 
+import Foundation
 import OutboxCore
 
 /// The fields of a moment in the Gregorian calendar, in UTC.
@@ -15,7 +17,9 @@ struct UTCDate: Hashable {
     /// 0 is Sunday.
     let weekday: Int
 
-    static let englishMonths = [
+    private let moment: Timestamp
+
+    private static let englishMonths = [
         "January", "February", "March", "April", "May", "June",
         "July", "August", "September", "October", "November", "December",
     ]
@@ -26,6 +30,7 @@ struct UTCDate: Hashable {
     /// Foundation's Calendar gives the same fields for about a hundred times the price of this arithmetic, which is
     /// "civil_from_days" of Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
     init(_ moment: Timestamp) {
+        self.moment = moment
         let seconds = moment.milliseconds.flooredQuotient(1000)
         let days = seconds.flooredQuotient(86_400)
         let secondOfDay = Int(seconds - days * 86_400)
@@ -48,6 +53,21 @@ struct UTCDate: Hashable {
 
     /// `14:05`.
     var clock: String { "\(Self.twoDigits(hour)):\(Self.twoDigits(minute))" }
+
+    /// The date and the time for people, such as `23 November 2026, 14:05 UTC`; in languages other than English and Japanese
+    /// the date is CLDR's.
+    func dateAndTime(in language: Substring) -> String {
+        switch language {
+        case "en": return "\(day) \(Self.englishMonths[month - 1]) \(year), \(clock) UTC"
+        case "ja": return "\(year)年\(month)月\(day)日 \(clock)（UTC）"
+        default:
+            var style = Date.FormatStyle(locale: Locale(identifier: String(language)), timeZone: .gmt)
+                .day().month(.wide).year()
+            style.calendar = Calendar(identifier: .gregorian)
+            let date = Date(timeIntervalSince1970: Double(moment.milliseconds) / 1000).formatted(style)
+            return "\(date), \(clock) UTC"
+        }
+    }
 
     /// The date-time of RFC 5322 §3.3: `Mon, 23 Nov 2026 14:05:09 +0000`.
     var rfc5322: String {

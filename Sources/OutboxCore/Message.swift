@@ -26,8 +26,11 @@ package struct Message: Sendable, Hashable {
     package let notBefore: Timestamp?
     /// When the token stops working; the mail is never sent after it. `nil`: no limit of its own.
     package let expiresAt: Timestamp?
+    /// When the first attempt to send it began, which is what its mail's date says: all attempts send the same bytes.
+    package let firstAttemptAt: Timestamp
 
-    /// Makes a message from the columns of the same names.
+    /// Makes a message from the columns of the same names. Without the moment of its first attempt, that of its request
+    /// counts.
     package init(
         id: Int64,
         kind: String,
@@ -39,7 +42,8 @@ package struct Message: Sendable, Hashable {
         envelopeID: String,
         requestedAt: Timestamp,
         notBefore: Timestamp? = nil,
-        expiresAt: Timestamp? = nil
+        expiresAt: Timestamp? = nil,
+        firstAttemptAt: Timestamp? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -52,5 +56,6 @@ package struct Message: Sendable, Hashable {
         self.requestedAt = requestedAt
         self.notBefore = notBefore
         self.expiresAt = expiresAt
+        self.firstAttemptAt = firstAttemptAt ?? requestedAt
     }
 }

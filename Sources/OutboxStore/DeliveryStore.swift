@@ -31,7 +31,7 @@ package protocol DeliveryStore: Sendable {
     /// claimed messages were withdrawn.
     ///
     /// - Parameter sequence: only messages inserted after this one are looked at for what they supersede; `nil` looks at
-    ///   none and tells the newest.
+    ///   none, brings the addresses of all open messages into the form that is compared, and tells the newest.
     func supersede(newerThan sequence: Int64?, now: Timestamp, rules: DeliveryRules) async throws -> Supersession
 
     /// Records how attempts ended.

@@ -8,11 +8,12 @@ extension OutboxDatabase {
     /// - Returns: whether it was open.
     package func cancel(id: Int64) async throws -> Bool { try await cancel(where: "outbox.id = ?", [id]) == [id] }
 
-    /// Withdraws all open messages to an address, which may be written with letters in either case.
+    /// Withdraws all open messages to an address, however it was spelled.
     ///
     /// - Returns: their ids, in order.
     package func cancel(recipient: String) async throws -> [Int64] {
-        try await cancel(where: "recipient = ? COLLATE NOCASE", [recipient])
+        let spellings = try await read { try Self.spellings(of: recipient, in: $0) }
+        return try await cancel(where: Self.isOfRecipient, [spellings])
     }
 
     private func cancel(where condition: String, _ arguments: StatementArguments) async throws -> [Int64] {

@@ -229,7 +229,7 @@ private struct Claiming {
         for claim in withoutToken where try finish(claim, as: .rejected) {
             batch.withoutToken.append(claim.message.id)
         }
-        return try found.map { try correctingDomain($0) }
+        return try correctingAddresses(found)
     }
 
     private static func dueMessage(_ row: Row, now: Timestamp) -> DueMessage {
@@ -244,7 +244,8 @@ private struct Claiming {
             envelopeID: row[7],
             requestedAt: Timestamp(milliseconds: row[8]),
             notBefore: timestamp(row[9]),
-            expiresAt: timestamp(row[10])
+            expiresAt: timestamp(row[10]),
+            firstAttemptAt: timestamp(row[20]) ?? now
         )
         let (earlier, counted): (Int, Int) = (row[13], row[14])
         let claim = Claim(
@@ -260,19 +261,32 @@ private struct Claiming {
         return DueMessage(claim: claim, hasNewer: row[16], hasSent: row[17])
     }
 
-    /// The insert's trigger could not map a domain that it saw for the first time.
-    private func correctingDomain(_ due: DueMessage) throws -> DueMessage {
-        var claim = due.claim
-        guard !claim.address.utf8.allSatisfy({ $0 < 0x80 }),
-            let address = try OutboxDatabase.correctDomain(of: claim.address, sequence: claim.sequence, in: database)
-        else { return due }
-        claim.address = address
+    /// The insert's trigger could not bring every address into the form that is compared.
+    ///
+    /// - Returns: the messages but for those whose row a rule of the application refuses to change.
+    private mutating func correctingAddresses(_ due: [DueMessage]) throws -> [DueMessage] {
+        if due.allSatisfy({ OutboxDatabase.correctedAddress($0.claim.address) == nil }) { return due }
+        let claims = try due.map(\.claim).compactMap { claim -> Claim? in
+            guard let address = OutboxDatabase.correctedAddress(claim.address) else { return claim }
+            var corrected = claim
+            corrected.address = address
+            return try change([claim]) { [database, corrected] _ in
+                _ = try OutboxDatabase.correctAddress(claim.address, sequence: claim.sequence, in: database)
+                return [corrected]
+            }.first
+        }
+        // Two of them may be one person's now, so that what was looked up before counts no longer.
         let select = try database.cachedStatement(
             sql: "SELECT \(PersonSQL.hasNewer(of: "state")) FROM outbox_state AS state WHERE sequence = :sequence"
         )
-        let arguments: StatementArguments = ["now": now.milliseconds, "sequence": claim.sequence]
-        let hasNewer = try Bool.fetchOne(select, arguments: arguments) ?? false
-        return DueMessage(claim: claim, hasNewer: hasNewer, hasSent: true)
+        return try claims.map { claim in
+            let arguments: StatementArguments = ["now": now.milliseconds, "sequence": claim.sequence]
+            return DueMessage(
+                claim: claim,
+                hasNewer: try Bool.fetchOne(select, arguments: arguments) ?? false,
+                hasSent: true
+            )
+        }
     }
 
     /// Writes claims down: two statements, whatever their number.
@@ -336,7 +350,9 @@ extension OutboxDatabase {
                 OR EXISTS (SELECT 1 FROM outbox_state AS sent WHERE sent.address = state.address
                     AND sent.kind = state.kind AND sent.accepted_at > :since
                     AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL)),
-            state.message_id, state.uncertain_attempts
+            state.message_id, state.uncertain_attempts,
+            CASE WHEN state.last_attempt > 0 THEN (SELECT started_at FROM outbox_attempt AS first
+                WHERE first.message_id = state.message_id AND first.attempt = 1) END
         FROM (SELECT * FROM outbox_state
             WHERE due_at IS NOT NULL AND \(rows.condition) \(isNotAside(aside))
             ORDER BY due_at, sequence LIMIT :limit) AS state
@@ -364,27 +380,35 @@ extension OutboxDatabase {
         }
     }
 
-    /// Puts the A-labels of a domain outside ASCII into a message's address and person, and remembers them for later
-    /// inserts.
+    /// Brings a message's address and person into the form in which addresses are compared, where the insert's trigger
+    /// could not; remembers the A-labels of the domain for later inserts.
     ///
+    /// - Parameter address: the one in the row of the state.
     /// - Returns: the corrected address; `nil` where there is nothing to correct.
-    static func correctDomain(of address: String, sequence: Int64, in database: Database) throws -> String? {
-        guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")) else { return nil }
-        let spelling = String(address[address.utf8.index(after: at)...])
-        guard let aLabels = AddressKey.aLabels(of: spelling) else { return nil }
-        let corrected = address[...at] + aLabels
-        try database.execute(
-            sql: "INSERT OR IGNORE INTO outbox_domain (spelling, a_labels) VALUES (?, ?)",
-            arguments: [spelling, aLabels]
-        )
+    static func correctAddress(_ address: String, sequence: Int64, in database: Database) throws -> String? {
+        guard let corrected = correctedAddress(address) else { return nil }
+        if let domain = AddressKey.domain(of: address), let aLabels = DomainName.aLabels(of: domain) {
+            try database.execute(
+                sql: "INSERT OR IGNORE INTO outbox_domain (spelling, a_labels) VALUES (?, ?)",
+                arguments: [domain, aLabels]
+            )
+        }
         try database.execute(
             sql: """
                 UPDATE outbox_state
                 SET address = ?1, person = iif(person = 'address:' || address, 'address:' || ?1, person)
                 WHERE sequence = ?2
                 """,
-            arguments: [String(corrected), sequence]
+            arguments: [corrected, sequence]
         )
-        return String(corrected)
+        return corrected
+    }
+
+    /// The address in the form in which addresses are compared; `nil` where it is in it.
+    static func correctedAddress(_ address: String) -> String? {
+        if address.utf8.allSatisfy({ $0 < 0x80 }) { return nil }
+        let canonical = AddressKey(address).canonical
+        // Octets: to Swift two texts that differ only in how their letters are composed are equal.
+        return canonical.utf8.elementsEqual(address.utf8) ? nil : canonical
     }
 }

@@ -1,16 +1,41 @@
 // Answers what became of messages, from the view that applications use, too. Never reads the table's token.
 
+import Foundation
 import GRDB
 import OutboxCore
 
 extension OutboxDatabase {
-    /// The messages to one address, newest first; letters' case doesn't matter, because people type addresses.
+    /// The messages to one address, newest first, however it was spelled.
     package func status(recipient: String) async throws -> [StatusRecord] {
-        try await records(where: Self.statusOfRecipient, arguments: [recipient])
+        let spellings = try await read { try Self.spellings(of: recipient, in: $0) }
+        return try await records(where: Self.statusOfRecipient, arguments: [spellings])
     }
 
     /// "+id": for an order by the bare id SQLite prefers to walk through the whole table in that order.
-    static let statusOfRecipient = "recipient = ? COLLATE NOCASE ORDER BY +id DESC"
+    static let statusOfRecipient = "\(isOfRecipient) ORDER BY +id DESC"
+
+    /// A row's recipient is one of the spellings in a JSON array, which the index on recipients answers.
+    static let isOfRecipient = "recipient COLLATE NOCASE IN (SELECT value FROM json_each(?))"
+
+    /// How an address may stand in `outbox.recipient`, but for the case of ASCII letters: a JSON array.
+    ///
+    /// The column `address` of the state has one spelling for all, but no index for every row: it would be paid for with
+    /// each insert.
+    static func spellings(of address: String, in database: Database) throws -> String {
+        let localParts = AddressKey.spellings(ofLocalPartOf: address)
+        guard let domain = AddressKey.domain(of: address) else { return try json(localParts) }
+        let aLabels = DomainName.aLabels(of: domain) ?? domain
+        let others = try String.fetchAll(
+            database,
+            sql: "SELECT spelling FROM outbox_domain WHERE a_labels = ?",
+            arguments: [aLabels]
+        )
+        return try json(localParts.flatMap { localPart in ([domain, aLabels] + others).map { "\(localPart)@\($0)" } })
+    }
+
+    private static func json(_ texts: [String]) throws -> String {
+        String(decoding: try JSONEncoder().encode(texts), as: UTF8.self)
+    }
 
     /// One message; `nil` where there is none.
     package func status(id: Int64) async throws -> StatusRecord? {

@@ -13,6 +13,7 @@ extension OutboxDatabase {
         rules: DeliveryRules
     ) async throws -> Supersession {
         let claimant = claimant
+        if sequence == nil { try await correctAddressesOfOpenMessages() }
         let (newest, withdrawn) = try await read { database in
             let select = try database.cachedStatement(sql: "SELECT max(sequence) FROM outbox_state")
             let newest = try Int64.fetchOne(select) ?? 0
@@ -49,7 +50,7 @@ extension OutboxDatabase {
                     ),
                     arguments: [sequence, Self.rowsLimit]
                 ) ?? newest
-            try Self.correctDomains(after: sequence, upTo: last, in: database)
+            try Self.correctAddresses(after: sequence, upTo: last, in: database)
             let older = try Self.olderMessages(after: sequence, upTo: last, now: now, in: database)
                 .filter { !rules.keepOlder.contains($0.kind) }
             let (superseded, refused) = try database.changeRows(
@@ -115,16 +116,56 @@ extension OutboxDatabase {
         }
     }
 
-    /// Corrects the addresses of new rows whose domain no insert before them had.
-    private static func correctDomains(after sequence: Int64, upTo last: Int64, in database: Database) throws {
+    /// Corrects the addresses of new rows that the insert's trigger could not bring into the form that is compared.
+    private static func correctAddresses(after sequence: Int64, upTo last: Int64, in database: Database) throws {
         let select = try database.cachedStatement(
             sql: """
                 SELECT sequence, address FROM outbox_state
-                WHERE sequence > ? AND sequence <= ? AND \(Schema.isOutsideASCII("address"))
+                WHERE sequence > ? AND sequence <= ? AND \(Schema.mayNeedCorrection)
                 """
         )
-        for row in try Row.fetchAll(select, arguments: [sequence, last]) {
-            _ = try correctDomain(of: row[1], sequence: row[0], in: database)
+        try correct(
+            Row.fetchAll(select, arguments: [sequence, last]).map { IncorrectAddress(sequence: $0[0], address: $0[1]) },
+            in: database
+        )
+    }
+
+    /// A row of the state, and the address in it.
+    private struct IncorrectAddress {
+        let sequence: Int64
+        let address: String
+    }
+
+    /// A row that a rule of the application refuses to change stays as it is, until it is claimed.
+    private static func correct(_ rows: [IncorrectAddress], in database: Database) throws {
+        _ = try database.changeRows(rows, messageID: \.sequence) { rows in
+            for row in rows { _ = try correctAddress(row.address, sequence: row.sequence, in: database) }
+            return rows
+        }
+    }
+
+    /// Corrects the addresses of open messages that were inserted while no outboxd ran.
+    private func correctAddressesOfOpenMessages() async throws {
+        let found = try await read { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT sequence, address FROM outbox_state
+                    WHERE \(Schema.mayNeedCorrection)
+                    """
+            )
+            var found: [IncorrectAddress] = []
+            while let row = try rows.next() {
+                let address: String = row[1]
+                if Self.correctedAddress(address) != nil {
+                    found.append(IncorrectAddress(sequence: row[0], address: address))
+                }
+            }
+            return found
+        }
+        for start in stride(from: 0, to: found.count, by: Int(Self.rowsLimit)) {
+            let part = Array(found[start..<min(start + Int(Self.rowsLimit), found.count)])
+            try await write { try Self.correct(part, in: $0) }
         }
     }
 }

@@ -12,8 +12,8 @@ struct SuppressionCommands: AsyncParsableCommand {
         abstract: "The addresses that are not mailed for a while, because they take no mail.",
         discussion: """
             An address comes on the list when a relay says that it doesn't exist, or when a report of a mail to it comes \
-            back (outboxctl bounce). A message to it ends as `suppressed`, unsent. Domains compare without regard to \
-            case and in either spelling of international ones; what stands before the @ compares exactly.
+            back (outboxctl bounce). A message to it ends as `suppressed`, unsent. ASCII letters compare in either case, \
+            international domains in either spelling.
             """,
         subcommands: [ListCommand.self, Add.self, Remove.self]
     )

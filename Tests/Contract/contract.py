@@ -297,6 +297,39 @@ def texts_are_utf8(a, path, settings):
     equal(a.value("SELECT recipient FROM outbox_status WHERE account = 'jörg'"), "jörg@bücher.example")
 
 
+def variables_in_any_octets(a, path, settings):
+    # Not UTF-8: outboxd reads U+FFFD there.
+    a.run("INSERT INTO outbox (kind, recipient, token, variables) VALUES ('a', 'b@c.d', 't', CAST(? AS TEXT))",
+          b'{"name":"J\xf6rg \xff\xed\xa0\xbd"}')
+    for text in ('{"a":1e400,"b":-1e-400}', '{"a":"\\ud83d","b":"\\ude00\\ud83d"}', '{"a":' + "9" * 500 + "}", '{"a":1,"a":2}',
+                 '{"a":"\\u0000"}', '{"a":-0}', '{"a":0.10}'):
+        a.insert(variables=text)
+
+
+def addresses(a, path, settings):
+    for text in ("ann+tag@example.com", "o'hara@example.com", "50%off&more@example.com", "{a}|~`^!#$*/=?_-@example.com",
+                 "用户@例え.jp", "ann@bücher.example", "ann@i\u2764\ufe0f.example", "ann@xn--bcher-kva.example", "ann@localhost",
+                 "ann@0dc1\u0dc1\u0dca\u200d\u0dbb\u0dd3.example", "ann@163.com", "jane..doe.@carrier.example",
+                 "ann@" + "x" * 63 + ".example"):
+        a.insert(recipient=text)
+    host = "recipient_domain_is_a_host_name"
+    for domain in ("-x.example", "x-.example", "x.-example", ".example", "example.", "x..example", "exa_mple.com", "127.0.0.1", "123",
+                   "example.123", "x" * 64 + ".example", "mail." + "x" * 64, "exa%6dple.com", "exa/mple.com"):
+        a.refuses_row(host, recipient="ann@" + domain)
+    invisible = "recipient_has_no_invisible_characters"
+    for hidden in "\u00a0\u00ad\u034f\u061c\u1160\u180e\u2003\u200b\u200c\u200d\u200e\u202e\u2060\u2066\u2800\u3000\u3164\ue000" \
+                  "\ufe0f\ufeff\uffa0\ufffc\ufffd\U000e0041\U000e0101\U0001d173\U0010ffff":
+        for text in (f"an{hidden}n@example.com", f"{hidden}ann@example.com", f"ann{hidden}@example.com", f"山{hidden}田@example.com"):
+            a.refuses_row(invisible, recipient=text)
+        if hidden != "\ufe0f":
+            a.refuses_row(invisible, recipient=f"ann@exam{hidden}ple.com")
+            a.refuses_row(invisible, recipient=f"ann@example.com{hidden}")
+    # In either case of letters one person, whoever looks.
+    one, other = a.insert(recipient="Eve@example.com"), a.insert(recipient="eve@EXAMPLE.com")
+    equal(a.value("SELECT count(DISTINCT person) FROM outbox_state WHERE message_id IN (?, ?)", one, other), 1)
+    equal(a.value("SELECT count(*) FROM outbox_status WHERE recipient = 'eve@example.com'"), 2)
+
+
 def names_of_refusals(a, path, settings):
     for column, value, words in (
         ("kind", "Verify", "kind_is_lower_case_letters_digits_and_hyphens"),
@@ -360,7 +393,8 @@ def own_tables(a, path, settings):
 
 GROUPS = [
     the_settings_are_on, inserts_and_defaults, own_ids, own_journal_size_limit, through_a_symbolic_link, a_late_save,
-    idempotency_keys, deleting, cancelling, variables, texts_are_utf8, names_of_refusals, views_answer, own_tables,
+    idempotency_keys, deleting, cancelling, variables, variables_in_any_octets, addresses,
+    texts_are_utf8, names_of_refusals, views_answer, own_tables,
 ]
 
 

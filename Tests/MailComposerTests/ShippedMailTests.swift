@@ -72,8 +72,13 @@ import Testing
 
             let link = try #require(found.hrefs.first)
             #expect(Set(found.hrefs) == [link])
-            #expect(found.linkTexts == [Self.buttons[message.kind]?[locale], link])
+            let second = locale == "en" ? "open this link" : "リンクを開く"
+            #expect(found.linkTexts == [Self.buttons[message.kind]?[locale], second])
             #expect(found.text.contains("\n\(link)\n"))
+            #expect(
+                found.htmlText.contains(" \(link) ")
+                    && found.html.contains(">\(link.replacing("&", with: "&amp;"))</p>")
+            )
             let encodedToken = try #require(
                 link.split(separator: message.kind == "verify-email" ? "&token=" : "/reset/").last
             )
@@ -83,6 +88,7 @@ import Testing
                 #expect(body.contains("no-reply@cloudone.example"))
                 #expect(body.contains("Trend Cloud One"))
                 #expect(body.contains(message.recipient))
+                #expect(body.contains(locale == "en" ? "Requested 14:00 UTC" : "お申し込み時刻：14:00（UTC）"))
                 #expect(body.contains(locale == "en" ? "30 minutes" : "30分") == (message.expiresAt != nil))
                 let moment = locale == "en" ? "until 23 November 2026, 14:30 UTC" : "2026年11月23日 14:30（UTC）"
                 #expect(body.contains(moment) == (message.expiresAt != nil))
@@ -112,10 +118,10 @@ import Testing
         for kind in composer.kinds {
             for locale in composer.locales(ofKind: kind) {
                 let html = try composer.preview(kind: kind, locale: locale, part: .html)
-                for forbidden in ["<script", "<img", "<link", "url(", "@import", "src="] {
+                for forbidden in ["<script", "<img", "<link", "url(", "@import", "src=", "font-size: 0"] {
                     #expect(!html.contains(forbidden))
                 }
-                #expect(html.contains("<html lang=\"\(locale)\">"))
+                #expect(html.contains("<html lang=\"\(locale)\" dir=\"ltr\">"))
                 #expect(html.contains("prefers-color-scheme: dark"))
                 #expect(html.contains("<meta name=\"color-scheme\" content=\"light dark\">"))
             }

@@ -130,7 +130,7 @@ import Testing
     @Test("values of two messages have the same shape only if no section can tell them apart")
     func shapes() throws {
         func shape(_ json: String) throws -> [UInt8] {
-            let variables = try JSONValue.members(of: json)
+            let variables = try JSONReader.members(of: json)
             let kind = MailKind(name: "k", templates: [:], link: nil, sampleVariables: [:])
             return TemplateValues(
                 of: Message(

@@ -109,14 +109,6 @@ import Testing
         }
     }
 
-    @Test("variables that are not a JSON object are an error", arguments: ["[]", "null", "{\"a\":", "\"x\"", "  "])
-    func notAnObject(variables: String) throws {
-        let composer = try Fixtures.composer()
-        #expect(throws: CompositionError.variablesNotAnObject) {
-            try composer.compose(Fixtures.message(kind: "k", variables: variables))
-        }
-    }
-
     @Test("a variable never takes the place of a built-in value, not even of an absent one")
     func reservedNames() throws {
         let template = """
@@ -188,6 +180,52 @@ import Testing
             let message = Fixtures.message(kind: "k", locale: locale, livesFor: .seconds(seconds))
             #expect(try PythonReader.read(composer.compose(message)).text == expected + "\n")
         }
+    }
+
+    @Test(
+        "the moment of the request is a time, and has its date where the mail leaves much later",
+        arguments: [
+            (0, "14:00 UTC", "14:00（UTC）", "14:00 UTC"), (43_200, "14:00 UTC", "14:00（UTC）", "14:00 UTC"),
+            (
+                43_201, "23 November 2026, 14:00 UTC", "2026年11月23日 14:00（UTC）", "23. November 2026, 14:00 UTC"
+            ),
+        ]
+    )
+    func requests(seconds: Int, english: String, japanese: String, german: String) throws {
+        let folder = try TemporaryFolder()
+        for locale in ["en", "ja", "de"] { try folder.writeTemplates("k/\(locale)", text: "{{requested.at}}\n") }
+        let composer = try folder.composer()
+        for (locale, expected) in [("en", english), ("ja", japanese), ("de", german)] {
+            let message = Message(
+                id: 1,
+                kind: "k",
+                recipient: "a@b.example",
+                token: Token("t"),
+                locale: locale,
+                envelopeID: "e",
+                requestedAt: Fixtures.requestedAt,
+                firstAttemptAt: Fixtures.requestedAt + .seconds(seconds)
+            )
+            #expect(try PythonReader.read(composer.compose(message)).text == expected + "\n")
+        }
+    }
+
+    @Test(
+        "a language knows on which side its lines begin",
+        arguments: [
+            ("en", "ltr left"), ("ja", "ltr left"), ("ar", "rtl right"), ("ar-EG", "rtl right"), ("he", "rtl right"),
+            ("fa", "rtl right"), ("ur", "rtl right"), ("ckb", "rtl right"), ("yi", "rtl right"), ("dv", "rtl right"),
+            ("az-Arab", "rtl right"), ("az", "ltr left"), ("pa-Arab", "rtl right"), ("ar-Latn", "ltr left"),
+            ("zh-Hant", "ltr left"),
+        ]
+    )
+    func directions(locale: String, expected: String) throws {
+        let folder = try TemporaryFolder()
+        for locale in Set(["en", locale]) {
+            try folder.writeTemplates("k/\(locale)", text: "{{direction}} {{start}}\n")
+        }
+        let mail = try folder.composer().compose(Fixtures.message(kind: "k", locale: locale))
+        #expect(try PythonReader.read(mail).text == expected + "\n")
     }
 
     @Test("a language that is neither English nor Japanese gets its own words for an expiry")

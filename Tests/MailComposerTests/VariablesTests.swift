@@ -31,7 +31,7 @@ struct VariablesTests {
         _ variables: String,
         text: String = "Text\n"
     ) async throws -> Result<Mail, CompositionError> {
-        let composer = try Fixtures.composer(text: text, sample: #"{"a": "x"}"#)
+        let composer = try Fixtures.composer(text: text, sample: #"{"a": "x", "b": "x"}"#)
         return await withCheckedContinuation { continuation in
             let thread = Thread {
                 let result = Result { () throws(CompositionError) in
@@ -51,15 +51,19 @@ struct VariablesTests {
     )
     func tooDeep(depth: Int, nesting: Nesting) async throws {
         let variables = nesting.text(depth: depth)
-        let result = try await Self.compose(variables)
+        let result = try await Self.compose(variables, text: "{{b}}\n")
         #expect(result == .failure(.variablesTooDeep))
+        _ = try await Self.compose(variables).get()
     }
 
     @Test("of 30,000 levels are an error")
     func farTooDeep() async throws {
-        #expect(try await Self.compose(Nesting.arrays.text(depth: 30_000)) == .failure(.variablesTooDeep))
+        let template = "{{b}}\n"
+        let arrays = try await Self.compose(Nesting.arrays.text(depth: 30_000), text: template)
+        #expect(arrays == .failure(.variablesTooDeep))
         // With its member's name each level of objects has six octets: then the size is what refuses them.
-        #expect(try await Self.compose(Nesting.objects.text(depth: 30_000)) == .failure(.variablesTooLarge))
+        let objects = try await Self.compose(Nesting.objects.text(depth: 30_000), text: template)
+        #expect(objects == .failure(.variablesTooLarge))
     }
 
     @Test("of 32 levels make a mail", arguments: [Nesting.objects, .arrays, .both])
@@ -74,7 +78,9 @@ struct VariablesTests {
             _ = try await Self.compose(#"{"a": ""# + text + #""}"#).get()
         }
         // This text ends before the brackets.
-        #expect(try await Self.compose(#"{"a": "\\", "b": "# + brackets) == .failure(.variablesTooDeep))
+        let arrays = String(repeating: "[", count: 100)
+        let result = try await Self.compose(#"{"a": "\\", "b": "# + arrays, text: "{{b}}\n")
+        #expect(result == .failure(.variablesTooDeep))
     }
 
     @Test("of 65,536 octets make a mail, one octet more is an error")
@@ -82,7 +88,7 @@ struct VariablesTests {
         let most = #"{"b": ""# + String(repeating: "x", count: 65_536 - 9) + #""}"#
         #expect(most.utf8.count == 65_536)
         _ = try await Self.compose(most).get()
-        #expect(try await Self.compose(most + " ") == .failure(.variablesTooLarge))
+        #expect(try await Self.compose(most + " ", text: "{{b}}\n") == .failure(.variablesTooLarge))
     }
 
     @Test("that are an empty text count as none")
@@ -90,9 +96,40 @@ struct VariablesTests {
         _ = try await Self.compose("").get()
     }
 
-    @Test("in JSON5, which newer SQLites take for JSON, are an error", arguments: ["{a:1}", "{'a':1}"])
-    func json5(variables: String) async throws {
-        #expect(try await Self.compose(variables) == .failure(.variablesNotAnObject))
+    @Test(
+        "that are no JSON object are passed over, and are an error only where a template needs a value",
+        arguments: [
+            "[]", "null", #"{"a":"#, #""x""#, "  ", "{a:1}", "{'a':1}", #"{"a":1,}"#, #"{"a":[1,]}"#, #"{"a":01}"#,
+            #"{"a":+1}"#,
+            #"{"a":.5}"#, #"{"a":5.}"#, #"{"a":1e}"#, #"{"a":0x1F}"#, #"{"a":NaN}"#, #"{"a":tru}"#, #"{"a":"x}"#,
+            #"{"a":1}}"#,
+            #"{"a":"\x41"}"#, "{\"a\":\"b\tc\"}", #"{"a" 1}"#, #"{"a":1 "b":2}"#, "{\"a\":1}\u{0}", "\u{FEFF}{}", "-",
+            "{\"a\":-}",
+        ]
+    )
+    func noObject(variables: String) async throws {
+        _ = try await Self.compose(variables, text: "{{#a}}{{a}}{{/a}}\n").get()
+        #expect(try await Self.compose(variables, text: "{{b}}\n") == .failure(.variablesNotAnObject))
+    }
+
+    @Test(
+        "keep a number as it is written, whatever no type of ours can hold",
+        arguments: [
+            "0", "-0", "1.50", "1e400", "-1E+400", "1e-400", "0.1e5", "9007199254740993",
+            String(repeating: "9", count: 400),
+            "3.14159265358979323846264338327950288419716939937510",
+        ]
+    )
+    func numbers(number: String) async throws {
+        let mail = try await Self.compose(#"{"a": \#(number), "c": 1e400, "d": "\ud83d"}"#, text: "{{a}}\n").get()
+        #expect(try PythonReader.read(mail).text == number + "\n")
+    }
+
+    @Test("have the last of two members of one name, and every escape of JSON")
+    func members() async throws {
+        let escapes = #"{"a": 1, "a": "\"\\\/\b\f\n\t\u00e9\u2028" , "e":{ } , "f":[ ] }"#
+        let mail = try await Self.compose(" \n\t\r" + escapes + "\n", text: "{{a}}\n").get()
+        #expect(try PythonReader.read(mail).text == "\"\\/\u{8}\u{C}\n\t\u{E9}\u{2028}\n")
     }
 
     @Test(
@@ -110,6 +147,6 @@ struct VariablesTests {
 
     @Test("that are cut off within an escape are an error", arguments: [#"{"a": "\"#, #"{"a": "\u"#, #"{"a": "\ud83"#])
     func cutOff(variables: String) async throws {
-        #expect(try await Self.compose(variables) == .failure(.variablesNotAnObject))
+        #expect(try await Self.compose(variables, text: "{{b}}\n") == .failure(.variablesNotAnObject))
     }
 }

@@ -16,7 +16,10 @@ extension Schema {
                 CONSTRAINT recipient_is_not_empty CHECK (recipient <> '')
                 \(hasNoControlCharacters("recipient"))
                 CONSTRAINT recipient_has_no_invisible_characters CHECK (
-                    recipient NOT GLOB '*[' || \(invisibleCharacters) || ']*')
+                    recipient NOT GLOB '*[^ -~]*' OR (
+                        recipient NOT GLOB '*[' || \(invisibleCharacters) || ']*'
+                        AND recipient NOT GLOB '*[' || \(charactersOfDomainsOnly) || ']*@*'
+                        AND recipient NOT GLOB '*[ -~][' || \(joiners) || ']*'))
                 CONSTRAINT recipient_is_one_bare_address_with_one_at_sign CHECK (
                     length(recipient) - length(replace(recipient, '@', '')) = 1
                     AND recipient NOT GLOB '*[]<>()[\\,;:" ]*')
@@ -26,7 +29,10 @@ extension Schema {
                 CONSTRAINT recipient_domain_is_a_host_name CHECK (
                     recipient NOT GLOB '*@' AND recipient NOT GLOB '*@[.-]*' AND recipient NOT GLOB '*@*.[.-]*'
                     AND recipient NOT GLOB '*@*-.*' AND recipient NOT GLOB '*[.-]'
-                    AND recipient NOT GLOB '*@*[!-,/:-?[-`{-~]*'),
+                    AND recipient NOT GLOB '*@*[!-,/:-?[-`{-~]*'
+                    -- The last label is not a number, and no label has more than 63 characters.
+                    AND rtrim(recipient, '0123456789') NOT GLOB '*[@.]'
+                    AND (length(recipient) < 66 OR recipient NOT GLOB '*@*\(String(repeating: "[^.]", count: 64))*')),
             -- Passes through: the trigger on the insert moves it into outbox_secret, so a reader sees NULL.
             token TEXT
                 CONSTRAINT token_is_not_empty CHECK (token <> '')
@@ -76,12 +82,29 @@ extension Schema {
         """
     }
 
-    /// Default-ignorable and bidirectional formatting characters (Unicode 15, DerivedCoreProperties): two addresses that
-    /// differ in one of them look the same.
-    private static let invisibleCharacters = """
-        char(173, 847, 1564, 4447, 4448, 6068, 6069) || char(6155) || '-' || char(6158)
-                        || char(8203) || '-' || char(8207) || char(8232) || '-' || char(8238)
-                        || char(8288) || '-' || char(8303) || char(12644, 65279, 65440)
-                        || char(65529) || '-' || char(65531) || char(917504) || '-' || char(921599)
-        """
+    /// What no address has: characters of the Unicode categories Cf, Zs, Zl, Zp, Co and Cn (as far as it is known for ever),
+    /// default-ignorable ones and U+2800, which show nothing, so that two addresses that differ in them look the same; and
+    /// U+FFFC and U+FFFD, which stand for something that got lost. A test compares the list with Swift's Unicode data.
+    static let invisibleCharacters = characters([
+        0xA0...0xA0, 0xAD...0xAD, 0x34F...0x34F, 0x600...0x605, 0x61C...0x61C, 0x6DD...0x6DD, 0x70F...0x70F,
+        0x890...0x891, 0x8E2...0x8E2, 0x115F...0x1160, 0x1680...0x1680, 0x17B4...0x17B5, 0x180B...0x180F,
+        0x2000...0x200B, 0x200E...0x200F, 0x2028...0x202F, 0x205F...0x206F, 0x2800...0x2800, 0x3000...0x3000,
+        0x3164...0x3164, 0xE000...0xF8FF, 0xFDD0...0xFDEF, 0xFEFF...0xFEFF, 0xFFA0...0xFFA0, 0xFFF0...0xFFFF,
+        0x110BD...0x110BD, 0x110CD...0x110CD, 0x13430...0x1343F, 0x1BCA0...0x1BCA3, 0x1D173...0x1D17A,
+        0x1FFFE...0x1FFFF, 0x2FFFE...0x2FFFF, 0x3FFFE...0x10FFFF,
+    ])
+
+    /// Joiners, which some scripts need within a word, and variation selectors, which come with emoji. IDNA allows the ones
+    /// where they matter and passes over the others, so that in a domain they make no two addresses look the same.
+    static let charactersOfDomainsOnly = characters([0x200C...0x200D, 0xFE00...0xFE0F])
+
+    /// Zero-width joiner and non-joiner: never after a character in ASCII. outboxd knows IDNA's rule for the others.
+    private static let joiners = characters([0x200C...0x200D])
+
+    /// The ranges as what stands between the brackets of a GLOB.
+    private static func characters(_ ranges: [ClosedRange<Int>]) -> String {
+        ranges.map { range in
+            range.count == 1 ? "char(\(range.lowerBound))" : "char(\(range.lowerBound), 45, \(range.upperBound))"
+        }.joined(separator: " || ")
+    }
 }

@@ -77,6 +77,8 @@ extension Schema {
         CREATE INDEX outbox_person_final ON outbox_state (person, kind)
             WHERE finished_at IS NOT NULL AND state <> 'cancelled';
         CREATE INDEX outbox_person_accepted ON outbox_state (person, kind, accepted_at) WHERE accepted_at IS NOT NULL;
+        -- What the insert's trigger may not have brought into the form in which addresses are compared.
+        CREATE INDEX outbox_outside_ascii ON outbox_state (sequence) WHERE \(mayNeedCorrection);
         -- The mails that an address was sent or is being sent: for the limits on resends.
         CREATE INDEX outbox_address_sent ON outbox_state (address, kind, accepted_at)
             WHERE accepted_at IS NOT NULL OR lease_expires_at IS NOT NULL;

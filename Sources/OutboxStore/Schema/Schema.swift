@@ -35,6 +35,9 @@ enum Schema {
         "\(value) GLOB '*[^' || char(1) || '-' || char(127) || ']*'"
     }
 
+    /// The address of an open message is outside ASCII: the condition of the index `outbox_outside_ascii`.
+    static let mayNeedCorrection = "address GLOB '*[^ -~]*' AND finished_at IS NULL"
+
     /// A text of zeros that has as many octets as the value. A value of the same size is overwritten in place; one of
     /// another size is moved, and SQLite does not clear the octets that it leaves behind.
     static func zeros(for value: String) -> String {

@@ -1,0 +1,195 @@
+// Reads the text of a row's variables. Knows nothing of templates, and never keeps the order of names.
+
+/// A reader of JSON (RFC 8259) that takes whatever SQLite takes for strict JSON.
+///
+/// Foundation's decoder refuses a whole text for one number that it has no type for (`1e400`) and for one half of a
+/// surrogate pair (`"\ud83d"`, valid by the grammar, RFC 8259 §8.2), which JavaScript writes where it cuts a text within an
+/// emoji. Here numbers keep their digits, and such a half is U+FFFD. Of two members of one name the last counts.
+struct JSONReader {
+    /// `{}` is one level deep, `{"a": [1]}` two. Bounds the recursion, whatever a row says.
+    static let depthLimit = 32
+    /// In octets of UTF-8.
+    static let sizeLimit = 65_536
+
+    /// Why a text can't be read.
+    enum Fault: Error, Hashable {
+        case notAnObject
+        case tooDeep
+        case tooLarge
+    }
+
+    private let bytes: [UInt8]
+    private var index = 0
+    private var depth = 0
+
+    /// The members of the JSON object in `text`.
+    static func members(of text: String) throws(Fault) -> [String: JSONValue] {
+        guard text.utf8.count <= sizeLimit else { throw .tooLarge }
+        var reader = JSONReader(bytes: Array(text.utf8))
+        guard case .object(let members) = try reader.value(), reader.next() == nil else { throw .notAnObject }
+        return members
+    }
+
+    private init(bytes: [UInt8]) { self.bytes = bytes }
+
+    /// The next octet that is no white space, which stays.
+    private mutating func next() -> UInt8? {
+        while index < bytes.count {
+            switch bytes[index] {
+            case 0x20, 0x09, 0x0A, 0x0D: index += 1
+            default: return bytes[index]
+            }
+        }
+        return nil
+    }
+
+    /// Takes an octet after white space, where it is the next one.
+    private mutating func take(_ byte: Character) -> Bool {
+        guard let next = next(), next == byte.asciiValue else { return false }
+        index += 1
+        return true
+    }
+
+    private mutating func value() throws(Fault) -> JSONValue {
+        switch next() {
+        case UInt8(ascii: "{"): return .object(try object())
+        case UInt8(ascii: "["): return .array(try array())
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t"): return try literal("true", .bool(true))
+        case UInt8(ascii: "f"): return try literal("false", .bool(false))
+        case UInt8(ascii: "n"): return try literal("null", .null)
+        default: return .number(try number())
+        }
+    }
+
+    private mutating func literal(_ word: String, _ value: JSONValue) throws(Fault) -> JSONValue {
+        guard bytes[index...].starts(with: word.utf8) else { throw .notAnObject }
+        index += word.utf8.count
+        return value
+    }
+
+    private mutating func object() throws(Fault) -> [String: JSONValue] {
+        try goDeeper()
+        var members: [String: JSONValue] = [:]
+        if !take("}") {
+            repeat {
+                guard next() == UInt8(ascii: "\"") else { throw .notAnObject }
+                let name = try string()
+                guard take(":") else { throw .notAnObject }
+                members[name] = try value()
+            } while take(",")
+            guard take("}") else { throw .notAnObject }
+        }
+        depth -= 1
+        return members
+    }
+
+    private mutating func array() throws(Fault) -> [JSONValue] {
+        try goDeeper()
+        var elements: [JSONValue] = []
+        if !take("]") {
+            repeat { elements.append(try value()) } while take(",")
+            guard take("]") else { throw .notAnObject }
+        }
+        depth -= 1
+        return elements
+    }
+
+    private mutating func goDeeper() throws(Fault) {
+        index += 1
+        depth += 1
+        guard depth <= Self.depthLimit else { throw .tooDeep }
+    }
+
+    /// RFC 8259 §6: the digits as they are written.
+    private mutating func number() throws(Fault) -> String {
+        let start = index
+        _ = takeOne(of: "-")
+        let hasLeadingZero = index < bytes.count && bytes[index] == UInt8(ascii: "0")
+        let count = takeDigits()
+        guard count == 1 || count > 1 && !hasLeadingZero else { throw .notAnObject }
+        if takeOne(of: "."), takeDigits() == 0 { throw .notAnObject }
+        if takeOne(of: "eE") {
+            _ = takeOne(of: "+-")
+            guard takeDigits() > 0 else { throw .notAnObject }
+        }
+        return String(decoding: bytes[start..<index], as: UTF8.self)
+    }
+
+    /// - Returns: how many there were.
+    private mutating func takeDigits() -> Int {
+        let start = index
+        while index < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[index]) { index += 1 }
+        return index - start
+    }
+
+    private mutating func takeOne(of octets: String) -> Bool {
+        guard index < bytes.count, octets.utf8.contains(bytes[index]) else { return false }
+        index += 1
+        return true
+    }
+
+    /// RFC 8259 §7.
+    private mutating func string() throws(Fault) -> String {
+        index += 1
+        var text: [UInt8] = []
+        while index < bytes.count {
+            let byte = bytes[index]
+            switch byte {
+            case UInt8(ascii: "\""):
+                index += 1
+                return String(decoding: text, as: UTF8.self)
+            case UInt8(ascii: "\\"):
+                text += UTF8.encode(try escaped()).map { Array($0) } ?? []
+            case ..<0x20:
+                throw .notAnObject
+            default:
+                text.append(byte)
+                index += 1
+            }
+        }
+        throw .notAnObject
+    }
+
+    /// The character that the escape at this place stands for; U+FFFD for one half of a surrogate pair alone.
+    private mutating func escaped() throws(Fault) -> Unicode.Scalar {
+        guard index + 1 < bytes.count else { throw .notAnObject }
+        if bytes[index + 1] == UInt8(ascii: "u") {
+            guard let unit = codeUnit(at: index) else { throw .notAnObject }
+            index += 6
+            if UTF16.isLeadSurrogate(unit), let low = codeUnit(at: index), UTF16.isTrailSurrogate(low) {
+                index += 6
+                return UTF16.decode(UTF16.EncodedScalar([unit, low]))
+            }
+            return Unicode.Scalar(unit) ?? "\u{FFFD}"
+        }
+        let scalar: Unicode.Scalar? =
+            switch bytes[index + 1] {
+            case UInt8(ascii: "\""): "\""
+            case UInt8(ascii: "\\"): "\\"
+            case UInt8(ascii: "/"): "/"
+            case UInt8(ascii: "b"): "\u{8}"
+            case UInt8(ascii: "f"): "\u{C}"
+            case UInt8(ascii: "n"): "\n"
+            case UInt8(ascii: "r"): "\r"
+            case UInt8(ascii: "t"): "\t"
+            default: nil
+            }
+        guard let scalar else { throw .notAnObject }
+        index += 2
+        return scalar
+    }
+
+    /// The UTF-16 code unit that `\uXXXX` at a place stands for, if it does.
+    private func codeUnit(at index: Int) -> UInt16? {
+        guard index + 6 <= bytes.count, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u") else {
+            return nil
+        }
+        var unit: UInt16 = 0
+        for byte in bytes[index + 2..<index + 6] {
+            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }
+            unit = unit << 4 | UInt16(digit)
+        }
+        return unit
+    }
+}
