@@ -141,6 +141,7 @@ let package = Package(
         .testTarget(
             name: "SMTPTransportTests",
             dependencies: ["FakeSMTP", "OutboxCore", "SMTPTransport", "TestSupport"],
+            exclude: ["Dialogues"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,9 +1,11 @@
-// libcurl for Swift: its header, and a function for each variadic call, which Swift can't make. Nothing else.
+// libcurl for Swift: its header, and a function for each variadic call, which Swift can't make; and eventfd(2), which
+// Swift's Glibc leaves out. Nothing else.
 
 #ifndef OUTBOXD_CCURL_SHIM_H
 #define OUTBOXD_CCURL_SHIM_H
 
 #include <curl/curl.h>
+#include <sys/eventfd.h>
 
 // libcurl checks the types of curl_easy_setopt's arguments with macros that these wrappers would only get in the way of.
 #undef curl_easy_setopt
@@ -19,10 +21,6 @@ static inline CURLcode ccurl_set_string(CURL *handle, CURLoption option, const c
 }
 
 static inline CURLcode ccurl_set_long(CURL *handle, CURLoption option, long value) {
-    return curl_easy_setopt(handle, option, value);
-}
-
-static inline CURLcode ccurl_set_offset(CURL *handle, CURLoption option, curl_off_t value) {
     return curl_easy_setopt(handle, option, value);
 }
 
@@ -60,8 +58,14 @@ static inline CURLcode ccurl_set_quick_exit(CURL *handle) {
 #endif
 }
 
-static inline CURLcode ccurl_get_long(CURL *handle, CURLINFO info, long *value) {
-    return curl_easy_getinfo(handle, info, value);
+// A descriptor that can be read from once it was written to, and until it is read; -1 where the system has none left.
+static inline int ccurl_eventfd(void) {
+    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+// CURLINFO_ACTIVESOCKET writes a curl_socket_t, which is no long.
+static inline CURLcode ccurl_get_socket(CURL *handle, curl_socket_t *value) {
+    return curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, value);
 }
 
 #endif

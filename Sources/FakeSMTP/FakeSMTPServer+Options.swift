@@ -38,10 +38,17 @@ extension FakeSMTPServer {
         package var hostname = "fake-smtp.localhost"
         /// The extensions that EHLO may name; what is missing here is also refused.
         package var offers = Set(SMTPExtension.allCases)
+        /// The lines of EHLO's answer after its first, in place of those of the extensions; `nil` for those. What the server
+        /// takes and refuses stays the same.
+        package var ehloLines: [String]?
         /// False answers EHLO with 502, so that only HELO is left.
         package var understandsEHLO = true
         /// Passwords by user name. AUTH is offered only if there are any.
         package var credentials: [String: String] = [:]
+        /// The mechanisms that are offered, in this order.
+        package var mechanisms: [SASLMechanism] = [.plain, .login]
+        /// Those of them with which nobody succeeds: any response gets 535.
+        package var failingMechanisms: Set<SASLMechanism> = []
         /// Refuses MAIL with 530 before AUTH.
         package var requiresAuthentication = false
         /// Offers AUTH also before STARTTLS.

@@ -20,6 +20,8 @@ extension Fault.Action {
         switch self {
         case .reply(let code, let enhanced, let text):
             (["reply", "\(code)"] + [enhanced, text.map(Self.quoted)].compactMap(\.self)).joined(separator: " ")
+        case .raw(let octets, let end):
+            (["raw", Self.quoted(octets)] + (end.map { ["then", $0.rawValue] } ?? [])).joined(separator: " ")
         case .delay(let duration): "delay \(WrittenTime(duration))"
         case .drop: "drop"
         case .reset: "reset"
@@ -28,6 +30,19 @@ extension Fault.Action {
         case .acceptDrop: "accept-drop"
         case .breakTLS: "break-tls"
         }
+    }
+
+    private static func quoted(_ octets: [UInt8]) -> String {
+        let escaped = octets.map { octet in
+            switch octet {
+            case UInt8(ascii: "\r"): "\\r"
+            case UInt8(ascii: "\n"): "\\n"
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): "\\\(Character(UnicodeScalar(octet)))"
+            case 0x20...0x7E: String(Character(UnicodeScalar(octet)))
+            default: "\\x" + (octet < 0x10 ? "0" : "") + String(octet, radix: 16, uppercase: true)
+            }
+        }
+        return "\"\(escaped.joined())\""
     }
 
     private static func quoted(_ text: String) -> String {

@@ -11,6 +11,10 @@ extension Fault {
         switch action {
         case .reply(let code, let enhanced, let text):
             try validateReply(code: code, enhanced: enhanced, text: text)
+        case .raw(let octets, _):
+            guard (1...Self.mostOctets).contains(octets.count) else {
+                throw FaultError(problem: "\(octets.count) octets to send", expected: "1 to \(Self.mostOctets) of them")
+            }
         case .delay(let duration):
             guard duration >= .milliseconds(1), duration <= WrittenTime.longest,
                 duration == .milliseconds(duration.wholeMilliseconds)
@@ -43,6 +47,9 @@ extension Fault {
         }
     }
 
+    /// As many as `raw` may send.
+    private static let mostOctets = 1_048_576
+
     private func validateReply(code: Int, enhanced: String?, text: String?) throws(FaultError) {
         if stage == .body, code != 421 {
             throw FaultError(
@@ -50,11 +57,13 @@ extension Fault {
                 expected: "421, which closes the connection, or stage finalDot"
             )
         }
-        guard (400...599).contains(code) || stage.positiveCodes.contains(code) else {
-            let positive = stage.positiveCodes.map { " or \($0)" }.joined()
+        guard (400...599).contains(code) || stage.positiveCodes?.contains(code) == true else {
+            let positive = stage.positiveCodes.map { codes in
+                codes.count == 1 ? " or \(codes.lowerBound)" : " or from \(codes.lowerBound) to \(codes.upperBound)"
+            }
             throw FaultError(
                 problem: "reply code \(code) at stage \(stage.rawValue)",
-                expected: "a code from 400 to 599\(positive)"
+                expected: "a code from 400 to 599\(positive ?? "")"
             )
         }
         if let enhanced {
@@ -105,16 +114,16 @@ extension Fault {
 
     private func validateRecipient() throws(FaultError) {
         guard let recipient else { return }
-        guard stage.knowsRecipients else {
+        guard stage.knowsAddresses else {
             throw FaultError(
-                problem: "no recipient is known at stage \(stage.rawValue), so a fault can't be for \(recipient)",
-                expected: "stage rcpt, data, body or finalDot"
+                problem: "no address is known at stage \(stage.rawValue), so a fault can't be for \(recipient)",
+                expected: "stage mail, rcpt, data, body or finalDot"
             )
         }
         guard !recipient.isEmpty,
             !recipient.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0 == "\"" })
         else {
-            throw FaultError(problem: "the recipient '\(recipient)'", expected: "an address such as bob@example.com")
+            throw FaultError(problem: "the address '\(recipient)'", expected: "an address such as bob@example.com")
         }
     }
 }

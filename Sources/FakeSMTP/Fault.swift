@@ -33,24 +33,21 @@ package struct Fault: Sendable, Hashable {
         /// The QUIT command, in place of the 221.
         case quit
 
-        /// Whether recipients are known here, so that a fault can be for one of them.
-        var knowsRecipients: Bool {
+        /// Whether an address is known here, so that a fault can be for one: the sender's at `mail`, then the recipients'.
+        var knowsAddresses: Bool {
             switch self {
-            case .rcpt, .data, .body, .finalDot: true
-            case .connect, .ehlo, .startTLS, .auth, .mail, .quit: false
+            case .mail, .rcpt, .data, .body, .finalDot: true
+            case .connect, .ehlo, .startTLS, .auth, .quit: false
             }
         }
 
-        /// The codes with which a server says yes at this stage (RFC 5321 §4.3.2, RFC 3207 §4, RFC 4954 §4).
-        var positiveCodes: [Int] {
+        /// The codes with which a server can say yes at this stage: any of 2yz, although each command has its own, because a
+        /// client goes by the first digit (RFC 5321 §4.3.2); DATA has one.
+        var positiveCodes: ClosedRange<Int>? {
             switch self {
-            case .connect, .startTLS: [220]
-            case .ehlo, .mail, .finalDot: [250]
-            case .auth: [235]
-            case .rcpt: [250, 251]
-            case .data: [354]
-            case .quit: [221]
-            case .body: []
+            case .connect, .ehlo, .startTLS, .auth, .mail, .rcpt, .finalDot, .quit: 200...299
+            case .data: 354...354
+            case .body: nil
             }
         }
     }
@@ -61,6 +58,10 @@ package struct Fault: Sendable, Hashable {
         /// code of the stage carries the command out and only changes the words. `enhanced` is an RFC 3463 code of
         /// the reply's class (`"4.2.1"`); a `"\n"` in `text` makes a reply of several lines.
         case reply(_ code: Int, enhanced: String? = nil, text: String? = nil)
+        /// Sends these octets in place of the answer, whatever they are: empty lines, two replies, half a line. The command
+        /// is carried out if the first complete reply among them is a yes at this stage. At `body` they come in the middle
+        /// of the mail. Then the connection goes on, or ends without another word.
+        case raw(_ octets: [UInt8], then: End? = nil)
         /// Closes the TCP connection without an answer (FIN, and no TLS close_notify).
         case drop
         /// Closes the TCP connection without an answer, as a reset (RST).
@@ -76,6 +77,14 @@ package struct Fault: Sendable, Hashable {
         /// STARTTLS: answers 220, then fails the TLS handshake with an alert. Connect: the same for implicit TLS;
         /// without it, the alert's bytes come in place of the greeting.
         case breakTLS
+    }
+
+    /// How a fault can end a connection.
+    package enum End: String, Sendable, Hashable, CaseIterable {
+        /// FIN, and no TLS close_notify.
+        case drop
+        /// RST.
+        case reset
     }
 
     /// How often a fault fires, counted over the times its stage is reached (for its recipient, if it has one).
@@ -97,8 +106,8 @@ package struct Fault: Sendable, Hashable {
     package let action: Action
     /// How often.
     package let when: When
-    /// Only for this recipient, compared without regard to ASCII case; `nil` for any. At `data`, `body` and `finalDot`
-    /// one of the mail's recipients must match.
+    /// Only for this address, compared without regard to ASCII case; `nil` for any. At `mail` it is the sender's, at `rcpt`
+    /// the recipient's; at `data`, `body` and `finalDot` one of the mail's recipients must match.
     package let recipient: String?
 
     /// A fault made of its parts.

@@ -5,13 +5,14 @@ extension Fault {
     /// A fault from its text form:
     ///
     ///     STAGE: ACTION [WHEN] [for ADDRESS]
-    ///     STAGE   connect ehlo startTLS auth mail rcpt data body finalDot
-    ///     ACTION  reply CODE [ENHANCED] ["TEXT"], drop, reset, delay TIME, hang, garbled, accept-drop, break-tls
+    ///     STAGE   connect ehlo startTLS auth mail rcpt data body finalDot quit
+    ///     ACTION  reply CODE [ENHANCED] ["TEXT"], raw "OCTETS" [then drop|reset], drop, reset, delay TIME, hang,
+    ///             garbled, accept-drop, break-tls
     ///     WHEN    always, nth N, first N, every N, odds P
     ///     TIME    a number with its unit: 200ms, 1.5s, 2m
     ///
     /// Words are read without regard to case. In TEXT, `\n` begins another line of the reply, and `\"` and `\\` stand
-    /// for themselves.
+    /// for themselves; in OCTETS, `\r`, `\n`, `\xHH`, `\"` and `\\` do, and nothing is added to them.
     ///
     /// - Throws: ``FaultError``, with the text, for anything that is not such a fault.
     package init(parsing text: String) throws(FaultError) {
@@ -27,6 +28,7 @@ extension Fault {
 private struct FaultParser {
     private enum Token: Equatable {
         case word(String)
+        /// What stands between the quotes, its escapes as they are.
         case quoted(String)
 
         var text: String {
@@ -38,7 +40,7 @@ private struct FaultParser {
     }
 
     private static let stages = Fault.Stage.allCases.map(\.rawValue).joined(separator: ", ")
-    private static let actions = "reply, drop, reset, delay, hang, garbled, accept-drop or break-tls"
+    private static let actions = "reply, raw, drop, reset, delay, hang, garbled, accept-drop or break-tls"
     private static let rest = "always, nth N, first N, every N, odds P, for ADDRESS, or the end"
 
     private let stageName: String
@@ -90,6 +92,7 @@ private struct FaultParser {
         let name = try nextWord(expected: Self.actions)
         switch name.lowercased() {
         case "reply": return try reply()
+        case "raw": return try raw()
         case "drop": return .drop
         case "reset": return .reset
         case "hang": return .hang
@@ -113,10 +116,24 @@ private struct FaultParser {
         }
         var text: String?
         if case .quoted(let quoted) = tokens.first {
-            text = quoted
+            text = try Self.text(of: quoted)
             tokens.removeFirst()
         }
         return .reply(code, enhanced: enhanced, text: text)
+    }
+
+    private mutating func raw() throws(FaultError) -> Fault.Action {
+        guard case .quoted(let quoted) = tokens.popFirst() else {
+            throw FaultError(problem: "no octets after 'raw'", expected: #"them in quotes, such as "250 ok\r\n""#)
+        }
+        let octets = try Self.octets(of: quoted)
+        guard case .word(let word) = tokens.first, word.lowercased() == "then" else { return .raw(octets) }
+        tokens.removeFirst()
+        let name = try nextWord(expected: "drop or reset after 'then'")
+        guard let end = Fault.End(rawValue: name.lowercased()) else {
+            throw FaultError(problem: "'\(name)' after 'then'", expected: "drop or reset")
+        }
+        return .raw(octets, then: end)
     }
 
     private mutating func schedule(named name: String) throws(FaultError) -> Fault.When {
@@ -175,27 +192,69 @@ private struct FaultParser {
         return tokens
     }
 
-    /// Takes a quoted text, its quotes included, off the front of `rest`.
+    /// Takes a quoted text, its quotes included, off the front of `rest`. Its escapes stay as they are.
     private static func quotedText(_ rest: inout Substring) throws(FaultError) -> String {
         var result = ""
         rest.removeFirst()
         while let character = rest.popFirst() {
-            switch character {
-            case "\"":
-                return result
-            case "\\":
-                switch rest.popFirst() {
-                case "n": result.append("\n")
-                case "\"": result.append("\"")
-                case "\\": result.append("\\")
-                case let other:
-                    let found = other.map(String.init) ?? ""
-                    throw FaultError(problem: "the escape '\\\(found)' in the text", expected: "\\n, \\\" or \\\\")
-                }
-            default:
-                result.append(character)
-            }
+            if character == "\"" { return result }
+            result.append(character)
+            if character == "\\", let escaped = rest.popFirst() { result.append(escaped) }
         }
         throw FaultError(problem: "the text has no closing quote", expected: "\"TEXT\"")
+    }
+
+    /// The text of a reply.
+    private static func text(of quoted: String) throws(FaultError) -> String {
+        var result = ""
+        var rest = Substring(quoted)
+        while let character = rest.popFirst() {
+            guard character == "\\" else {
+                result.append(character)
+                continue
+            }
+            switch rest.popFirst() {
+            case "n": result.append("\n")
+            case "\"": result.append("\"")
+            case "\\": result.append("\\")
+            case let other: throw unknownEscape(other, expected: "\\n, \\\" or \\\\")
+            }
+        }
+        return result
+    }
+
+    /// What `raw` sends.
+    private static func octets(of quoted: String) throws(FaultError) -> [UInt8] {
+        var result: [UInt8] = []
+        var rest = Substring(quoted)
+        while let character = rest.popFirst() {
+            guard character == "\\" else {
+                result += String(character).utf8
+                continue
+            }
+            switch rest.popFirst() {
+            case "n": result.append(0x0A)
+            case "r": result.append(0x0D)
+            case "\"": result.append(UInt8(ascii: "\""))
+            case "\\": result.append(UInt8(ascii: "\\"))
+            case "x":
+                let digits = rest.prefix(2)
+                guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit), let octet = UInt8(digits, radix: 16)
+                else {
+                    throw FaultError(
+                        problem: "the escape '\\x\(digits)' in the octets",
+                        expected: "two digits, as in \\x1B"
+                    )
+                }
+                result.append(octet)
+                rest = rest.dropFirst(2)
+            case let other: throw unknownEscape(other, expected: "\\r, \\n, \\xHH, \\\" or \\\\")
+            }
+        }
+        return result
+    }
+
+    private static func unknownEscape(_ character: Character?, expected: String) -> FaultError {
+        FaultError(problem: "the escape '\\\(character.map(String.init) ?? "")' in the text", expected: expected)
     }
 }

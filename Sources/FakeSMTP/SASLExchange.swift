@@ -1,30 +1,51 @@
-// The AUTH dialogue of one attempt, PLAIN or LOGIN, as a value. Checks no password and keeps none.
+// The AUTH dialogue of one attempt, as a value. Checks no password and keeps none.
 
+import Crypto
 import Foundation
 
-/// A running AUTH exchange (RFC 4954 §4; PLAIN is RFC 4616, LOGIN is what clients agree on).
+/// A running AUTH exchange (RFC 4954 §4).
 enum SASLExchange: Equatable {
     case plain
     case loginUser
     case loginPassword(user: String)
+    case cramMD5(challenge: String)
+    /// Asks for one response and refuses it.
+    case failing(challenge: String)
 
     /// What a response leads to.
     enum Outcome: Equatable {
         /// Ask for the next response, with the challenge of that exchange.
         case challenge(SASLExchange)
         case credentials(user: String, password: String)
+        /// A keyed digest of the challenge (RFC 2195 §2).
+        case digest(user: String, digest: String, challenge: String)
+        case refused
         /// RFC 4954 §4: `*` cancels.
         case cancelled
         case malformed
     }
 
-    /// Begins with a mechanism, in upper case; `nil` if it is none of ours.
-    init?(mechanism: String) {
+    /// Begins with a mechanism.
+    ///
+    /// - Parameter fails: it comes to nothing, whatever the client responds.
+    init(_ mechanism: SASLMechanism, fails: Bool) {
+        let challenge: String
         switch mechanism {
-        case "PLAIN": self = .plain
-        case "LOGIN": self = .loginUser
-        default: return nil
+        case .plain:
+            guard fails else { self = .plain; return }
+            challenge = ""
+        case .login:
+            guard fails else { self = .loginUser; return }
+            challenge = "Username:"
+        case .cramMD5:
+            challenge = "<\(UInt64.random(in: 0 ... .max))@fake-smtp.localhost>"
+            guard fails else { self = .cramMD5(challenge: challenge); return }
+        case .digestMD5:
+            challenge = #"realm="localhost",nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8"#
+        case .ntlm, .gssapi:
+            challenge = ""
         }
+        self = .failing(challenge: challenge)
     }
 
     /// The base64 challenge that asks for the response due now.
@@ -33,6 +54,7 @@ enum SASLExchange: Equatable {
         case .plain: ""
         case .loginUser: Self.encoded("Username:")
         case .loginPassword: Self.encoded("Password:")
+        case .cramMD5(let challenge), .failing(let challenge): Self.encoded(challenge)
         }
     }
 
@@ -54,7 +76,22 @@ enum SASLExchange: Equatable {
         case .loginPassword(let user):
             guard let password = Self.text(data) else { return .malformed }
             return .credentials(user: user, password: password)
+        case .cramMD5(let challenge):
+            guard let text = Self.text(data), let space = text.lastIndex(of: " ") else { return .malformed }
+            let digest = text[text.index(after: space)...]
+            return .digest(user: String(text[..<space]), digest: String(digest), challenge: challenge)
+        case .failing:
+            return .refused
         }
+    }
+
+    /// What a client with the password answers to CRAM-MD5's challenge.
+    static func cramDigest(of challenge: String, password: String) -> String {
+        let code = HMAC<Insecure.MD5>.authenticationCode(
+            for: Data(challenge.utf8),
+            using: SymmetricKey(data: Data(password.utf8))
+        )
+        return code.map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     private static func text(_ data: Data) -> String? { String(data: data, encoding: .utf8) }

@@ -17,8 +17,10 @@ extension SMTPConnectionHandler {
 
     func reach(_ stage: Fault.Stage, _ deed: SMTPSession.Deed) {
         var recipients = session.envelope?.recipients ?? []
-        if case .addRecipient(let recipient) = deed {
-            recipients = [recipient]
+        switch deed {
+        case .addRecipient(let recipient): recipients = [recipient]
+        case .openTransaction(let envelope): recipients = [envelope.sender]
+        case .greet, .hello, .startTLS, .authenticate, .openBody, .receiveBody, .acceptMail, .quit: break
         }
         follow(decide(stage, recipients), deed)
     }
@@ -38,11 +40,19 @@ extension SMTPConnectionHandler {
     private func act(_ action: Fault.Action?, on deed: SMTPSession.Deed) {
         switch action {
         case nil, .delay:
-            carryOut(deed, saying: nil)
+            carryOut(deed, saying: .usual)
+        case .raw(let octets, let end):
+            let words = Words.octets(octets, then: end)
+            if deed.isCarriedOut(by: octets) {
+                carryOut(deed, saying: words)
+            } else {
+                session.refuse(deed)
+                say(words, else: nil)
+            }
         case .reply(let code, let enhanced, let text):
             let reply = SMTPReply(code: code, enhanced: enhanced, scriptedText: text)
             if reply.isPositive {
-                carryOut(deed, saying: reply)
+                carryOut(deed, saying: .reply(reply))
             } else {
                 session.refuse(deed)
                 answer(reply, whileClientSends: deed == .receiveBody)
@@ -84,26 +94,57 @@ extension SMTPConnectionHandler {
         }
     }
 
-    private func carryOut(_ deed: SMTPSession.Deed, saying words: SMTPReply?) {
+    private func carryOut(_ deed: SMTPSession.Deed, saying words: Words) {
         switch deed {
         case .acceptMail:
             keepMail(isAnswered: true) { mail in
                 let reply = self.session.carryOut(deed, queueID: mail.queueID)
-                self.answer(words ?? reply)
+                self.say(words, else: reply)
             }
             return
         case .startTLS:
-            return answer(words ?? session.carryOut(deed)) { self.startTLS() }
+            return say(words, else: session.carryOut(deed)) { self.startTLS() }
+        case .quit:
+            return say(words, else: session.carryOut(deed)) {
+                self.isDeaf = true
+                self.context?.flush()
+                self.context?.close(promise: nil)
+            }
         case .openBody:
             decoder = DataDecoder(sizeLimit: parts.options.maximumMessageSize)
             isBodyNew = true
         case .authenticate(let user):
             parts.ledger.noteUser(user, on: connection)
-        case .greet, .hello, .openTransaction, .addRecipient, .receiveBody, .quit:
+        case .greet, .hello, .openTransaction, .addRecipient, .receiveBody:
             break
         }
         let reply = session.carryOut(deed)
-        answer(words ?? reply)
+        say(words, else: reply)
+    }
+
+    /// What a fault lets a server say in place of its own words.
+    private enum Words {
+        case usual
+        case reply(SMTPReply)
+        case octets([UInt8], then: Fault.End?)
+    }
+
+    private func say(_ words: Words, else usual: SMTPReply?, then next: (() -> Void)? = nil) {
+        switch words {
+        case .usual: answer(usual, then: next)
+        case .reply(let reply): answer(reply, then: next)
+        case .octets(let octets, let end):
+            after(parts.options.replyDelay) {
+                self.parts.log?.note("sends \(octets.count) scripted octets", connection: self.connection)
+                self.write(bytes: octets)
+                self.idleTimer?.touch()
+                switch end {
+                case nil: next?()
+                case .drop: self.closeAbruptly()
+                case .reset: self.resetConnection()
+                }
+            }
+        }
     }
 
     /// Stores a mail and enters it in the ledger, then goes on; answers 451 itself if the disk refuses.
@@ -177,5 +218,22 @@ extension SMTPConnectionHandler {
         write(bytes: [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28])
         context?.flush()
         closeAbruptly()
+    }
+}
+
+extension SMTPSession.Deed {
+    /// Whether the first complete reply in scripted octets says yes to it.
+    fileprivate func isCarriedOut(by octets: [UInt8]) -> Bool {
+        let codes = octets.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast().lazy.compactMap { line in
+            let isDigits = line.count >= 3 && line.prefix(3).allSatisfy { (0x30...0x39).contains($0) }
+            let isLast = line.dropFirst(3).first.map { $0 == 0x20 || $0 == 0x0D } ?? true
+            return isDigits && isLast ? Int(String(decoding: line.prefix(3), as: UTF8.self)) : nil
+        }
+        switch self {
+        case .receiveBody: return true
+        case .openBody: return codes.first == 354
+        case .greet, .hello, .startTLS, .authenticate, .openTransaction, .addRecipient, .acceptMail, .quit:
+            return codes.first.map { (200...299).contains($0) } ?? false
+        }
     }
 }

@@ -16,14 +16,14 @@ package enum SMTPExtension: String, Sendable, Hashable, CaseIterable {
     case auth
 
     /// The line in EHLO's answer.
-    func line(sizeLimit: Int) -> String {
+    func line(_ options: FakeSMTPServer.Options) -> String {
         switch self {
         case .pipelining: "PIPELINING"
-        case .size: "SIZE \(sizeLimit)"
+        case .size: "SIZE \(options.maximumMessageSize)"
         case .eightBitMIME: "8BITMIME"
         case .smtpUTF8: "SMTPUTF8"
         case .startTLS: "STARTTLS"
-        case .auth: "AUTH PLAIN LOGIN"
+        case .auth: (["AUTH"] + options.mechanisms.map(\.rawValue)).joined(separator: " ")
         }
     }
 }

@@ -39,7 +39,7 @@ struct SMTPReply: Sendable, Equatable, Error {
     var isPositive: Bool { code < 400 }
 
     /// RFC 5321 §3.8: after a 421 the server closes the connection.
-    var closesConnection: Bool { code == 421 || code == 221 }
+    var closesConnection: Bool { code == 421 }
 
     /// The lines as they go over the wire, without CRLF (RFC 5321 §4.2.1; RFC 2034 §4 puts the enhanced code on each).
     var wireLines: [String] {

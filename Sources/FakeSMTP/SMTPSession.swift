@@ -185,9 +185,10 @@ struct SMTPSession {
         guard offers(.auth) else {
             return .answer(SMTPReply(538, "5.7.11", "Encryption required for the requested authentication mechanism"))
         }
-        guard let exchange = SASLExchange(mechanism: mechanism) else {
+        guard let known = SASLMechanism(rawValue: mechanism), options.mechanisms.contains(known) else {
             return .answer(SMTPReply(504, "5.5.4", "Unknown authentication mechanism"))
         }
+        let exchange = SASLExchange(known, fails: options.failingMechanisms.contains(known))
         guard let response else { return ask(exchange) }
         return judge(exchange.receive(response))
     }
@@ -212,8 +213,17 @@ struct SMTPSession {
             if options.credentials[user] == password {
                 .reach(.auth, .authenticate(user: user))
             } else {
-                .answer(SMTPReply(535, "5.7.8", "Authentication credentials invalid"))
+                .answer(Self.badCredentials)
             }
+        case .digest(let user, let digest, let challenge):
+            if let password = options.credentials[user],
+                SASLExchange.cramDigest(of: challenge, password: password) == digest.lowercased()
+            {
+                .reach(.auth, .authenticate(user: user))
+            } else {
+                .answer(Self.badCredentials)
+            }
+        case .refused: .answer(Self.badCredentials)
         }
     }
 
@@ -233,7 +243,11 @@ struct SMTPSession {
             // RFC 5321 §4.1.4: EHLO also resets.
             greetedExtended = isExtended
             endTransaction()
-            return SMTPReply(250, nil, lines: [options.hostname] + (isExtended ? advertisement : []))
+            return SMTPReply(
+                250,
+                nil,
+                lines: [options.hostname] + (isExtended ? options.ehloLines ?? advertisement : [])
+            )
         case .startTLS:
             return SMTPReply(220, "2.0.0", "Ready to start TLS")
         case .authenticate(let user):
@@ -285,7 +299,7 @@ struct SMTPSession {
     // MARK: What is offered
 
     private var advertisement: [String] {
-        SMTPExtension.allCases.filter(offers).map { $0.line(sizeLimit: options.maximumMessageSize) }
+        SMTPExtension.allCases.filter(offers).map { $0.line(options) }
             + ["ENHANCEDSTATUSCODES", "HELP"]
     }
 
@@ -301,6 +315,7 @@ struct SMTPSession {
         }
     }
 
+    private static let badCredentials = SMTPReply(535, "5.7.8", "Authentication credentials invalid")
     private static let tooLarge = SMTPReply(552, "5.3.4", "Message size exceeds the limit")
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

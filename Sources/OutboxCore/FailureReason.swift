@@ -8,6 +8,7 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case connectionLost = "connection-lost"
     case timedOut = "timed-out"
     case garbledReply = "garbled-reply"
+    case outOfStep = "out-of-step"
     case tlsFailed = "tls-failed"
     case libcurlError = "libcurl-error"
     case relayClosing = "relay-closing"
@@ -25,6 +26,7 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case startTLSNotOffered = "starttls-not-offered"
     case authenticationRefused = "authentication-refused"
     case authenticationRequired = "authentication-required"
+    case authenticationNotOffered = "authentication-not-offered"
     case relayingDenied = "relaying-denied"
     case senderRefused = "sender-refused"
     case noTemplates = "no-templates"
@@ -38,6 +40,8 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case recipientDeferred = "recipient-deferred"
     case recipientRefused = "recipient-refused"
     case unusableRecipient = "unusable-recipient"
+    /// An address outside ASCII at a relay that takes none.
+    case smtpUTF8NotOffered = "smtputf8-not-offered"
 
     // The message.
     case policyRefusal = "policy-refusal"
@@ -54,11 +58,14 @@ package enum FailureReason: String, CaseIterable, Sendable {
     package var suppressesAddress: Bool {
         switch self {
         case .unknownRecipient, .badDomain, .mailboxDisabled: true
-        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError,
+        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed,
+            .libcurlError,
             .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
             .senderDeferred, .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused,
-            .authenticationRequired, .relayingDenied, .senderRefused, .noTemplates, .greylisted, .mailboxFull,
-            .recipientDeferred, .recipientRefused, .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused,
+            .authenticationRequired, .authenticationNotOffered, .relayingDenied, .senderRefused, .noTemplates,
+            .greylisted, .mailboxFull,
+            .recipientDeferred, .recipientRefused, .unusableRecipient, .smtpUTF8NotOffered, .policyRefusal,
+            .messageTooBig, .contentRefused,
             .messageDeferred, .messageRefused, .unusableValues, .interrupted, .endsOutboxd:
             false
         }
@@ -103,11 +110,14 @@ package enum FailureReason: String, CaseIterable, Sendable {
     package var blamesAddress: Bool {
         switch self {
         case .mailboxFull, .policyRefusal, .greylisted, .recipientDeferred, .contentRefused, .messageTooBig: false
-        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError,
+        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed,
+            .libcurlError,
             .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
             .senderDeferred, .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused,
-            .authenticationRequired, .relayingDenied, .senderRefused, .noTemplates, .unknownRecipient, .badDomain,
-            .mailboxDisabled, .recipientRefused, .unusableRecipient, .messageDeferred, .messageRefused,
+            .authenticationRequired, .authenticationNotOffered, .relayingDenied, .senderRefused, .noTemplates,
+            .unknownRecipient, .badDomain,
+            .mailboxDisabled, .recipientRefused, .unusableRecipient, .smtpUTF8NotOffered, .messageDeferred,
+            .messageRefused,
             .unusableValues, .interrupted, .endsOutboxd:
             true
         }
@@ -119,14 +129,17 @@ package enum FailureReason: String, CaseIterable, Sendable {
         case .certificateNotTrusted: "ca_file"
         case .startTLSNotOffered: "tls"
         case .authenticationRefused, .authenticationRequired, .relayingDenied: "user and password"
+        case .authenticationNotOffered: "user, password and tls"
         case .senderRefused: "sender.address"
         case .noTemplates: "templates"
         case .nameNotResolved: "url"
-        case .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError, .relayClosing,
+        case .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed, .libcurlError,
+            .relayClosing,
             .sessionRefused,
             .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable, .senderDeferred, .refusesEverybody,
             .greylisted, .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred,
-            .recipientRefused, .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred,
+            .recipientRefused, .unusableRecipient, .smtpUTF8NotOffered, .policyRefusal, .messageTooBig, .contentRefused,
+            .messageDeferred,
             .messageRefused, .unusableValues, .interrupted, .endsOutboxd:
             nil
         }
@@ -135,12 +148,16 @@ package enum FailureReason: String, CaseIterable, Sendable {
     /// What makes outboxd read those keys again: SIGHUP is enough for a password file or a certificate.
     package var isMendedByReload: Bool {
         switch self {
-        case .certificateNotTrusted, .authenticationRefused, .authenticationRequired, .relayingDenied: true
-        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError,
+        case .certificateNotTrusted, .authenticationRefused, .authenticationRequired, .authenticationNotOffered,
+            .relayingDenied:
+            true
+        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed,
+            .libcurlError,
             .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
             .senderDeferred, .refusesEverybody, .startTLSNotOffered, .senderRefused, .noTemplates, .greylisted,
             .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred, .recipientRefused,
-            .unusableRecipient, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred, .messageRefused,
+            .unusableRecipient, .smtpUTF8NotOffered, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred,
+            .messageRefused,
             .unusableValues, .interrupted, .endsOutboxd:
             false
         }

@@ -125,7 +125,8 @@ extension TransmissionFailure {
             let masked = reply.masked(by: mask)
             return with(.authenticationRefused(masked), detail: masked.description)
         case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
-            .startTLSNotOffered, .authenticationRefused(nil), .garbledReply, .composition, .interrupted, .other:
+            .startTLSNotOffered, .authenticationRefused(nil), .authenticationNotOffered, .garbledReply, .outOfStep,
+            .smtpUTF8NotOffered, .tooLargeForRelay, .composition, .interrupted, .other:
             return with(fault, detail: mask.masked(detail))
         }
     }

@@ -63,8 +63,16 @@ package enum TransmissionFault: Hashable, Sendable {
     case startTLSNotOffered
     /// No usable way to authenticate, or refused credentials.
     case authenticationRefused(SMTPReply?)
+    /// There are credentials, and the relay doesn't offer AUTH.
+    case authenticationNotOffered
     /// What the relay sent is no SMTP reply.
     case garbledReply
+    /// The relay sent a reply that answers no command, or not the one it followed.
+    case outOfStep
+    /// The address is outside ASCII, and the relay doesn't offer SMTPUTF8 (RFC 6531).
+    case smtpUTF8NotOffered
+    /// The mail is larger than the relay says it takes (RFC 1870).
+    case tooLargeForRelay
     /// The mail could not be made; for the reason see the failure's `detail`.
     case composition(CompositionFault)
     /// The attempt was ended from our side: by a shutdown, or because the process died.
@@ -77,8 +85,8 @@ extension TransmissionFault {
     /// The fault without its details: what the failure policy's table is keyed by.
     package enum Kind: String, CaseIterable, Sendable {
         case reply, couldNotResolve, couldNotConnect, connectionLost, timedOut, tlsHandshake, certificate,
-            startTLSNotOffered, authenticationRefused, garbledReply, unknownKind, badValues, badRecipient, interrupted,
-            other
+            startTLSNotOffered, authenticationRefused, authenticationNotOffered, garbledReply, outOfStep,
+            smtpUTF8NotOffered, tooLargeForRelay, unknownKind, badValues, badRecipient, badSender, interrupted, other
 
         /// What it is called in documents.
         package var words: String {
@@ -92,10 +100,15 @@ extension TransmissionFault {
             case .certificate: "the relay's certificate is not trusted"
             case .startTLSNotOffered: "STARTTLS is required and not offered"
             case .authenticationRefused: "no usable way to authenticate"
+            case .authenticationNotOffered: "there is a password, and AUTH is not offered"
             case .garbledReply: "a line that is no SMTP reply"
+            case .outOfStep: "a reply that answers no command"
+            case .smtpUTF8NotOffered: "the address needs SMTPUTF8, which is not offered"
+            case .tooLargeForRelay: "the mail is larger than the relay says it takes"
             case .unknownKind: "no templates for the kind"
             case .badValues: "a template's value is missing or unusable"
             case .badRecipient: "the recipient can't stand in a mail"
+            case .badSender: "the envelope sender can't stand in a command"
             case .interrupted: "ended by the shutdown of outboxd"
             case .other: "any other error of libcurl"
             }
@@ -114,10 +127,15 @@ extension TransmissionFault {
         case .certificate: .certificate
         case .startTLSNotOffered: .startTLSNotOffered
         case .authenticationRefused: .authenticationRefused
+        case .authenticationNotOffered: .authenticationNotOffered
         case .garbledReply: .garbledReply
+        case .outOfStep: .outOfStep
+        case .smtpUTF8NotOffered: .smtpUTF8NotOffered
+        case .tooLargeForRelay: .tooLargeForRelay
         case .composition(.unknownKind): .unknownKind
         case .composition(.badValues): .badValues
         case .composition(.badRecipient): .badRecipient
+        case .composition(.badSender): .badSender
         case .interrupted: .interrupted
         case .other: .other
         }
@@ -132,6 +150,8 @@ package enum CompositionFault: Hashable, Sendable {
     case badValues
     /// Its recipient can't stand in a mail's header or envelope.
     case badRecipient
+    /// The envelope sender can't stand in a command.
+    case badSender
 }
 
 /// A handing-over that ended without acceptance.
@@ -142,7 +162,7 @@ package struct TransmissionFailure: Hashable, Sendable {
     package let fault: TransmissionFault
     /// The reason in words for a mail administrator: the relay's own, else libcurl's or ours. Never holds a secret.
     package let detail: String
-    /// The whole content was handed over, and no reply to the final dot came: the relay may have accepted the mail.
+    /// The final dot was handed over to the system, and no final reply to it came: the relay may have accepted the mail.
     package let isUncertain: Bool
 
     /// Makes a failure from its parts.
@@ -159,7 +179,8 @@ package struct TransmissionFailure: Hashable, Sendable {
         case .reply(let reply): reply
         case .authenticationRefused(let reply): reply
         case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
-            .startTLSNotOffered, .garbledReply, .composition, .interrupted, .other:
+            .startTLSNotOffered, .authenticationNotOffered, .garbledReply, .outOfStep, .smtpUTF8NotOffered,
+            .tooLargeForRelay, .composition, .interrupted, .other:
             nil
         }
     }

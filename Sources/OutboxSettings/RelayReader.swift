@@ -51,6 +51,7 @@ extension SettingReader where Value == RelaySettings {
             relay.caFile = keys.optional("ca_file", .path(expected: "the path of a file with certificates"))
             let user = keys.optional("user", .line(expected: "a user name", limit: 255))
             let password = keys.optional("password", .password)
+            relay.authentication = keys.optional("auth", SettingReader<RelayAuthentication>.choice)
             relay.helo = keys.optional("helo", .helo)
             relay.connections = keys.optional("connections", .integer(1...100), default: relay.connections)
             relay.messagesPerConnection = keys.optional(
@@ -73,6 +74,11 @@ extension SettingReader where Value == RelaySettings {
                 .duration(.seconds(1)...(.seconds(600)), wholeSeconds: true),
                 default: relay.replyTimeout
             )
+            relay.finalDotTimeout = keys.optional(
+                "final_dot_timeout",
+                .duration(.seconds(1)...(.seconds(3600))),
+                default: relay.finalDotTimeout
+            )
             relay.rate = keys.optional("rate", .decimal(0.01...10_000))
             relay.suspectAfter = keys.optional("suspect_after", .integer(1...1000), default: relay.suspectAfter)
             if let user, let password { relay.credentials = RelayCredentials(user: user, password: password) }
@@ -88,6 +94,9 @@ extension SettingReader where Value == RelaySettings {
         }
         if keys.has("password"), !keys.has("user") {
             keys.report("password", "a password needs a user; add the key user, or remove password")
+        }
+        if keys.has("auth"), !keys.has("user") {
+            keys.report("auth", "auth says how to log in; add the keys user and password, or remove auth")
         }
     }
 

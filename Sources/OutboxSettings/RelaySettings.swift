@@ -13,6 +13,8 @@ package struct RelaySettings: Sendable, Equatable {
     package var caFile: String?
     /// User name and password; nil sends without AUTH.
     package var credentials: RelayCredentials?
+    /// The one mechanism of AUTH to use; nil means PLAIN or LOGIN over TLS, else what the relay offers.
+    package var authentication: RelayAuthentication?
     /// The name to say in EHLO (RFC 5321 §4.1.1.1), a domain or an address literal; nil means this machine's host
     /// name.
     package var helo: String?
@@ -28,7 +30,9 @@ package struct RelaySettings: Sendable, Equatable {
     /// How long to wait for each reply; whole seconds, 1 second to 10 minutes (the longest that RFC 5321 §4.5.3.2
     /// asks for).
     package var replyTimeout: Duration = .seconds(60)
-
+    /// How long to wait for the reply to the complete mail, the final dot; 1 second to 1 hour. The default is that of
+    /// RFC 5321 §4.5.3.2.6.
+    package var finalDotTimeout: Duration = .seconds(600)
     /// The most messages a second, over all connections; 0.01 to 10,000, nil for no limit.
     package var rate: Double?
     /// After so many permanent refusals in a row, without one acceptance between them, it is the relay that is

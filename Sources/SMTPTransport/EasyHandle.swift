@@ -1,123 +1,134 @@
-// Owns one libcurl easy handle and its callbacks: the only unsafe code. Never judges what a relay says.
+// Owns one libcurl easy handle with its callbacks, and the one connection that it opens. Never judges what a relay says.
 
 import CCurl
 import OutboxCore
 
-/// One libcurl easy handle, with the one SMTP connection it keeps open.
+/// One libcurl easy handle: it opens one connection (look-up, TCP, greeting, EHLO, STARTTLS, certificate, AUTH) and then
+/// moves bytes over it, through TLS where there is TLS (CURLOPT_CONNECT_ONLY).
 ///
 /// Not Sendable: libcurl wants a handle to be used by one thread at a time.
 final class EasyHandle {
-    /// What one transfer showed.
+    /// How the opening ended.
     struct Outcome {
         let code: CURLcode
         /// libcurl's own words for an error. Empty where it has none.
         let message: String
-        let conversation: Conversation
-        /// How many connections it opened: 0 where it used the open one.
-        let newConnections: Int
+        let dialogue: OpeningDialogue
         /// It was ended from our side.
         let wasAborted: Bool
-        /// Whoever sent it did not let its content go.
-        let wasWithheld: Bool
+    }
+
+    /// What became of a try to move bytes.
+    enum Movement {
+        /// So many went, at least one.
+        case moved(Int)
+        /// None can go at the moment.
+        case wouldBlock
+        /// None will go any more, and why.
+        case ended(String)
     }
 
     /// What it has open.
     let sockets = OpenSockets()
 
     private let handle: UnsafeMutableRawPointer
-    private let transfer: Transfer
+    private let callbacks: Callbacks
     private let errorBuffer: UnsafeMutablePointer<CChar>
     private var isClosed = false
 
     /// libcurl must be initialised once, before its first use by any thread (curl_global_init(3)).
     private static let isInitialised = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-    /// - Parameters:
-    ///   - relay: whom to talk to.
-    ///   - closingTimeout: how long the relay may take to answer a QUIT that libcurl says within a transfer.
-    init(relay: SMTPRelay, closingTimeout: Duration) {
+    init(relay: SMTPRelay, authentication: AuthenticationChoice) {
         precondition(Self.isInitialised, "libcurl can't be initialised")
         guard let handle = curl_easy_init() else { preconditionFailure("out of memory") }
         self.handle = handle
-        transfer = Transfer(sockets: sockets, closingTimeout: closingTimeout)
+        callbacks = Callbacks(sockets: sockets)
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        setConnectionOptions(relay)
+        setOptions(relay)
+        if let credentials = relay.credentials { set(credentials, authentication) }
         setCallbacks()
     }
 
-    /// Says QUIT on the open connection, and waits for no answer.
-    deinit {
-        guard !isClosed else { return }
-        sockets.stopReading()
-        close()
-    }
+    deinit { close() }
 
-    /// Says QUIT on the open connection, waits for the answer and closes it (curl_easy_cleanup(3)). Whoever calls it sees
-    /// to it that the wait has an end. The handle can't be used any more.
+    /// Closes the connection, says nothing and waits for nothing: libcurl says no QUIT on a connection that it handed over.
     func close() {
-        precondition(!isClosed, "a handle is closed once")
+        guard !isClosed else { return }
         isClosed = true
         curl_easy_cleanup(handle)
         errorBuffer.deallocate()
     }
 
-    /// Hands one mail over. Blocks until it is accepted or refused.
-    ///
-    /// - Parameter onNewConnection: don't use the open one.
-    func perform(_ mail: OutgoingMail, onNewConnection: Bool) -> Outcome {
-        precondition(!isClosed, "a closed handle sends nothing")
-        transfer.begin(mail)
-        errorBuffer[0] = 0
-        let recipients = curl_slist_append(nil, "<\(mail.recipient)>")
-        defer { curl_slist_free_all(recipients) }
-        set(CURLOPT_MAIL_FROM, "<\(mail.envelopeSender)>")
-        set(CURLOPT_MAIL_RCPT, pointer: recipients)
-        set(CURLOPT_INFILESIZE_LARGE, offset: mail.content.count)
-        set(CURLOPT_FRESH_CONNECT, onNewConnection ? 1 : 0)
+    /// Opens the connection. Blocks.
+    func open() -> Outcome {
+        precondition(!isClosed, "a closed handle opens nothing")
         let code = curl_easy_perform(handle)
-        transfer.end()
-        // The list is freed on return; the handle must not keep a pointer to it.
-        set(CURLOPT_MAIL_RCPT, pointer: nil)
+        // The commands, AUTH's secrets among them, were the last that anybody has to see.
+        set(CURLOPT_VERBOSE, 0)
         return Outcome(
             code: code,
             message: code == CURLE_OK ? "" : message(for: code),
-            conversation: transfer.conversation,
-            newConnections: newConnections(),
-            wasAborted: sockets.isShutDown,
-            wasWithheld: transfer.wasWithheld
+            dialogue: callbacks.dialogue,
+            wasAborted: sockets.isShutDown
         )
+    }
+
+    /// The connection's socket, for poll(2); `nil` where libcurl has given it up.
+    var socket: Int32? {
+        var socket: curl_socket_t = -1
+        guard ccurl_get_socket(handle, &socket) == CURLE_OK, socket >= 0 else { return nil }
+        return socket
+    }
+
+    /// Writes what can be written at once.
+    ///
+    /// After `wouldBlock`, TLS wants the same bytes at the same address: OpenSSL refuses a copy ("bad write retry").
+    func send(_ bytes: UnsafeRawBufferPointer) -> Movement {
+        var count = 0
+        errorBuffer[0] = 0
+        let code = curl_easy_send(handle, bytes.baseAddress, bytes.count, &count)
+        switch code {
+        case CURLE_OK where count > 0: return .moved(count)
+        case CURLE_OK, CURLE_AGAIN: return .wouldBlock
+        default: return .ended("\(message(for: code)) (libcurl \(code.rawValue))")
+        }
+    }
+
+    /// Reads what can be read at once. With TLS, bytes may wait inside of it although the socket is silent: call until
+    /// `wouldBlock`.
+    func receive(into buffer: UnsafeMutableRawBufferPointer) -> Movement {
+        var count = 0
+        errorBuffer[0] = 0
+        let code = curl_easy_recv(handle, buffer.baseAddress, buffer.count, &count)
+        switch code {
+        case CURLE_OK where count > 0: return .moved(count)
+        case CURLE_OK: return .ended("the relay closed the connection")
+        case CURLE_AGAIN: return .wouldBlock
+        default: return .ended("\(message(for: code)) (libcurl \(code.rawValue))")
+        }
     }
 
     private func message(for code: CURLcode) -> String {
         errorBuffer[0] == 0 ? String(cString: curl_easy_strerror(code)) : String(cString: errorBuffer)
     }
 
-    private func newConnections() -> Int {
-        var count = 0
-        let code = ccurl_get_long(handle, CURLINFO_NUM_CONNECTS, &count)
-        precondition(code == CURLE_OK, "libcurl counts connections")
-        return count
-    }
+    // MARK: Options
 
-    private func setConnectionOptions(_ relay: SMTPRelay) {
+    private func setOptions(_ relay: SMTPRelay) {
         set(CURLOPT_URL, relay.url + "/" + (relay.helo.map(percentEncoded) ?? ""))
         set(CURLOPT_PROTOCOLS_STR, "smtp,smtps")
-        set(CURLOPT_UPLOAD, 1)
+        set(CURLOPT_CONNECT_ONLY, 1)
         // Without it libcurl uses SIGALRM, which is not for programs with threads (libcurl-thread(3)).
         set(CURLOPT_NOSIGNAL, 1)
         // An `ALL_PROXY` in the environment must not carry mail elsewhere.
         set(CURLOPT_PROXY, "")
-        set(CURLOPT_MAXCONNECTS, 1)
-        set(CURLOPT_MAXAGE_CONN, max(1, Int(relay.idle.components.seconds)))
         set(CURLOPT_TCP_KEEPALIVE, 1)
         // Without it, the wait for a name server that doesn't answer outlasts the limit on connecting.
         setUnlessTooOld(ccurl_set_quick_exit(handle))
         set(CURLOPT_CONNECTTIMEOUT_MS, Int(relay.connectTimeout.inMilliseconds))
         set(CURLOPT_SERVER_RESPONSE_TIMEOUT, max(1, Int(relay.replyTimeout.components.seconds)))
-        // That limit doesn't hold while the content is handed over: a relay that stops reading would stop us for good.
-        set(CURLOPT_LOW_SPEED_LIMIT, 1)
-        set(CURLOPT_LOW_SPEED_TIME, max(1, Int(relay.replyTimeout.components.seconds)))
         set(CURLOPT_USE_SSL, relay.tls.useSSL)
         // Both are libcurl's defaults, and stand here because everything hangs on them.
         set(CURLOPT_SSL_VERIFYPEER, 1)
@@ -127,28 +138,30 @@ final class EasyHandle {
             // Trust these and no others.
             set(CURLOPT_CAPATH, nil)
         }
-        if let credentials = relay.credentials {
-            set(CURLOPT_USERNAME, credentials.user)
-            set(CURLOPT_PASSWORD, credentials.password)
-        }
+    }
+
+    private func set(_ credentials: SMTPCredentials, _ authentication: AuthenticationChoice) {
+        set(CURLOPT_USERNAME, credentials.user)
+        set(CURLOPT_PASSWORD, credentials.password)
+        if let options = authentication.loginOptions { set(CURLOPT_LOGIN_OPTIONS, options) }
+        // The initial response (RFC 4954 §4) goes with the command: some servers take it in no other way.
+        set(CURLOPT_SASL_IR, 1)
     }
 
     private func setCallbacks() {
-        let context = Unmanaged.passUnretained(transfer).toOpaque()
+        let context = Unmanaged.passUnretained(callbacks).toOpaque()
         set(CURLOPT_ERRORBUFFER, pointer: errorBuffer)
-        set(CURLOPT_READDATA, pointer: context)
-        check(ccurl_set_data_callback(handle, CURLOPT_READFUNCTION) { Transfer.at($3).read(into: $0, limit: $1 * $2) })
         set(CURLOPT_HEADERDATA, pointer: context)
         check(
             ccurl_set_data_callback(handle, CURLOPT_HEADERFUNCTION) { data, size, count, context in
-                // A result other than the size ends the transfer with CURLE_WRITE_ERROR.
-                Transfer.at(context).receives(data, count: size * count) ? size * count : 0
+                // A result other than the size ends the opening with CURLE_WRITE_ERROR.
+                Callbacks.at(context).receives(data, count: size * count) ? size * count : 0
             }
         )
         set(CURLOPT_DEBUGDATA, pointer: context)
         check(
             ccurl_set_debug_callback(handle) { _, type, data, count, context in
-                if type == CURLINFO_HEADER_OUT { Transfer.at(context).sends(data, count: count) }
+                if type == CURLINFO_HEADER_OUT { Callbacks.at(context).sends(data, count: count) }
                 return 0
             }
         )
@@ -156,22 +169,21 @@ final class EasyHandle {
         set(CURLOPT_VERBOSE, 1)
         // Called about once a second at least: ends what waits without a socket, such as the look-up of a name.
         set(CURLOPT_XFERINFODATA, pointer: context)
-        check(ccurl_set_progress_callback(handle) { context, _, _, _, _ in Transfer.at(context).mustAbort ? 1 : 0 })
+        check(ccurl_set_progress_callback(handle) { context, _, _, _, _ in Callbacks.at(context).mustAbort ? 1 : 0 })
         set(CURLOPT_NOPROGRESS, 0)
         set(CURLOPT_SOCKOPTDATA, pointer: context)
         check(
             ccurl_set_socket_option_callback(handle) { context, descriptor, _ in
-                Transfer.at(context).sockets.opened(descriptor)
+                Callbacks.at(context).sockets.opened(descriptor)
                 return CURL_SOCKOPT_OK
             }
         )
         set(CURLOPT_CLOSESOCKETDATA, pointer: context)
-        check(ccurl_set_close_socket_callback(handle) { Transfer.at($0).sockets.close($1) })
+        check(ccurl_set_close_socket_callback(handle) { Callbacks.at($0).sockets.close($1) })
     }
 
     private func set(_ option: CURLoption, _ value: String?) { check(ccurl_set_string(handle, option, value)) }
     private func set(_ option: CURLoption, _ value: Int) { check(ccurl_set_long(handle, option, value)) }
-    private func set(_ option: CURLoption, offset: Int) { check(ccurl_set_offset(handle, option, offset)) }
     private func set(_ option: CURLoption, pointer: UnsafeMutableRawPointer?) {
         check(ccurl_set_pointer(handle, option, pointer))
     }
@@ -197,67 +209,26 @@ final class EasyHandle {
     }
 }
 
-/// What the callbacks of the transfer under way work on.
-private final class Transfer {
-    private(set) var conversation = Conversation()
-    private var content: [UInt8] = []
-    private var position = 0
-    private var mayHandOver: @Sendable () -> Bool = { true }
-    private(set) var wasWithheld = false
-    /// Runs from the QUIT that libcurl says after a refusal, before it tells of the refusal.
-    private var closing: ClosingLimit?
-    private let closingTimeout: Duration
+/// What libcurl's callbacks work on.
+private final class Callbacks {
+    private(set) var dialogue = OpeningDialogue()
     let sockets: OpenSockets
 
-    init(sockets: OpenSockets, closingTimeout: Duration) {
-        self.sockets = sockets
-        self.closingTimeout = closingTimeout
-    }
+    init(sockets: OpenSockets) { self.sockets = sockets }
 
-    static func at(_ context: UnsafeMutableRawPointer?) -> Transfer {
+    static func at(_ context: UnsafeMutableRawPointer?) -> Callbacks {
         guard let context else { preconditionFailure("libcurl lost a callback's context") }
-        return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+        return Unmanaged<Callbacks>.fromOpaque(context).takeUnretainedValue()
     }
 
     var mustAbort: Bool { sockets.isShutDown }
 
-    func begin(_ mail: OutgoingMail) {
-        conversation = Conversation()
-        content = mail.content
-        mayHandOver = mail.mayHandOver
-        wasWithheld = false
-        position = 0
-    }
-
-    func end() {
-        closing?.end()
-        closing = nil
-    }
-
-    func read(into buffer: UnsafeMutablePointer<CChar>?, limit: Int) -> Int {
-        if position == 0, !mayHandOver() {
-            // libcurl closes the connection without a final dot, so that the relay drops the transaction.
-            wasWithheld = true
-            return Int(CURL_READFUNC_ABORT)
-        }
-        let count = min(limit, content.count - position)
-        if let buffer, count > 0 {
-            UnsafeMutableRawBufferPointer(start: buffer, count: count).copyBytes(
-                from: content[position..<position + count]
-            )
-            position += count
-        }
-        if position == content.count { conversation.hasHandedOverContent() }
-        return count
-    }
-
     func receives(_ data: UnsafeMutablePointer<CChar>?, count: Int) -> Bool {
-        conversation.receives(UnsafeRawBufferPointer(start: data, count: count))
+        dialogue.receives(UnsafeRawBufferPointer(start: data, count: count))
     }
 
     func sends(_ data: UnsafeMutablePointer<CChar>?, count: Int) {
-        conversation.sends(UnsafeRawBufferPointer(start: data, count: count))
-        if conversation.hasQuit, closing == nil { closing = ClosingLimit(sockets, after: closingTimeout) }
+        dialogue.sends(UnsafeRawBufferPointer(start: data, count: count))
     }
 }
 

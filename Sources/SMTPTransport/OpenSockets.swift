@@ -1,10 +1,9 @@
-// The sockets that a libcurl handle has open, so that they can be shut down. Never reads or writes them.
+// The sockets that libcurl has open, so that they can be shut down. Never reads or writes them.
 
 import Glibc
 import Synchronization
 
-/// Lets any thread end what libcurl waits for on its sockets.
-///
+/// Lets any thread end what libcurl waits for on its sockets while it opens a connection.
 final class OpenSockets: Sendable {
     private struct State {
         var descriptors: Set<Int32> = []
@@ -30,20 +29,6 @@ final class OpenSockets: Sendable {
         state.withLock { state in
             state.descriptors.remove(descriptor)
             return Glibc.close(descriptor)
-        }
-    }
-
-    /// Ends the conversations over the sockets that are open now.
-    func hangUp() {
-        state.withLock { state in
-            for descriptor in state.descriptors { shutdown(descriptor, Int32(SHUT_RDWR)) }
-        }
-    }
-
-    /// Lets whoever waits for a byte get the end of the connection; what is written still goes out.
-    func stopReading() {
-        state.withLock { state in
-            for descriptor in state.descriptors { shutdown(descriptor, Int32(SHUT_RD)) }
         }
     }
 

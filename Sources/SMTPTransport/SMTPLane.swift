@@ -1,20 +1,23 @@
 // One SMTP connection to a relay, on a thread of its own. Never decides what follows from a failure.
 
 package import OutboxCore
-import Synchronization
 
-/// One thread with one libcurl handle, so one connection to a relay, kept open and used again.
+/// One thread with one connection to a relay, kept open and used again.
 ///
-/// `send` blocks its thread on purpose: libcurl's multi interface blocks its whole loop while it waits for the reply to
-/// the final dot, so that a thread a connection is what scales (docs/architecture.md).
+/// `send` blocks its thread on purpose: a thread a connection is what scales (docs/architecture.md).
 package actor SMTPLane {
+    /// How long a relay may take to answer QUIT.
+    private static let closingLimit = Duration.seconds(1)
+
     /// A connection unused for this long should be closed, before the relay does so.
     package nonisolated let idle: Duration
 
     private var relay: SMTPRelay
     private let thread: LaneThread
     private let abort = Abort()
-    private var handle: EasyHandle?
+    /// Readable when somebody wants something of the lane while it waits for QUIT's answer.
+    private let arrival = WakeDescriptor()
+    private var connection: SMTPConnection?
     private var messagesOnConnection = 0
     private var mask: SecretMask
     private let closingTimeout: Duration
@@ -34,7 +37,7 @@ package actor SMTPLane {
     ///   - closingTimeout: how long the relay may take to answer QUIT; `nil`: a second.
     package init(relay: SMTPRelay, number: Int, closingTimeout: Duration? = nil) {
         self.relay = relay
-        self.closingTimeout = closingTimeout ?? ClosingLimit.standard
+        self.closingTimeout = closingTimeout ?? Self.closingLimit
         mask = relay.mask
         idle = relay.idle
         thread = LaneThread(name: "lane-\(number)")
@@ -42,8 +45,8 @@ package actor SMTPLane {
 
     /// Hands one mail to the relay.
     ///
-    /// Where the open connection turns out to be closed by the relay, the mail is handed over once more on a new one:
-    /// that is part of the same attempt. The relay's words come without its password.
+    /// Where the connection turns out to be closed by the relay, or out of step, before anything was handed over, the mail
+    /// goes once more over a new one: that is part of the same attempt. The relay's words come without its password.
     ///
     /// A connection that has carried its number of messages stays open, so that the result can be reported first: see
     /// `closeFullConnection`.
@@ -53,9 +56,9 @@ package actor SMTPLane {
     }
 
     private func result(of mail: OutgoingMail) -> TransmissionResult {
-        guard let outcome = perform(mail, onNewConnection: false) else { return .failed(.interruptedBeforeSending) }
-        if outcome.isStaleConnection, let second = perform(mail, onNewConnection: true) { return second.result }
-        return outcome.result
+        if let failure = mail.unusableAddress { return .failed(failure) }
+        let ending = carry(mail)
+        return ending.isForNewConnection ? carry(mail).result : ending.result
     }
 
     /// Talks to the relay with other credentials or certificates from now on, over a new connection.
@@ -69,16 +72,15 @@ package actor SMTPLane {
     ///
     /// QUIT's answer is awaited for a second, and no longer than until somebody wants something of the lane.
     package func closeConnection() {
-        guard let open = handle else { return }
-        handle = nil
+        guard let open = connection else { return }
+        connection = nil
         messagesOnConnection = 0
-        let limit = ClosingLimit(open.sockets, after: closingTimeout)
         thread.run {
-            open.close()
-        } onArrival: {
-            limit.expire()
+            open.quit(within: closingTimeout, wokenBy: [arrival, abort.wake])
+        } onArrival: { [arrival] in
+            arrival.signal()
         }
-        limit.end()
+        arrival.clear()
     }
 
     /// The same, where the connection has carried as many messages as it may.
@@ -88,60 +90,43 @@ package actor SMTPLane {
 
     /// Says QUIT and closes the connection without waiting for an answer: for a shutdown.
     package func leave() {
-        // The handle's end does it.
-        handle = nil
+        // The connection's end does it.
+        connection = nil
         messagesOnConnection = 0
     }
 
     /// Ends what the lane is sending, and lets it send nothing further. For a shutdown whose grace is over.
+    ///
+    /// Within a conversation it takes effect at once; while libcurl looks up a name, within a second.
     package nonisolated func abortSending() { abort.now() }
 
-    /// - Returns: `nil` where the lane may not send any more.
-    private func perform(_ mail: OutgoingMail, onNewConnection: Bool) -> EasyHandle.Outcome? {
-        let handle = self.handle ?? EasyHandle(relay: relay, closingTimeout: closingTimeout)
-        self.handle = handle
-        guard abort.permits(handle.sockets) else { return nil }
-        let outcome = handle.perform(mail, onNewConnection: onNewConnection)
-        if outcome.newConnections > 0 { messagesOnConnection = 0 }
+    /// Hands the mail over, on the open connection if there is one.
+    private func carry(_ mail: OutgoingMail) -> SMTPConversation.Ending {
+        guard !abort.isRequested else { return .failed(.interruptedBeforeSending) }
+        let connection: SMTPConnection
+        if let open = self.connection {
+            connection = open
+        } else {
+            switch SMTPConnection.open(relay, until: abort) {
+            case .opened(let new): connection = new
+            case .failed(let failure): return .failed(failure)
+            }
+            self.connection = connection
+        }
         messagesOnConnection += 1
-        if !outcome.leavesUsableConnection {
-            handle.sockets.shutDown()
-            self.handle = nil
+        let ending = connection.carry(mail, until: abort)
+        if !ending.keepsConnection {
+            connection.close()
+            self.connection = nil
             messagesOnConnection = 0
         }
-        return outcome
+        return ending
     }
 }
 
-/// Ends a lane's sending from outside, whichever handle it uses by then.
-private final class Abort: Sendable {
-    private struct State {
-        var isRequested = false
-        var sockets: OpenSockets?
+extension SMTPConversation.Ending {
+    /// No connection came about.
+    fileprivate static func failed(_ failure: TransmissionFailure) -> Self {
+        Self(result: .failed(failure), keepsConnection: false, isForNewConnection: false)
     }
-
-    private let state = Mutex(State())
-
-    /// Whether a transfer on these sockets may begin; from now on, it is what an abort ends.
-    func permits(_ sockets: OpenSockets) -> Bool {
-        state.withLock { state in
-            state.sockets = sockets
-            return !state.isRequested
-        }
-    }
-
-    func now() {
-        state.withLock { state in
-            state.isRequested = true
-            state.sockets?.shutDown()
-        }
-    }
-}
-
-extension TransmissionFailure {
-    static let interruptedBeforeSending = TransmissionFailure(
-        stage: .connect,
-        fault: .interrupted,
-        detail: "not sent because of the shutdown of outboxd"
-    )
 }

@@ -39,12 +39,16 @@ package struct SMTPRelay: Sendable {
     package var caFile: String?
     /// What to authenticate with; `nil`: no AUTH.
     package var credentials: SMTPCredentials?
+    /// The one mechanism of AUTH to use; `nil`: PLAIN or LOGIN over TLS, else what libcurl can do.
+    package var authentication: AuthenticationMechanism?
     /// The name to say in EHLO (RFC 5321 §4.1.1.1); `nil`: this machine's host name.
     package var helo: String?
     /// How long name look-up, TCP connection and TLS handshake may take.
     package var connectTimeout: Duration
-    /// How long each reply may take, in whole seconds: libcurl 7.88 knows no finer unit.
+    /// How long each reply may take, in whole seconds (libcurl knows no finer unit), and each piece of the content.
     package var replyTimeout: Duration
+    /// How long the reply to the final dot may take (RFC 5321 §4.5.3.2.6): whoever gives up before it comes sends twice.
+    package var finalDotTimeout: Duration
     /// A connection is closed after so many messages.
     package var messagesPerConnection: Int
     /// A connection unused for this long is closed, before the relay does so.
@@ -57,9 +61,11 @@ package struct SMTPRelay: Sendable {
         tls: TLSPolicy = .required,
         caFile: String? = nil,
         credentials: SMTPCredentials? = nil,
+        authentication: AuthenticationMechanism? = nil,
         helo: String? = nil,
         connectTimeout: Duration = .seconds(10),
         replyTimeout: Duration = .seconds(60),
+        finalDotTimeout: Duration = .seconds(600),
         messagesPerConnection: Int = 100,
         idle: Duration = .seconds(8)
     ) {
@@ -68,9 +74,11 @@ package struct SMTPRelay: Sendable {
         self.tls = tls
         self.caFile = caFile
         self.credentials = credentials
+        self.authentication = authentication
         self.helo = helo
         self.connectTimeout = connectTimeout
         self.replyTimeout = replyTimeout
+        self.finalDotTimeout = finalDotTimeout
         self.messagesPerConnection = messagesPerConnection
         self.idle = idle
     }
@@ -92,21 +100,59 @@ package struct OutgoingMail: Sendable {
     package let envelopeSender: String
     /// The address for RCPT TO, without angle brackets.
     package let recipient: String
-    /// The content: lines end in CRLF, not dot-stuffed (libcurl does that).
+    /// The content: lines end in CRLF, not dot-stuffed (the conversation does that).
     package let content: [UInt8]
     /// Asked after the relay's 354 and before the first octet of the content: `false` withholds it.
     package let mayHandOver: @Sendable () -> Bool
+    /// Called on the lane's thread when the final dot was written: from now on nothing but the relay's answer is awaited,
+    /// and it may be long in coming.
+    package let didHandOver: @Sendable () -> Void
 
     /// Makes a mail.
     package init(
         envelopeSender: String,
         recipient: String,
         content: [UInt8],
-        mayHandOver: @escaping @Sendable () -> Bool = { true }
+        mayHandOver: @escaping @Sendable () -> Bool = { true },
+        didHandOver: @escaping @Sendable () -> Void = {}
     ) {
         self.mayHandOver = mayHandOver
+        self.didHandOver = didHandOver
         self.envelopeSender = envelopeSender
         self.recipient = recipient
         self.content = content
+    }
+}
+
+extension OutgoingMail {
+    /// An address is outside ASCII, so that the relay must offer SMTPUTF8 (RFC 6531 §3.2).
+    var needsSMTPUTF8: Bool {
+        envelopeSender.utf8.contains { $0 >= 0x80 } || recipient.utf8.contains { $0 >= 0x80 }
+    }
+
+    /// An address that would be more than an address in a command; `nil` where both can be said.
+    var unusableAddress: TransmissionFailure? {
+        if !recipient.isSayable || recipient.isEmpty {
+            return TransmissionFailure(
+                stage: .compose,
+                fault: .composition(.badRecipient),
+                detail: "the recipient's address has a control character or an angle bracket"
+            )
+        }
+        if !envelopeSender.isSayable {
+            return TransmissionFailure(
+                stage: .compose,
+                fault: .composition(.badSender),
+                detail: "the envelope sender's address has a control character or an angle bracket"
+            )
+        }
+        return nil
+    }
+}
+
+extension String {
+    /// Whether it can stand between angle brackets in a command, and nothing of it is taken for anything else.
+    fileprivate var isSayable: Bool {
+        utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ">") }
     }
 }

@@ -46,12 +46,24 @@ struct BehaviourOptions: ParsableArguments {
     )
     var without: [SMTPExtension] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "A line of EHLO's answer, such as 'SIZE 1000', in place of the usual ones. Repeatable. What the server takes "
+                + "and refuses stays the same.",
+            valueName: "line"
+        )
+    )
+    var ehloLine: [String] = []
+
     @Flag(help: "Answers EHLO with 502, so that only HELO is left.")
     var heloOnly = false
 
     func validate() throws {
         guard messagesPerConnection ?? 1 >= 1, maxSize >= 1 else {
             throw ValidationError("--messages-per-connection and --max-size are whole numbers from 1.")
+        }
+        guard ehloLine.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (0x20...0x7E).contains($0) } }) else {
+            throw ValidationError("--ehlo-line takes printable ASCII.")
         }
         guard !idleSilently || idleTimeout != nil else {
             throw ValidationError("--idle-silently needs --idle-timeout.")
@@ -66,6 +78,7 @@ struct BehaviourOptions: ParsableArguments {
         options.saysGoodbyeWhenIdle = !idleSilently
         options.maximumMessageSize = maxSize
         options.offers.subtract(without)
+        options.ehloLines = ehloLine.isEmpty ? nil : ehloLine
         options.understandsEHLO = !heloOnly
     }
 }

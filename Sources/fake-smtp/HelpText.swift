@@ -19,9 +19,13 @@ enum HelpText {
 
         ACTION, what it does:
           reply CODE [ENHANCED] ["TEXT"]
-                             4xx and 5xx refuse, 421 also closes; the stage's
-                             own positive code only changes the words;
+                             4xx and 5xx refuse, 421 also closes; any 2xx says
+                             yes (at data 354 does);
                              \\n in TEXT makes a reply of several lines
+          raw "OCTETS" [then drop | then reset]
+                             sends them as they are, with \\r, \\n and \\xHH:
+                             empty lines, two replies, half of one; the first
+                             complete reply says whether it is a yes
           drop, reset        closes the connection with no answer (FIN, RST)
           delay TIME         waits, then goes on as usual: 200ms, 1.5s, 2m
           hang               never answers
@@ -32,8 +36,8 @@ enum HelpText {
 
         WHEN, how often: always, nth N, first N, every N, odds P
 
-        ADDRESS, for whom: at rcpt that recipient; at data, body and
-        finalDot a mail that has it
+        ADDRESS, for whom: at mail that sender; at rcpt that recipient;
+        at data, body and finalDot a mail that has it
 
         EXAMPLES
           fake-smtp --store mails --log
@@ -41,9 +45,11 @@ enum HelpText {
           fake-smtp --fault 'rcpt: reply 550 5.1.1 for bob@example.com'
           fake-smtp --fault 'mail: delay 200ms odds 0.3' --seed 7
           fake-smtp --fault 'finalDot: accept-drop nth 2' --ledger led.jsonl
+          fake-smtp --fault 'finalDot: raw "250-\\r\\n\\r\\n251 ok\\r\\n"'
           fake-smtp --fault 'connect: reply 421 4.3.2 "Too busy" every 3'
           fake-smtp --port 0 --port-file port.txt --idle-timeout 10s
           fake-smtp --tls starttls --certificate-file ca.pem
           fake-smtp --user app --password-file password.txt --require-auth
+          fake-smtp --ehlo-line 'SIZE 1000' --ehlo-line SMTPUTF8
         """
 }

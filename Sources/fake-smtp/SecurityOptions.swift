@@ -28,6 +28,22 @@ struct SecurityOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The file whose first line is that user's password.", valueName: "file"))
     var passwordFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A mechanism to offer in place of PLAIN and LOGIN: these, CRAM-MD5, DIGEST-MD5, NTLM or GSSAPI. Repeatable. "
+                + "The last three always fail.",
+            valueName: "name"
+        ),
+        transform: { try mechanism($0) }
+    )
+    var authMechanism: [SASLMechanism] = []
+
+    @Option(
+        help: ArgumentHelp("A mechanism that fails although it is offered. Repeatable.", valueName: "name"),
+        transform: { try mechanism($0) }
+    )
+    var authFails: [SASLMechanism] = []
+
     @Flag(help: "Refuses MAIL with 530 before AUTH.")
     var requireAuth = false
 
@@ -41,6 +57,9 @@ struct SecurityOptions: ParsableArguments {
         guard !requireAuth || user != nil else {
             throw ValidationError("--require-auth needs --user and --password-file.")
         }
+        guard (authMechanism.isEmpty && authFails.isEmpty) || user != nil else {
+            throw ValidationError("--auth-mechanism and --auth-fails need --user and --password-file.")
+        }
         guard tls != .none || (certificateFile == nil && !requireTLS) else {
             throw ValidationError("--certificate-file and --require-tls need --tls starttls or --tls implicit.")
         }
@@ -50,7 +69,17 @@ struct SecurityOptions: ParsableArguments {
         options.certificate = certificate
         options.requiresTLS = requireTLS
         options.requiresAuthentication = requireAuth
+        if !authMechanism.isEmpty { options.mechanisms = authMechanism }
+        options.failingMechanisms = Set(authFails)
         options.offersAuthenticationBeforeTLS = authBeforeTLS
+    }
+
+    private static func mechanism(_ name: String) throws -> SASLMechanism {
+        guard let mechanism = SASLMechanism(rawValue: name.uppercased()) else {
+            let names = SASLMechanism.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("'\(name)' is no mechanism of AUTH that is known here; expected one of \(names)")
+        }
+        return mechanism
     }
 
     func credentials() throws -> [String: String] {

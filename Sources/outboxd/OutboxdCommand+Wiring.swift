@@ -18,9 +18,11 @@ extension SMTPRelay {
             url: settings.endpoint.url,
             tls: TLSPolicy(settings.tls),
             caFile: settings.caFile,
+            authentication: settings.authentication.map { AuthenticationMechanism($0) },
             helo: settings.helo,
             connectTimeout: settings.connectTimeout,
             replyTimeout: settings.replyTimeout,
+            finalDotTimeout: settings.finalDotTimeout,
             messagesPerConnection: settings.messagesPerConnection,
             idle: settings.idle
         )
@@ -65,6 +67,19 @@ extension TLSPolicy {
         case .required: self = .required
         case .opportunistic: self = .opportunistic
         case .none: self = .none
+        }
+    }
+}
+
+extension AuthenticationMechanism {
+    init(_ settings: RelayAuthentication) {
+        switch settings {
+        case .plain: self = .plain
+        case .login: self = .login
+        case .cramMD5: self = .cramMD5
+        case .digestMD5: self = .digestMD5
+        case .ntlm: self = .ntlm
+        case .gssapi: self = .gssapi
         }
     }
 }

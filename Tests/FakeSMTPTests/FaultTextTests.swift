@@ -25,6 +25,18 @@ struct FaultTextTests {
             ("  startTLS :break-tls always ", try Fault(at: .startTLS, .breakTLS)),
             ("body: delay 0.3s", try Fault(at: .body, .delay(.milliseconds(300)))),
             ("body: delay 2m", try Fault(at: .body, .delay(.seconds(120)))),
+            (
+                #"finalDot: raw "250-\r\n\r\n251 \x1B\"ok\\\r\n" then reset nth 1"#,
+                try Fault(
+                    at: .finalDot,
+                    .raw(Array("250-\r\n\r\n251 \u{1B}\"ok\\\r\n".utf8), then: .reset),
+                    when: .nth(1)
+                )
+            ),
+            (
+                #"mail: RAW "é\xff" for a@b.example"#,
+                try Fault(at: .mail, .raw([0xC3, 0xA9, 0xFF]), recipient: "a@b.example")
+            ),
             (#"ehlo: reply 250 "one\ntwo \"2\" \\""#, try Fault(at: .ehlo, .reply(250, text: "one\ntwo \"2\" \\"))),
         ]
     )
@@ -55,8 +67,8 @@ struct FaultTextTests {
         arguments: [
             ("rcpt reply 450", "no colon after the stage", "STAGE: ACTION"),
             ("rctp: drop", "unknown stage 'rctp'", "connect, ehlo, startTLS"),
-            ("rcpt: repyl 450", "unknown action 'repyl'", "reply, drop, reset"),
-            ("rcpt:", "the text ends too early", "reply, drop, reset"),
+            ("rcpt: repyl 450", "unknown action 'repyl'", "reply, raw, drop, reset"),
+            ("rcpt:", "the text ends too early", "reply, raw, drop, reset"),
             ("rcpt: reply", "the text ends too early", "a reply code such as 450"),
             ("rcpt: reply 45", "the reply code '45'", "three digits"),
             ("rcpt: reply +45", "the reply code '+45'", "three digits"),
@@ -68,7 +80,7 @@ struct FaultTextTests {
             (#"rcpt: reply 450 "a\tb""#, "the escape '\\t'", "\\n"),
             (#"rcpt: reply 450 """#, "text is empty", "printable text"),
             ("rcpt: reply 450 \"a\u{7}b\"", "control characters", "printable text"),
-            (#"rcpt: "drop""#, "unexpected text \"drop\"", "reply, drop"),
+            (#"rcpt: "drop""#, "unexpected text \"drop\"", "reply, raw, drop"),
             (#"rcpt: drop "now""#, "unexpected text \"now\"", "always, nth N"),
             ("rcpt: delay", "the text ends too early", "200ms"),
             ("rcpt: delay 200", "the time '200'", "200ms"),
@@ -88,8 +100,18 @@ struct FaultTextTests {
             ("rcpt: drop nth 1 first 2", "a second schedule 'first'", "at most one"),
             ("rcpt: drop for", "the text ends too early", "bob@example.com"),
             ("rcpt: drop for a@x for b@x", "a second 'for'", "one fault for each"),
-            ("mail: drop for bob@example.com", "no recipient is known at stage mail", "rcpt, data, body or finalDot"),
-            ("rcpt: reply 354", "reply code 354 at stage rcpt", "400 to 599 or 250 or 251"),
+            (
+                "ehlo: drop for bob@example.com", "no address is known at stage ehlo",
+                "mail, rcpt, data, body or finalDot"
+            ),
+            ("rcpt: reply 354", "reply code 354 at stage rcpt", "400 to 599 or from 200 to 299"),
+            ("data: reply 250", "reply code 250 at stage data", "400 to 599 or 354"),
+            ("rcpt: raw 250", "no octets after 'raw'", "in quotes"),
+            (#"rcpt: raw ""#, "no closing quote", "\"TEXT\""),
+            (#"rcpt: raw "\x1""#, "the escape '\\x1'", "two digits"),
+            (#"rcpt: raw "\t""#, "the escape '\\t'", "\\xHH"),
+            (#"rcpt: raw "a" then hang"#, "'hang' after 'then'", "drop or reset"),
+            (#"rcpt: raw """#, "0 octets", "1 to"),
             ("rcpt: reply 600", "reply code 600", "400 to 599"),
             ("body: reply 451", "reply 451 in the middle of the body", "421"),
         ]

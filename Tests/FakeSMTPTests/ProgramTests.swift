@@ -95,7 +95,7 @@ struct ProgramTests {
     @Test(
         "refuses wrong arguments and says what to do",
         arguments: [
-            (["--fault", "rcpt: repyl 450"], "unknown action 'repyl'; expected reply, drop"),
+            (["--fault", "rcpt: repyl 450"], "unknown action 'repyl'; expected reply, raw, drop"),
             (["--host", "0.0.0.0"], "use 127.0.0.1, ::1 or localhost"),
             (["--port", "70000"], "give a number from 0 to 65535"),
             (["--user", "app"], "--user and --password-file belong together"),

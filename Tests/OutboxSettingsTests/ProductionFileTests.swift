@@ -42,11 +42,13 @@ import Testing
         #expect(stated.templates == "/etc/outboxd/templates")
         #expect(stated.relays[0].caFile == "/etc/outboxd/relay-ca.pem")
         #expect(stated.relays[0].helo == "mail.example.com")
+        #expect(stated.relays[0].authentication == .login)
         #expect(stated.relays[0].rate == 10)
         #expect(stated.sender.envelopeFrom?.text == "bounces+{id}@example.com")
         stated.templates = nil
         stated.relays[0].caFile = nil
         stated.relays[0].helo = nil
+        stated.relays[0].authentication = nil
         stated.relays[0].rate = nil
         stated.sender.envelopeFrom = nil
         #expect(stated == (try SettingsFile.load(path)))
@@ -57,7 +59,7 @@ import Testing
         let log = ProblemLog(folder: "/")
         let text = try everythingActive()
         _ = try SettingsFile.read(text, file: path, log: log)
-        #expect(log.keys.count == 46)
+        #expect(log.keys.count == 48)
         for key in log.keys {
             let name = try #require(key.split(separator: ".").last)
             let isShown = text.split(separator: "\n").contains { line in

@@ -134,6 +134,9 @@ import Testing
             ("connect_timeout: 99ms", "connect_timeout: expected a duration from 100ms to 5m, found \"99ms\""),
             ("reply_timeout: 1500ms", "reply_timeout: expected a duration in whole seconds, found \"1500ms\""),
             ("reply_timeout: 1d", "reply_timeout: expected a duration from 1s to 10m, found \"1d\""),
+            ("final_dot_timeout: 999ms", "final_dot_timeout: expected a duration from 1s to 1h, found \"999ms\""),
+            ("final_dot_timeout: 61m", "final_dot_timeout: expected a duration from 1s to 1h, found \"61m\""),
+            ("auth: plain", "auth: auth says how to log in; add the keys user and password, or remove auth"),
             ("rate: 0", "rate: expected a number from 0.01 to 10000, found the number \"0\""),
             ("rate: 0.009", "rate: expected a number from 0.01 to 10000, found the number \"0.009\""),
             ("rate: 10000.1", "rate: expected a number from 0.01 to 10000, found the number \"10000.1\""),
@@ -175,6 +178,22 @@ import Testing
     )
     func wrongKey(line: String, message: String) {
         #expect(Fixture.relayProblems(line) == ["line 6: relays[0].\(message)"])
+    }
+
+    @Test("auth takes a mechanism's name", arguments: RelayAuthentication.allCases)
+    func authentication(mechanism: RelayAuthentication) throws {
+        let relay = try Fixture.relay("auth: \(mechanism.rawValue)", "user: u", "password: {file: p}")
+        #expect(relay.authentication == mechanism)
+    }
+
+    @Test("another name is refused, with the names that are known")
+    func unknownMechanism() {
+        let problems = Fixture.relayProblems("auth: cram5")
+        #expect(
+            problems.first == """
+                line 6: relays[0].auth: expected one of plain, login, cram-md5, digest-md5, ntlm, gssapi, found "cram5"
+                """
+        )
     }
 
     @Test("helo takes a host name or an address literal", arguments: ["mail", "mail.example.com", "[192.0.2.1]"])

@@ -42,6 +42,8 @@ import Testing
                 idle: 1m
                 connect_timeout: 1500ms
                 reply_timeout: 2m
+                final_dot_timeout: 1500ms
+                auth: cram-md5
                 rate: 0.5
                 suspect_after: 7
               - url: smtp://[::1]:2525
@@ -90,6 +92,8 @@ import Testing
         first.idle = .seconds(60)
         first.connectTimeout = .milliseconds(1500)
         first.replyTimeout = .seconds(120)
+        first.finalDotTimeout = .milliseconds(1500)
+        first.authentication = .cramMD5
         first.rate = 0.5
         first.suspectAfter = 7
         var second = RelaySettings(endpoint: RelayEndpoint(scheme: .smtp, host: "::1", port: 2525))

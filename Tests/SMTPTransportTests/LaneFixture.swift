@@ -12,7 +12,7 @@ extension Fault {
         switch action {
         case .hang: true
         case .delay(let duration): duration >= .seconds(1)
-        case .reply, .drop, .reset, .garbled, .acceptDrop, .breakTLS: false
+        case .reply, .raw, .drop, .reset, .garbled, .acceptDrop, .breakTLS: false
         }
     }
 }
@@ -27,7 +27,8 @@ extension SMTPRelay {
             url: "\(scheme)://\(host ?? server.host):\(server.port)",
             tls: tls,
             connectTimeout: timeout,
-            replyTimeout: timeout
+            replyTimeout: timeout,
+            finalDotTimeout: timeout
         )
     }
 

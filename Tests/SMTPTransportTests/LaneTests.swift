@@ -164,30 +164,18 @@ struct LaneTests {
     }
 
     @Test(
-        "tells of a refusal although the QUIT that libcurl says after it is never answered",
-        arguments: ["mail", "rcpt"]
+        "a refusal is told at once, and leaves the connection in use",
+        arguments: ["mail", "rcpt", "data", "finalDot"]
     )
-    func refusalBeforeUnansweredQuit(stage: String) async throws {
-        let hang: Fault = "quit: hang"
-        try await FakeSMTPServer.with(faults: [try Fault(parsing: "\(stage): reply 550 5.1.1 nth 1"), hang]) { server in
-            let relay = SMTPRelay(server).with { $0.replyTimeout = Self.forEver }
-            let lane = SMTPLane(relay: relay, number: 1, closingTimeout: .milliseconds(100))
+    func refusalKeepsConnection(stage: String) async throws {
+        try await FakeSMTPServer.with(faults: [try Fault(parsing: "\(stage): reply 550 5.1.1 nth 1")]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
             #expect(await lane.send(.sample()).failure?.reply?.code == 550)
-            try await server.ledger.waitForFiring(of: hang)
-            #expect(await lane.send(.sample()).isAccepted)
-        }
-    }
-
-    @Test("tells of a refusal that came before the sending was ended from outside")
-    func refusalBeforeAbort() async throws {
-        let hang: Fault = "quit: hang"
-        try await FakeSMTPServer.with(faults: ["rcpt: reply 550 5.1.1", hang]) { server in
-            let relay = SMTPRelay(server).with { $0.replyTimeout = Self.forEver }
-            let lane = SMTPLane(relay: relay, number: 1, closingTimeout: Self.forEver)
-            async let sending = lane.send(.sample())
-            try await server.ledger.waitForFiring(of: hang)
-            lane.abortSending()
-            #expect(await sending.failure?.reply?.code == 550)
+            #expect(server.ledger.commands["RSET"] == nil && server.ledger.commands["QUIT"] == nil)
+            for _ in 1...2 { #expect(await lane.send(.sample()).isAccepted) }
+            #expect(server.ledger.connectionCount == 1)
+            // What the refusal left open is cleared before the next mail.
+            #expect(server.ledger.commands["RSET"] == (["rcpt", "data"].contains(stage) ? 1 : nil))
         }
     }
 

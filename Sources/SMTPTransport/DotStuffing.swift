@@ -1,0 +1,55 @@
+// Writes a mail's content as it goes over the wire after DATA. Pure.
+
+import Glibc
+
+/// A mail's content in pieces, made transparent (RFC 5321 §4.5.2) and ended by the final dot.
+struct StuffedContent {
+    /// So many octets of the content go into one piece.
+    static let pieceSize = 64 * 1024
+
+    private let content: [UInt8]
+    private var position = 0
+    private(set) var isAtEnd = false
+
+    init(_ content: [UInt8]) { self.content = content }
+
+    /// Whether no octet of it has been asked for.
+    var isUntouched: Bool { position == 0 && !isAtEnd }
+
+    /// The next piece; the last one ends in the final dot.
+    mutating func next() -> [UInt8] {
+        precondition(!isAtEnd, "nothing comes after the final dot")
+        let end = min(position + Self.pieceSize, content.count)
+        var piece: [UInt8] = []
+        piece.reserveCapacity(end - position + 64)
+        content.withUnsafeBufferPointer { content in
+            var start = position
+            var from = position
+            while let dot = Self.nextDot(in: content, from: from, to: end) {
+                from = dot + 1
+                let isAtLineStart =
+                    dot == 0
+                    || dot >= 2 && content[dot - 1] == UInt8(ascii: "\n") && content[dot - 2] == UInt8(ascii: "\r")
+                guard isAtLineStart else { continue }
+                piece.append(contentsOf: content[start..<dot])
+                piece.append(UInt8(ascii: "."))
+                start = dot
+            }
+            piece.append(contentsOf: content[start..<end])
+        }
+        position = end
+        if position == content.count {
+            isAtEnd = true
+            let endsLine = content.isEmpty || content.suffix(2) == [UInt8(ascii: "\r"), UInt8(ascii: "\n")]
+            piece.append(contentsOf: endsLine ? ".\r\n".utf8 : "\r\n.\r\n".utf8)
+        }
+        return piece
+    }
+
+    private static func nextDot(in content: UnsafeBufferPointer<UInt8>, from: Int, to end: Int) -> Int? {
+        guard from < end, let base = content.baseAddress, let found = memchr(base + from, 0x2E, end - from) else {
+            return nil
+        }
+        return UnsafeRawPointer(found) - UnsafeRawPointer(base)
+    }
+}

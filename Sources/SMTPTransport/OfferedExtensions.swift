@@ -1,0 +1,48 @@
+// What a relay's answer to EHLO offers, as a value. Never asks for anything.
+
+/// The service extensions that a relay named in its (last) answer to EHLO (RFC 5321 §4.1.1.1). After HELO there are none.
+package struct OfferedExtensions: Sendable, Hashable {
+    /// RFC 2920.
+    package private(set) var hasPipelining = false
+    /// RFC 1870.
+    package private(set) var hasSize = false
+    /// The most octets that a mail may have (RFC 1870 §4); `nil` where there is no fixed limit.
+    package private(set) var largestMail: Int?
+    /// RFC 6152.
+    package private(set) var hasEightBitMIME = false
+    /// RFC 6531.
+    package private(set) var hasSMTPUTF8 = false
+    /// RFC 3461.
+    package private(set) var hasDSN = false
+    /// RFC 2034.
+    package private(set) var hasEnhancedStatusCodes = false
+    /// The mechanisms of AUTH (RFC 4954 §3) in upper case, as the relay orders them.
+    package private(set) var mechanisms: [String] = []
+
+    /// No extensions.
+    package init() {}
+
+    /// Reads the complete answer, each line `250-text` or `250 text`, with or without its end. The first one greets.
+    package init(answer lines: some Sequence<String>) {
+        for line in lines.dropFirst() {
+            let words = line.utf8.dropFirst(4).split(whereSeparator: \.isBlank).map { String($0)?.uppercased() ?? "" }
+            guard let keyword = words.first else { continue }
+            switch keyword {
+            case "PIPELINING": hasPipelining = true
+            case "SIZE":
+                hasSize = true
+                // What is no number, and what no number of ours can hold, is no limit.
+                largestMail = words.dropFirst().first.flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+            case "8BITMIME": hasEightBitMIME = true
+            case "SMTPUTF8": hasSMTPUTF8 = true
+            case "DSN": hasDSN = true
+            case "ENHANCEDSTATUSCODES": hasEnhancedStatusCodes = true
+            case "AUTH":
+                for mechanism in words.dropFirst() where !mechanisms.contains(mechanism) {
+                    mechanisms.append(mechanism)
+                }
+            default: break
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+// Follows the part of the conversation that is libcurl's: greeting, EHLO, STARTTLS, AUTH. Never sends anything itself.
+
+import OutboxCore
+
+/// What is known of a connection that libcurl opens, fed by its callbacks.
+///
+/// Of the commands only the verb is looked at, and nothing of them is kept: AUTH's hold secrets.
+struct OpeningDialogue {
+    /// How far it has come.
+    private(set) var stage: SMTPStage = .connect
+    /// The relay sent a line that is no reply (RFC 5321 §4.2).
+    private(set) var isGarbled = false
+    /// What the last EHLO was answered with.
+    private(set) var extensions = OfferedExtensions()
+    /// AUTH was said.
+    private(set) var hasTriedToAuthenticate = false
+    /// AUTH was answered with a yes.
+    private(set) var isAuthenticated = false
+
+    private var lastReply: RelayReply?
+    private var lastReplyStage: SMTPStage?
+    private var isExtended = false
+    private var parser = ReplyParser()
+
+    /// libcurl sends a command.
+    mutating func sends(_ command: some Collection<UInt8>) {
+        guard let verb = Verb(command) else { return }
+        // What has not been answered before the next command is not part of its answer.
+        parser = ReplyParser()
+        switch verb {
+        case .ehlo, .helo:
+            stage = .ehlo
+            isExtended = verb == .ehlo
+            extensions = OfferedExtensions()
+        case .startTLS: stage = .startTLS
+        case .auth:
+            stage = .auth
+            hasTriedToAuthenticate = true
+        }
+    }
+
+    /// The relay sent a line.
+    ///
+    /// - Returns: whether it can be part of an SMTP reply. libcurl would wait for a better one until its time-out.
+    mutating func receives(_ line: some Collection<UInt8>) -> Bool {
+        parser.append(line)
+        while let element = parser.next() {
+            switch element {
+            case .garbled:
+                isGarbled = true
+                return false
+            case .reply(let reply):
+                take(reply)
+            }
+        }
+        return true
+    }
+
+    private mutating func take(_ reply: RelayReply) {
+        lastReply = reply
+        lastReplyStage = stage
+        switch stage {
+        case .ehlo where isExtended && reply.isPositive: extensions = OfferedExtensions(answer: reply.lines)
+        case .startTLS where reply.code == 220: stage = .tls
+        case .auth: isAuthenticated = reply.isPositive
+        case .compose, .connect, .tls, .ehlo, .startTLS, .mail, .rcpt, .data, .body, .finalDot: break
+        }
+    }
+
+    /// The reply that refused the command at which the dialogue stopped, if it was one.
+    var refusal: SMTPReply? {
+        guard let lastReply, lastReply.isRefusal, lastReplyStage == stage else { return nil }
+        return lastReply.parsed
+    }
+}
+
+/// The commands that libcurl sends while it opens a connection.
+private enum Verb: CaseIterable {
+    case ehlo, helo, startTLS, auth
+
+    /// Told apart by more than their letters: a line of AUTH's base64 may begin like a verb, but has no space.
+    private var opening: StaticString {
+        switch self {
+        case .ehlo: "EHLO "
+        case .helo: "HELO "
+        case .startTLS: "STARTTLS\r\n"
+        case .auth: "AUTH "
+        }
+    }
+
+    init?(_ command: some Collection<UInt8>) {
+        let verb = Self.allCases.first { verb in
+            verb.opening.withUTF8Buffer { command.starts(with: $0) }
+        }
+        guard let verb else { return nil }
+        self = verb
+    }
+}

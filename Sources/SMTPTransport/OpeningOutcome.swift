@@ -1,0 +1,107 @@
+// Says in our words how libcurl's opening of a connection ended. Never judges whose fault it is (see FailurePolicy).
+
+import CCurl
+import OutboxCore
+
+extension EasyHandle.Outcome {
+    /// Why there is no connection to mail over; `nil` where there is one.
+    ///
+    /// A refusing reply is what counts, whatever code libcurl ended with: it maps the same refusal to different codes
+    /// by stage, and its response code can be a stale one.
+    func failure(_ relay: SMTPRelay) -> TransmissionFailure? {
+        if code == CURLE_OK {
+            // Where AUTH is not offered, libcurl goes on without it.
+            guard relay.credentials != nil, !dialogue.isAuthenticated else { return nil }
+            return TransmissionFailure(
+                stage: .auth,
+                fault: .authenticationNotOffered,
+                detail: "there is a password for the relay, and it does not offer AUTH"
+                    + (dialogue.stage == .ehlo ? " without TLS" : "")
+            )
+        }
+        // With implicit TLS the handshake comes before the first reply, and no command has been sent.
+        let stage = isTLSFailure && dialogue.stage == .connect ? .tls : dialogue.stage
+        let fault = fault(at: stage)
+        return TransmissionFailure(
+            stage: fault.isOfAuthentication ? .auth : stage,
+            fault: fault,
+            detail: detail(of: fault)
+        )
+    }
+
+    /// None of the mechanisms that libcurl was allowed is offered, and nothing was sent for it.
+    var isWithoutMechanism: Bool {
+        code == CURLE_LOGIN_DENIED && !dialogue.hasTriedToAuthenticate && dialogue.refusal == nil
+    }
+
+    private func fault(at stage: SMTPStage) -> TransmissionFault {
+        // What the relay answered before counts all the same.
+        if wasAborted, dialogue.refusal == nil { return .interrupted }
+        if dialogue.isGarbled { return .garbledReply }
+        switch code {
+        case CURLE_LOGIN_DENIED, CURLE_AUTH_ERROR:
+            return .authenticationRefused(dialogue.refusal)
+        case CURLE_USE_SSL_FAILED where dialogue.refusal == nil:
+            return .startTLSNotOffered
+        default:
+            break
+        }
+        if let refusal = dialogue.refusal {
+            return stage == .auth ? .authenticationRefused(refusal) : .reply(refusal)
+        }
+        switch code {
+        case CURLE_COULDNT_RESOLVE_HOST: return .couldNotResolve
+        case CURLE_COULDNT_CONNECT: return .couldNotConnect
+        case CURLE_OPERATION_TIMEDOUT: return .timedOut
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR: return .certificate
+        case CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CIPHER, CURLE_SSL_ENGINE_INITFAILED: return .tlsHandshake
+        case CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING: return .connectionLost
+        case CURLE_WEIRD_SERVER_REPLY: return .garbledReply
+        default: return .other(curlCode: Int(code.rawValue))
+        }
+    }
+
+    private var isTLSFailure: Bool {
+        switch code {
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CONNECT_ERROR,
+            CURLE_SSL_CIPHER, CURLE_SSL_ENGINE_INITFAILED:
+            true
+        default:
+            false
+        }
+    }
+
+    private func detail(of fault: TransmissionFault) -> String {
+        switch fault {
+        case .reply(let reply), .authenticationRefused(.some(let reply)): reply.description
+        case .authenticationRefused(nil): authenticationDetail
+        case .startTLSNotOffered: "the relay does not offer STARTTLS, and TLS is required"
+        case .garbledReply: "the relay sent a line that is no SMTP reply"
+        case .interrupted: "ended by the shutdown of outboxd"
+        case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate, .composition,
+            .authenticationNotOffered, .outOfStep, .smtpUTF8NotOffered, .tooLargeForRelay, .other:
+            "\(message) (libcurl \(code.rawValue))"
+        }
+    }
+
+    private var authenticationDetail: String {
+        let offered = dialogue.extensions.mechanisms
+        let list = offered.isEmpty ? "no mechanism" : offered.joined(separator: ", ").replacingControlCharacters
+        return isWithoutMechanism
+            ? "the relay offers \(list) for AUTH, none of which can be used"
+            : "AUTH failed at a relay that offers \(list): \(message) (libcurl \(code.rawValue))"
+    }
+}
+
+extension TransmissionFault {
+    /// libcurl finds out that it has no mechanism before it says AUTH.
+    fileprivate var isOfAuthentication: Bool {
+        switch self {
+        case .authenticationRefused: true
+        case .reply, .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
+            .startTLSNotOffered, .authenticationNotOffered, .garbledReply, .outOfStep, .smtpUTF8NotOffered,
+            .tooLargeForRelay, .composition, .interrupted, .other:
+            false
+        }
+    }
+}

@@ -1,0 +1,143 @@
+// Cuts what a relay sends into replies. Pure; never judges a reply.
+
+import OutboxCore
+
+/// Reads replies (RFC 5321 §4.2) out of bytes that come in pieces of any size.
+///
+/// Empty lines are passed over wherever they stand, and so are replies of the class 1yz, which SMTP doesn't use. Memory is
+/// bounded whatever a relay sends.
+struct ReplyParser {
+    /// What was read.
+    enum Element: Equatable {
+        case reply(RelayReply)
+        /// A line that is no part of a reply, or a reply without end.
+        case garbled
+    }
+
+    /// Of longer lines the rest is thrown away; RFC 5321 §4.5.3.1.5 allows 512 octets.
+    static let lineLimit = 4096
+    /// Of longer replies only the last line is kept; RFC 5321 knows no limit of lines.
+    static let lineCountLimit = 100
+    /// A reply of more octets is taken for one without end.
+    static let replyLimit = 1 << 20
+
+    private var unread: [UInt8] = []
+    private var position = 0
+    private var lines: [String] = []
+    private var octets = 0
+
+    /// Takes bytes in.
+    mutating func append(_ bytes: some Collection<UInt8>) {
+        unread.append(contentsOf: bytes)
+    }
+
+    /// The next complete reply.
+    mutating func next() -> Element? {
+        while let line = nextLine() {
+            octets += line.count
+            if octets > Self.replyLimit { return garbled() }
+            guard let head = ReplyHead(line) else {
+                if line.allSatisfy(\.isBlank) { continue }
+                return garbled()
+            }
+            if lines.count < Self.lineCountLimit || head.isLast {
+                lines.append(String(decoding: line, as: UTF8.self).replacingControlCharacters)
+            }
+            guard head.isLast else { continue }
+            defer { forgetReply() }
+            if head.isIntermediate { continue }
+            guard (200...599).contains(head.code) else { return garbled() }
+            return .reply(RelayReply(code: head.code, lines: lines))
+        }
+        return nil
+    }
+
+    /// Whether anything but empty lines came that no complete reply was made of.
+    var isHalfway: Bool { !lines.isEmpty || unread[position...].contains { !$0.isBlank } }
+
+    private mutating func garbled() -> Element {
+        forgetReply()
+        return .garbled
+    }
+
+    private mutating func forgetReply() {
+        lines.removeAll(keepingCapacity: true)
+        octets = 0
+    }
+
+    /// Takes a line, with its end, off the front.
+    private mutating func nextLine() -> ArraySlice<UInt8>? {
+        guard let end = unread[position...].firstIndex(of: UInt8(ascii: "\n")) else {
+            if position > 0 { unread.removeSubrange(..<position) }
+            position = 0
+            if unread.count > Self.lineLimit {
+                octets += unread.count - Self.lineLimit
+                unread.removeSubrange(Self.lineLimit...)
+            }
+            return nil
+        }
+        defer { position = end + 1 }
+        return unread[position...end]
+    }
+}
+
+/// A complete reply as it came.
+struct RelayReply: Equatable {
+    let code: Int
+    /// `250-text`, without control characters.
+    let lines: [String]
+
+    /// Its parts. Of most replies nobody needs more than the code.
+    var parsed: SMTPReply { SMTPReply(lines: lines) ?? SMTPReply(code: code, text: "") }
+    /// 2yz: the command was carried out (RFC 5321 §4.3.2 lets a client go by the first digit).
+    var isPositive: Bool { (200...299).contains(code) }
+    /// 4yz or 5yz.
+    var isRefusal: Bool { code >= 400 }
+    /// The relay closes the connection (RFC 5321 §3.8).
+    var isClosing: Bool { code == 421 }
+}
+
+/// How a line of a reply begins (RFC 5321 §4.2): three digits, then a space or the line's end in the last line, a hyphen
+/// in others.
+struct ReplyHead {
+    let code: Int
+    let isLast: Bool
+
+    /// 1yz, which SMTP doesn't use and no client waits for.
+    var isIntermediate: Bool { (100...199).contains(code) }
+
+    init?(_ line: some Collection<UInt8>) {
+        var bytes = line.makeIterator()
+        var code = 0
+        for _ in 1...3 {
+            guard let byte = bytes.next(), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            code = code * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        self.code = code
+        switch bytes.next() {
+        case nil, UInt8(ascii: " "), UInt8(ascii: "\r"), UInt8(ascii: "\n"): isLast = true
+        case UInt8(ascii: "-"): isLast = false
+        default: return nil
+        }
+    }
+}
+
+extension UInt8 {
+    /// What an empty line may have beside its end.
+    var isBlank: Bool { self == 0x20 || self == 0x09 || self == 0x0D || self == 0x0A }
+}
+
+extension String {
+    /// A hostile relay's reply must not move the cursor of whoever reads it in a terminal.
+    var replacingControlCharacters: String {
+        // Nearly every line is plain ASCII with its line end.
+        if utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0D || $0 == 0x0A }) {
+            return String(decoding: utf8.filter { $0 != 0x0D && $0 != 0x0A }, as: UTF8.self)
+        }
+        var scalars = UnicodeScalarView()
+        for scalar in unicodeScalars where scalar != "\r" && scalar != "\n" {
+            scalars.append(scalar.properties.generalCategory == .control ? " " : scalar)
+        }
+        return String(scalars)
+    }
+}

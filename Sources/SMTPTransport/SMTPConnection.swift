@@ -1,0 +1,240 @@
+// Carries the conversation over an open connection: moves bytes, waits, keeps time. Never decides what is said.
+
+import CCurl
+import Glibc
+import OutboxCore
+
+/// One open connection to a relay, with its conversation.
+///
+/// Everything blocks the calling thread, in poll(2) on the socket and on a descriptor that ends the wait from outside.
+final class SMTPConnection {
+    /// A connection, or why there is none.
+    enum Opening {
+        case opened(SMTPConnection)
+        case failed(TransmissionFailure)
+    }
+
+    /// What is written in one go: a TLS record. A longer write could go out in part without our knowing which.
+    private static let writeSize = 16 * 1024
+    private static let readSize = 16 * 1024
+
+    private let handle: EasyHandle
+    private let socket: Int32
+    private var conversation: SMTPConversation
+    private var output = OutputBuffer()
+    private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 1)
+    private var isClosed = false
+
+    private init(_ handle: EasyHandle, socket: Int32, _ extensions: OfferedExtensions, _ relay: SMTPRelay) {
+        self.handle = handle
+        self.socket = socket
+        conversation = SMTPConversation(
+            extensions: extensions,
+            limits: SMTPConversation.Limits(reply: relay.replyTimeout, finalDot: relay.finalDotTimeout)
+        )
+    }
+
+    /// Says QUIT, where that is still of use, and waits for no answer.
+    deinit {
+        quit(within: nil, wokenBy: [])
+        input.deallocate()
+    }
+
+    // MARK: Opening
+
+    /// Opens a connection as far as a mail can be sent over it.
+    static func open(_ relay: SMTPRelay, until abort: Abort) -> Opening {
+        let first = AuthenticationChoice(relay)
+        let (opening, outcome) = open(relay, first, until: abort)
+        guard let outcome, outcome.isWithoutMechanism,
+            let second = first.alternative(offered: outcome.dialogue.extensions.mechanisms, at: relay)
+        else { return opening }
+        return open(relay, second, until: abort).0
+    }
+
+    private static func open(
+        _ relay: SMTPRelay,
+        _ authentication: AuthenticationChoice,
+        until abort: Abort
+    ) -> (Opening, EasyHandle.Outcome?) {
+        let handle = EasyHandle(relay: relay, authentication: authentication)
+        guard abort.begins(handle.sockets) else { return (.failed(.interruptedBeforeSending), nil) }
+        let outcome = handle.open()
+        abort.hasOpened()
+        let failure = outcome.failure(relay)
+        guard outcome.code == CURLE_OK, let socket = handle.socket else {
+            return (.failed(failure ?? .lostWhileOpening), outcome)
+        }
+        let connection = SMTPConnection(handle, socket: socket, outcome.dialogue.extensions, relay)
+        if let failure { return (.failed(failure), outcome) }
+        return (.opened(connection), outcome)
+    }
+
+    // MARK: Mail
+
+    /// Hands one mail over. Blocks until it is accepted or refused, or the relay has taken too long.
+    func carry(_ mail: OutgoingMail, until abort: Abort) -> SMTPConversation.Ending {
+        precondition(!isClosed, "a closed connection carries nothing")
+        conversation.begin(mail)
+        // Whatever came since the last mail is unread.
+        var mayHaveInput = true
+        while true {
+            if mayHaveInput {
+                receive()
+                mayHaveInput = false
+            }
+            if let ending = conversation.ending { return ending }
+            if conversation.asksForPermission {
+                conversation.permit(mail.mayHandOver())
+                continue
+            }
+            var isBlocked = false
+            if output.isEmpty, let bytes = conversation.nextOutput(at: .now) { output.fill(bytes) }
+            if !output.isEmpty {
+                switch output.write(atMost: Self.writeSize, through: handle.send) {
+                case .moved(let count):
+                    conversation.wrote(count, at: .now)
+                    if conversation.hasHandedOver { mail.didHandOver() }
+                    // A relay that answers before it has everything must not wait for us to read: both would wait.
+                    mayHaveInput = !output.isEmpty
+                    continue
+                case .wouldBlock:
+                    isBlocked = true
+                case .ended(let why):
+                    // What the relay said before it broke the connection is its answer.
+                    receive()
+                    conversation.losesConnection(why)
+                    continue
+                }
+            }
+            if conversation.ending != nil { continue }
+            switch wait(toWrite: isBlocked, until: conversation.deadline, or: [abort.wake]) {
+            case .ready:
+                mayHaveInput = true
+            case .timedOut:
+                conversation.timesOut()
+            case .woken:
+                receive()
+                conversation.interrupt()
+            }
+        }
+    }
+
+    /// Reads until nothing is left, or the mail has ended.
+    private func receive() {
+        while conversation.ending == nil {
+            switch handle.receive(into: input) {
+            case .moved(let count): conversation.receives(UnsafeRawBufferPointer(rebasing: input[..<count]))
+            case .wouldBlock: return
+            case .ended(let why): return conversation.losesConnection(why)
+            }
+        }
+    }
+
+    // MARK: Closing
+
+    /// Says QUIT where both sides know where they are, and closes the connection.
+    ///
+    /// Nothing hangs on the answer to QUIT: whatever was sent has been answered by then. Postfix doesn't wait at all
+    /// (`smtp_skip_quit_response`). A moment is granted so that a relay that limits its connections has counted this one
+    /// off before the lane opens the next.
+    ///
+    /// - Parameters:
+    ///   - limit: how long the relay may take to answer; `nil`: no answer is awaited.
+    ///   - wakes: end the wait.
+    func quit(within limit: Duration?, wokenBy wakes: [WakeDescriptor]) {
+        guard !isClosed else { return }
+        defer { close() }
+        guard conversation.ending?.keepsConnection ?? true else { return }
+        output.fill(Array("QUIT\r\n".utf8))
+        guard case .moved = output.write(atMost: Self.writeSize, through: handle.send), let limit else { return }
+        let deadline = ContinuousClock.now + limit
+        while case .wouldBlock = handle.receive(into: input) {
+            guard case .ready = wait(toWrite: false, until: deadline, or: wakes) else { return }
+        }
+    }
+
+    /// Closes the connection without a word.
+    func close() {
+        isClosed = true
+        handle.close()
+    }
+
+    // MARK: Waiting
+
+    private enum Wait {
+        /// The socket has something to read, or room to write, or an error to tell.
+        case ready
+        case timedOut
+        case woken
+    }
+
+    private func wait(
+        toWrite: Bool,
+        until deadline: ContinuousClock.Instant?,
+        or wakes: [WakeDescriptor]
+    ) -> Wait {
+        let events = Int16(toWrite ? POLLIN | POLLOUT : POLLIN)
+        var descriptors = [pollfd(fd: socket, events: events, revents: 0)]
+        descriptors += wakes.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        while true {
+            let count = poll(&descriptors, nfds_t(descriptors.count), Self.milliseconds(until: deadline))
+            if count > 0 { return descriptors.dropFirst().contains { $0.revents != 0 } ? .woken : .ready }
+            if count < 0 { precondition(errno == EINTR, "poll(2) fails only for bugs of ours") }
+            if let deadline, deadline <= .now { return .timedOut }
+        }
+    }
+
+    /// For poll(2): rounded up, so that it isn't called again for the rest of a millisecond.
+    private static func milliseconds(until deadline: ContinuousClock.Instant?) -> Int32 {
+        guard let deadline else { return -1 }
+        let left = max(deadline - .now, .zero)
+        return Int32(clamping: left.inMilliseconds + 1)
+    }
+}
+
+/// What is to be written, at an address that doesn't change until all of it is written.
+private struct OutputBuffer: ~Copyable {
+    private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
+    private var written = 0
+    private var end = 0
+
+    deinit { memory.deallocate() }
+
+    var isEmpty: Bool { written == end }
+
+    /// Takes the next bytes over; only when the last ones are written, or will never be.
+    mutating func fill(_ bytes: [UInt8]) {
+        if bytes.count > memory.count {
+            memory.deallocate()
+            memory = .allocate(byteCount: bytes.count, alignment: 1)
+        }
+        memory.copyBytes(from: bytes)
+        written = 0
+        end = bytes.count
+    }
+
+    /// Writes the next bytes. After `wouldBlock` the next call gives the same ones, from the same place.
+    mutating func write(
+        atMost limit: Int,
+        through send: (UnsafeRawBufferPointer) -> EasyHandle.Movement
+    ) -> EasyHandle.Movement {
+        let movement = send(UnsafeRawBufferPointer(rebasing: memory[written..<min(end, written + limit)]))
+        if case .moved(let count) = movement { written += count }
+        return movement
+    }
+}
+
+extension TransmissionFailure {
+    static let interruptedBeforeSending = TransmissionFailure(
+        stage: .connect,
+        fault: .interrupted,
+        detail: "not sent because of the shutdown of outboxd"
+    )
+
+    fileprivate static let lostWhileOpening = TransmissionFailure(
+        stage: .connect,
+        fault: .connectionLost,
+        detail: "the connection broke as soon as it was open"
+    )
+}

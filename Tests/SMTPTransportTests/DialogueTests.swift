@@ -1,0 +1,112 @@
+// The conversation on values: no socket, no clock. What it says and how each mail ends stands in the folder Dialogues.
+
+import OutboxCore
+import Testing
+
+@testable import SMTPTransport
+
+@Suite("A conversation")
+struct DialogueTests {
+    /// How the relay's octets reach the conversation.
+    enum Delivery: CaseIterable, Sendable {
+        /// Each read as it is written.
+        case whole
+        /// One octet at a time.
+        case octetByOctet
+    }
+
+    @Test("says and understands what is written", arguments: Dialogue.all, Delivery.allCases)
+    func dialogue(dialogue: Dialogue, delivery: Delivery) throws {
+        try play(dialogue) { octets in
+            switch delivery {
+            case .whole: [octets[...]]
+            case .octetByOctet: octets.indices.map { octets[$0...$0] }
+            }
+        }
+    }
+
+    @Test("understands the same wherever a read is cut in two", arguments: Dialogue.all)
+    func cut(dialogue: Dialogue) throws {
+        let longest = dialogue.steps.map { if case .relay(let octets) = $0 { octets.count } else { 0 } }.max() ?? 0
+        for position in 0..<longest {
+            try play(dialogue) { octets in
+                let middle = min(position, octets.count)
+                return [octets[..<middle], octets[middle...]]
+            }
+        }
+    }
+
+    @Test("there are dialogues")
+    func count() {
+        #expect(Dialogue.all.count > 50)
+        #expect(Set(Dialogue.all.map(\.name)).count == Dialogue.all.count)
+    }
+
+    private static let start = ContinuousClock.now
+
+    private func play(_ dialogue: Dialogue, cut: ([UInt8]) -> [ArraySlice<UInt8>]) throws {
+        let answer = ["250-relay.example"] + dialogue.offers.map { "250-\($0)" } + ["250 HELP"]
+        var conversation = SMTPConversation(
+            extensions: OfferedExtensions(answer: answer),
+            limits: SMTPConversation.Limits(reply: .seconds(60), finalDot: .seconds(600))
+        )
+        var unread: [UInt8] = []
+        let now = Self.start
+        for step in dialogue.steps {
+            switch step {
+            case .mail(let from, let to, let content):
+                conversation.begin(OutgoingMail(envelopeSender: from, recipient: to, content: content))
+            case .client(let line):
+                // Written in pieces: nothing may hang on how much the kernel takes at once.
+                while let output = conversation.nextOutput(at: now) {
+                    unread += output
+                    for _ in output { conversation.wrote(1, at: now) }
+                }
+                if line == [0x0D, 0x0A], unread.isEmpty { break }
+                try #require(
+                    unread.starts(with: line),
+                    "wrote \(String(decoding: unread, as: UTF8.self).debugDescription)"
+                )
+                unread.removeFirst(line.count)
+            case .relay(let octets):
+                #expect(unread.isEmpty, "unread: \(String(decoding: unread, as: UTF8.self))")
+                for piece in cut(octets) { conversation.receives(piece) }
+            case .permit(let isPermitted):
+                try #require(conversation.asksForPermission)
+                conversation.permit(isPermitted)
+            case .closes:
+                conversation.losesConnection("closed")
+            case .late:
+                let limit: Duration = conversation.hasHandedOver ? .seconds(600) : .seconds(60)
+                #expect(conversation.deadline == now + limit)
+                conversation.timesOut()
+            case .abort:
+                conversation.interrupt()
+            case .result(let expected):
+                let ending = try #require(conversation.ending)
+                #expect(ending.words == expected)
+                #expect(conversation.nextOutput(at: now) == nil && conversation.deadline == nil)
+            }
+        }
+        #expect(unread.isEmpty)
+    }
+}
+
+extension SMTPConversation.Ending {
+    fileprivate var words: String {
+        var parts: [String]
+        switch result {
+        case .accepted(let reply): parts = ["accepted \(reply)"]
+        case .withheld: parts = ["withheld"]
+        case .failed(let failure):
+            if case .reply(let reply) = failure.fault {
+                parts = ["refused \(failure.stage.rawValue) \(reply)"]
+            } else {
+                parts = ["failed \(failure.stage.rawValue) \(failure.fault.kind)"]
+            }
+            if failure.isUncertain { parts.append("uncertain") }
+        }
+        parts.append(isForNewConnection ? "anew" : keepsConnection ? "keeps" : "closes")
+        return parts.joined(separator: ", ")
+    }
+}

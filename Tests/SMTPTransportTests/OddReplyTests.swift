@@ -1,0 +1,272 @@
+// Replies that are legal and rare, or wrong: over real sockets. The same on values is in Dialogues.
+
+import FakeSMTP
+import Foundation
+import OutboxCore
+import SMTPTransport
+import Synchronization
+import Testing
+
+@Suite("Odd replies", .timeLimit(.minutes(10)))
+struct OddReplyTests {
+    @Test("any 2yz to the final dot is acceptance", arguments: [200, 221, 250, 251, 252, 254, 299])
+    func positiveDot(code: Int) async throws {
+        try await FakeSMTPServer.with(faults: [try Fault(parsing: "finalDot: reply \(code) \"taken\"")]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            for _ in 1...3 {
+                guard case .accepted(let reply) = await lane.send(.sample()) else {
+                    Issue.record("\(code) is no acceptance")
+                    return
+                }
+                #expect(reply.code == code && reply.text == "taken")
+            }
+            #expect(server.ledger.acceptedCount == 3)
+            #expect(server.ledger.connectionCount == 1)
+        }
+    }
+
+    @Test("any 2yz to MAIL and RCPT is a yes", arguments: [200, 251, 252, 299])
+    func positiveEnvelope(code: Int) async throws {
+        let faults = [try Fault(parsing: "mail: reply \(code)"), try Fault(parsing: "rcpt: reply \(code)")]
+        try await FakeSMTPServer.with(faults: faults) { server in
+            #expect(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).isAccepted)
+        }
+    }
+
+    @Test(
+        "empty lines are passed over at every stage",
+        arguments: [("connect", 220), ("ehlo", 250), ("mail", 250), ("rcpt", 250), ("data", 354), ("finalDot", 250)]
+    )
+    func emptyLines(stage: String, code: Int) async throws {
+        let octets = #"\r\n\r\n\#(code)-one\r\n\r\n\#(code) two\r\n"#
+        try await FakeSMTPServer.with(faults: [try Fault(parsing: "\(stage): raw \"\(octets)\"")]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            for _ in 1...2 { #expect(await lane.send(.sample()).isAccepted) }
+            #expect(server.ledger.acceptedCount == 2 && server.ledger.connectionCount == 1)
+        }
+    }
+
+    @Test(
+        "empty lines behind a whole reply disturb nothing",
+        arguments: [("mail", 250), ("rcpt", 250), ("finalDot", 251)]
+    )
+    func emptyLinesBehind(stage: String, code: Int) async throws {
+        let fault = try Fault(parsing: #"\#(stage): raw "\#(code)-\r\n\r\n\#(code) ok\r\n\r\n\r\n""#)
+        try await FakeSMTPServer.with(faults: [fault]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            for _ in 1...3 { #expect(await lane.send(.sample()).isAccepted) }
+            #expect(server.ledger.acceptedCount == 3 && server.ledger.connectionCount == 1)
+        }
+    }
+
+    @Test(
+        "a second answer to every final dot costs a connection each, and nothing else",
+        arguments: ["250 2.0.0 again", "550 5.1.1 no such user", "421 4.3.2 closing", "250-half"],
+        [false, true]
+    )
+    func secondAnswers(second: String, usesTLS: Bool) async throws {
+        let fault = try Fault(parsing: #"finalDot: raw "250 2.0.0 taken\r\n\#(second)\r\n""#)
+        try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none), faults: [fault]) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                let lane = SMTPLane(relay: relay, number: 1)
+                for number in 1...10 {
+                    #expect(await lane.send(.sample(to: "u\(number)@example.com")).isAccepted)
+                }
+                #expect(server.ledger.accepted.map(\.recipients) == (1...10).map { ["u\($0)@example.com"] })
+                #expect(server.ledger.connectionCount == 10)
+            }
+        }
+    }
+
+    @Test(
+        "a single stray answer costs one reconnect and no mail",
+        arguments: [
+            #"finalDot: raw "250 taken\r\n550 5.1.1 no such user\r\n" nth 3"#,
+            #"mail: raw "250 ok\r\n250 ok\r\n" nth 3"#,
+            #"rcpt: raw "250 ok\r\n550 no\r\n" nth 3"#, #"data: raw "354 go\r\n250 taken\r\n" nth 3"#,
+            #"data: raw "250 ok\r\n" nth 3"#, #"rcpt: raw "250 ok\r\n250" nth 3"#,
+        ]
+    )
+    func singleStray(text: String) async throws {
+        let fault = try Fault(parsing: text)
+        try await FakeSMTPServer.with(faults: [fault]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            for number in 1...10 {
+                #expect(await lane.send(.sample(to: "u\(number)@example.com")).isAccepted)
+            }
+            #expect(server.ledger.accepted.map(\.recipients) == (1...10).map { ["u\($0)@example.com"] })
+            #expect(server.ledger.connectionCount == 2)
+            #expect(server.ledger.firingCount(of: fault) == 1)
+        }
+    }
+
+    @Test(
+        "a relay that is always out of step takes nothing that it did not accept",
+        arguments: [
+            #"connect: raw "220 x\r\n250 sink\r\n250 ok\r\n250 ok\r\n354 go\r\n250 2.0.0 taken\r\n""#,
+            #"ehlo: raw "250 sink\r\n250 extra\r\n""#, #"mail: raw "250 ok\r\n250 ok\r\n""#,
+            #"rcpt: raw "250 ok\r\n354 go\r\n""#, #"data: raw "354 go\r\n250 2.0.0 taken\r\n""#,
+            #"mail: raw "250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n""#,
+        ]
+    )
+    func alwaysOutOfStep(text: String) async throws {
+        try await FakeSMTPServer.with(faults: [try Fault(parsing: text)]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            let result = await lane.send(.sample())
+            if result.isAccepted {
+                #expect(server.ledger.acceptedCount == 1)
+            } else {
+                let failure = try #require(result.failure)
+                #expect(failure.fault == .outOfStep, "\(failure)")
+                #expect(!failure.isUncertain)
+                #expect(failure.detail.hasPrefix("the relay sent a reply that answers no command"))
+                #expect(server.ledger.acceptedCount == 0)
+                // One more try, not one after the other.
+                #expect(server.ledger.connectionCount == 2)
+            }
+        }
+    }
+
+    @Test("an answer to the final dot that is neither yes nor no leaves the mail uncertain")
+    func intermediateDot() async throws {
+        try await FakeSMTPServer.with(faults: [#"finalDot: raw "354 go\r\n""#]) { server in
+            let failure = try #require(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).failure)
+            #expect(failure.fault == .outOfStep && failure.isUncertain && failure.stage == .finalDot)
+            #expect(server.ledger.connectionCount == 1)
+        }
+    }
+
+    @Test("a refusal is read although the connection is reset right behind it", arguments: [false, true])
+    func refusalBeforeReset(usesTLS: Bool) async throws {
+        let faults: [Fault] = [
+            #"body: raw "421 4.3.2 going down\r\n" then reset for big@example.com"#,
+            #"finalDot: raw "554 5.7.1 no\r\n" then reset"#,
+        ]
+        try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none), faults: faults) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                let small = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
+                #expect(small.detail == "554 5.7.1 no" && !small.isUncertain)
+                let mail = OutgoingMail.sample(to: "big@example.com", body: .manyLines(octets: 8_000_000))
+                let big = try #require(await SMTPLane(relay: relay, number: 2).send(mail).failure)
+                #expect(big.detail == "421 4.3.2 going down" && !big.isUncertain, "\(big)")
+            }
+        }
+    }
+
+    @Test(
+        "a mail whose final dot never went out is not uncertain",
+        arguments: ["body: hang", "body: reset", "body: drop"]
+    )
+    func beforeTheDot(text: String) async throws {
+        var options = FakeSMTPServer.Options()
+        options.maximumMessageSize = 100_000_000
+        try await FakeSMTPServer.with(options, faults: [try Fault(parsing: text)]) { server in
+            let relay = SMTPRelay(server).with { $0.replyTimeout = .seconds(text.hasSuffix("hang") ? 2 : 60) }
+            // More than the buffers of both sides together.
+            let mail = OutgoingMail.sample(body: .manyLines(octets: 40_000_000))
+            let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
+            #expect(failure.stage == .body && !failure.isUncertain)
+            #expect(failure.fault == (text.hasSuffix("hang") ? .timedOut : .connectionLost))
+        }
+    }
+
+    @Test(
+        "a relay that stops reading for a while gets every octet",
+        arguments: [FakeSMTPServer.TLSMode.none, .startTLS, .implicit]
+    )
+    func slowReader(tls: FakeSMTPServer.TLSMode) async throws {
+        try await FakeSMTPServer.with(.init(tls: tls), faults: ["body: delay 2s"]) { server in
+            try await withCAFile(of: server) { file in
+                let scheme = tls == .implicit ? "smtps" : "smtp"
+                let relay = SMTPRelay(server, tls: tls == .none ? .none : .required, scheme: scheme).with {
+                    if tls != .none { $0.caFile = file }
+                    $0.replyTimeout = .seconds(60)
+                }
+                let mail = OutgoingMail.sample(body: .manyLines(octets: 8_000_000))
+                let lane = SMTPLane(relay: relay, number: 1)
+                #expect(await lane.send(mail).isAccepted)
+                #expect(server.ledger.accepted.first?.bytes == mail.content)
+                #expect(await lane.send(.sample()).isAccepted)
+                #expect(server.ledger.connectionCount == 1)
+            }
+        }
+    }
+
+    @Test("the final dot has a limit of its own")
+    func finalDotLimit() async throws {
+        try await FakeSMTPServer.with(faults: ["finalDot: delay 2s nth 1", "finalDot: hang nth 2"]) { server in
+            let relay = SMTPRelay(server).with {
+                $0.replyTimeout = .seconds(1)
+                $0.finalDotTimeout = .seconds(30)
+            }
+            let lane = SMTPLane(relay: relay, number: 1)
+            #expect(await lane.send(.sample()).isAccepted)
+            await lane.use(relay.with { $0.finalDotTimeout = .seconds(1) })
+            let failure = try #require(await lane.send(.sample()).failure)
+            #expect(failure.fault == .timedOut && failure.isUncertain && failure.stage == .finalDot)
+        }
+    }
+
+    @Test("tells when the final dot was written, and only then")
+    func handingOver() async throws {
+        let calls = Mutex(0)
+        func mail(to recipient: String) -> OutgoingMail {
+            OutgoingMail(
+                envelopeSender: "no-reply@example.com",
+                recipient: recipient,
+                content: Array("Subject: test\r\n\r\nHello\r\n".utf8),
+                didHandOver: { calls.withLock { $0 += 1 } }
+            )
+        }
+        let faults: [Fault] = ["rcpt: reply 550 for bad@example.com", "finalDot: reply 554 for late@example.com"]
+        try await FakeSMTPServer.with(faults: faults) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            #expect(!(await lane.send(mail(to: "bad@example.com")).isAccepted))
+            #expect(calls.withLock { $0 } == 0)
+            #expect(!(await lane.send(mail(to: "late@example.com")).isAccepted))
+            #expect(calls.withLock { $0 } == 1)
+            #expect(await lane.send(mail(to: "ann@example.com")).isAccepted)
+            #expect(calls.withLock { $0 } == 2)
+        }
+    }
+
+    @Test(
+        "sending can be ended at any stage",
+        arguments: ["connect", "ehlo", "startTLS", "auth", "mail", "rcpt", "data", "body", "finalDot"]
+    )
+    func abort(stage: String) async throws {
+        let hang = try Fault(parsing: "\(stage): hang")
+        var options = FakeSMTPServer.Options(tls: .startTLS, credentials: ["outboxd": "CANARY-p4ss"])
+        options.maximumMessageSize = 100_000_000
+        try await FakeSMTPServer.with(options, faults: [hang]) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: .required).with {
+                    $0.caFile = file
+                    $0.credentials = SMTPCredentials(user: "outboxd", password: "CANARY-p4ss")
+                    $0.connectTimeout = .seconds(3600)
+                    $0.replyTimeout = .seconds(3600)
+                    $0.finalDotTimeout = .seconds(3600)
+                }
+                let lane = SMTPLane(relay: relay, number: 1)
+                // So much that the lane waits for room to write.
+                let mail = OutgoingMail.sample(body: .manyLines(octets: stage == "body" ? 40_000_000 : 100))
+                async let sending = lane.send(mail)
+                try await server.ledger.waitForFiring(of: hang)
+                lane.abortSending()
+                let failure = try #require(await sending.failure)
+                #expect(failure.fault == .interrupted)
+                #expect(failure.isUncertain == (stage == "finalDot"))
+            }
+        }
+    }
+}
+
+extension String {
+    /// Lines of text, a dot at the start of some.
+    static func manyLines(octets: Int) -> String {
+        let line = "." + String(repeating: "x", count: 69) + "\r\n" + String(repeating: "y", count: 70) + "\r\n"
+        return String(repeating: line, count: octets / line.utf8.count + 1)
+    }
+}
