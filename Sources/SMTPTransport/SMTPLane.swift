@@ -9,6 +9,11 @@ package actor SMTPLane {
     /// How long a relay may take to answer QUIT.
     private static let closingLimit = Duration.seconds(1)
 
+    /// After so many refusals in a row a connection is replaced. Servers count them against a connection: Postfix slows
+    /// all its replies down after 10 (`smtpd_soft_error_limit`) and hangs up after 20, Exchange after 5
+    /// (`MaxProtocolErrors`). Postfix begins anew with an accepted mail. The next mail must not pay for it.
+    private static let refusalsPerConnection = 4
+
     /// A connection unused for this long should be closed, before the relay does so.
     package nonisolated let idle: Duration
 
@@ -19,6 +24,7 @@ package actor SMTPLane {
     private let arrival = WakeDescriptor()
     private var connection: SMTPConnection?
     private var messagesOnConnection = 0
+    private var refusalsInARow = 0
     private var mask: SecretMask
     private let closingTimeout: Duration
 
@@ -74,7 +80,6 @@ package actor SMTPLane {
     package func closeConnection() {
         guard let open = connection else { return }
         connection = nil
-        messagesOnConnection = 0
         thread.run {
             open.quit(within: closingTimeout, wokenBy: [arrival, abort.wake])
         } onArrival: { [arrival] in
@@ -83,16 +88,16 @@ package actor SMTPLane {
         arrival.clear()
     }
 
-    /// The same, where the connection has carried as many messages as it may.
+    /// The same, where the connection has carried as many messages as it may, or was refused too many.
     package func closeFullConnection() {
-        if messagesOnConnection >= relay.messagesPerConnection { closeConnection() }
+        let isFull = messagesOnConnection >= relay.messagesPerConnection
+        if isFull || refusalsInARow >= Self.refusalsPerConnection { closeConnection() }
     }
 
     /// Says QUIT and closes the connection without waiting for an answer: for a shutdown.
     package func leave() {
         // The connection's end does it.
         connection = nil
-        messagesOnConnection = 0
     }
 
     /// Ends what the lane is sending, and lets it send nothing further. For a shutdown whose grace is over.
@@ -112,13 +117,18 @@ package actor SMTPLane {
             case .failed(let failure): return .failed(failure)
             }
             self.connection = connection
+            messagesOnConnection = 0
+            refusalsInARow = 0
         }
         messagesOnConnection += 1
         let ending = connection.carry(mail, until: abort)
         if !ending.keepsConnection {
             connection.close()
             self.connection = nil
-            messagesOnConnection = 0
+        } else if case .failed = ending.result {
+            refusalsInARow += 1
+        } else {
+            refusalsInARow = 0
         }
         return ending
     }

@@ -179,6 +179,21 @@ struct LaneTests {
         }
     }
 
+    @Test("replaces a connection on which too many mails in a row were refused, before a relay slows it down")
+    func manyRefusals() async throws {
+        try await FakeSMTPServer.with(faults: ["rcpt: reply 550 5.1.1 for nobody@example.com"]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            for _ in 1...9 { #expect(await lane.send(.sample(to: "nobody@example.com")).failure?.reply?.code == 550) }
+            #expect(server.ledger.connectionCount == 3 && server.ledger.commands["QUIT"] == 2)
+            // An accepted mail lets the count begin anew.
+            for recipient in ["ann", "nobody", "nobody", "nobody", "ann", "nobody"] {
+                _ = await lane.send(.sample(to: "\(recipient)@example.com"))
+            }
+            #expect(server.ledger.acceptedCount == 2)
+            #expect(server.ledger.connectionCount == 3)
+        }
+    }
+
     @Test("introduces itself by the configured name", arguments: ["mail.example.com", "[127.0.0.1]"])
     func helo(name: String) async throws {
         let lines = AsyncStream<String>.makeStream()
