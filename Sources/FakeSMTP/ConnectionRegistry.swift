@@ -27,6 +27,9 @@ final class ConnectionRegistry: Sendable {
         }
     }
 
+    /// The channels that are open now.
+    var open: [any Channel] { state.withLock { Array($0.channels.values) } }
+
     /// Takes no more channels and returns those that are open.
     func stop() -> [any Channel] {
         state.withLock { state in

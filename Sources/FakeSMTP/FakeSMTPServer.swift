@@ -148,6 +148,12 @@ package final class FakeSMTPServer: Sendable {
         }
     }
 
+    /// Sends octets on every open connection, whatever is under way there: an answer to nothing. They have left the server
+    /// when this returns.
+    package func interject(_ octets: [UInt8]) async throws {
+        for channel in connections.open { try await channel.writeAndFlush(ByteBuffer(bytes: octets)) }
+    }
+
     /// Stops listening, closes every connection and ends every wait for the ledger. Harmless when repeated.
     package func stop() async {
         listener.close(promise: nil)

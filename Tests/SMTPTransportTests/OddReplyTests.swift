@@ -102,6 +102,35 @@ struct OddReplyTests {
     }
 
     @Test(
+        "an answer to nothing that comes while the connection is idle costs one reconnect and no mail",
+        arguments: ["550 5.1.1 no such user\r\n", "250 ok\r\n", "25", "421 4.4.2 idle for too long\r\n"],
+        [false, true]
+    )
+    func idleStray(stray: String, usesTLS: Bool) async throws {
+        try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none)) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                let lane = SMTPLane(relay: relay, number: 1)
+                #expect(await lane.send(.sample()).isAccepted)
+                try await server.interject(Array(stray.utf8))
+                #expect(await lane.send(.sample()).isAccepted)
+                #expect(server.ledger.acceptedCount == 2 && server.ledger.connectionCount == 2)
+            }
+        }
+    }
+
+    @Test("an empty line that comes while the connection is idle is nothing")
+    func idleEmptyLine() async throws {
+        try await FakeSMTPServer.with { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            #expect(await lane.send(.sample()).isAccepted)
+            try await server.interject(Array("\r\n".utf8))
+            #expect(await lane.send(.sample()).isAccepted)
+            #expect(server.ledger.connectionCount == 1)
+        }
+    }
+
+    @Test(
         "a relay that is always out of step takes nothing that it did not accept",
         arguments: [
             #"connect: raw "220 x\r\n250 sink\r\n250 ok\r\n250 ok\r\n354 go\r\n250 2.0.0 taken\r\n""#,
@@ -163,7 +192,7 @@ struct OddReplyTests {
         var options = FakeSMTPServer.Options()
         options.maximumMessageSize = 100_000_000
         try await FakeSMTPServer.with(options, faults: [try Fault(parsing: text)]) { server in
-            let relay = SMTPRelay(server).with { $0.replyTimeout = .seconds(text.hasSuffix("hang") ? 2 : 60) }
+            let relay = SMTPRelay(server).with { $0.replyTimeout = .seconds(text.hasSuffix("hang") ? 5 : 60) }
             // More than the buffers of both sides together.
             let mail = OutgoingMail.sample(body: .manyLines(octets: 40_000_000))
             let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
@@ -196,14 +225,14 @@ struct OddReplyTests {
 
     @Test("the final dot has a limit of its own")
     func finalDotLimit() async throws {
-        try await FakeSMTPServer.with(faults: ["finalDot: delay 2s nth 1", "finalDot: hang nth 2"]) { server in
+        try await FakeSMTPServer.with(faults: ["finalDot: delay 8s nth 1", "finalDot: hang nth 2"]) { server in
             let relay = SMTPRelay(server).with {
-                $0.replyTimeout = .seconds(1)
-                $0.finalDotTimeout = .seconds(30)
+                $0.replyTimeout = .seconds(5)
+                $0.finalDotTimeout = .seconds(60)
             }
             let lane = SMTPLane(relay: relay, number: 1)
             #expect(await lane.send(.sample()).isAccepted)
-            await lane.use(relay.with { $0.finalDotTimeout = .seconds(1) })
+            await lane.use(relay.with { $0.finalDotTimeout = .seconds(2) })
             let failure = try #require(await lane.send(.sample()).failure)
             #expect(failure.fault == .timedOut && failure.isUncertain && failure.stage == .finalDot)
         }
