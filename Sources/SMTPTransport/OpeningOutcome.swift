@@ -16,7 +16,7 @@ extension EasyHandle.Outcome {
                 stage: .auth,
                 fault: .authenticationNotOffered,
                 detail: "there is a password for the relay, and it does not offer AUTH"
-                    + (dialogue.stage == .ehlo ? " without TLS" : "")
+                    + (relay.tls == .none ? " without TLS" : "")
             )
         }
         // With implicit TLS the handshake comes before the first reply, and no command has been sent.

@@ -20,14 +20,25 @@ final class SMTPConnection {
 
     private let handle: EasyHandle
     private let socket: Int32
+    private let interruption: Interruption
+    private let wake: WakeDescriptor
     private var conversation: SMTPConversation
     private var output = OutputBuffer()
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 1)
     private var isClosed = false
 
-    private init(_ handle: EasyHandle, socket: Int32, _ extensions: OfferedExtensions, _ relay: SMTPRelay) {
+    private init(
+        _ handle: EasyHandle,
+        socket: Int32,
+        _ extensions: OfferedExtensions,
+        _ relay: SMTPRelay,
+        _ interruption: Interruption,
+        wake: WakeDescriptor
+    ) {
         self.handle = handle
         self.socket = socket
+        self.interruption = interruption
+        self.wake = wake
         conversation = SMTPConversation(
             extensions: extensions,
             limits: SMTPConversation.Limits(reply: relay.replyTimeout, finalDot: relay.finalDotTimeout)
@@ -36,36 +47,39 @@ final class SMTPConnection {
 
     /// Says QUIT, where that is still of use, and waits for no answer.
     deinit {
-        quit(within: nil, wokenBy: [])
+        quit(within: nil)
         input.deallocate()
     }
 
     // MARK: Opening
 
     /// Opens a connection as far as a mail can be sent over it.
-    static func open(_ relay: SMTPRelay, until abort: Abort) -> Opening {
+    static func open(_ relay: SMTPRelay, _ interruption: Interruption) -> Opening {
+        guard let wake = interruption.wake else { return .failed(.withoutDescriptors) }
         let first = AuthenticationChoice(relay)
-        let (opening, outcome) = open(relay, first, until: abort)
+        let (opening, outcome) = open(relay, first, interruption, wake)
         guard let outcome, outcome.isWithoutMechanism,
             let second = first.alternative(offered: outcome.dialogue.extensions.mechanisms, at: relay)
         else { return opening }
-        return open(relay, second, until: abort).0
+        return open(relay, second, interruption, wake).0
     }
 
     private static func open(
         _ relay: SMTPRelay,
         _ authentication: AuthenticationChoice,
-        until abort: Abort
+        _ interruption: Interruption,
+        _ wake: WakeDescriptor
     ) -> (Opening, EasyHandle.Outcome?) {
         let handle = EasyHandle(relay: relay, authentication: authentication)
-        guard abort.begins(handle.sockets) else { return (.failed(.interruptedBeforeSending), nil) }
+        guard interruption.begins(handle.sockets) else { return (.failed(.interruptedBeforeSending), nil) }
         let outcome = handle.open()
-        abort.hasOpened()
+        interruption.hasOpened()
         let failure = outcome.failure(relay)
         guard outcome.code == CURLE_OK, let socket = handle.socket else {
             return (.failed(failure ?? .lostWhileOpening), outcome)
         }
-        let connection = SMTPConnection(handle, socket: socket, outcome.dialogue.extensions, relay)
+        let extensions = outcome.dialogue.extensions
+        let connection = SMTPConnection(handle, socket: socket, extensions, relay, interruption, wake: wake)
         if let failure { return (.failed(failure), outcome) }
         return (.opened(connection), outcome)
     }
@@ -73,7 +87,7 @@ final class SMTPConnection {
     // MARK: Mail
 
     /// Hands one mail over. Blocks until it is accepted or refused, or the relay has taken too long.
-    func carry(_ mail: OutgoingMail, until abort: Abort) -> SMTPConversation.Ending {
+    func carry(_ mail: OutgoingMail) -> SMTPConversation.Ending {
         precondition(!isClosed, "a closed connection carries nothing")
         conversation.begin(mail)
         // Whatever came since the last mail is unread.
@@ -108,12 +122,17 @@ final class SMTPConnection {
                 }
             }
             if conversation.ending != nil { continue }
-            switch wait(toWrite: isBlocked, until: conversation.deadline, or: [abort.wake]) {
+            switch wait(toWrite: isBlocked, until: conversation.deadline) {
             case .ready:
                 mayHaveInput = true
             case .timedOut:
                 conversation.timesOut()
             case .woken:
+                guard interruption.isAborted else {
+                    interruption.settle()
+                    continue
+                }
+                // What the relay answered before counts.
                 receive()
                 conversation.interrupt()
             }
@@ -139,10 +158,8 @@ final class SMTPConnection {
     /// (`smtp_skip_quit_response`). A moment is granted so that a relay that limits its connections has counted this one
     /// off before the lane opens the next.
     ///
-    /// - Parameters:
-    ///   - limit: how long the relay may take to answer; `nil`: no answer is awaited.
-    ///   - wakes: end the wait.
-    func quit(within limit: Duration?, wokenBy wakes: [WakeDescriptor]) {
+    /// - Parameter limit: how long the relay may take to answer; `nil`: no answer is awaited.
+    func quit(within limit: Duration?) {
         guard !isClosed else { return }
         defer { close() }
         guard conversation.ending?.keepsConnection ?? true else { return }
@@ -150,7 +167,7 @@ final class SMTPConnection {
         guard case .moved = output.write(atMost: Self.writeSize, through: handle.send), let limit else { return }
         let deadline = ContinuousClock.now + limit
         while case .wouldBlock = handle.receive(into: input) {
-            guard case .ready = wait(toWrite: false, until: deadline, or: wakes) else { return }
+            guard case .ready = wait(toWrite: false, until: deadline) else { return }
         }
     }
 
@@ -169,18 +186,16 @@ final class SMTPConnection {
         case woken
     }
 
-    private func wait(
-        toWrite: Bool,
-        until deadline: ContinuousClock.Instant?,
-        or wakes: [WakeDescriptor]
-    ) -> Wait {
+    private func wait(toWrite: Bool, until deadline: ContinuousClock.Instant?) -> Wait {
         let events = Int16(toWrite ? POLLIN | POLLOUT : POLLIN)
-        var descriptors = [pollfd(fd: socket, events: events, revents: 0)]
-        descriptors += wakes.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        var descriptors = [
+            pollfd(fd: socket, events: events, revents: 0),
+            pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
         while true {
             let count = poll(&descriptors, nfds_t(descriptors.count), Self.milliseconds(until: deadline))
-            if count > 0 { return descriptors.dropFirst().contains { $0.revents != 0 } ? .woken : .ready }
-            if count < 0 { precondition(errno == EINTR, "poll(2) fails only for bugs of ours") }
+            if count > 0 { return descriptors[1].revents != 0 ? .woken : .ready }
+            if count < 0 { precondition(errno != EINVAL && errno != EFAULT, "poll(2) was called wrongly") }
             if let deadline, deadline <= .now { return .timedOut }
         }
     }
@@ -230,6 +245,12 @@ extension TransmissionFailure {
         stage: .connect,
         fault: .interrupted,
         detail: "not sent because of the shutdown of outboxd"
+    )
+
+    fileprivate static let withoutDescriptors = TransmissionFailure(
+        stage: .connect,
+        fault: .couldNotConnect,
+        detail: "outboxd has no file descriptor left for a connection; raise LimitNOFILE in its unit"
     )
 
     fileprivate static let lostWhileOpening = TransmissionFailure(

@@ -19,9 +19,7 @@ package actor SMTPLane {
 
     private var relay: SMTPRelay
     private let thread: LaneThread
-    private let abort = Abort()
-    /// Readable when somebody wants something of the lane while it waits for QUIT's answer.
-    private let arrival = WakeDescriptor()
+    private let interruption = Interruption()
     private var connection: SMTPConnection?
     private var messagesOnConnection = 0
     private var refusalsInARow = 0
@@ -81,11 +79,11 @@ package actor SMTPLane {
         guard let open = connection else { return }
         connection = nil
         thread.run {
-            open.quit(within: closingTimeout, wokenBy: [arrival, abort.wake])
-        } onArrival: { [arrival] in
-            arrival.signal()
+            open.quit(within: closingTimeout)
+        } onArrival: { [interruption] in
+            interruption.endWait()
         }
-        arrival.clear()
+        interruption.settle()
     }
 
     /// The same, where the connection has carried as many messages as it may, or was refused too many.
@@ -103,16 +101,16 @@ package actor SMTPLane {
     /// Ends what the lane is sending, and lets it send nothing further. For a shutdown whose grace is over.
     ///
     /// Within a conversation it takes effect at once; while libcurl looks up a name, within a second.
-    package nonisolated func abortSending() { abort.now() }
+    package nonisolated func abortSending() { interruption.abort() }
 
     /// Hands the mail over, on the open connection if there is one.
     private func carry(_ mail: OutgoingMail) -> SMTPConversation.Ending {
-        guard !abort.isRequested else { return .failed(.interruptedBeforeSending) }
+        guard !interruption.isAborted else { return .failed(.interruptedBeforeSending) }
         let connection: SMTPConnection
         if let open = self.connection {
             connection = open
         } else {
-            switch SMTPConnection.open(relay, until: abort) {
+            switch SMTPConnection.open(relay, interruption) {
             case .opened(let new): connection = new
             case .failed(let failure): return .failed(failure)
             }
@@ -121,7 +119,7 @@ package actor SMTPLane {
             refusalsInARow = 0
         }
         messagesOnConnection += 1
-        let ending = connection.carry(mail, until: abort)
+        let ending = connection.carry(mail)
         if !ending.keepsConnection {
             connection.close()
             self.connection = nil

@@ -7,9 +7,10 @@ import Glibc
 final class WakeDescriptor: Sendable {
     let descriptor: Int32
 
-    init() {
+    /// `nil` where the process may have no more descriptors.
+    init?() {
         descriptor = ccurl_eventfd()
-        precondition(descriptor >= 0, "no descriptors are left; raise LimitNOFILE")
+        if descriptor < 0 { return nil }
     }
 
     deinit { close(descriptor) }

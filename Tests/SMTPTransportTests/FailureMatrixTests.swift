@@ -67,6 +67,22 @@ struct FailureMatrixTests {
     }
 
     @Test(
+        "is reported alike over TLS",
+        arguments: [Fault.Stage.mail, .rcpt, .data, .finalDot],
+        [Kind.temporary, .closing, .drop, .reset, .garbled]
+    )
+    func overTLS(stage: Fault.Stage, kind: Kind) async throws {
+        let fault = try Fault(parsing: "\(stage.rawValue): \(kind.rawValue)")
+        try await FakeSMTPServer.with(.init(tls: .startTLS), faults: [fault]) { server in
+            try await withCAFile(of: server) { file in
+                let lane = SMTPLane(relay: SMTPRelay(server, tls: .required).with { $0.caFile = file }, number: 1)
+                try check(try #require(await lane.send(.sample()).failure), stage: stage, kind: kind)
+                #expect(server.ledger.acceptedCount == 0 && server.ledger.connectionCount == 1)
+            }
+        }
+    }
+
+    @Test(
         "a connection that breaks when the next mail begins is replaced at once",
         arguments: [Kind.closing, .drop, .reset]
     )

@@ -10,7 +10,8 @@ extension Fault {
     /// The client is to give up on it.
     fileprivate var outlastsClient: Bool {
         switch action {
-        case .hang: true
+        // The wait for QUIT's answer has a limit of its own.
+        case .hang: stage != .quit
         case .delay(let duration): duration >= .seconds(1)
         case .reply, .raw, .drop, .reset, .garbled, .acceptDrop, .breakTLS: false
         }
