@@ -74,31 +74,17 @@ package enum FailureReason: String, CaseIterable, Sendable {
     /// The refusal says that the address itself takes no mail, now or ever. Any other one may be about the mail, about us or
     /// about nothing at all, so that one relay's word alone is not final.
     package var namesAddress: Bool {
-        switch self {
-        case .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .unusableRecipient: true
-        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError,
-            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
-            .senderDeferred, .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused,
-            .authenticationRequired, .relayingDenied, .senderRefused, .noTemplates, .greylisted, .recipientDeferred,
-            .recipientRefused, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred, .messageRefused,
-            .unusableValues, .interrupted, .endsOutboxd:
-            false
-        }
+        let naming: Set<Self> = [
+            .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .unusableRecipient, .smtpUTF8NotOffered,
+        ]
+        return naming.contains(self)
     }
 
     /// Said of one message while the relay accepts others, for good and again, this ends the message: by the book it is the
     /// relay's or the configuration's fault, and the relay's other answers prove otherwise.
     package var isSettledByEvidence: Bool {
-        switch self {
-        case .relayingDenied, .protocolError, .authenticationRequired: true
-        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .tlsFailed, .libcurlError,
-            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .authenticationUnavailable, .senderDeferred,
-            .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused, .senderRefused,
-            .noTemplates, .greylisted, .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull,
-            .recipientDeferred, .recipientRefused, .unusableRecipient, .policyRefusal, .messageTooBig,
-            .contentRefused, .messageDeferred, .messageRefused, .unusableValues, .interrupted, .endsOutboxd:
-            false
-        }
+        let settled: Set<Self> = [.relayingDenied, .protocolError, .authenticationRequired]
+        return settled.contains(self)
     }
 
     /// A report with this reason means that mailing the address again is of no use: unlike a relay's own refusal, it comes

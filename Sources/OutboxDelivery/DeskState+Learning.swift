@@ -85,14 +85,25 @@ extension DeskState {
 
     // MARK: Connections
 
-    /// A lane's connection was opened, or closed.
-    mutating func connectionChanged(isOpen: Bool, relay: Int, lane: Int, message: Int64?, now: Timestamp) {
-        if isOpen {
-            seats[relay].connections.insert(lane)
-            seats[relay].limit.opened(seats[relay].connections.count, now: now)
-            if let message { served[message]?.lifeAt = now }
-        } else {
-            seats[relay].connections.remove(lane)
+    /// A lane's connection was opened for a message.
+    mutating func connectionOpened(relay: Int, lane: Int, message: Int64, now: Timestamp) {
+        seats[relay].connections.insert(lane)
+        seats[relay].limit.opened(seats[relay].connections.count, now: now)
+        served[message]?.lifeAt = now
+    }
+
+    /// A lane has no connection.
+    ///
+    /// - Returns: whether it had one.
+    mutating func connectionClosed(relay: Int, lane: Int) -> Bool {
+        seats[relay].connections.remove(lane) != nil
+    }
+
+    /// Every lane opens its connection anew.
+    mutating func forgetConnections() {
+        for relay in seats.indices {
+            seats[relay].connections = []
+            seats[relay].limit.forget()
         }
     }
 

@@ -25,6 +25,7 @@ struct LaneWorker: Sendable {
             attempt(claim, on: lane)
             // After the report, and before the lane takes another claim: QUIT's answer may be long in coming.
             lane.closeFullConnection()
+            if !lane.isConnected { desk.connectionClosed(relay: relay, lane: number) }
             // Lets the lane do what else it was asked for.
             if lane.isAwaited { await Task.yield() }
         }
@@ -34,10 +35,11 @@ struct LaneWorker: Sendable {
     /// Waits for a claim. Where none comes for as long as an idle connection is kept, the connection is closed.
     private func nextClaim(for lane: isolated SMTPLane) async -> Claim? {
         if let claim = desk.takeAtOnce(relay: relay, lane: number) { return claim }
-        let closing = Task { [environment, configuration, relay] in
+        let closing = Task { [environment, configuration, desk, relay, number] in
             do {
                 try await environment.sleep(configuration.value.relays[relay].relay.idle)
                 lane.closeConnection()
+                desk.connectionClosed(relay: relay, lane: number)
             } catch {
                 // Cancelled: there is work for the connection.
             }
@@ -59,12 +61,15 @@ struct LaneWorker: Sendable {
                 envelopeSender: settings.envelopeSender(claim.message.envelopeID),
                 recipient: composed.recipient,
                 content: composed.bytes,
-                mayHandOver: { [self] in reasonToWithhold(claim, settings) == nil }
+                mayHandOver: { [self] in reasonToWithhold(claim, settings) == nil },
+                didHandOver: { [desk] in desk.awaitsAcceptance(of: claim) },
+                didConnect: { [desk, relay, number] in desk.connectionOpened(relay: relay, lane: number, for: claim) }
             )
         } catch {
             return desk.reportUnsent(desk.composition(error.failure, of: claim), relay: relay)
         }
         let result = lane.send(mail)
+        if !lane.isConnected { desk.connectionClosed(relay: relay, lane: number) }
         if result == .withheld {
             return reportUnsent(claim, reasonToWithhold(claim, settings) ?? .returnedUnsent(until: nil))
         }

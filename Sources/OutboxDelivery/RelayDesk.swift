@@ -116,11 +116,17 @@ final class RelayDesk: Sendable {
         }
     }
 
-    /// Takes in that a lane's connection was opened, for a message or before it, or closed.
-    func connectionChanged(isOpen: Bool, relay: Int, lane: Int, message: Int64? = nil) {
-        change { state, _, now in
-            state.connectionChanged(isOpen: isOpen, relay: relay, lane: lane, message: message, now: now)
+    /// Takes in that a lane's connection was opened.
+    func connectionOpened(relay: Int, lane: Int, for claim: Claim) {
+        _ = mutate { state, _, now in
+            state.connectionOpened(relay: relay, lane: lane, message: claim.message.id, now: now)
         }
+    }
+
+    /// Takes in that a lane has no connection; where it had one, another lane may open one.
+    func connectionClosed(relay: Int, lane: Int) {
+        let wasOpen = state.withLock { $0.connectionClosed(relay: relay, lane: lane) }
+        if wasOpen { change { state, effects, now in state.assign(now: now, &effects) } }
     }
 
     /// Takes in that the whole of a message was handed over: only the answer to the final dot is missing.
@@ -174,6 +180,7 @@ final class RelayDesk: Sendable {
     /// The relays' configuration was read anew: those that are down are probed at once.
     func reconfigured() {
         change { state, effects, now in
+            state.forgetConnections()
             for relay in state.seats.indices { state.handle(.reconfigured, relay: relay, now: now, &effects) }
             effects.wakesDispatcher = true
         }

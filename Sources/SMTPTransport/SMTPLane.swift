@@ -34,6 +34,9 @@ package actor SMTPLane {
     /// Whether somebody waits for what runs on the lane to let it do something else.
     package nonisolated var isAwaited: Bool { thread.hasWaitingJobs }
 
+    /// Whether a connection is open, as far as the lane knows.
+    package var isConnected: Bool { connection != nil }
+
     /// Makes a lane; it connects when the first mail is sent.
     ///
     /// - Parameters:
@@ -115,6 +118,7 @@ package actor SMTPLane {
             case .failed(let failure): return .failed(failure)
             }
             self.connection = connection
+            mail.didConnect()
             messagesOnConnection = 0
             refusalsInARow = 0
         }

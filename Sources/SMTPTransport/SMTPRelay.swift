@@ -107,6 +107,8 @@ package struct OutgoingMail: Sendable {
     /// Called on the lane's thread when the final dot was written: from now on nothing but the relay's answer is awaited,
     /// and it may be long in coming.
     package let didHandOver: @Sendable () -> Void
+    /// Called on the lane's thread when a connection was opened for it: greeting, TLS and AUTH have passed.
+    package let didConnect: @Sendable () -> Void
 
     /// Makes a mail.
     package init(
@@ -114,8 +116,10 @@ package struct OutgoingMail: Sendable {
         recipient: String,
         content: [UInt8],
         mayHandOver: @escaping @Sendable () -> Bool = { true },
-        didHandOver: @escaping @Sendable () -> Void = {}
+        didHandOver: @escaping @Sendable () -> Void = {},
+        didConnect: @escaping @Sendable () -> Void = {}
     ) {
+        self.didConnect = didConnect
         self.mayHandOver = mayHandOver
         self.didHandOver = didHandOver
         self.envelopeSender = envelopeSender

@@ -134,7 +134,7 @@ import Testing
         var effects = RelayDesk.Effects()
         desk.queue.append([claim(1), claim(2), claim(3)])
         _ = desk.takeAtOnce(relay: 0, lane: 1, now: now)
-        desk.connectionChanged(isOpen: true, relay: 0, lane: 1, message: 1, now: now)
+        desk.connectionOpened(relay: 0, lane: 1, message: 1, now: now)
         let second = take(&desk, 2)
         let refused = try #require(second)
         desk.report(
