@@ -1,4 +1,4 @@
-// The field Content-Type (RFC 2045 §5.1). Never looks at a body.
+// The field Content-Type (RFC 2045 §5.1), its parameters cut in pieces or encoded as well (RFC 2231). Never looks at a body.
 
 /// A media type and its parameters.
 struct ContentType {
@@ -26,7 +26,45 @@ struct ContentType {
     }
 
     /// The value of a parameter, by its name in lower case.
-    subscript(_ name: String) -> String? { parameters[name] }
+    subscript(_ name: String) -> String? {
+        if let value = parameters[name] { return value }
+        if let value = parameters["\(name)*"] { return Self.decoded([(value, true)]) }
+        // RFC 2231 §3: pieces with numbers; a * behind the number is for those that are encoded.
+        var pieces: [(String, Bool)] = []
+        for number in 0..<Self.pieceLimit {
+            if let value = parameters["\(name)*\(number)"] {
+                pieces.append((value, false))
+            } else if let value = parameters["\(name)*\(number)*"] {
+                pieces.append((value, true))
+            } else {
+                break
+            }
+        }
+        return pieces.isEmpty ? nil : Self.decoded(pieces)
+    }
+
+    private static let pieceLimit = 100
+
+    /// RFC 2231 §4: the first encoded piece begins with `charset'language'`.
+    private static func decoded(_ pieces: [(value: String, isEncoded: Bool)]) -> String {
+        var charset: String?
+        var bytes: [UInt8] = []
+        for (index, piece) in pieces.enumerated() {
+            var octets = Array(piece.value.utf8)
+            guard piece.isEncoded else {
+                bytes += octets
+                continue
+            }
+            let fields = piece.value.split(separator: "'", maxSplits: 2, omittingEmptySubsequences: false)
+            if index == 0, fields.count == 3 {
+                charset = String(fields[0])
+                octets = Array(fields[2].utf8)
+            }
+            // The same as quoted-printable, with % in place of =.
+            bytes += TransferDecoding.quotedPrintable(octets.map { $0 == UInt8(ascii: "%") ? UInt8(ascii: "=") : $0 })
+        }
+        return Charset.text(bytes, in: charset)
+    }
 
     private struct Scanner {
         private let scalars: [Unicode.Scalar]

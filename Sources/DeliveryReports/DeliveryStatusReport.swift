@@ -1,140 +1,189 @@
-// A delivery status notification (RFC 3464) as values. Never decides what follows from it.
+// A report of a mail system on a mail that it could not, or could, deliver. Never decides what follows from it.
 
 package import OutboxCore
 
-/// What a mail system says of a mail that it had taken responsibility for.
-///
-/// There is no Swift library for MIME to be had, so this reads just what a report consists of (RFC 6522: one level of
-/// parts, the second one a list of fields), in time and memory linear in its size.
+/// What a mail system says of a mail that it had taken responsibility for: by fields (RFC 3464), or in words alone.
 package struct DeliveryStatusReport: Sendable, Hashable {
-    /// What happened to a mail (RFC 3464 §2.3.3).
-    package enum Action: String, CaseIterable, Sendable {
-        case failed, delayed, delivered, relayed, expanded
-    }
-
     /// What is said of one recipient.
     package struct Recipient: Sendable, Hashable {
         /// The address that was tried last.
         package let finalRecipient: String?
         /// The address that the mail was sent to.
         package let originalRecipient: String?
-        /// What happened.
-        package let action: Action
+        /// What happened; `nil` where the field is missing or has none of the known words.
+        package let action: ReportedAction?
         /// Why (RFC 3463).
-        package let status: EnhancedStatusCode?
+        package var status: EnhancedStatusCode? { evidence.status }
         /// The words of the mail system that refused it, at most 1,000 characters.
         package let diagnostic: String?
         /// The mail system that said them.
         package let remoteMTA: String?
+        /// The fields, as the failure policy judges them.
+        package let evidence: ReportEvidence
     }
 
     /// The mail system that made the report.
     package let reportingMTA: String?
-    /// The envelope id given with MAIL FROM (RFC 3461 §4.4).
-    package let originalEnvelopeID: String?
-    /// The Message-ID of the returned mail, without angle brackets.
-    package let originalMessageID: String?
-    /// The addresses that the report was sent to, the most trustworthy first: what the mail system that delivered it
-    /// wrote down, then the field To.
-    package let addressedTo: [String]
-    /// At least one.
+    /// By what the report can be found to be about a mail.
+    package let traces: MailTraces
+    /// Empty where the report has words alone.
     package let recipients: [Recipient]
-
-    /// A longer mail is not read, in octets: reports return a mail of some kilobytes, or its header.
-    package static let sizeLimit = 1 << 20
+    /// The account for people.
+    private let lines: [Substring]
+    private let subject: String
 
     /// So many recipients are looked at; ours have one.
     private static let recipientLimit = 100
-    private static let textLimit = 1000
 
-    /// Reads a report.
+    init(blocks: [HeaderFields], text: ReportText, subject: String, traces: MailTraces) {
+        let groups = RecipientGroups(blocks)
+        reportingMTA = groups.message.compactMap { $0["reporting-mta"] }.first
+            .map { SecretMask.none.masked($0.withoutType.limited) }
+        recipients = groups.recipients.prefix(Self.recipientLimit).map { Recipient($0) }
+        self.traces = traces
+        lines = text.lines
+        self.subject = subject
+    }
+
+    /// What the report says of the address that the mail was sent to.
     ///
-    /// - Parameter bytes: the mail as it was received, at most ``sizeLimit`` octets.
-    /// - Throws: `ReportError` for everything that isn't a complete report.
-    package init(parsing bytes: [UInt8]) throws(ReportError) {
-        guard bytes.count <= Self.sizeLimit else { throw .tooLarge(limit: Self.sizeLimit) }
-        var mail = MailLines(bytes)
-        let header = mail.takeHeader()
-        let contentType = ContentType(header["content-type"])
-        guard contentType.mediaType == "multipart/report" else {
-            throw .notAReport("its content type is not multipart/report")
+    /// A mail of ours has one recipient. A system on its way may have sent it on to others; then one of these counts, and
+    /// rather one whose failure leaves the address out of it.
+    /// - Parameters:
+    ///   - address: as it stands in RCPT TO.
+    ///   - isRecipient: whether another spelling is the same address.
+    package func finding(for address: String, isRecipient: (String) -> Bool) -> ReportFinding {
+        let text = ReportText(lines: lines)
+        let passages = text.passages(about: address)
+        let named = recipients.filter { recipient in
+            [recipient.originalRecipient, recipient.finalRecipient].contains { $0.map(isRecipient) ?? false }
         }
-        guard let kind = contentType["report-type"]?.lowercased(), kind == "delivery-status" else {
-            throw .notAReport("its report type is not delivery-status")
+        let chosen = named.isEmpty ? recipients : named
+        let findings = chosen.map { finding(of: $0, passages, text.whole) }
+        let failed = findings.filter { $0.action == .failed }
+        if let finding = failed.first(where: { $0.reason?.suppressesAddress != true }) ?? failed.first ?? findings.first
+        {
+            return finding
         }
-        guard let boundary = contentType["boundary"] else { throw .malformed("it names no boundary") }
-        let parts = try MultipartBody(mail, boundary: boundary).parts
-        let status = parts.first { Self.statusTypes.contains($0.contentType.mediaType) }
-        guard let status else { throw .malformed("it has no part message/delivery-status") }
-        let decoded = try TransferDecoding.decoded(
-            status.body,
-            encoding: status.header["content-transfer-encoding"]
+        var evidence = ReportEvidence()
+        evidence.passages = passages
+        evidence.text = subject + ".\n" + text.whole
+        return finding(evidence, action: FailurePolicy.outcome(in: evidence), detail: passages.first?.collapsingSpace)
+    }
+
+    private func finding(of recipient: Recipient, _ passages: [String], _ text: String) -> ReportFinding {
+        var evidence = recipient.evidence
+        evidence.passages = passages
+        evidence.text = subject + ".\n" + text
+        let quoted = recipient.diagnostic ?? passages.first?.collapsingSpace
+        if let action = recipient.action { return finding(evidence, action: action, detail: quoted) }
+        let action: ReportedAction? =
+            switch evidence.status?.statusClass {
+            case 2: .delivered
+            case 4: .delayed
+            case 5: .failed
+            default: FailurePolicy.outcome(in: evidence)
+            }
+        return finding(evidence, action: action, detail: quoted)
+    }
+
+    private func finding(_ evidence: ReportEvidence, action: ReportedAction?, detail: String?) -> ReportFinding {
+        var evidence = evidence
+        evidence.isDelay = action == .delayed
+        let hasReason = action == .failed || action == .delayed
+        return ReportFinding(
+            action: action ?? .returned,
+            status: evidence.status,
+            reason: hasReason ? FailurePolicy.reason(of: evidence) : nil,
+            detail: detail.map { SecretMask.none.masked($0.limited) }
         )
-        let blocks = decoded.blocks
-        guard let perMessage = blocks.first else { throw .malformed("its status part is empty") }
-        // The fields of the message come first; some mail systems leave them out.
-        let hasMessageFields = perMessage["action"] == nil
-        var recipients: [Recipient] = []
-        for fields in blocks.dropFirst(hasMessageFields ? 1 : 0).prefix(Self.recipientLimit) {
-            recipients.append(try Recipient(fields))
+    }
+}
+
+/// What follows from a report for one mail.
+package struct ReportFinding: Sendable, Hashable {
+    /// What happened to it.
+    package let action: ReportedAction
+    /// The enhanced status code.
+    package let status: EnhancedStatusCode?
+    /// Why it failed or is late.
+    package let reason: FailureReason?
+    /// The words of the mail system, at most 1,000 characters.
+    package let detail: String?
+}
+
+/// The blocks of a status part, put in order: those of the mail and those of its recipients (RFC 3464 §2.1).
+private struct RecipientGroups {
+    private(set) var message: [HeaderFields] = []
+    private(set) var recipients: [HeaderFields] = []
+
+    /// Whether two blocks have no field of a recipient in common, and one of them lacks what the other has.
+    private static func isComplementary(_ first: HeaderFields, _ second: HeaderFields) -> Bool {
+        let fields = addresses + facts
+        func isWhole(_ block: HeaderFields) -> Bool {
+            block["action"] != nil && addresses.contains { block[$0] != nil }
         }
-        guard !recipients.isEmpty else { throw .malformed("it names no recipient") }
-        self.recipients = recipients
-        reportingMTA = perMessage["reporting-mta"].map(Self.untyped)
-        originalEnvelopeID = perMessage["original-envelope-id"].map(Self.limited)
-        originalMessageID = parts.first { Self.originalTypes.contains($0.contentType.mediaType) }
-            .flatMap { part in
-                var original = part.body
-                return original.takeHeader()["message-id"].map(Self.bare)
-            }
-        addressedTo = ["delivered-to", "x-original-to", "envelope-to", "to"].flatMap { name in
-            header.all(name).flatMap {
-                $0.split(separator: ",").prefix(Self.recipientLimit).map { Self.bare(String($0)) }
-            }
-        }.filter { $0.contains("@") }
+        return !isWhole(first) && !isWhole(second) && fields.allSatisfy { first[$0] == nil || second[$0] == nil }
+            || isWhole(first) && addresses.allSatisfy { second[$0] == nil } && second["action"] == nil
+                && facts.allSatisfy { first[$0] == nil || second[$0] == nil }
     }
 
-    private static let statusTypes = ["message/delivery-status", "message/global-delivery-status"]
-    private static let originalTypes = [
-        "message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers",
-    ]
+    private static let addresses = ["final-recipient", "original-recipient"]
+    private static let facts = ["action", "status", "diagnostic-code"]
 
-    fileprivate static func limited(_ text: String) -> String { String(text.prefix(textLimit)) }
-
-    /// `dns; mail.example.com` and `smtp; 550 …` without what stands before the semicolon, and without the paths of web
-    /// addresses: a refused mail's link may be quoted there, and nobody knows its token any more to look for it.
-    fileprivate static func untyped(_ text: String) -> String {
-        guard let semicolon = text.firstIndex(of: ";") else { return limited(SecretMask.none.masked(text)) }
-        return limited(SecretMask.none.masked(text[text.index(after: semicolon)...].description.collapsingSpace))
-    }
-
-    /// What stands between the last angle brackets, or else the text.
-    fileprivate static func bare(_ text: String) -> String {
-        guard let start = text.lastIndex(of: "<"), let end = text[start...].firstIndex(of: ">") else {
-            return limited(text.collapsingSpace)
+    init(_ blocks: [HeaderFields]) {
+        for block in blocks {
+            let hasAddress = Self.addresses.contains { block[$0] != nil }
+            let hasFact = Self.facts.contains { block[$0] != nil }
+            // Some mail systems put an empty line between the fields of one recipient, or behind each.
+            if hasFact || hasAddress, let last = recipients.last, Self.isComplementary(last, block) {
+                recipients[recipients.count - 1] = last.joined(with: block)
+                continue
+            }
+            if hasAddress || hasFact { recipients.append(block) }
+            if block["reporting-mta"] != nil || !(hasAddress || hasFact) { message.append(block) }
         }
-        return limited(String(text[text.index(after: start)..<end]))
     }
 }
 
 extension DeliveryStatusReport.Recipient {
-    fileprivate init(_ fields: HeaderFields) throws(ReportError) {
-        // A comment may stand behind the word (RFC 3464 §2.1.1).
-        let word = fields["action"]?.lowercased().prefix { $0.isLetter } ?? ""
-        guard let action = DeliveryStatusReport.Action(rawValue: String(word)) else {
-            throw .malformed("an Action is none of failed, delayed, delivered, relayed, expanded")
+    fileprivate init(_ fields: HeaderFields) {
+        let word = fields["action"].flatMap { $0.lowercased().split(whereSeparator: { !$0.isLetter }).first } ?? ""
+        var evidence = ReportEvidence()
+        switch word {
+        case "failed", "failure", "fail", "bounced", "undeliverable": action = .failed
+        case "expired":
+            action = .failed
+            evidence.hasGivenUp = true
+        case "delayed", "delay", "deferred": action = .delayed
+        case "delivered", "success", "deliver": action = .delivered
+        case "relayed", "relay": action = .relayed
+        case "expanded": action = .expanded
+        default: action = nil
         }
-        self.action = action
-        status = fields["status"].flatMap { EnhancedStatusCode($0.prefix { $0.isNumber || $0 == "." }) }
         finalRecipient = fields["final-recipient"].map(Self.address)
         originalRecipient = fields["original-recipient"].map(Self.address)
-        diagnostic = fields["diagnostic-code"].map(DeliveryStatusReport.untyped)
-        remoteMTA = fields["remote-mta"].map(DeliveryStatusReport.untyped)
+        remoteMTA = fields["remote-mta"].map { SecretMask.none.masked($0.withoutType.limited) }
+        let status = (fields["status"] ?? "").limited
+        evidence.status = status.firstMatch(of: /(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?!\d)/)
+            .flatMap { EnhancedStatusCode($0.1) }
+        let names = ["diagnostic-code", "x-supplementary-info"]
+        // A refused mail's link may be quoted there, and nobody knows its token any more to look for it.
+        var readings = [
+            names.flatMap { fields.all($0) }.map(\.withoutType.limited).joined(separator: " "),
+            names.flatMap { fields.allJoined($0) }.map(\.withoutType.limited).joined(separator: " "),
+        ].map { SecretMask.none.masked($0.decodingWords.collapsingSpace) }.filter { !$0.isEmpty }
+        // Some put the whole reply into the field Status. A comment there only says the code in words.
+        let reply = status.replacing(/\([^)]*\)/, with: "")
+        if readings.isEmpty, reply.contains(where: \.isLetter) { readings = [reply] }
+        evidence.diagnostics = readings
+        self.evidence = evidence
+        diagnostic = readings.first?.limited
     }
 
     /// `rfc822; ann@example.com`; `utf-8; …` has escapes for what isn't printable ASCII (RFC 6533 §3).
     private static func address(_ field: String) -> String {
-        let bare = DeliveryStatusReport.bare(DeliveryStatusReport.untyped(field))
+        let bare = SecretMask.none.masked(field.withoutType.limited).bare
         return bare.replacing(/\\x\{([0-9A-Fa-f]{1,6})\}/) { match in
             UInt32(match.1, radix: 16).flatMap { Unicode.Scalar($0) }.map { String($0) } ?? String(match.0)
         }

@@ -1,6 +1,6 @@
 // Lines and header fields of a mail (RFC 5322 §2.2). Never decodes a value, never recurses.
 
-/// The lines of a mail or of a part of one, without their ends, which may be CRLF or LF alone.
+/// The lines of a mail or of a part of one, without their ends, which may be CRLF, LF or CR alone.
 struct MailLines {
     typealias Line = ArraySlice<UInt8>
 
@@ -8,7 +8,10 @@ struct MailLines {
 
     /// - Parameter bytes: a mail, as a mail system hands it to a program: perhaps with a "From " line before it.
     init(_ bytes: [UInt8]) {
-        var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
+        // A mail with no LF at all comes from a system that ends its lines with CR.
+        let hasLF = bytes.contains(UInt8(ascii: "\n"))
+        let end = UInt8(ascii: hasLF ? "\n" : "\r")
+        var lines = bytes.split(separator: end, omittingEmptySubsequences: false).map { line in
             line.last == UInt8(ascii: "\r") ? line.dropLast() : line
         }
         if lines.first?.starts(with: Array("From ".utf8)) == true { lines.removeFirst() }
@@ -27,8 +30,7 @@ struct MailLines {
 
     /// The blocks between empty lines, each read as header fields; blocks without a field are left out.
     var blocks: [HeaderFields] {
-        lines.split { $0.allSatisfy { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") } }
-            .map { HeaderFields($0) }.filter { !$0.isEmpty }
+        lines.split { $0.isBlank }.map { HeaderFields($0) }.filter { !$0.isEmpty }
     }
 
     /// The lines as they were, with LF.
@@ -37,34 +39,66 @@ struct MailLines {
 
 /// Header fields, folded lines put together (RFC 5322 §2.2.3).
 struct HeaderFields {
-    private var fields: [(name: String, value: String)] = []
+    private struct Field {
+        let name: String
+        let value: String
+        /// The value with nothing where lines were folded: some mail systems fold in the middle of a word. `nil` where
+        /// nothing was folded.
+        let joined: String?
+    }
+
+    private var fields: [Field] = []
 
     var isEmpty: Bool { fields.isEmpty }
+
+    /// The names in lower case.
+    var names: [String] { fields.map(\.name) }
 
     /// So many fields are kept; the rest is of no interest here.
     private static let limit = 500
 
     init(_ lines: ArraySlice<MailLines.Line>) {
         var current: [UInt8] = []
+        var folds: [Int] = []
         for line in lines {
             if line.first == UInt8(ascii: " ") || line.first == UInt8(ascii: "\t") {
+                folds.append(current.count)
                 current += line
             } else {
-                append(current)
+                append(current, folds)
                 current = Array(line)
+                folds = []
             }
             if fields.count >= Self.limit { return }
         }
-        append(current)
+        append(current, folds)
     }
 
-    private mutating func append(_ line: [UInt8]) {
+    private init(_ fields: [Field]) { self.fields = fields }
+
+    /// The fields of both.
+    func joined(with others: HeaderFields) -> HeaderFields { HeaderFields(fields + others.fields) }
+
+    private mutating func append(_ line: [UInt8], _ folds: [Int]) {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return }
         let name = line[..<colon].reversed().drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }.reversed()
         // RFC 5322 §2.2: printable US-ASCII without the colon.
         guard !name.isEmpty, name.allSatisfy({ (33...126).contains($0) }) else { return }
-        let value = String(decoding: line[(colon + 1)...], as: UTF8.self)
-        fields.append((String(decoding: name, as: UTF8.self).lowercased(), value.collapsingSpace))
+        fields.append(
+            Field(
+                name: String(decoding: name, as: UTF8.self).lowercased(),
+                value: String(decoding: line[(colon + 1)...], as: UTF8.self).collapsingSpace,
+                joined: folds.isEmpty ? nil : Self.joined(line, after: colon, folds)
+            )
+        )
+    }
+
+    private static func joined(_ line: [UInt8], after colon: Int, _ folds: [Int]) -> String {
+        var bytes: [UInt8] = []
+        for (start, end) in zip([colon + 1] + folds, folds + [line.count]) where start < end {
+            bytes += line[start..<end].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+        }
+        return String(decoding: bytes, as: UTF8.self).collapsingSpace
     }
 
     /// The value of the first field of a name, in whatever case.
@@ -72,6 +106,17 @@ struct HeaderFields {
 
     /// The values of all fields of a name.
     func all(_ name: String) -> [String] { fields.filter { $0.name == name.lowercased() }.map(\.value) }
+
+    /// The values of all fields of a name, with nothing where lines were folded; empty where none was.
+    func allJoined(_ name: String) -> [String] {
+        let named = fields.filter { $0.name == name.lowercased() }
+        return named.contains { $0.joined != nil } ? named.map { $0.joined ?? $0.value } : []
+    }
+}
+
+extension MailLines.Line {
+    /// Nothing but space.
+    var isBlank: Bool { allSatisfy { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") } }
 }
 
 extension String {

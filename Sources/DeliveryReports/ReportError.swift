@@ -1,4 +1,4 @@
-// Why something is no delivery status notification. Never repeats what a stranger sent.
+// Why a mail is neither a report nor an automatic answer. Never repeats what a stranger sent.
 
 /// Why a report can't be read. Each description says what was expected.
 package enum ReportError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -13,8 +13,8 @@ package enum ReportError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .tooLarge(let limit):
             "the mail is longer than \(limit) octets, which no report about one of our mails is; it was not read"
-        case .notAReport(let reason): "the mail is no delivery status notification (RFC 3464): \(reason)"
-        case .malformed(let reason): "the delivery status notification is not complete (RFC 3464): \(reason)"
+        case .notAReport(let reason): "the mail is no report of a mail system, and no automatic answer: \(reason)"
+        case .malformed(let reason): "the report is not complete: \(reason)"
         }
     }
 }

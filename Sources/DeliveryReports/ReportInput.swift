@@ -2,7 +2,7 @@
 
 package import Foundation
 
-extension DeliveryStatusReport {
+extension ReturnedMail {
     /// Reads a mail to its end.
     ///
     /// A mail that is too large is read to its end as well, and forgotten: a mail system takes a pipe that is closed

@@ -1,27 +1,53 @@
 // Undoes a part's Content-Transfer-Encoding (RFC 2045 §6). RFC 3464 asks for none, but some mail systems use one.
 
-import Foundation
-
 enum TransferDecoding {
-    /// The lines of a part as they were before they were encoded.
-    static func decoded(_ body: MailLines, encoding: String?) throws(ReportError) -> MailLines {
-        switch encoding?.lowercased() {
-        case nil, "7bit", "8bit", "binary":
-            return body
-        case "base64":
-            guard let data = Data(base64Encoded: Data(body.bytes), options: .ignoreUnknownCharacters) else {
-                throw .malformed("the base64 of its status part is broken")
+    /// The octets of a part as they were before they were encoded.
+    ///
+    /// What is damaged is read as far as it goes, and an unknown encoding is taken for none: a report that was cut off may
+    /// still say enough.
+    static func decoded(_ body: MailLines, encoding: String?) -> [UInt8] {
+        switch encoding?.lowercased().prefix(while: { $0.isLetter || $0.isNumber || $0 == "-" }) {
+        case "base64": base64(body.bytes)
+        case "quoted-printable": quotedPrintable(body.bytes)
+        default: body.bytes
+        }
+    }
+
+    /// RFC 2045 §6.8: what is no letter of the alphabet is passed over.
+    static func base64(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+        var decoded: [UInt8] = []
+        var bits: UInt32 = 0
+        var count = 0
+        for byte in bytes {
+            if byte == UInt8(ascii: "=") {
+                // Padding: what follows is another piece.
+                (bits, count) = (0, 0)
+                continue
             }
-            return MailLines(Array(data))
-        case "quoted-printable":
-            return MailLines(quotedPrintable(body.bytes))
-        default:
-            throw .malformed("its status part has an unknown transfer encoding")
+            guard let value = base64Value(byte) else { continue }
+            bits = bits << 6 | UInt32(value)
+            count += 6
+            if count >= 8 {
+                count -= 8
+                decoded.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+            }
+        }
+        return decoded
+    }
+
+    private static func base64Value(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte - UInt8(ascii: "A")
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): byte - UInt8(ascii: "a") + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0") + 52
+        case UInt8(ascii: "+"): 62
+        case UInt8(ascii: "/"): 63
+        default: nil
         }
     }
 
     /// RFC 2045 §6.7; what isn't an escape stays as it is.
-    private static func quotedPrintable(_ bytes: [UInt8]) -> [UInt8] {
+    static func quotedPrintable(_ bytes: [UInt8]) -> [UInt8] {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
         var index = 0
@@ -42,7 +68,7 @@ enum TransferDecoding {
         return decoded
     }
 
-    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+    static func hexDigit(_ byte: UInt8) -> UInt8? {
         Character(UnicodeScalar(byte)).hexDigitValue.map { UInt8($0) }
     }
 }

@@ -69,24 +69,6 @@ package enum FailurePolicy {
         )
     }
 
-    /// Why a mail that a relay had accepted was reported as undeliverable (RFC 3464 §2.3.4), judged by the same rules as
-    /// a refusal at the final dot.
-    ///
-    /// - Parameters:
-    ///   - status: the report's status code.
-    ///   - diagnostic: the words of the mail system that refused it.
-    package static func reason(ofReport status: EnhancedStatusCode?, diagnostic: String?) -> FailureReason {
-        // Exim's status says no more than the class; the words that it quotes begin with the other side's own code.
-        let quoted = diagnostic.flatMap { SMTPReply(lines: [$0]) }
-        let isVague = status.map { $0.subject == 0 && $0.detail == 0 } ?? true
-        let known = isVague ? quoted?.enhancedStatus ?? status : status
-        // A relay that gave up after days of temporary failures reports the last of them.
-        let isTemporary = known?.statusClass == 4
-        let reply = SMTPReply(code: isTemporary ? 450 : 550, enhancedStatus: known, text: diagnostic ?? "")
-        let failure = TransmissionFailure(stage: .rcpt, fault: .reply(reply), detail: "")
-        return verdict(for: failure).reason
-    }
-
     private static let untilContent: [SMTPStage] = [.rcpt, .data, .body, .finalDot]
     private static let content: [SMTPStage] = [.data, .body, .finalDot]
 
@@ -97,7 +79,7 @@ package enum FailurePolicy {
         FailureRule(.kind(.badValues), .message, .final, .unusableValues),
         FailureRule(.kind(.badRecipient), .recipient, .final, .unusableRecipient),
         FailureRule(.kind(.badSender), .configuration, .again, .senderRefused),
-        FailureRule(.kind(.smtpUTF8NotOffered), .recipient, .final, .smtpUTF8NotOffered),
+        FailureRule(.kind(.smtpUTF8NotOffered), .recipient, .final, .smtpUTF8Unsupported),
         FailureRule(.kind(.tooLargeForRelay), .message, .final, .messageTooBig),
         FailureRule(.kind(.interrupted), .message, .again, .interrupted),
         FailureRule(.kind(.couldNotResolve), .relay, .again, .nameNotResolved),

@@ -20,6 +20,10 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case senderDeferred = "sender-deferred"
     /// So many permanent refusals in a row that the relay is suspected rather than its recipients.
     case refusesEverybody = "refuses-everybody"
+    /// More mail than our contract allows in an hour, a day or a month.
+    case quotaExceeded = "quota-exceeded"
+    /// Too much mail, or too many connections, at a time: ours, or, with the recipient at fault, the mailbox's.
+    case rateLimited = "rate-limited"
 
     // What an operator has to mend.
     case certificateNotTrusted = "certificate-not-trusted"
@@ -30,6 +34,21 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case relayingDenied = "relaying-denied"
     case senderRefused = "sender-refused"
     case noTemplates = "no-templates"
+    /// The relay wants TLS before it takes a mail.
+    case encryptionRequired = "encryption-required"
+    /// Our account at the relay's provider is suspended, or may not send (so).
+    case accountRefused = "account-refused"
+    /// The name that we say in EHLO.
+    case heloRefused = "helo-refused"
+    /// Our IP address: a blocklist, a bad reputation, a network that may not send.
+    case addressBlocked = "address-blocked"
+    /// Our IP address has no name in DNS, or one that doesn't lead back to it.
+    case reverseDNSMissing = "reverse-dns-missing"
+    case spfFailed = "spf-failed"
+    case dkimFailed = "dkim-failed"
+    case dmarcFailed = "dmarc-failed"
+    /// Neither SPF nor DKIM vouches for the sender's domain, or the reply doesn't say which is missing.
+    case domainNotAuthenticated = "domain-not-authenticated"
 
     // The recipient.
     case greylisted
@@ -40,8 +59,10 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case recipientDeferred = "recipient-deferred"
     case recipientRefused = "recipient-refused"
     case unusableRecipient = "unusable-recipient"
-    /// An address outside ASCII at a relay that takes none.
-    case smtpUTF8NotOffered = "smtputf8-not-offered"
+    /// An address outside ASCII, which this relay can't mail (RFC 6531).
+    case smtpUTF8Unsupported = "smtputf8-unsupported"
+    /// Another mail system gave up after it had tried for a long time.
+    case expired
 
     // The message.
     case policyRefusal = "policy-refusal"
@@ -54,98 +75,125 @@ package enum FailureReason: String, CaseIterable, Sendable {
     /// outboxd ended each time that it tried the message alone.
     case endsOutboxd = "ends-outboxd"
 
-    /// The address itself takes no mail, so that mailing it again would only harm the sender's reputation.
-    package var suppressesAddress: Bool {
+    /// What a reason is about. Properties below ask this, so that a new reason is sorted in once.
+    private enum Subject {
+        /// The way to the relay, or a failure of the relay's own.
+        case relay
+        /// Our quota, rate, sender, identity, address or DNS records.
+        case ourselves
+        /// The settings, without a word of the relay about them.
+        case settings
+        /// The recipient's address: it doesn't exist, or is disabled for good.
+        case deadAddress
+        /// The recipient's address: it can't stand in a mail, or can't be mailed there.
+        case unusableAddress
+        /// The mailbox, or its system, at this moment.
+        case mailbox
+        /// A refusal that gives no reason.
+        case unexplained
+        /// What somebody's policy makes of the mail.
+        case policy
+        /// The mail itself.
+        case mail
+    }
+
+    private var subject: Subject {
         switch self {
-        case .unknownRecipient, .badDomain, .mailboxDisabled: true
-        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed,
-            .libcurlError,
+        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed, .libcurlError,
             .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
-            .senderDeferred, .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused,
-            .authenticationRequired, .authenticationNotOffered, .relayingDenied, .senderRefused, .noTemplates,
-            .greylisted, .mailboxFull,
-            .recipientDeferred, .recipientRefused, .unusableRecipient, .smtpUTF8NotOffered, .policyRefusal,
-            .messageTooBig, .contentRefused,
-            .messageDeferred, .messageRefused, .unusableValues, .interrupted, .endsOutboxd:
-            false
+            .refusesEverybody:
+            .relay
+        case .quotaExceeded, .rateLimited, .senderDeferred, .senderRefused, .accountRefused, .heloRefused,
+            .addressBlocked, .reverseDNSMissing, .spfFailed, .dkimFailed, .dmarcFailed, .domainNotAuthenticated,
+            .authenticationRefused, .authenticationRequired, .encryptionRequired, .relayingDenied:
+            .ourselves
+        case .certificateNotTrusted, .startTLSNotOffered, .authenticationNotOffered, .noTemplates: .settings
+        case .unknownRecipient, .badDomain, .mailboxDisabled: .deadAddress
+        case .unusableRecipient, .smtpUTF8Unsupported: .unusableAddress
+        case .mailboxFull, .greylisted, .recipientDeferred, .expired: .mailbox
+        case .recipientRefused, .messageRefused: .unexplained
+        case .policyRefusal: .policy
+        case .messageTooBig, .contentRefused, .messageDeferred, .unusableValues, .interrupted, .endsOutboxd: .mail
         }
     }
 
-    /// The refusal says that the address itself takes no mail, now or ever. Any other one may be about the mail, about us or
-    /// about nothing at all, so that one relay's word alone is not final.
+    /// The address itself takes no mail, so that mailing it again would only harm the sender's reputation.
+    package var suppressesAddress: Bool { subject == .deadAddress }
+
+    /// The refusal names the address: it is unknown, disabled, full, or can't be mailed, and another relay would say the
+    /// same. Without that a permanent refusal may be the relay's own view of the mail or of us.
     package var namesAddress: Bool {
-        let naming: Set<Self> = [
-            .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .unusableRecipient, .smtpUTF8NotOffered,
-        ]
-        return naming.contains(self)
+        switch subject {
+        case .deadAddress, .unusableAddress: true
+        case .mailbox: self == .mailboxFull
+        case .relay, .ourselves, .settings, .unexplained, .policy, .mail: false
+        }
     }
 
     /// Said of one message while the relay accepts others, for good and again, this ends the message: by the book it is the
     /// relay's or the configuration's fault, and the relay's other answers prove otherwise.
     package var isSettledByEvidence: Bool {
-        let settled: Set<Self> = [.relayingDenied, .protocolError, .authenticationRequired]
-        return settled.contains(self)
+        self == .relayingDenied || self == .protocolError || self == .authenticationRequired
     }
-
-    /// A report with this reason means that mailing the address again is of no use: unlike a relay's own refusal, it comes
-    /// from the recipient's mail system, whose refusal without a reason counts as well.
-    package var isReasonToSuppressReported: Bool { suppressesAddress || self == .recipientRefused }
 
     /// Another address would help, where a recipient's mail system gave this reason for a final refusal. With any other
     /// reason the address is good, and the advice is to contact support.
     package var blamesAddress: Bool {
-        switch self {
-        case .mailboxFull, .policyRefusal, .greylisted, .recipientDeferred, .contentRefused, .messageTooBig: false
-        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed,
-            .libcurlError,
-            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
-            .senderDeferred, .refusesEverybody, .certificateNotTrusted, .startTLSNotOffered, .authenticationRefused,
-            .authenticationRequired, .authenticationNotOffered, .relayingDenied, .senderRefused, .noTemplates,
-            .unknownRecipient, .badDomain,
-            .mailboxDisabled, .recipientRefused, .unusableRecipient, .smtpUTF8NotOffered, .messageDeferred,
-            .messageRefused,
-            .unusableValues, .interrupted, .endsOutboxd:
-            true
+        switch subject {
+        case .deadAddress, .unusableAddress, .unexplained, .relay, .settings: true
+        case .ourselves, .mailbox, .policy: false
+        case .mail: self != .contentRefused && self != .messageTooBig
         }
     }
 
-    /// The keys of the configuration to look at, for a fault that an operator has to mend.
-    package var settingKeys: String? {
+    /// Where an operator mends a fault.
+    package struct Remedy: Hashable, Sendable {
+        /// Keys of the configuration, or what lies outside of it: a DNS record, a blocklist.
+        package let place: String
+        /// The keys are one relay's.
+        package let isOfRelay: Bool
+        /// Whether outboxd has to be told once it is mended (SIGHUP); it finds out what lies outside by itself.
+        package let isReloaded: Bool
+
+        fileprivate init(_ place: String, isOfRelay: Bool = false, isReloaded: Bool = false) {
+            self.place = place
+            self.isOfRelay = isOfRelay
+            self.isReloaded = isReloaded
+        }
+    }
+
+    /// Where an operator mends it; `nil` where only the relay, the recipient or the mail can change.
+    package var remedy: Remedy? {
         switch self {
-        case .certificateNotTrusted: "ca_file"
-        case .startTLSNotOffered: "tls"
-        case .authenticationRefused, .authenticationRequired, .relayingDenied: "user and password"
-        case .authenticationNotOffered: "user, password and tls"
-        case .senderRefused: "sender.address"
-        case .noTemplates: "templates"
-        case .nameNotResolved: "url"
+        case .certificateNotTrusted: Remedy("ca_file", isOfRelay: true, isReloaded: true)
+        case .startTLSNotOffered, .encryptionRequired: Remedy("tls", isOfRelay: true, isReloaded: true)
+        case .authenticationRefused, .authenticationRequired, .relayingDenied:
+            Remedy("user and password", isOfRelay: true, isReloaded: true)
+        case .authenticationNotOffered: Remedy("user, password and tls", isOfRelay: true, isReloaded: true)
+        case .accountRefused: Remedy("user (its account at the provider)", isOfRelay: true)
+        case .senderRefused: Remedy("sender.address", isReloaded: true)
+        case .heloRefused: Remedy("helo", isOfRelay: true, isReloaded: true)
+        case .addressBlocked: Remedy("the blocklist or reputation of this machine's IP address")
+        case .reverseDNSMissing: Remedy("DNS: the PTR record of this machine's IP address")
+        case .spfFailed: Remedy("DNS: the SPF record of sender.address's domain")
+        case .dkimFailed: Remedy("DNS: the DKIM record of sender.address's domain")
+        case .dmarcFailed: Remedy("DNS: the DMARC, SPF and DKIM records of sender.address's domain")
+        case .domainNotAuthenticated: Remedy("DNS: the SPF and DKIM records of sender.address's domain")
+        case .noTemplates: Remedy("templates", isReloaded: true)
+        case .nameNotResolved: Remedy("url", isOfRelay: true, isReloaded: true)
         case .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed, .libcurlError,
-            .relayClosing,
-            .sessionRefused,
-            .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable, .senderDeferred, .refusesEverybody,
-            .greylisted, .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred,
-            .recipientRefused, .unusableRecipient, .smtpUTF8NotOffered, .policyRefusal, .messageTooBig, .contentRefused,
-            .messageDeferred,
-            .messageRefused, .unusableValues, .interrupted, .endsOutboxd:
+            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable, .senderDeferred,
+            .refusesEverybody, .quotaExceeded, .rateLimited, .greylisted, .unknownRecipient, .badDomain,
+            .mailboxDisabled, .mailboxFull, .recipientDeferred, .recipientRefused, .unusableRecipient,
+            .smtpUTF8Unsupported, .expired, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred, .messageRefused,
+            .unusableValues, .interrupted, .endsOutboxd:
             nil
         }
     }
 
-    /// What makes outboxd read those keys again: SIGHUP is enough for a password file or a certificate.
-    package var isMendedByReload: Bool {
-        switch self {
-        case .certificateNotTrusted, .authenticationRefused, .authenticationRequired, .authenticationNotOffered,
-            .relayingDenied:
-            true
-        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed,
-            .libcurlError,
-            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
-            .senderDeferred, .refusesEverybody, .startTLSNotOffered, .senderRefused, .noTemplates, .greylisted,
-            .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred, .recipientRefused,
-            .unusableRecipient, .smtpUTF8NotOffered, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred,
-            .messageRefused,
-            .unusableValues, .interrupted, .endsOutboxd:
-            false
-        }
-    }
+    /// The keys of the configuration, or the DNS record, to look at, for a fault that an operator has to mend.
+    package var settingKeys: String? { remedy?.place }
+
+    /// Whether outboxd has to be told (SIGHUP) once it is mended.
+    package var isMendedByReload: Bool { remedy?.isReloaded ?? false }
 }

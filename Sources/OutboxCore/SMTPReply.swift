@@ -44,9 +44,11 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
     package var isPermanent: Bool { code >= 500 }
 
     /// The queue id by which the relay's administrator finds the mail: the last word after "queued as" or "id", as
-    /// Postfix, Exim and Sendmail's descendants write it. There is no standard for it.
+    /// Postfix, Exim and Sendmail's descendants write it; or the one long word after "Ok", as Amazon SES writes the id that
+    /// it puts into the Message-ID. There is no standard for it.
     package var queueID: String? {
         let words = text.utf8.split { $0.isASCIISpace }.map { Substring($0) }
+        if words.count == 2, words[0].is("ok"), words[1].utf8.count >= 20 { return words[1].trimmedOfPunctuation }
         for (index, word) in words.enumerated() {
             if let id = word.idAssigned { return id }
             guard index + 1 < words.count else { continue }

@@ -4,13 +4,13 @@ package import OutboxCore
 
 /// A row of the table `outbox_report`; the properties are its columns.
 package struct DeliveryReportRecord: Sendable, Hashable {
-    /// What happened to the mail (RFC 3464 §2.3.3): `failed`, `delayed`, `delivered`, `relayed` or `expanded`.
+    /// What happened to the mail: a raw value of `ReportedAction`.
     package let action: String
     /// When the report came.
     package let receivedAt: Timestamp
     /// The enhanced status code.
     package let status: String?
-    /// Why it failed: a raw value of `FailureReason`.
+    /// Why it failed, or is late: a raw value of `FailureReason`.
     package let reason: String?
     /// The mail system that says so.
     package let reportingMTA: String?

@@ -6,8 +6,8 @@ import OutboxCore
 extension OutboxDatabase {
     /// Records a report of the mail with the given envelope id.
     ///
-    /// A failed one makes an accepted message `bounced`. What is said of a message in any other state is kept beside it,
-    /// and changes nothing else.
+    /// A failed one makes an accepted message `bounced`; the advice blames the address only where the reason says that it
+    /// takes no mail. What is said of a message in any other state is kept beside it, and changes nothing else.
     /// - Parameters:
     ///   - suppressFor: put the address on the suppression list for so long; `nil`: don't.
     /// - Returns: `nil` where no mail with that id was ever tried.
@@ -35,7 +35,7 @@ extension OutboxDatabase {
                     report.reportingMTA, report.detail,
                 ]
             )
-            guard report.action == "failed" else {
+            guard report.action == ReportedAction.failed.rawValue else {
                 return ReportEffect(messageID: id, hasBounced: false, state: before, suppressedUntil: nil)
             }
             let state = MessageState(rawValue: before)?.after(.bounced)
@@ -46,7 +46,7 @@ extension OutboxDatabase {
                         """,
                     arguments: [
                         state.rawValue, report.receivedAt.milliseconds,
-                        report.reason.flatMap(FailureReason.init(rawValue:))?.blamesAddress ?? true, id,
+                        report.reason.flatMap(FailureReason.init(rawValue:))?.suppressesAddress ?? false, id,
                     ]
                 )
             }
@@ -85,6 +85,23 @@ extension OutboxDatabase {
                     """,
                 arguments: [envelopeID]
             ).map { ReportedMessage(id: $0[0], recipient: $0[1], envelopeID: envelopeID) }
+        }
+    }
+
+    /// The message that a relay accepted under an id of its own, such as Amazon SES gives; `nil` where there is none, or
+    /// where the id is too short to be used only once.
+    package func reported(relayID: String) async throws -> ReportedMessage? {
+        try await read { database in
+            try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT message.id, message.recipient, state.envelope_id FROM outbox_attempt AS attempt
+                    JOIN outbox_state AS state ON state.message_id = attempt.message_id
+                    JOIN outbox AS message ON message.id = attempt.message_id
+                    WHERE attempt.queue_id = ? AND length(attempt.queue_id) >= 20 AND attempt.outcome = 'accepted'
+                    """,
+                arguments: [relayID]
+            ).map { ReportedMessage(id: $0[0], recipient: $0[1], envelopeID: $0[2]) }
         }
     }
 

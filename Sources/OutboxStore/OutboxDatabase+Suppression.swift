@@ -9,16 +9,22 @@ extension OutboxDatabase {
         try await write { try Self.suppress(entry, in: $0) }
     }
 
-    /// Takes an address off the list.
+    /// Takes an address off the list, and takes back what was said of it: messages that ended because of the address stay
+    /// in their state, but the advice is no longer to correct it.
     ///
-    /// - Returns: whether it was on it.
+    /// - Returns: whether it was on the list, or was blamed for anything.
     package func liftSuppression(of address: AddressKey) async throws -> Bool {
         try await write { database in
             try database.execute(
                 sql: "DELETE FROM outbox_suppression WHERE address = ?",
                 arguments: [address.canonical]
             )
-            return database.changesCount > 0
+            let wasListed = database.changesCount > 0
+            try database.execute(
+                sql: "UPDATE outbox_state SET blames_address = NULL WHERE address = ? AND blames_address = 1",
+                arguments: [address.canonical]
+            )
+            return wasListed || database.changesCount > 0
         }
     }
 

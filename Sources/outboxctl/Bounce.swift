@@ -11,18 +11,20 @@ import ServiceProcess
 
 struct Bounce: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take in a report of a mail system that a mail could not be delivered (RFC 3464).",
+        abstract: "Take in what a mail system sends back about a mail (RFC 3464).",
         discussion: """
-            Reads the report from standard input, as a mail system's pipe transport gives it, and finds the message by \
-            the address that the report was sent to (`sender.envelope_from` in the configuration), by the envelope id, \
-            or by the Message-ID of the returned mail. A failure makes an accepted message `bounced` and puts its \
-            address on the suppression list unless the address is not to blame; a delay is kept as a note.
+            Reads the mail from standard input, as a mail system's pipe transport gives it, and finds the message by the \
+            address that it was sent to (`sender.envelope_from` in the configuration), by the envelope id, by the \
+            Message-ID of the returned mail, or by the relay's own id. A failure makes an accepted message `bounced`. Its \
+            address goes on the suppression list only where the report says that the mailbox or the domain does not \
+            exist, or is disabled. Everything else is kept as a note: delays, deliveries, complaints, and automatic \
+            answers (`outboxctl show`). `outboxctl suppression remove` takes a wrong report back.
 
             In Postfix's master.cf:
               bounce-in unix - n n - - pipe flags=R user=outboxd argv=/usr/local/bin/outboxctl bounce --to ${original_recipient}
 
-            Exit codes: 0 taken in, 1 where it belongs to no message, 65 where it is no report, 75 where the database \
-            can't be used now (a mail system tries again later), 78 for a wrong configuration.
+            Exit codes: 0 taken in, or an automatic answer; 1 a report that belongs to no message; 65 a person's mail; 75 \
+            where the database can't be used now (a mail system tries again later); 78 for a wrong configuration.
             """
     )
 
@@ -37,32 +39,42 @@ struct Bounce: AsyncParsableCommand {
     func run() async throws {
         try await reportingFailures {
             let settings = try options.settings()
-            let report = try read()
-            let template = settings.sender.envelopeFrom
-            let ids = EnvelopeIDs(report, addressedTo: to, template: template).all
-            guard !ids.isEmpty else {
-                try end("the report belongs to no message: it names no envelope id of ours", code: .failure)
-            }
+            let mail = try read()
             do {
+                let ids = CandidateIDs(mail.traces, addressedTo: to, template: settings.sender.envelopeFrom)
                 let database = try OutboxDatabase(path: settings.database.path, access: .writing)
-                for id in ids {
-                    guard let message = try await database.reported(envelopeID: id) else { continue }
-                    try await take(report, of: message, settings.suppression.duration, into: database)
+                guard let message = try await ids.message(in: database) else {
+                    try belongsToNone(mail)
                     return
+                }
+                switch mail {
+                case .report(let report):
+                    try await take(report, of: message, settings.suppression.duration, into: database)
+                case .automatic(let answer):
+                    try await take(answer, of: message, into: database)
                 }
             } catch let error as OutboxDatabaseError {
                 // EX_TEMPFAIL of sysexits.h: a mail system keeps the report and tries again.
                 try end(error.description, code: ExitCode(75))
             }
-            try end("the report belongs to no message: no mail of ours has its envelope id", code: .failure)
         }
     }
 
-    private func read() throws -> DeliveryStatusReport {
+    private func read() throws -> ReturnedMail {
         do {
-            return try DeliveryStatusReport(parsing: DeliveryStatusReport.read(from: .standardInput))
+            return try ReturnedMail(parsing: ReturnedMail.read(from: .standardInput))
         } catch let error as ReportError {
             try end(error.description, code: ExitCode(ExitStatus.dataError))
+        }
+    }
+
+    /// An automatic answer is not worth a mail system's complaint.
+    private func belongsToNone(_ mail: ReturnedMail) throws {
+        switch mail {
+        case .report:
+            try end("the report belongs to no message: no mail of ours has an id that it names", code: .failure)
+        case .automatic:
+            print(json ? "null" : "an automatic answer that belongs to no message")
         }
     }
 
@@ -72,29 +84,58 @@ struct Bounce: AsyncParsableCommand {
         _ suppression: Duration,
         into database: OutboxDatabase
     ) async throws {
-        let recipient = report.recipient(for: message.recipient)
-        let reason = FailurePolicy.reason(ofReport: recipient.status, diagnostic: recipient.diagnostic)
-        let isFailed = recipient.action == .failed
-        let effect = try await database.record(
+        let key = AddressKey(message.recipient)
+        let finding = report.finding(for: message.recipient) { AddressKey($0) == key }
+        let isDead = finding.action == .failed && finding.reason?.suppressesAddress == true
+        try await record(
             DeliveryReportRecord(
-                action: recipient.action.rawValue,
+                action: finding.action.rawValue,
                 receivedAt: .now,
-                status: recipient.status?.description,
-                reason: isFailed ? reason.rawValue : nil,
+                status: finding.status?.description,
+                reason: finding.reason?.rawValue,
                 reportingMTA: report.reportingMTA,
-                detail: recipient.diagnostic
+                detail: finding.detail
             ),
-            envelopeID: message.envelopeID,
-            suppressFor: isFailed && reason.isReasonToSuppressReported ? suppression : nil
+            of: message,
+            suppressFor: isDead ? suppression : nil,
+            into: database
         )
-        guard let effect else { preconditionFailure("the message was found a moment ago") }
+    }
+
+    private func take(_ answer: AutomaticMail, of message: ReportedMessage, into database: OutboxDatabase) async throws
+    {
+        try await record(
+            DeliveryReportRecord(
+                action: answer.action.rawValue,
+                receivedAt: .now,
+                status: nil,
+                reason: nil,
+                reportingMTA: nil,
+                detail: answer.subject
+            ),
+            of: message,
+            suppressFor: nil,
+            into: database
+        )
+    }
+
+    private func record(
+        _ record: DeliveryReportRecord,
+        of message: ReportedMessage,
+        suppressFor: Duration?,
+        into database: OutboxDatabase
+    ) async throws {
+        let effect = try await database.record(record, envelopeID: message.envelopeID, suppressFor: suppressFor)
+        // Retention may have removed the message since it was found.
+        guard let effect else { try end("the message has just been removed", code: .failure) }
         if json {
-            print(try JSONText.line(BounceAnswer(effect, action: recipient.action.rawValue)))
+            print(try JSONText.line(BounceAnswer(effect, record)))
             return
         }
+        let reason = record.reason.map { " (\($0))" } ?? ""
         let suppressed = effect.suppressedUntil.map { ", its address is not mailed until \($0.dayAndTime) UTC" } ?? ""
         let outcome = effect.hasBounced ? "bounced" : "stays \(effect.state)"
-        print("message \(effect.messageID): reported as \(recipient.action.rawValue), \(outcome)\(suppressed)")
+        print("message \(effect.messageID): reported as \(record.action)\(reason), \(outcome)\(suppressed)")
     }
 
     /// Ends the program with a reason.
@@ -104,51 +145,56 @@ struct Bounce: AsyncParsableCommand {
     }
 }
 
-/// The envelope ids that a report may mean, the most trustworthy first.
-private struct EnvelopeIDs {
-    let all: [String]
-
-    init(_ report: DeliveryStatusReport, addressedTo: String?, template: EnvelopeSenderTemplate?) {
-        let addresses = [addressedTo].compactMap(\.self) + report.addressedTo
-        let ofAddresses = addresses.compactMap { template?.envelopeID(in: $0) }
-        // The Message-ID is the envelope id at the sender's domain.
-        let ofMessageID = report.originalMessageID.flatMap { $0.split(separator: "@").first.map(String.init) }
-        let others = [report.originalEnvelopeID, ofMessageID].compactMap { $0?.lowercased() }
-        var seen: Set<String> = []
-        all = (ofAddresses + others).filter { id in
-            id.wholeMatch(of: /[a-z0-9]{1,64}/) != nil && seen.insert(id).inserted
+extension ReturnedMail {
+    fileprivate var traces: MailTraces {
+        switch self {
+        case .report(let report): report.traces
+        case .automatic(let answer): answer.traces
         }
     }
 }
 
-extension DeliveryStatusReport {
-    /// What is said of the address that the mail was sent to; a mail of ours has one recipient, but a system on its way
-    /// may have sent it to others instead, of which a failed one counts first.
-    fileprivate func recipient(for address: String) -> Recipient {
-        let key = AddressKey(address)
-        let named = recipients.first { recipient in
-            [recipient.originalRecipient, recipient.finalRecipient].contains {
-                $0.map { AddressKey($0) == key } ?? false
-            }
+/// The ids that a mail may mean, the most trustworthy first.
+private struct CandidateIDs {
+    private let envelopeIDs: [String]
+    private let relayIDs: [String]
+
+    init(_ traces: MailTraces, addressedTo: String?, template: EnvelopeSenderTemplate?) {
+        let addresses = [addressedTo].compactMap(\.self) + traces.addresses
+        let ofAddresses = addresses.compactMap { template?.envelopeID(in: $0) }
+        // The Message-ID is the envelope id at the sender's domain, or the relay's own id at the relay's.
+        let ofMessageIDs = traces.messageIDs.compactMap { $0.split(separator: "@").first.map(String.init) }
+        let others = (traces.envelopeIDs + ofMessageIDs + traces.words).map { $0.lowercased() }
+        var seen: Set<String> = []
+        envelopeIDs = (ofAddresses + others).filter { id in
+            id.wholeMatch(of: /[a-z0-9]{1,64}/) != nil && seen.insert(id).inserted
         }
-        guard let any = named ?? recipients.first(where: { $0.action == .failed }) ?? recipients.first else {
-            preconditionFailure("a report has a recipient")
+        relayIDs = ofMessageIDs
+    }
+
+    /// The message that one of the ids names.
+    func message(in database: OutboxDatabase) async throws -> ReportedMessage? {
+        for id in envelopeIDs {
+            if let message = try await database.reported(envelopeID: id) { return message }
         }
-        return any
+        for id in relayIDs {
+            if let message = try await database.reported(relayID: id) { return message }
+        }
+        return nil
     }
 }
 
 private struct BounceAnswer: Encodable {
     private let effect: ReportEffect
-    private let action: String
+    private let record: DeliveryReportRecord
 
-    init(_ effect: ReportEffect, action: String) {
+    init(_ effect: ReportEffect, _ record: DeliveryReportRecord) {
         self.effect = effect
-        self.action = action
+        self.record = record
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, action, state
+        case id, action, reason, state
         case hasBounced = "has_bounced"
         case suppressedUntil = "suppressed_until"
     }
@@ -156,7 +202,8 @@ private struct BounceAnswer: Encodable {
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(effect.messageID, forKey: .id)
-        try container.encode(action, forKey: .action)
+        try container.encode(record.action, forKey: .action)
+        try container.encode(record.reason, forKey: .reason)
         try container.encode(effect.state, forKey: .state)
         try container.encode(effect.hasBounced, forKey: .hasBounced)
         try container.encode(effect.suppressedUntil?.rfc3339, forKey: .suppressedUntil)

@@ -41,15 +41,22 @@ struct MessageAnswer: Encodable {
     private let message: StatusRecord
     private let history: [AttemptRecord]?
     private let reports: [DeliveryReportRecord]?
+    private let suppression: Suppression?
 
-    init(_ message: StatusRecord, history: [AttemptRecord]? = nil, reports: [DeliveryReportRecord]? = nil) {
+    init(
+        _ message: StatusRecord,
+        history: [AttemptRecord]? = nil,
+        reports: [DeliveryReportRecord]? = nil,
+        suppression: Suppression? = nil
+    ) {
         self.message = message
         self.history = history
         self.reports = reports
+        self.suppression = suppression
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, kind, recipient, account, state, detail, advice, attempts, history, reports
+        case id, kind, recipient, account, state, detail, advice, attempts, history, reports, suppression
         case requestedAt = "requested_at"
         case acceptedAt = "accepted_at"
         case finishedAt = "finished_at"
@@ -84,7 +91,10 @@ struct MessageAnswer: Encodable {
         }
         try container.encode(Dictionary(uniqueKeysWithValues: texts), forKey: .adviceText)
         if let history { try container.encode(history.map(AttemptAnswer.init), forKey: .history) }
-        if let reports { try container.encode(reports.map(ReportAnswer.init), forKey: .reports) }
+        if let reports {
+            try container.encode(reports.map(ReportAnswer.init), forKey: .reports)
+            try container.encode(suppression.map(SuppressionAnswer.init), forKey: .suppression)
+        }
     }
 }
 

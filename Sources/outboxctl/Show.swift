@@ -13,7 +13,7 @@ struct Show: AsyncParsableCommand {
     @Argument(help: "The message's id, as `status` and `list` show it.")
     var id: Int64
 
-    @Flag(help: "Print one JSON object: the message with its `history` and `reports`.")
+    @Flag(help: "Print one JSON object: the message with its `history`, `reports` and `suppression`.")
     var json = false
 
     @OptionGroup var options: ConfigurationOptions
@@ -27,10 +27,17 @@ struct Show: AsyncParsableCommand {
             }
             let attempts = try await database.attempts(of: id)
             let reports = try await database.reports(of: id)
+            let address = AddressKey(message.recipient)
+            let suppression = try await database.suppressions(at: .now, address: address).first
             if json {
-                print(try JSONText.line(MessageAnswer(message, history: attempts, reports: reports)))
+                print(
+                    try JSONText.line(
+                        MessageAnswer(message, history: attempts, reports: reports, suppression: suppression)
+                    )
+                )
             } else {
-                print(StatusText(now: .now).timeline(of: message, attempts: attempts, reports: reports))
+                let text = StatusText(now: .now)
+                print(text.timeline(of: message, attempts: attempts, reports: reports, suppression: suppression))
             }
         }
     }

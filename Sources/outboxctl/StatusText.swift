@@ -39,7 +39,8 @@ struct StatusText {
     func timeline(
         of message: StatusRecord,
         attempts: [AttemptRecord],
-        reports: [DeliveryReportRecord]
+        reports: [DeliveryReportRecord],
+        suppression: Suppression?
     ) -> String {
         var lines = ["\(message.kind) to \(message.recipient) (id \(message.id)): \(message.state)"]
         func add(_ at: Timestamp, _ text: String) { lines.append("  \(at.timeOfDay(milliseconds: true))  \(text)") }
@@ -61,7 +62,8 @@ struct StatusText {
         }
         for report in reports {
             let reporter = report.reportingMTA.map { " by \($0)" } ?? ""
-            add(report.receivedAt, "reported\(reporter): \(report.action)\(report.status.map { " \($0)" } ?? "")")
+            let reason = [report.status, report.reason.map { "(\($0))" }].compactMap(\.self)
+            add(report.receivedAt, (["reported\(reporter): \(report.action)"] + reason).joined(separator: " "))
             if let detail = report.detail { lines.append("                \(detail)") }
         }
         let isReported = message.state == MessageState.bounced.rawValue
@@ -70,6 +72,7 @@ struct StatusText {
         }
         if let waitingFor = message.waitingFor { lines.append("  waiting: \(waiting(waitingFor, message))") }
         if let expiresAt = message.expiresAt { add(expiresAt, "token expires") }
+        if let suppression { lines.append("  \(listed(suppression))") }
         lines.append("  advice: \(advice(message))")
         return lines.joined(separator: "\n")
     }
@@ -85,6 +88,15 @@ struct StatusText {
                 ]
             }
         )
+    }
+
+    /// What put the address on the suppression list, and how it comes off.
+    private func listed(_ entry: Suppression) -> String {
+        let message = entry.messageID.map { " by message \($0)" } ?? ""
+        return """
+            suppressed: \(entry.address) is not mailed until \(moment(entry.expiresAt)); \(entry.source.rawValue)\(message) \
+            on \(moment(entry.createdAt)): \(entry.reason); if that is wrong, `outboxctl suppression remove \(entry.address)`
+            """
     }
 
     /// What it waits for, and until when.

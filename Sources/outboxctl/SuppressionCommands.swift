@@ -104,7 +104,10 @@ struct SuppressionCommands: AsyncParsableCommand {
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Take an address off the list, so that the next message to it is sent.",
-            discussion: "Exits with 1 where it isn't on it. Messages that ended as `suppressed` stay so: request anew."
+            discussion: """
+                Messages that ended because of the address stay as they are, but their advice is no longer to correct it: it \
+                is to request a new mail. Exits with 1 where there is nothing to take back.
+                """
         )
 
         @Argument(help: "The address.")
@@ -137,7 +140,7 @@ private func requireAddress(_ address: String) throws {
 }
 
 /// An entry with the column names of `outbox_suppression`.
-private struct SuppressionAnswer: Encodable {
+struct SuppressionAnswer: Encodable {
     private let entry: Suppression
 
     init(_ entry: Suppression) { self.entry = entry }

@@ -12,12 +12,20 @@ func resource(_ name: String) throws -> [UInt8] {
     return Array(try Data(contentsOf: url))
 }
 
+/// The report that a mail is.
+func report(_ bytes: [UInt8]) throws -> DeliveryStatusReport {
+    guard case .report(let report) = try ReturnedMail(parsing: bytes) else {
+        throw ReportError.notAReport("an automatic answer")
+    }
+    return report
+}
+
 @Suite("Reports of real mail systems") struct RealReportTests {
     struct Sample: Sendable, CustomTestStringConvertible {
         let name: String
         let number: Int
         let recipient: String
-        let action: DeliveryStatusReport.Action
+        let action: ReportedAction
         let status: EnhancedStatusCode
         let diagnostic: String?
         let reason: FailureReason
@@ -63,7 +71,8 @@ func resource(_ name: String) throws -> [UInt8] {
             action: .failed,
             status: EnhancedStatusCode(5, 0, 0),
             diagnostic: nil,
-            reason: .recipientRefused
+            // "Unrouteable address", says the text.
+            reason: .unknownRecipient
         ),
         Sample(
             name: "exim-unknown-remote",
@@ -87,33 +96,31 @@ func resource(_ name: String) throws -> [UInt8] {
 
     @Test("every field is read", arguments: samples)
     func fields(sample: Sample) throws {
-        let report = try DeliveryStatusReport(parsing: try resource(sample.name))
+        let report = try DeliveryReportsTests.report(try resource(sample.name))
         #expect(report.reportingMTA == "mail.example.com")
-        #expect(report.originalEnvelopeID == nil)
-        #expect(report.originalMessageID == "\(sample.envelopeID)@cloudone.trendmicro.com")
-        #expect(report.addressedTo.first == "bounces+\(sample.envelopeID)@mail.example.com")
-        #expect(Set(report.addressedTo).count == 1)
+        #expect(report.traces.envelopeIDs.isEmpty)
+        #expect(report.traces.messageIDs.first == "\(sample.envelopeID)@cloudone.trendmicro.com")
+        #expect(report.traces.addresses == ["bounces+\(sample.envelopeID)@mail.example.com"])
         #expect(report.recipients.count == 1)
         let recipient = try #require(report.recipients.first)
         #expect(recipient.finalRecipient == sample.recipient)
         #expect(recipient.action == sample.action)
         #expect(recipient.status == sample.status)
         #expect(recipient.diagnostic == sample.diagnostic)
-        #expect(
-            FailurePolicy.reason(ofReport: recipient.status, diagnostic: recipient.diagnostic) == sample.reason
-        )
+        let finding = report.finding(for: sample.recipient) { $0 == sample.recipient }
+        #expect(finding.action == sample.action && finding.reason == sample.reason)
     }
 
     @Test("line ends don't matter, and neither does a line that an mbox file begins with")
     func lineEnds() throws {
         let bytes = try resource("postfix-unknown-remote")
-        let report = try DeliveryStatusReport(parsing: bytes)
+        let read = try report(bytes)
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(text.hasPrefix("From "))
         let withoutEnvelope = text.drop { $0 != "\n" }.dropFirst()
-        #expect(try DeliveryStatusReport(parsing: Array(withoutEnvelope.utf8)) == report)
+        #expect(try report(Array(withoutEnvelope.utf8)) == read)
         let crlf = text.replacing("\n", with: "\r\n")
-        #expect(try DeliveryStatusReport(parsing: Array(crlf.utf8)) == report)
+        #expect(try report(Array(crlf.utf8)) == read)
     }
 
     @Test("Python's email package reads the same", arguments: samples)
@@ -136,11 +143,11 @@ func resource(_ name: String) throws -> [UInt8] {
             """,
             [url.path]
         )
-        let report = try DeliveryStatusReport(parsing: try resource(sample.name))
+        let report = try DeliveryReportsTests.report(try resource(sample.name))
         let recipient = try #require(report.recipients.first)
         let ours = [
-            report.addressedTo.last, recipient.action.rawValue, recipient.status?.description,
-            recipient.finalRecipient, report.originalMessageID,
+            report.traces.addresses.last, recipient.action?.rawValue, recipient.status?.description,
+            recipient.finalRecipient, report.traces.messageIDs.first,
         ].map { $0 ?? "-" }.joined(separator: " ")
         #expect(result.output == ours + "\n", "\(result.errors)")
     }

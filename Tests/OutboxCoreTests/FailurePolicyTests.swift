@@ -150,21 +150,6 @@ import Testing
         #expect(suppressing == [.unknownRecipient, .badDomain, .mailboxDisabled])
     }
 
-    @Test("a report's status says why, a temporary one never that the address is bad")
-    func reports() {
-        func reason(_ status: String?, _ words: String? = nil) -> FailureReason {
-            FailurePolicy.reason(ofReport: status.flatMap { EnhancedStatusCode($0) }, diagnostic: words)
-        }
-        #expect(reason("5.1.1") == .unknownRecipient)
-        #expect(reason("5.2.2") == .mailboxFull)
-        #expect(reason("5.7.1", "spam") == .policyRefusal)
-        #expect(reason(nil, "550 user unknown") == .unknownRecipient)
-        #expect(reason("5.0.0") == .recipientRefused)
-        #expect(reason("4.4.1") == .recipientDeferred)
-        #expect(reason("5.0.0", "550 5.1.1 <ann@example.org>: User unknown") == .unknownRecipient)
-        #expect(reason("4.0.0", "450 4.2.1 Mailbox busy") == .recipientDeferred)
-    }
-
     @Test("docs/failures.md shows the table that the code asks")
     func document() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

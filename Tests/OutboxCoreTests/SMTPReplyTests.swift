@@ -49,7 +49,11 @@ import Testing
             ("250 2.0.0 Ok: queued as 4F1B2C0D3E", "4F1B2C0D3E"),
             ("250 OK id=1rXyZa-0004Bc-2D", "1rXyZa-0004Bc-2D"),
             ("250 2.6.0 Message queued as <A1B2>", "A1B2"),
-            ("250 Ok 0100018c-1f2e-000000", nil),
+            (
+                "250 Ok 0100018b0e7a1c5d-8e0b6d4e-29a0-4501-a68a-3ff8695254bb-000000",
+                "0100018b0e7a1c5d-8e0b6d4e-29a0-4501-a68a-3ff8695254bb-000000"
+            ), ("250 Ok thanks", nil),
+            ("250 Ok 0100018c-1f2e-000000", "0100018c-1f2e-000000"),
             ("250 2.0.0 Ok", nil),
         ]
     )

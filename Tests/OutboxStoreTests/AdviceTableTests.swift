@@ -57,6 +57,12 @@ import Testing
             INSERT INTO outbox_relay (name, position, state, paused_until, down_since, reason, updated_at)
             VALUES ('r', 1, 'paused', :now + 5000, :now - 3000, 'no-connection', :now)
             """
+        func reported(_ action: String) -> String {
+            """
+            INSERT INTO outbox_report (message_id, action, received_at) VALUES (:id, '\(action)', :now - 60000);
+            INSERT INTO outbox_report (message_id, action, received_at) VALUES (:id, 'answered', :now - 1000)
+            """
+        }
         return [
             Situation(
                 words: "was requested less than `patience` ago",
@@ -138,6 +144,24 @@ import Testing
                 further: [earlier],
                 at: "accepted_at + 300000"
             ),
+            Situation(
+                words: "… and a mail system reported that it is late, less than a day ago",
+                advice: "delivery-delayed",
+                moment: "reported",
+                columns: accepted,
+                state: "accepted",
+                further: [reported("delayed")],
+                at: ":now - 60000"
+            ),
+            Situation(
+                words: "… and a mail system sent it back without saying why",
+                advice: "contact-support",
+                moment: "reported",
+                columns: accepted,
+                state: "accepted",
+                further: [reported("returned")],
+                at: ":now - 60000"
+            ),
             final(
                 "was rejected: the address takes no mail",
                 "fix-address",
@@ -169,6 +193,7 @@ import Testing
                 "bounced",
                 blamesAddress: false
             ),
+            final("rejected, suppressed or bounced, and the address was taken off the list", "request-new", "bounced"),
             final("expired", "request-new", "expired"),
             final("was cancelled", "request-new", "cancelled"),
         ]

@@ -55,7 +55,7 @@ import Testing
         #expect(try await store.suppressions(at: noon).isEmpty)
     }
 
-    @Test("a delay is a note", arguments: ["delayed", "delivered", "relayed", "expanded"])
+    @Test("what is no failure is a note", arguments: ReportedAction.allCases.map(\.rawValue).filter { $0 != "failed" })
     func notes(action: String) async throws {
         let (id, envelopeID) = try await accepted()
         let effect = try await store.record(report(action), envelopeID: envelopeID, suppressFor: .seconds(100))
@@ -63,6 +63,65 @@ import Testing
         #expect(try outbox.state(id) == "accepted")
         #expect(try await store.reports(of: id).map(\.action) == [action])
         #expect(try await store.suppressions(at: noon).isEmpty)
+    }
+
+    @Test(
+        "only a dead address is to be corrected",
+        arguments: FailureReason.allCases.map(Optional.some) + [nil]
+    )
+    func advice(reason: FailureReason?) async throws {
+        let (id, envelopeID) = try await accepted()
+        _ = try await store.record(report("failed", reason), envelopeID: envelopeID, suppressFor: nil)
+        let status = try #require(try await store.status(id: id))
+        #expect(status.state == "bounced")
+        #expect(status.advice == (reason?.suppressesAddress == true ? "fix-address" : "contact-support"))
+    }
+
+    @Test("a wrong report is taken back: the state stays, the advice is to request a new mail")
+    func undone() async throws {
+        let (id, envelopeID) = try await accepted()
+        let effect = try await store.record(
+            report("failed", .unknownRecipient),
+            envelopeID: envelopeID,
+            suppressFor: .seconds(100)
+        )
+        #expect(effect?.hasBounced == true)
+        let next = try outbox.insert(kind: "reset-password")
+        _ = try await store.claim(now: noon + .seconds(61))
+        #expect(try outbox.state(next) == "suppressed")
+        #expect(try await store.status(id: next)?.advice == "fix-address")
+        #expect(try await store.liftSuppression(of: AddressKey("ANN@example.com")))
+        #expect(try await store.suppressions(at: noon).isEmpty)
+        for (message, state) in [(id, "bounced"), (next, "suppressed")] {
+            let status = try #require(try await store.status(id: message))
+            #expect(status.state == state && status.advice == "request-new")
+        }
+        #expect(try await !store.liftSuppression(of: AddressKey("ann@example.com")))
+    }
+
+    @Test("a bounce can be taken back after its entry on the list has run out")
+    func undoneLate() async throws {
+        let (id, envelopeID) = try await accepted()
+        _ = try await store.record(report("failed", .badDomain), envelopeID: envelopeID, suppressFor: nil)
+        #expect(try await store.status(id: id)?.advice == "fix-address")
+        #expect(try await store.liftSuppression(of: AddressKey("ann@example.com")))
+        #expect(try await store.status(id: id)?.advice == "request-new")
+    }
+
+    @Test("a mail is found by the id that the relay gave it, if that is long enough to be the only one")
+    func relayID() async throws {
+        for (text, expected) in [("Ok 0100018b0e7a1c5d-8e0b6d4e-000000", true), ("Ok: queued as 4F1B2C0D3E", false)] {
+            let id = try outbox.insert()
+            let claim = try #require(try await store.claim().claims.first)
+            let reply = SMTPReply(code: 250, text: text)
+            _ = try await store.finish(
+                [Completion(claim: claim, outcome: .accepted(reply), relay: "relay", finishedAt: noon)],
+                now: noon
+            )
+            let found = try await store.reported(relayID: try #require(reply.queueID))
+            #expect((found?.id == id) == expected && found?.envelopeID == (expected ? claim.message.envelopeID : nil))
+        }
+        #expect(try await store.reported(relayID: "0100018b0e7a1c5d-8e0b6d4e-000001") == nil)
     }
 
     @Test("an id that no tried mail has changes nothing")

@@ -37,7 +37,7 @@ struct EnvelopeTests {
             let failure = try #require(await lane.send(.sample(to: "山田@example.com")).failure)
             #expect(failure.fault == .smtpUTF8NotOffered)
             let verdict = FailurePolicy.verdict(for: failure)
-            #expect(verdict == Verdict(.recipient, .final, .smtpUTF8NotOffered))
+            #expect(verdict == Verdict(.recipient, .final, .smtpUTF8Unsupported))
             #expect(verdict.reason.blamesAddress && !verdict.reason.suppressesAddress)
             #expect(server.ledger.commands["MAIL"] == nil)
             #expect(await lane.send(.sample()).isAccepted)

@@ -48,7 +48,8 @@ extension Schema {
             finished_at INTEGER,
             -- The slot of its token in outbox_secret.
             secret INTEGER,
-            -- The failure policy's verdict on a final failure: another address would help.
+            -- The failure policy's verdict on a final failure: another address would help. NULL after an operator took the
+            -- address off the suppression list: it was wrong.
             blames_address INTEGER CHECK (blames_address IN (0, 1)),
             CONSTRAINT lease_exists_exactly_while_sending CHECK (
                 (lease_expires_at IS NOT NULL) = (state = 'sending') AND (claimed_by IS NOT NULL) = (state = 'sending')),
@@ -79,6 +80,8 @@ extension Schema {
         CREATE INDEX outbox_person_accepted ON outbox_state (person, kind, accepted_at) WHERE accepted_at IS NOT NULL;
         -- What the insert's trigger may not have brought into the form in which addresses are compared.
         CREATE INDEX outbox_outside_ascii ON outbox_state (sequence) WHERE \(mayNeedCorrection);
+        -- What is forgiven when an address comes off the suppression list.
+        CREATE INDEX outbox_blamed ON outbox_state (address) WHERE blames_address = 1;
         -- The mails that an address was sent or is being sent: for the limits on resends.
         CREATE INDEX outbox_address_sent ON outbox_state (address, kind, accepted_at)
             WHERE accepted_at IS NOT NULL OR lease_expires_at IS NOT NULL;
@@ -112,12 +115,15 @@ extension Schema {
             CONSTRAINT outcome_exists_exactly_when_finished CHECK ((outcome IS NULL) = (finished_at IS NULL))
         ) STRICT, WITHOUT ROWID;
 
-        -- What other mail systems reported of accepted mails (RFC 3464): the newest report of each action.
+        -- A relay's own id of a mail, by which the relay's reports name it: one that is long enough to be used only once.
+        CREATE INDEX outbox_attempt_queue_id ON outbox_attempt (queue_id) WHERE length(queue_id) >= 20;
+
+        -- What other mail systems sent back about accepted mails (RFC 3464, 3834, 5965): the newest of each action.
         CREATE TABLE outbox_report (
             message_id INTEGER NOT NULL,
             action TEXT NOT NULL CONSTRAINT action_is_known CHECK (
                 action = 'failed' OR action = 'delayed' OR action = 'delivered' OR action = 'relayed'
-                OR action = 'expanded'),
+                OR action = 'expanded' OR action = 'returned' OR action = 'answered' OR action = 'complained'),
             received_at INTEGER NOT NULL,
             status TEXT,
             reason TEXT,

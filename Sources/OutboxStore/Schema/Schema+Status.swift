@@ -38,6 +38,16 @@ extension Schema {
                 outbox_current.sequence AS of_sequence,
                 newest.sequence, newest.person, newest.kind, newest.state, newest.requested_at, newest.accepted_at,
                 newest.finished_at, newest.expires_at, newest.blames_address,
+                -- The last word of other mail systems on a mail that a relay accepted, and when it came.
+                CASE WHEN newest.state = 'accepted' THEN (
+                    SELECT report.action FROM outbox_report AS report
+                    WHERE report.message_id = newest.message_id
+                        AND report.action <> 'answered' AND report.action <> 'complained'
+                    ORDER BY report.received_at DESC, report.action LIMIT 1) END AS reported,
+                CASE WHEN newest.state = 'accepted' THEN (
+                    SELECT max(report.received_at) FROM outbox_report AS report
+                    WHERE report.message_id = newest.message_id
+                        AND report.action <> 'answered' AND report.action <> 'complained') END AS reported_at,
                 max(coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS may_leave_at,
                 max(newest.requested_at, coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS waits_from
             FROM outbox_current JOIN outbox_state AS newest ON newest.sequence = outbox_current.current_sequence)
@@ -77,6 +87,9 @@ extension Schema {
                     END
                 WHEN current.state = 'accepted' THEN
                     CASE
+                        WHEN current.reported = 'returned' THEN 'contact-support'
+                        WHEN current.reported = 'delayed' AND clock.now < current.reported_at + 86400000
+                            AND (current.expires_at IS NULL OR clock.now < current.expires_at) THEN 'delivery-delayed'
                         WHEN clock.now < current.accepted_at + guidance.patience THEN 'wait'
                         WHEN guidance.resends <= (
                             SELECT count(*) FROM outbox_state AS earlier
@@ -90,6 +103,7 @@ extension Schema {
                 WHEN current.state = 'expired' OR current.state = 'superseded' OR current.state = 'cancelled'
                     THEN 'request-new'
                 WHEN current.blames_address THEN 'fix-address'
+                WHEN current.blames_address IS NULL THEN 'request-new'
                 ELSE 'contact-support'
             END AS advice,
             CAST(CASE
@@ -100,6 +114,9 @@ extension Schema {
                             THEN max(current.requested_at, relays.down_since)
                         ELSE current.waits_from + guidance.patience
                     END
+                WHEN current.reported = 'returned' THEN current.reported_at
+                WHEN current.reported = 'delayed' AND clock.now < current.reported_at + 86400000
+                    AND (current.expires_at IS NULL OR clock.now < current.expires_at) THEN current.reported_at
                 WHEN current.state = 'accepted' THEN current.accepted_at + guidance.patience
                 ELSE current.finished_at
             END AS INTEGER) AS advice_at

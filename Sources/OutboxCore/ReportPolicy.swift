@@ -1,0 +1,194 @@
+// Why a mail that a relay had accepted came back: the judgement of other mail systems' reports. Pure. What a relay itself
+// answers is judged by FailurePolicy's table.
+
+/// What a report says of one recipient, as far as it helps to judge why the mail did not arrive.
+package struct ReportEvidence: Sendable, Hashable {
+    /// The mail system still tries: a delay.
+    package var isDelay = false
+    /// The mail system says that it has given up after trying (`Action: expired`).
+    package var hasGivenUp = false
+    /// The field Status (RFC 3464 §2.3.4).
+    package var status: EnhancedStatusCode?
+    /// The words of the mail system that refused the mail (RFC 3464 §2.3.6); several where they can be read in several
+    /// ways, such as a line that may have been broken in the middle of a word.
+    package var diagnostics: [String] = []
+    /// What the text for people says of this recipient, in the order in which it says it.
+    package var passages: [String] = []
+    /// The whole text for people, without the returned mail.
+    package var text = ""
+
+    package init() {}
+}
+
+extension FailurePolicy {
+    /// Why a mail was reported as undeliverable, or as late.
+    ///
+    /// A wrong "this address is dead" locks a person out; a missed one costs a mail. So of two readings the more innocent
+    /// one wins, in this order:
+    /// 1. words about something else than the address: time, rate, quota, size, the sender, a policy, the content, a
+    ///    trouble of the mail system's own;
+    /// 2. words that say that mailbox or domain does not exist or is disabled;
+    /// 3. words by which the mail was refused, without one about the address;
+    /// 4. codes, again the innocent ones first. A status code that says nothing exact (x.0.0, x.2.0, 5.4.3xx of Exchange)
+    ///    is passed over.
+    ///
+    /// The quoted reply is asked first, then what the text says of the recipient, then the codes, then the whole text. A
+    /// temporary refusal that a mail system has given up on says nothing of the address, except that DNS knows no such
+    /// domain.
+    package static func reason(of evidence: ReportEvidence) -> FailureReason {
+        let diagnostics = evidence.diagnostics.map { innermostReply(in: $0) }
+        let hasWordsAlone = diagnostics.isEmpty && evidence.status == nil
+        let passages = hasWordsAlone && evidence.passages.isEmpty ? [evidence.text] : evidence.passages
+        let quotedTexts = diagnostics.isEmpty ? passages : [diagnostics[0]]
+        let quoted = QuotedCodes(quotedTexts)
+        let statements =
+            (diagnostics.isEmpty ? [] : [Statement(diagnostics)])
+            + passages.prefix(passageLimit).map { Statement([$0]) }
+        let isTemporary =
+            quoted.replyCode.map { $0 < 500 } ?? ((evidence.status ?? quoted.statuses.first)?.statusClass == 4)
+        if evidence.isDelay || evidence.hasGivenUp || isTemporary {
+            return reasonOfTemporary(evidence, statements + [Statement([evidence.text])])
+        }
+        let codes =
+            (quoted.statuses + [evidence.status].compactMap(\.self)).compactMap { known($0) }
+            + (quoted.replyCode == 556 ? [.badDomain] : [])
+        let isFromEdge = (quoted.statuses + [evidence.status]).contains(EnhancedStatusCode(5, 4, 1))
+        for statement in statements {
+            if let reason = statement.reason(codes: codes, isFromEdge: isFromEdge) { return reason }
+        }
+        if let reason = codes.mostInnocent { return reason }
+        return Statement([evidence.text]).exactReason ?? .recipientRefused
+    }
+
+    /// The same of a report's two fields alone.
+    package static func reason(ofReport status: EnhancedStatusCode?, diagnostic: String?) -> FailureReason {
+        var evidence = ReportEvidence()
+        evidence.status = status
+        evidence.diagnostics = [diagnostic].compactMap(\.self)
+        return reason(of: evidence)
+    }
+
+    /// What a text for people says of the mail, where no field says it; `nil`: nothing that is clear.
+    package static func outcome(in evidence: ReportEvidence) -> ReportedAction? {
+        let whole = WordText(evidence.text)
+        let isPermanent = ReportWords.permanent.isSaid(in: whole)
+        if ReportWords.delayed.isSaid(in: whole), !isPermanent { return .delayed }
+        if isPermanent || ReportWords.undelivered.isSaid(in: whole) { return .failed }
+        let quoted = QuotedCodes(evidence.passages.isEmpty ? [evidence.text] : evidence.passages)
+        if quoted.replyCode.map({ $0 >= 500 }) ?? quoted.statuses.contains(where: { $0.statusClass == 5 }) {
+            return .failed
+        }
+        let isDead = (evidence.passages.isEmpty ? [evidence.text] : evidence.passages).contains {
+            Statement([$0]).isAboutDeadAddress
+        }
+        return isDead ? .failed : nil
+    }
+
+    /// Whether a program answered a mail in its recipient's name: an absence, or a demand to confirm.
+    package static func isAutomaticAnswer(subject: String, text: String) -> Bool {
+        ReportWords.absent.isSaid(in: WordText(subject))
+            || ReportWords.challenge.isSaid(in: WordText(subject + ".\n" + text))
+    }
+
+    /// Amazon SES and Cisco's gateways put a sentence of their own before the reply: `5.1.0 - Unknown address error
+    /// 550-'5.7.1 …'`. What the other side said stands between the quotation marks.
+    private static func innermostReply(in diagnostic: String) -> String {
+        guard diagnostic.contains(#/^\W*[245]\.\d{1,3}\.\d{1,3} - /#),
+            let reply = diagnostic.firstMatch(of: /[245]\d\d[- ]['"].*/.dotMatchesNewlines())
+        else { return diagnostic }
+        return String(reply.0)
+    }
+
+    /// A report names a recipient in a few places.
+    private static let passageLimit = 5
+
+    private static func reasonOfTemporary(_ evidence: ReportEvidence, _ texts: [Statement]) -> FailureReason {
+        let said = texts.first { $0.exactReason != nil }?.exactReason
+        if evidence.isDelay { return said.flatMap { $0.suppressesAddress ? nil : $0 } ?? .recipientDeferred }
+        return said == .badDomain ? .badDomain : .expired
+    }
+
+    /// What a status code says exactly (RFC 3463 §3, https://www.iana.org/assignments/smtp-enhanced-status-codes).
+    private static func known(_ status: EnhancedStatusCode) -> FailureReason? {
+        switch (status.subject, status.detail) {
+        // RFC 7505 has 5.1.10 for a domain that takes no mail, Exchange for an unknown recipient, in words.
+        case (1, 1), (1, 3), (1, 6), (1, 10): .unknownRecipient
+        case (1, 2), (4, 4), (4, 310): .badDomain
+        case (1, 7), (1, 8): .senderRefused
+        case (2, 1): .mailboxDisabled
+        case (2, 2): .mailboxFull
+        case (2, 3), (3, 4): .messageTooBig
+        case (3, 1): .relayFull
+        case (4, 1), (4, 2), (4, 7), (4, 316): .expired
+        case (6, _): .contentRefused
+        case (7, _): .policyRefusal
+        default: nil
+        }
+    }
+}
+
+/// The codes that a text quotes.
+private struct QuotedCodes {
+    /// The first reply code (RFC 5321 §4.2).
+    let replyCode: Int?
+    /// All enhanced status codes (RFC 3463 §2).
+    let statuses: [EnhancedStatusCode]
+
+    init(_ texts: [String]) {
+        let text = String(texts.joined(separator: "\n").prefix(WordText.limit))
+        replyCode = text.firstMatch(of: /(?:^|[\s:'"(\[>-])([45][0-5]\d)(?=[\s'"-]|$|\])/).flatMap { Int($0.1) }
+        statuses = text.matches(of: /(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/)
+            .compactMap { EnhancedStatusCode($0.1) }
+    }
+}
+
+/// One text, and what it says.
+private struct Statement {
+    private let readings: [WordText]
+
+    init(_ texts: [String]) { readings = texts.map { WordText($0) } }
+
+    private func says(_ words: ReportWords) -> Bool { readings.contains { words.isSaid(in: $0) } }
+
+    /// It says that an address takes no mail, whatever else it says.
+    var isAboutDeadAddress: Bool { dead != nil }
+
+    /// What it says outright.
+    var exactReason: FailureReason? { innocent ?? dead }
+
+    /// What it says, together with the codes that go with it.
+    func reason(codes: [FailureReason], isFromEdge: Bool) -> FailureReason? {
+        // Exchange Online's edge refuses addresses that the organisation does not have
+        // (learn.microsoft.com/exchange/mail-flow-best-practices/use-directory-based-edge-blocking).
+        if isFromEdge, says(.accessDenied) { return .unknownRecipient }
+        if let innocent { return innocent }
+        let innocentCode = codes.first { !$0.suppressesAddress }
+        if let dead { return innocentCode.flatMap { $0 == .policyRefusal ? nil : $0 } ?? dead }
+        if says(.refused) || says(.accessDenied) { return innocentCode ?? .messageRefused }
+        if says(.mailboxUnavailable) { return innocentCode ?? codes.first ?? .unknownRecipient }
+        return nil
+    }
+
+    private var innocent: FailureReason? {
+        if says(.expired) { return .expired }
+        if says(.rateLimited) { return .rateLimited }
+        if says(.mailboxFull) { return .mailboxFull }
+        if says(.messageTooBig) { return .messageTooBig }
+        if says(.senderRefused) { return .senderRefused }
+        if says(.policyRefusal) { return .policyRefusal }
+        if says(.contentRefused) { return .contentRefused }
+        if says(.systemTrouble) || says(.disabledForNow) { return .recipientRefused }
+        return nil
+    }
+
+    private var dead: FailureReason? {
+        if says(.badDomain) { return .badDomain }
+        if says(.unknownRecipient) { return .unknownRecipient }
+        if says(.mailboxDisabled) { return .mailboxDisabled }
+        return nil
+    }
+}
+
+extension [FailureReason] {
+    fileprivate var mostInnocent: FailureReason? { first { !$0.suppressesAddress } ?? first }
+}
