@@ -68,14 +68,14 @@ package struct DeliveryStatusReport: Sendable, Hashable {
         var evidence = ReportEvidence()
         evidence.passages = passages
         evidence.text = subject + ".\n" + text.whole
-        return finding(evidence, action: FailurePolicy.outcome(in: evidence), detail: passages.first?.collapsingSpace)
+        return finding(evidence, action: FailurePolicy.outcome(in: evidence), detail: Self.detail(passages, text.whole))
     }
 
     private func finding(of recipient: Recipient, _ passages: [String], _ text: String) -> ReportFinding {
         var evidence = recipient.evidence
         evidence.passages = passages
         evidence.text = subject + ".\n" + text
-        let quoted = recipient.diagnostic ?? passages.first?.collapsingSpace
+        let quoted = recipient.diagnostic ?? Self.detail(passages, text)
         if let action = recipient.action { return finding(evidence, action: action, detail: quoted) }
         let action: ReportedAction? =
             switch evidence.status?.statusClass {
@@ -85,6 +85,12 @@ package struct DeliveryStatusReport: Sendable, Hashable {
             default: FailurePolicy.outcome(in: evidence)
             }
         return finding(evidence, action: action, detail: quoted)
+    }
+
+    /// The passage that says something, or else the whole account.
+    private static func detail(_ passages: [String], _ text: String) -> String? {
+        let words = passages.first { FailurePolicy.saysReason($0) } ?? text
+        return words.isEmpty ? nil : words.collapsingSpace
     }
 
     private func finding(_ evidence: ReportEvidence, action: ReportedAction?, detail: String?) -> ReportFinding {

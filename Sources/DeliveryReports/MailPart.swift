@@ -120,17 +120,17 @@ extension String {
     /// are themselves again.
     fileprivate var withoutTags: String {
         var text = ""
-        var isTag = false
-        for character in self {
-            if character == "<" {
-                isTag = true
-            } else if character == ">", isTag {
-                isTag = false
-                text.append("\n")
-            } else if !isTag {
-                text.append(character)
-            }
+        var rest = self[...]
+        while let open = rest.firstIndex(of: "<") {
+            text += rest[..<open]
+            text.append("\n")
+            guard let close = rest[open...].firstIndex(of: ">") else { return text }
+            let isStyle = rest[open...].dropFirst().prefix(5).lowercased() == "style"
+            rest = rest[rest.index(after: close)...]
+            // A style sheet is no text; it ends with the next tag.
+            if isStyle { rest = rest[(rest.firstIndex(of: "<") ?? rest.endIndex)...] }
         }
+        text += rest
         return text.replacing("&nbsp;", with: " ").replacing("&lt;", with: "<").replacing("&gt;", with: ">")
             .replacing("&quot;", with: "\"").replacing("&#39;", with: "'").replacing("&amp;", with: "&")
     }

@@ -84,6 +84,9 @@ extension FailurePolicy {
         return isDead ? .failed : nil
     }
 
+    /// Whether a text says why a mail failed.
+    package static func saysReason(_ text: String) -> Bool { Statement([text]).exactReason != nil }
+
     /// Whether a program answered a mail in its recipient's name: an absence, or a demand to confirm.
     package static func isAutomaticAnswer(subject: String, text: String) -> Bool {
         ReportWords.absent.isSaid(in: WordText(subject))

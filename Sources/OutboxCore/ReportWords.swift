@@ -37,13 +37,18 @@ enum ReportWords: CaseIterable, Sendable {
         "who": """
         user,users,username,recipient,recipients,mailbox,mailboxes,mail box,mail boxes,account,accounts,address,\
         addresses,addressee,addressees,person,customer,subscriber,alias,inbox,rcpt,member,maildrop,email,mail id,\
-        local part,localpart,spectator,destinataire,destinataires,utilisateur,adresse,adresses,compte,boite,boîte,\
+        local part,localpart,spectator,userid,user id,destinataire,destinataires,utilisateur,adresse,adresses,compte,boite,boîte,\
         benutzer,empfänger,empfaenger,postfach,konto,teilnehmer,mailadresse,nutzer,usuario,usuário,destinatario,\
         destinatário,cuenta,conta,buzón,buzon,dirección,direccion,endereço,caixa,utente,casella,indirizzo,gebruiker,\
         ontvanger,adres,postbus,odbiorca,użytkownik,uzytkownik,konto,skrzynka,uživatel,adresát,schránka,användare,\
         mottagare,mottagaren,adressen,bruker,brukeren,bruger,brugeren,modtager,modtageren,kullanıcı,alıcı,\
         felhasználó,címzett,utilizator,vastaanottaja,käyttäjä,osoite,пользователь,пользователя,получатель,получателя,\
         адрес,адресат,адресата,ящик,ящика,аккаунт,користувач,одержувач,адреса
+        """,
+        // What stands between "unknown" and the mailbox.
+        "kind": """
+        local,mail,e,email,e mail,destination,recipient,virtual,final,delivery,final delivery,remote,user,such,\
+        or illegal,or invalid,or unknown,or nonexistent,destination mailbox,recipient email,existing,valid,active
         """,
         "not": """
         not,doesnt,does not,dont,do not,didnt,isnt,is not,wasnt,was not,cannot,cant,couldnt,could not,never,\
@@ -125,7 +130,7 @@ enum ReportWords: CaseIterable, Sendable {
             {sender} ~ {no}, {no} {sender}, bad/null/empty/unroutable/unroutable/unknown/invalid/unverified sender
             empty envelope sender*, not allowed to send, not authorized/authorised to send, not permitted to send
             allowed to send ~ from, no longer accepted as a sender, restricted ~ sender*, send as, sender* list
-            only accept* ~ from, domain of sender, address/identity ~ not verified, not a verified, batv
+            only accept* ~ from, domain of sender, your domain, address/identity ~ not verified, not a verified, batv
             backscatter, dsn* ~ not accepted, absender ~ abgelehnt/unbekannt/gesperrt, emetteur invalide
             expéditeur ~ refusé/rejeté/invalide, remitente ~ rechazado
             """
@@ -143,7 +148,7 @@ enum ReportWords: CaseIterable, Sendable {
             relay ~ denied, relay access, relaying denied, not permitted to relay, unable to relay, cannot relay, not relay
             as a relay, open relay, open proxy, rcpthosts, greylist*, graylist*, grey listed, members only, non member
             not a member, not subscribed, moderat*, whitelist*, allowlist*, complaint*, requires confirmation, go away
-            dns ~ record*, arc ~ fail*, tls required, must issue a starttls, encryption ~ required, security
+            dns ~ record*, arc ~ fail*, tls, starttls, ssl, certificate*, from/header/name ~ not ~ match, encryption ~ required, security
             gesperrt, richtlinie*, bloqué, bloqueado, bloccato, заблокирован*, отклонено, =拒否設定, =受信拒否, =受信を拒否
             =ブロック, =被拒绝, =黑名单, =차단
             """
@@ -151,6 +156,7 @@ enum ReportWords: CaseIterable, Sendable {
             """
             spam*, ube, uce, bulk, unsolicited, junk, virus*, malware, trojan, phish*, infected, worm, malicious
             attachment*, content ~ {barred}, {barred} ~ content, unacceptable content, content filter*, content reject*
+            {unknown} ~ header/headers/character/characters/body/mime/charset/encoding
             message content, mail content, content restrictions, content policy, restricted content, spamassassin
             uribl, surbl, pattern detection, message filtered, too many hops ~ spam, dangerous, executable
             werbung, =迷惑メール, =スパム, =ウイルス, =ウィルス, =垃圾邮件, =垃圾郵件, =病毒, =스팸, =바이러스
@@ -163,7 +169,7 @@ enum ReportWords: CaseIterable, Sendable {
             name server ~ timeout, temporar* ~ fail*/error/problem/unavailable, try again later, try later, not found try again, tempfail
             mailer error, command died, command output, exit status, out of memory, service ~ unavailable
             not available ~ later, overload*, too busy, maintenance, protocol error, syntax error, bad sequence
-            remote server returned an error, hostile dns, internationalized, smtputf8, non ascii
+            unknown ~ error/reason/failure/problem/cause/status/command/response/exception, remote server returned an error, hostile dns, internationalized, smtputf8, non ascii
             """
         case .disabledForNow:
             """
@@ -194,20 +200,21 @@ enum ReportWords: CaseIterable, Sendable {
             """
         case .unknownRecipient:
             """
-            {who} ~ {unknown}, {unknown} {who}, {unknown} ~ {who}, {who} ~ {not} ~ {there}, {not} ~ {there} ~ {who}
-            no such ~ {who}, no ~ {who} ~ here/found/by/available/named/called/like/for/with, there is no ~ {who}
-            has/have no ~ {who}, doesnt/dont have ~ {who}, does not/do not have ~ {who}, is no ~ {who}, nobody ~ named/called/by
-            no one at this address, no one here by, {not} ~ match, no match, no matches, fails to locate, not a/an/our ~ {who}, not our {who}, not ~ a known, no longer ~ {who}
-            {who} ~ no longer, no longer works, no longer employed, no longer with, no longer available, has left
-            @ ~ {unknown}, @ ~ {not} ~ {there}, {unknown} ~ @, nosuchuser, userunknown, unknownuser, usernotfound
-            recip not found, bad/wrong/incorrect ~ {who}, bad ~ destination, badrcptto, badrecipientto, validrcptto
-            not in my ~ list, not/no ~ in ~ directory, tried to reach ~ {not} ~ {there}, not listed in, unrouteable/unroutable address
-            wasnt found at, was not found at, not found at, missing home directory, is a mistyped, mistyped
+            {who} ~ {unknown}, {unknown} {who}, {unknown} {kind} {who}, {who} ~ {not} ~ {there}, {not} ~ {there} ~ {who}
+            no such ~ {who}, no {who} ~ here/found/by/available/named/called/like/for/with, no {kind} {who} ~ here/found/available
+            there is no {who}, there is no {kind} {who}, has/have no {who}, has/have no such ~ {who}, is no {who}
+            doesnt/dont/not have a/an ~ account/mailbox/address, nobody ~ named/called/by, no one at this address, no one here by
+            not a/an/our ~ {who}, not our {who}, not ~ a known, {who} ~ no longer, no longer a/an/our ~ {who}, no longer works
+            no longer employed, no longer with us, has left the/our, fails to locate, tried to reach ~ {not} ~ {there}
+            @ ~ {unknown}, @ ~ {not} ~ {there}, {unknown} @, nosuchuser, userunknown, unknownuser, usernotfound
+            recip not found, bad/wrong/incorrect {who}, bad/wrong/incorrect {kind} {who}, bad ~ destination, badrcptto
+            badrecipientto, validrcptto, {who} ~ not in my ~ list, not/no ~ in ~ directory, not listed in, has been replaced by
+            unrouteable/unroutable address, wasnt found at, was not found at, not found at, missing home directory, mistyped
             {who} ~ gibt es nicht, gibt es nicht, nexiste pas, existe pas, no existe, não existe, nao existe, non esiste
             nessun utente, bestaat niet, niet gevonden, nie istnieje, finns inte, finnes ikke, findes ikke, eksisterer ikke
             ei ole olemassa, ei löydy, nem létezik, nu există, не существует, не найден, нет такого, не знайдено, не існує
             {who} ~ bulunamadı, böyle bir, neexistuje, δεν υπάρχει
-            =存在しません, =存在しない, =見つかりません, =宛先不明, =アドレス不明, =不明なユーザ, =該当するユーザ, =ユーザーはいません
+            =存在しません, =存在しない, =見つかりません, =見つからない, =リストにありません, =宛先不明, =アドレス不明, =不明なユーザ, =該当するユーザ, =ユーザーはいません
             =ユーザがいません, =ユーザーがいません, =宛先が不明, =アドレスに誤り, =不存在, =无此用户, =無此用戶, =查无此人, =找不到收件人
             =用户未找到, =找不到用户, =收件人地址错误, =无效的收件人, =존재하지않, =없는사용자, =없는수신자, =알수없는사용자, =찾을수없
             """

@@ -169,7 +169,8 @@ private struct CandidateIDs {
         envelopeIDs = (ofAddresses + others).filter { id in
             id.wholeMatch(of: /[a-z0-9]{1,64}/) != nil && seen.insert(id).inserted
         }
-        relayIDs = ofMessageIDs
+        // Amazon SES gives its own return path the same id.
+        relayIDs = ofMessageIDs + addresses.compactMap { $0.split(separator: "@").first.map(String.init) }
     }
 
     /// The message that one of the ids names.
