@@ -93,6 +93,21 @@ import Testing
         #expect(reason(status, words) == expected)
     }
 
+    @Test(
+        "words about a mailbox and about something unknown are not yet a dead address",
+        arguments: [
+            "unknown error for recipient ann@example.org", "Delivery to recipient failed: unknown error",
+            "<ann@example.org>: invalid header in message", "no response from recipient server for user",
+            "user has no permission to access mailbox", "your domain does not exist",
+            "From does not match authenticated user", "no valid certificate for this address found",
+            "bad reply from mailbox server", "your IP address is not in my list of allowed hosts",
+            "account temporarily unavailable", "invalid sequence of commands for recipient",
+        ]
+    )
+    func notDead(words: String) {
+        #expect(!reason("5.0.0", "550 \(words)").suppressesAddress)
+    }
+
     @Test("names deceive: hosts, addresses and links are not words")
     func names() {
         #expect(
