@@ -107,7 +107,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
-        .testTarget(name: "OutboxCoreTests", dependencies: ["OutboxCore"], swiftSettings: settings),
+        .testTarget(
+            name: "OutboxCoreTests",
+            dependencies: ["OutboxCore"],
+            resources: [.copy("Resources")],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "OutboxStoreTests",
             dependencies: [

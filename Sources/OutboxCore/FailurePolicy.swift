@@ -30,7 +30,8 @@ package struct Verdict: Hashable, Sendable {
     package let reason: FailureReason
     /// How long the other side asked to wait before the next attempt.
     package let retryAfter: Duration?
-    /// How long the relay is to be left alone, by its own words about a quota or a rate of ours.
+    /// How long the relay is to be left alone, as its words say: a moment for a rate, longer for a quota of an hour or a
+    /// day (``FailurePolicy/ratePause`` and its like). `nil` where they say nothing of it.
     package let pause: Duration?
 
     /// Makes a verdict.
@@ -41,22 +42,26 @@ package struct Verdict: Hashable, Sendable {
         retryAfter: Duration? = nil,
         pause: Duration? = nil
     ) {
-        self.pause = pause
         self.scope = scope
         self.disposition = disposition
         self.reason = reason
         self.retryAfter = retryAfter
+        self.pause = pause
     }
 }
 
 /// Maps what was seen to whose fault it is and whether to try again: the first of ``rules`` that applies.
+///
+/// Words overrule codes: real relays say "your daily quota", "sender not verified", "too many mails just now" with codes
+/// that mean "no such user" or "bad content" by the book. So the rules that read a reply's words come before those that
+/// read its codes, and a refusal that is about us never ends a message and never condemns an address.
 ///
 /// An uncertain failure (no answer to the final dot) is a lost connection or a time-out, so it is tried again: losing
 /// a mail is worse than a rare second copy. Unknown things are temporary.
 package enum FailurePolicy {
     /// Judges one failure.
     package static func verdict(for failure: TransmissionFailure) -> Verdict {
-        guard let rule = rules.first(where: { $0.applies(to: failure) }) else {
+        guard let rule = table.rule(for: failure) else {
             // The last rules leave nothing over but a reply that is no refusal.
             return Verdict(.relay, .again, .protocolError)
         }
@@ -65,16 +70,24 @@ package enum FailurePolicy {
             rule.scope,
             rule.disposition,
             rule.reason,
-            retryAfter: isTemporary ? failure.reply.flatMap { RetryRequest.duration(in: $0.text) } : nil
+            retryAfter: isTemporary ? failure.reply.flatMap { RetryRequest.duration(in: $0.text) } : nil,
+            pause: rule.pause
         )
     }
 
-    private static let untilContent: [SMTPStage] = [.rcpt, .data, .body, .finalDot]
-    private static let content: [SMTPStage] = [.data, .body, .finalDot]
+    /// From RCPT on, where a refusal may be about this recipient or this mail.
+    static let untilContent: [SMTPStage] = [.rcpt, .data, .body, .finalDot]
+    static let content: [SMTPStage] = [.data, .body, .finalDot]
+    /// From MAIL on, where the relay knows who sends.
+    static let withinMail: [SMTPStage] = [.mail, .rcpt, .data, .body, .finalDot]
+
+    private static let table = FailureTable(rules)
 
     /// The rules in the order in which they are asked; docs/failures.md shows them.
-    package static let rules: [FailureRule] = [
-        // What has no reply.
+    package static let rules = withoutReply + ofWords + recipientsByCode + ofCodes
+
+    /// What has no reply.
+    private static let withoutReply: [FailureRule] = [
         FailureRule(.kind(.unknownKind), .configuration, .again, .noTemplates),
         FailureRule(.kind(.badValues), .message, .final, .unusableValues),
         FailureRule(.kind(.badRecipient), .recipient, .final, .unusableRecipient),
@@ -93,6 +106,16 @@ package enum FailurePolicy {
         FailureRule(.kind(.startTLSNotOffered), .configuration, .again, .startTLSNotOffered),
         FailureRule(.kind(.authenticationNotOffered), .configuration, .again, .authenticationNotOffered),
         FailureRule(.kind(.other), .relay, .again, .libcurlError),
+    ]
+
+    /// What the words of a reply say. What is about us goes before what is about the recipient, because a refusal of our
+    /// sender or host likes to quote "no such user" on its way (Exim's `verify = sender`).
+    private static let ofWords =
+        recipientForNow + ourDNS + ourName + quotas + rates + recipientsChoice + ourSender + ourAddress + ourAccount
+        + recipients
+
+    /// What its codes say, where its words say nothing that we know.
+    private static let ofCodes: [FailureRule] = [
         // RFC 5321 §3.8: 421 says that the service closes, whatever the command was.
         FailureRule(.reply("421"), .relay, .again, .relayClosing),
         // RFC 4954 §4.7.12 and §6: 432 asks for another mechanism, 454 is a trouble of the server's own.
@@ -109,16 +132,15 @@ package enum FailurePolicy {
         FailureRule(.reply("500", "502", "503", "504"), .relay, .again, .protocolError),
         // The envelope sender, which many relays judge only at RCPT.
         FailureRule(.reply("5xx", status: "x.1.7", "x.1.8"), .configuration, .again, .senderRefused),
-        FailureRule(.reply("5xx", words: "sender address rejected"), .configuration, .again, .senderRefused),
         FailureRule(.reply("4xx", status: "x.1.7", "x.1.8"), .relay, .again, .senderDeferred),
         FailureRule(
             .reply(
                 "5xx",
                 words: "relay access denied",
                 "relaying denied",
-                "relay not permitted",
+                "relay {not} permitted",
                 "unable to relay",
-                "not permitted to relay"
+                "{not} permitted to relay"
             ),
             at: [.rcpt],
             .configuration,
@@ -153,29 +175,12 @@ package enum FailurePolicy {
         FailureRule(.reply("452", status: "none"), at: [.rcpt], .recipient, .again, .mailboxFull),
         FailureRule(.reply("552", status: "none"), at: [.rcpt], .recipient, .final, .mailboxFull),
         FailureRule(.reply("450", "451", status: "x.7.x"), at: untilContent, .recipient, .again, .greylisted),
-        FailureRule(.reply("4xx", words: "greylist", "graylist"), at: untilContent, .recipient, .again, .greylisted),
         // RFC 3463 §3.4: the mail system itself. 451 is "local error in processing" (RFC 5321 §4.2.3).
         FailureRule(.reply("4xx", status: "x.3.x"), at: untilContent, .relay, .again, .relayNotReady),
         FailureRule(.reply("451", status: "none", "x.0.0"), at: untilContent, .relay, .again, .relayNotReady),
         FailureRule(.reply("5xx", status: "x.7.x"), at: [.rcpt], .recipient, .final, .policyRefusal),
         FailureRule(.reply("5xx", status: "x.7.x"), at: content, .message, .final, .policyRefusal),
         FailureRule(.reply("5xx", status: "x.6.x"), at: untilContent, .message, .final, .contentRefused),
-        FailureRule(
-            .reply(
-                "5xx",
-                status: "none",
-                words: "user unknown",
-                "unknown user",
-                "no such user",
-                "unknown recipient",
-                "mailbox not found",
-                "does not exist"
-            ),
-            at: [.rcpt],
-            .recipient,
-            .final,
-            .unknownRecipient
-        ),
         // Whatever is left, by the stage alone.
         FailureRule(.reply("4xx"), at: [.rcpt], .recipient, .again, .recipientDeferred),
         FailureRule(.reply("5xx"), at: [.rcpt], .recipient, .final, .recipientRefused),

@@ -6,17 +6,24 @@ package struct FailureRule: Sendable {
     package enum Condition: Sendable {
         /// A failure that has no refusing reply, by its kind.
         case kind(TransmissionFault.Kind)
-        /// A refusing reply: one of the codes, and one of the status codes and one of the words where there are any.
-        case reply(codes: [ReplyCodePattern], status: [EnhancedStatusPattern], words: [String])
+        /// A refusing reply: one of the codes, one of the status codes and one of the patterns of words where there are
+        /// any, and none of the patterns in `unless`.
+        case reply(
+            codes: [ReplyCodePattern],
+            status: [EnhancedStatusPattern],
+            words: [WordPattern],
+            unless: [WordPattern]
+        )
         /// Whatever the other rules leave over.
         case anything
 
         static func reply(
             _ codes: ReplyCodePattern...,
             status: EnhancedStatusPattern...,
-            words: String...
+            words: WordPattern...,
+            unless: [WordPattern] = []
         ) -> Condition {
-            .reply(codes: codes, status: status, words: words)
+            .reply(codes: codes, status: status, words: words, unless: unless)
         }
     }
 
@@ -30,40 +37,30 @@ package struct FailureRule: Sendable {
     package let disposition: Verdict.Disposition
     /// Why the attempt failed.
     package let reason: FailureReason
+    /// How long the relay is to be left alone, where the words say so.
+    package let pause: Duration?
 
     init(
         _ condition: Condition,
         at stages: [SMTPStage] = [],
         _ scope: FaultScope,
         _ disposition: Verdict.Disposition,
-        _ reason: FailureReason
+        _ reason: FailureReason,
+        pause: Duration? = nil
     ) {
         self.condition = condition
         self.stages = stages
         self.scope = scope
         self.disposition = disposition
         self.reason = reason
-    }
-
-    func applies(to failure: TransmissionFailure) -> Bool {
-        guard stages.isEmpty || stages.contains(failure.stage) else { return false }
-        switch condition {
-        case .anything:
-            return true
-        case .kind(let kind):
-            return failure.fault.kind == kind
-        case .reply(let codes, let status, let words):
-            guard let reply = failure.reply, codes.contains(where: { $0.matches(reply.code) }) else { return false }
-            guard status.isEmpty || status.contains(where: { $0.matches(reply.enhancedStatus) }) else { return false }
-            let text = words.isEmpty ? "" : reply.text.lowercased()
-            return words.isEmpty || words.contains { text.contains($0) }
-        }
+        self.pause = pause
     }
 
     /// The rule as a row of a Markdown table: what, stages, scope, disposition, reason.
     package var tableRow: String {
         let places = stages.isEmpty ? "any" : stages.map(\.rawValue).joined(separator: ", ")
-        return "| \(condition.words) | \(places) | \(scope.rawValue) | \(disposition.rawValue) | `\(reason.rawValue)` |"
+        let following = disposition.rawValue + (pause.map { ", the relay rests for \($0.inWords)" } ?? "")
+        return "| \(condition.words) | \(places) | \(scope.rawValue) | \(following) | `\(reason.rawValue)` |"
     }
 }
 
@@ -74,12 +71,20 @@ extension FailureRule.Condition {
             return "anything else"
         case .kind(let kind):
             return kind.words
-        case .reply(let codes, let status, let words):
+        case .reply(let codes, let status, let words, let unless):
             var parts = ["reply " + codes.map(\.description).joined(separator: ", ")]
             if !status.isEmpty { parts.append(status.map(\.description).joined(separator: " or ")) }
-            if !words.isEmpty { parts.append(words.map { "\u{201C}\($0)\u{201D}" }.joined(separator: " or ")) }
+            if !words.isEmpty { parts.append(words.map { "`\($0)`" }.joined(separator: " or ")) }
+            if !unless.isEmpty { parts.append("unless " + unless.map { "`\($0)`" }.joined(separator: " or ")) }
             return parts.joined(separator: ", ")
         }
+    }
+}
+
+extension Duration {
+    fileprivate var inWords: String {
+        let seconds = components.seconds
+        return seconds % 60 == 0 ? "\(seconds / 60) min" : "\(seconds) s"
     }
 }
 

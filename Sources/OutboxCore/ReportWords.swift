@@ -28,7 +28,7 @@ enum ReportWords: CaseIterable, Sendable {
     private static let patterns = Dictionary(
         uniqueKeysWithValues: allCases.map { words in
             let phrases = words.phrases.split { $0 == "\n" || $0 == "," }.map(\.trimmed).filter { !$0.isEmpty }
-            return (words, WordPatterns(phrases.map { WordPattern($0, lists: lists) }))
+            return (words, ReportPatterns(phrases.map { ReportPattern($0, lists: lists) }))
         }
     )
 

@@ -1,114 +1,82 @@
-// Phrases to look for in a text, in a notation that can be read. Never knows what a phrase means.
+// What a rule looks for in a reply's words, as data that can be printed. Never matches anything (see WordMatcher).
 
-/// A phrase in the words of ``WordText``.
+/// A meaning, written down as a small pattern over the words of one sentence of a reply (see ``FoldedText``).
 ///
-/// - Words stand in their order. `user/mailbox` is any of them, `exceed*` any word that begins so.
-/// - `~` is up to four words in between, none of them the end of a sentence.
-/// - `{who}` is one of a list of phrases (`lists`), each of one or more words.
-/// - `@` is a mail address, `§` a host's name.
-///
-/// A phrase in a script that puts no spaces between words begins with `=`, and is looked for in the text without spaces.
-struct WordPattern: Sendable {
-    fileprivate enum Piece: Sendable {
-        case phrases([[Word]])
+/// | in a pattern | stands for |
+/// |---|---|
+/// | `quota` | that word, and nothing longer |
+/// | `exceed*` | a word that begins so |
+/// | `mail/message` | one of them |
+/// | `{quota}` | one of a list's entries (``WordList``) |
+/// | `sender …  rejected` | up to four further words between the two |
+/// | `{quota} & {exceeded}` | both, anywhere in one sentence |
+package struct WordPattern: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
+    /// The pattern as it was written.
+    package let description: String
+
+    package init(stringLiteral text: String) { description = text }
+
+    init(_ text: String) { description = text }
+
+    /// The parts that all have to be there.
+    var groups: [[Element]] {
+        description.split(separator: "&").map { Element.sequence(in: $0) }
+    }
+
+    /// One place in a sequence of words.
+    indirect enum Element: Hashable, Sendable {
+        /// Up to four words of any kind.
         case gap
-    }
+        /// One of several sequences of words.
+        case choice([[Element]])
+        /// One word.
+        case word(String, isPrefix: Bool)
 
-    fileprivate struct Word: Sendable {
-        let text: String
-        let isBeginning: Bool
+        /// - Precondition: every list that the text names exists.
+        static func sequence(in text: Substring) -> [Element] { sequence(in: text, lists) }
 
-        init(_ text: Substring) {
-            isBeginning = text.last == "*"
-            self.text = String(isBeginning ? text.dropLast() : text)
+        private static func sequence(in text: Substring, _ lists: [String: [[Element]]]) -> [Element] {
+            text.split(separator: " ").map { place in
+                place == "…" ? .gap : .choice(place.split(separator: "/").flatMap { alternatives(in: $0, lists) })
+            }
         }
 
-        func matches(_ word: String) -> Bool { isBeginning ? word.hasPrefix(text) : word == text }
-    }
-
-    fileprivate let pieces: [Piece]
-    fileprivate let unspaced: String?
-    private static let longestGap = 4
-
-    /// - Parameters:
-    ///   - text: the phrase.
-    ///   - lists: what `{name}` stands for: phrases with commas between.
-    init(_ text: String, lists: [String: String] = [:]) {
-        if text.hasPrefix("=") {
-            unspaced = String(text.dropFirst())
-            pieces = []
-            return
+        private static func alternatives(in text: Substring, _ lists: [String: [[Element]]]) -> [[Element]] {
+            guard text.hasPrefix("{") else {
+                let isPrefix = text.hasSuffix("*")
+                return [[.word(String(isPrefix ? text.dropLast() : text), isPrefix: isPrefix)]]
+            }
+            guard let list = lists[String(text.dropFirst().dropLast())] else {
+                preconditionFailure("there is no list of words \(text) above the place that names it")
+            }
+            return list
         }
-        unspaced = nil
-        pieces = text.split(separator: " ").map { piece in
-            if piece == "~" { return .gap }
-            guard piece.hasPrefix("{") else { return .phrases(piece.split(separator: "/").map { [Word($0)] }) }
-            guard let list = lists[String(piece.dropFirst().dropLast())] else {
-                preconditionFailure("the phrase '\(text)' names a list that does not exist")
-            }
-            return .phrases(list.split(separator: ",").map { $0.split(separator: " ").map { Word($0) } })
-        }
-    }
 
-    /// The words with which the phrase can begin.
-    fileprivate var firstWords: [Word] {
-        guard case .phrases(let phrases) = pieces.first else { return [] }
-        return phrases.compactMap(\.first)
-    }
-
-    /// Whether the words begin with the phrase.
-    fileprivate func begins(_ words: ArraySlice<String>) -> Bool { Self.match(pieces[...], words) }
-
-    private static func match(_ pieces: ArraySlice<Piece>, _ words: ArraySlice<String>) -> Bool {
-        guard let piece = pieces.first else { return true }
-        let further = pieces.dropFirst()
-        switch piece {
-        case .phrases(let phrases):
-            return phrases.contains { phrase in
-                words.count >= phrase.count && zip(phrase, words).allSatisfy { $0.matches($1) }
-                    && match(further, words.dropFirst(phrase.count))
-            }
-        case .gap:
-            var rest = words
-            for _ in 0...longestGap {
-                if match(further, rest) { return true }
-                guard let next = rest.popFirst(), next != WordText.end else { return false }
-            }
-            return false
+        /// The entries of each list, read once.
+        private static let lists = WordList.all.reduce(into: [String: [[Element]]]()) { lists, list in
+            lists[list.name] = list.entries.map { sequence(in: $0[...], lists) }
         }
     }
 }
 
-/// Phrases that mean the same, found in time linear in the text's length.
-struct WordPatterns: Sendable {
-    private let patterns: [WordPattern]
-    private let unspaced: [String]
-    private var byFirstWord: [String: Set<Int>] = [:]
-    private var byBeginning: [(beginning: String, pattern: Int)] = []
+/// A named list of words and short phrases that mean the same where relays use them.
+package struct WordList: Sendable {
+    /// What patterns call it, between braces.
+    package let name: String
+    /// Its entries, in the language of ``WordPattern`` without `&`; each may name an earlier list.
+    package let entries: [String]
 
-    init(_ patterns: [WordPattern]) {
-        self.patterns = patterns
-        unspaced = patterns.compactMap(\.unspaced)
-        for (index, pattern) in patterns.enumerated() {
-            for word in pattern.firstWords {
-                if word.isBeginning {
-                    byBeginning.append((word.text, index))
-                } else {
-                    byFirstWord[word.text, default: []].insert(index)
-                }
-            }
-        }
+    init(_ name: String, _ entries: String) {
+        self.name = name
+        self.entries = entries.split(separator: ",").map { $0.trimming }
     }
 
-    /// Whether the text says one of them.
-    func isSaid(in text: WordText) -> Bool {
-        for (position, word) in text.words.enumerated() {
-            let rest = text.words[position...]
-            if let indices = byFirstWord[word], indices.contains(where: { patterns[$0].begins(rest) }) { return true }
-            if byBeginning.contains(where: { word.hasPrefix($0.beginning) && patterns[$0.pattern].begins(rest) }) {
-                return true
-            }
-        }
-        return unspaced.contains { text.unspaced.contains($0) }
+    /// The list as a row of a Markdown table.
+    package var tableRow: String { "| `{\(name)}` | \(entries.map { "`\($0)`" }.joined(separator: ", ")) |" }
+}
+
+extension Substring {
+    fileprivate var trimming: String {
+        String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
     }
 }

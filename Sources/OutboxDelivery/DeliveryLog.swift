@@ -75,7 +75,7 @@ package struct DeliveryLog: Sendable {
                 )
             } else if trouble.scope == .configuration {
                 if let place = relay.place(toMend: trouble) { metadata["setting"] = "\(place)" }
-                metadata["then"] = trouble.reason.isMendedByReload ? "reload outboxd" : "restart outboxd"
+                if trouble.reason.isMendedByReload { metadata["then"] = "reload outboxd" }
                 logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
             } else if trouble.stage.isAboutMessage {
                 logger.error("relay is paused: it fails every message; no message pays for it", metadata: metadata)

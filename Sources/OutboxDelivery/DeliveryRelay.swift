@@ -62,8 +62,6 @@ package struct DeliveryRelay: Sendable {
 
     /// Where in the configuration to look; `nil` where no setting can help.
     func place(toMend trouble: RelayTrouble) -> String? {
-        trouble.reason.settingKeys.map { keys in
-            keys.hasPrefix("sender") || keys == "templates" ? keys : "\(setting): \(keys)"
-        }
+        trouble.reason.remedy.map { $0.isOfRelay ? "\(setting): \($0.place)" : $0.place }
     }
 }

@@ -51,7 +51,7 @@ private struct RelayText {
             if let detail = relay.detail { lines.append("   detail      \(detail)") }
             if let setting = relay.setting {
                 let isReload = FailureReason(rawValue: reason)?.isMendedByReload ?? false
-                lines.append("   look at     \(setting); then \(isReload ? "reload" : "restart") outboxd")
+                lines.append("   look at     \(setting)\(isReload ? "; then reload outboxd" : "")")
             }
         }
         return lines.joined(separator: "\n")

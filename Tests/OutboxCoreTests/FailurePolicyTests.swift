@@ -50,7 +50,8 @@ import Testing
 
     /// Replies as relays give them, and what each means.
     static let replies: [(String, SMTPStage, FaultScope, Verdict.Disposition, FailureReason)] = [
-        ("554 5.7.1 Your host is blocked", .connect, .relay, .again, .sessionRefused),
+        ("554 5.7.1 No", .connect, .relay, .again, .sessionRefused),
+        ("554 5.7.1 Your host is blocked", .connect, .configuration, .again, .addressBlocked),
         ("451 4.3.0 Later", .ehlo, .relay, .again, .sessionRefused),
         ("454 TLS not available due to temporary reason", .startTLS, .relay, .again, .sessionRefused),
         ("454 4.7.0 Temporary authentication failure", .auth, .relay, .again, .authenticationUnavailable),
@@ -120,10 +121,10 @@ import Testing
     func everyReply() throws {
         var statuses: [EnhancedStatusCode?] = [nil]
         for subject in 0...7 {
-            for detail in 0...10 {
-                statuses += [EnhancedStatusCode(4, subject, detail), EnhancedStatusCode(5, subject, detail)]
-            }
+            statuses += (0...10).map { EnhancedStatusCode(5, subject, $0) }
         }
+        statuses += [20, 23, 25, 26, 124, 509, 515].map { EnhancedStatusCode(5, 7, $0) }
+        statuses += [EnhancedStatusCode(4, 1, 1), EnhancedStatusCode(4, 2, 2), EnhancedStatusCode(5, 2, 121)]
         var finalOnes: Set<String> = []
         for code in [400, 421, 432, 450, 451, 452, 454, 499, 500, 501, 503, 530, 535, 550, 552, 554, 556, 571, 599] {
             for status in statuses {
@@ -135,19 +136,62 @@ import Testing
             }
         }
         #expect(finalOnes == ["5xx mail", "5xx rcpt", "5xx data", "5xx body", "5xx final-dot"])
+        for code in [450, 550] {
+            for words in ["Daily sending limit exceeded", "Sender verify failed", "Helo command rejected", "SPF fail"] {
+                for status in statuses {
+                    for stage in [SMTPStage.mail, .rcpt, .finalDot] {
+                        let reply = SMTPReply(code: code, enhancedStatus: status, text: words)
+                        let verdict = Self.verdict(.reply(reply), at: stage)
+                        #expect(verdict.disposition == .again && [.relay, .configuration].contains(verdict.scope))
+                    }
+                }
+            }
+        }
     }
 
     @Test("a delay that the relay asks for is passed on, but never to a final refusal")
     func retryAfter() throws {
         let greylisted = try Self.verdict("451 4.7.1 Greylisted, try again in 5 minutes", at: .rcpt)
         #expect(greylisted.retryAfter == .seconds(300))
-        #expect(try Self.verdict("550 5.7.1 Try again in 5 minutes", at: .rcpt).retryAfter == nil)
+        #expect(try Self.verdict("550 5.7.1 Rejected. We looked at it for 5 minutes", at: .rcpt).retryAfter == nil)
     }
 
     @Test("only an address that takes no mail is suppressed")
     func suppressing() {
         let suppressing = FailureReason.allCases.filter(\.suppressesAddress)
         #expect(suppressing == [.unknownRecipient, .badDomain, .mailboxDisabled])
+        #expect(suppressing.allSatisfy { $0.namesAddress && $0.blamesAddress })
+    }
+
+    @Test("a refusal that names the address is told from one that may be the relay's own view")
+    func namingTheAddress() {
+        let naming = FailureReason.allCases.filter(\.namesAddress)
+        #expect(
+            naming == [
+                .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .unusableRecipient, .smtpUTF8Unsupported,
+            ]
+        )
+    }
+
+    @Test("what is about us never blames the address, and says where to mend it")
+    func aboutUs() {
+        let unmendable: Set<FailureReason> = [.quotaExceeded, .rateLimited, .senderDeferred]
+        let reasons: Set<FailureReason> = [
+            .quotaExceeded, .rateLimited, .senderDeferred, .senderRefused, .accountRefused, .heloRefused,
+            .addressBlocked, .reverseDNSMissing, .spfFailed, .dkimFailed, .dmarcFailed, .domainNotAuthenticated,
+            .authenticationRefused, .authenticationRequired, .encryptionRequired, .relayingDenied,
+        ]
+        for reason in reasons {
+            #expect(!reason.blamesAddress && !reason.namesAddress && !reason.suppressesAddress, "\(reason)")
+            #expect((reason.settingKeys == nil) == unmendable.contains(reason), "\(reason)")
+        }
+        #expect(FailureReason.reverseDNSMissing.settingKeys?.contains("PTR") == true)
+        #expect(FailureReason.spfFailed.settingKeys?.contains("SPF") == true)
+        #expect(FailureReason.dkimFailed.settingKeys?.contains("DKIM") == true)
+        #expect(FailureReason.dmarcFailed.settingKeys?.contains("DMARC") == true)
+        for rule in FailurePolicy.rules where rule.scope == .configuration {
+            #expect(rule.reason.settingKeys != nil, "\(rule.tableRow)")
+        }
     }
 
     @Test("docs/failures.md shows the table that the code asks")

@@ -1,0 +1,114 @@
+// Phrases to look for in a text, in a notation that can be read. Never knows what a phrase means.
+
+/// A phrase in the words of ``WordText``.
+///
+/// - Words stand in their order. `user/mailbox` is any of them, `exceed*` any word that begins so.
+/// - `~` is up to four words in between, none of them the end of a sentence.
+/// - `{who}` is one of a list of phrases (`lists`), each of one or more words.
+/// - `@` is a mail address, `§` a host's name.
+///
+/// A phrase in a script that puts no spaces between words begins with `=`, and is looked for in the text without spaces.
+struct ReportPattern: Sendable {
+    fileprivate enum Piece: Sendable {
+        case phrases([[Word]])
+        case gap
+    }
+
+    fileprivate struct Word: Sendable {
+        let text: String
+        let isBeginning: Bool
+
+        init(_ text: Substring) {
+            isBeginning = text.last == "*"
+            self.text = String(isBeginning ? text.dropLast() : text)
+        }
+
+        func matches(_ word: String) -> Bool { isBeginning ? word.hasPrefix(text) : word == text }
+    }
+
+    fileprivate let pieces: [Piece]
+    fileprivate let unspaced: String?
+    private static let longestGap = 4
+
+    /// - Parameters:
+    ///   - text: the phrase.
+    ///   - lists: what `{name}` stands for: phrases with commas between.
+    init(_ text: String, lists: [String: String] = [:]) {
+        if text.hasPrefix("=") {
+            unspaced = String(text.dropFirst())
+            pieces = []
+            return
+        }
+        unspaced = nil
+        pieces = text.split(separator: " ").map { piece in
+            if piece == "~" { return .gap }
+            guard piece.hasPrefix("{") else { return .phrases(piece.split(separator: "/").map { [Word($0)] }) }
+            guard let list = lists[String(piece.dropFirst().dropLast())] else {
+                preconditionFailure("the phrase '\(text)' names a list that does not exist")
+            }
+            return .phrases(list.split(separator: ",").map { $0.split(separator: " ").map { Word($0) } })
+        }
+    }
+
+    /// The words with which the phrase can begin.
+    fileprivate var firstWords: [Word] {
+        guard case .phrases(let phrases) = pieces.first else { return [] }
+        return phrases.compactMap(\.first)
+    }
+
+    /// Whether the words begin with the phrase.
+    fileprivate func begins(_ words: ArraySlice<String>) -> Bool { Self.match(pieces[...], words) }
+
+    private static func match(_ pieces: ArraySlice<Piece>, _ words: ArraySlice<String>) -> Bool {
+        guard let piece = pieces.first else { return true }
+        let further = pieces.dropFirst()
+        switch piece {
+        case .phrases(let phrases):
+            return phrases.contains { phrase in
+                words.count >= phrase.count && zip(phrase, words).allSatisfy { $0.matches($1) }
+                    && match(further, words.dropFirst(phrase.count))
+            }
+        case .gap:
+            var rest = words
+            for _ in 0...longestGap {
+                if match(further, rest) { return true }
+                guard let next = rest.popFirst(), next != WordText.end else { return false }
+            }
+            return false
+        }
+    }
+}
+
+/// Phrases that mean the same, found in time linear in the text's length.
+struct ReportPatterns: Sendable {
+    private let patterns: [ReportPattern]
+    private let unspaced: [String]
+    private var byFirstWord: [String: Set<Int>] = [:]
+    private var byBeginning: [(beginning: String, pattern: Int)] = []
+
+    init(_ patterns: [ReportPattern]) {
+        self.patterns = patterns
+        unspaced = patterns.compactMap(\.unspaced)
+        for (index, pattern) in patterns.enumerated() {
+            for word in pattern.firstWords {
+                if word.isBeginning {
+                    byBeginning.append((word.text, index))
+                } else {
+                    byFirstWord[word.text, default: []].insert(index)
+                }
+            }
+        }
+    }
+
+    /// Whether the text says one of them.
+    func isSaid(in text: WordText) -> Bool {
+        for (position, word) in text.words.enumerated() {
+            let rest = text.words[position...]
+            if let indices = byFirstWord[word], indices.contains(where: { patterns[$0].begins(rest) }) { return true }
+            if byBeginning.contains(where: { word.hasPrefix($0.beginning) && patterns[$0.pattern].begins(rest) }) {
+                return true
+            }
+        }
+        return unspaced.contains { text.unspaced.contains($0) }
+    }
+}
