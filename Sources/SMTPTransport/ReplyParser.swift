@@ -44,8 +44,12 @@ struct ReplyParser {
                 lines.append(String(decoding: line, as: UTF8.self).replacingControlCharacters)
             }
             guard head.isLast else { continue }
+            if head.isIntermediate {
+                // Its octets go on counting: nobody waits for a million of these.
+                lines.removeAll(keepingCapacity: true)
+                continue
+            }
             defer { forgetReply() }
-            if head.isIntermediate { continue }
             guard (200...599).contains(head.code) else { return garbled() }
             return .reply(RelayReply(code: head.code, lines: lines))
         }

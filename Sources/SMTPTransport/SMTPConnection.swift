@@ -109,8 +109,9 @@ final class SMTPConnection {
                 case .moved(let count):
                     conversation.wrote(count, at: .now)
                     if conversation.hasHandedOver { mail.didHandOver() }
-                    // A relay that answers before it has everything must not wait for us to read: both would wait.
-                    mayHaveInput = !output.isEmpty
+                    // Before more is written, what the relay says is read: what came before the final dot is no answer to
+                    // it, and a relay that answers early must not wait for us while we wait for it.
+                    mayHaveInput = !conversation.awaitsReply
                     continue
                 case .wouldBlock:
                     isBlocked = true
@@ -192,6 +193,8 @@ final class SMTPConnection {
             pollfd(fd: socket, events: events, revents: 0),
             pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0),
         ]
+        // Not only when nothing comes: a relay that never stops talking has no more time than others.
+        if let deadline, deadline <= .now { return .timedOut }
         while true {
             let count = poll(&descriptors, nfds_t(descriptors.count), Self.milliseconds(until: deadline))
             if count > 0 { return descriptors[1].revents != 0 ? .woken : .ready }

@@ -168,6 +168,9 @@ struct SMTPConversation {
         progress = .awaitingReply
     }
 
+    /// Everything was written, and it is the relay's turn.
+    var awaitsReply: Bool { ending == nil && progress == .awaitingReply }
+
     /// The relay waits for the content: whoever sends the mail is to say whether it may go.
     var asksForPermission: Bool { ending == nil && progress == .awaitingPermission }
 

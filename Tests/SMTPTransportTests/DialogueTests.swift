@@ -42,6 +42,65 @@ struct DialogueTests {
         #expect(Set(Dialogue.all.map(\.name)).count == Dialogue.all.count)
     }
 
+    @Test("content goes out in pieces, dots at line starts doubled wherever a piece ends")
+    func pieces() {
+        let piece = StuffedContent.pieceSize
+        for shift in 0...4 {
+            // A line start with a dot around each end of a piece.
+            var content: [UInt8] = []
+            while content.count < 3 * piece {
+                let left = piece - (content.count + shift) % piece
+                content += Array(repeating: 0x78, count: max(0, left - 2)) + [0x0D, 0x0A, 0x2E, 0x2E, 0x0D, 0x0A, 0x2E]
+            }
+            content += [0x0D, 0x0A]
+            var expected: [UInt8] = []
+            for (index, octet) in content.enumerated() {
+                let isLineStart = index == 0 || index >= 2 && content[index - 2..<index] == [0x0D, 0x0A]
+                if octet == 0x2E, isLineStart { expected.append(0x2E) }
+                expected.append(octet)
+            }
+            var stuffed = StuffedContent(content)
+            var pieces: [[UInt8]] = []
+            while !stuffed.isAtEnd { pieces.append(stuffed.next()) }
+            #expect(pieces.count > 3)
+            #expect(Array(pieces.joined()) == expected + Array(".\r\n".utf8))
+        }
+    }
+
+    @Test(
+        "content that doesn't end its last line, or is empty, gets no line too many",
+        arguments: [("", ".\r\n"), ("x", "x\r\n.\r\n"), ("x\r\n", "x\r\n.\r\n"), (".", "..\r\n.\r\n")]
+    )
+    func lastLine(content: String, expected: String) {
+        var stuffed = StuffedContent(Array(content.utf8))
+        #expect(String(decoding: stuffed.next(), as: UTF8.self) == expected)
+        #expect(stuffed.isAtEnd)
+    }
+
+    @Test("between two pieces a yes answers nothing, and a refusal ends the mail", arguments: [250, 354, 421, 552])
+    func replyWithinContent(code: Int) throws {
+        var conversation = SMTPConversation(
+            extensions: OfferedExtensions(),
+            limits: SMTPConversation.Limits(reply: .seconds(60), finalDot: .seconds(600))
+        )
+        let content = Array(repeating: UInt8(0x78), count: 2 * StuffedContent.pieceSize)
+        conversation.begin(OutgoingMail(envelopeSender: "a@example.com", recipient: "b@example.com", content: content))
+        func say() throws {
+            let output = conversation.nextOutput(at: Self.start)
+            conversation.wrote(try #require(output).count, at: Self.start)
+        }
+        for reply in ["250 ok\r\n", "250 ok\r\n", "354 go\r\n"] {
+            try say()
+            conversation.receives(Array(reply.utf8))
+        }
+        conversation.permit(true)
+        try say()
+        #expect(!conversation.hasHandedOver && conversation.deadline == Self.start + .seconds(60))
+        conversation.receives(Array("\(code) words\r\n".utf8))
+        let ending = try #require(conversation.ending)
+        #expect(ending.words == (code < 400 ? "failed body outOfStep, anew" : "refused body \(code) words, closes"))
+    }
+
     private static let start = ContinuousClock.now
 
     private func play(_ dialogue: Dialogue, cut: ([UInt8]) -> [ArraySlice<UInt8>]) throws {

@@ -10,8 +10,7 @@ extension Fault {
     /// The client is to give up on it.
     fileprivate var outlastsClient: Bool {
         switch action {
-        // The wait for QUIT's answer has a limit of its own.
-        case .hang: stage != .quit
+        case .hang: true
         case .delay(let duration): duration >= .seconds(1)
         case .reply, .raw, .drop, .reset, .garbled, .acceptDrop, .breakTLS: false
         }
@@ -19,17 +18,22 @@ extension Fault {
 }
 
 extension SMTPRelay {
-    /// The relay that a server is. Its limits are short only where a fault is to run into them: a machine under load is
-    /// slow, too.
+    /// The relay that a server is. Each of its limits is short only where a fault is to run into it: a machine under load
+    /// is slow, too.
     init(_ server: FakeSMTPServer, tls: TLSPolicy = .none, scheme: String = "smtp", host: String? = nil) {
-        let timeout: Duration = server.faults.contains(where: \.outlastsClient) ? .seconds(4) : .seconds(60)
+        let stages = server.faults.filter(\.outlastsClient).map(\.stage)
+        func limit(_ limited: [Fault.Stage]) -> Duration {
+            stages.contains(where: limited.contains) ? .seconds(4) : .seconds(60)
+        }
+        let opening: [Fault.Stage] = [.connect, .ehlo, .startTLS, .auth]
         self.init(
             name: "fake",
             url: "\(scheme)://\(host ?? server.host):\(server.port)",
             tls: tls,
-            connectTimeout: timeout,
-            replyTimeout: timeout,
-            finalDotTimeout: timeout
+            connectTimeout: limit(opening),
+            replyTimeout: limit(opening + [.mail, .rcpt, .data, .body]),
+            // The kernel takes a small mail as a whole, so that a relay that hangs in its middle is waited for at the end.
+            finalDotTimeout: limit([.body, .finalDot])
         )
     }
 

@@ -157,6 +157,38 @@ struct OddReplyTests {
         }
     }
 
+    @Test("a yes in the middle of the content is no answer to the final dot", arguments: [false, true])
+    func yesWithinContent(usesTLS: Bool) async throws {
+        let faults: [Fault] = [#"body: raw "250 2.0.0 taken\r\n""#, #"finalDot: reply 554 5.6.0 "no""#]
+        var options = FakeSMTPServer.Options(tls: usesTLS ? .startTLS : .none)
+        options.offers.remove(.size)
+        try await FakeSMTPServer.with(options, faults: faults) { server in
+            try await withCAFile(of: server) { file in
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                // More than the buffers of both sides together, so that the relay has answered before the end of it.
+                let mail = OutgoingMail.sample(body: .manyLines(octets: 14_000_000))
+                let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
+                #expect(failure.fault == .outOfStep && failure.stage == .body && !failure.isUncertain, "\(failure)")
+                #expect(server.ledger.acceptedCount == 0 && server.ledger.connectionCount == 2)
+            }
+        }
+    }
+
+    @Test("a relay that never stops talking ends the attempt", arguments: ["150 wait", "", "250-still thinking"])
+    func endlessTalk(line: String) async throws {
+        let octets = Array(String(repeating: line + "\r\n", count: 1_000_000 / (line.utf8.count + 2)).utf8)
+        let fault = try Fault(at: .rcpt, .raw(octets))
+        try await FakeSMTPServer.with(faults: [fault]) { server in
+            let relay = SMTPRelay(server)
+            let lane = SMTPLane(relay: relay, number: 1)
+            async let sending = lane.send(.sample())
+            try await server.ledger.waitForFiring(of: fault)
+            try await server.interject(octets)
+            let failure = try #require(await sending.failure)
+            #expect(failure.fault == .garbledReply && failure.stage == .rcpt, "\(failure)")
+        }
+    }
+
     @Test("an answer to the final dot that is neither yes nor no leaves the mail uncertain")
     func intermediateDot() async throws {
         try await FakeSMTPServer.with(faults: [#"finalDot: raw "354 go\r\n""#]) { server in
@@ -194,7 +226,7 @@ struct OddReplyTests {
         try await FakeSMTPServer.with(options, faults: [try Fault(parsing: text)]) { server in
             let relay = SMTPRelay(server).with { $0.replyTimeout = .seconds(text.hasSuffix("hang") ? 5 : 60) }
             // More than the buffers of both sides together.
-            let mail = OutgoingMail.sample(body: .manyLines(octets: 40_000_000))
+            let mail = OutgoingMail.sample(body: .manyLines(octets: 14_000_000))
             let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
             #expect(failure.stage == .body && !failure.isUncertain)
             #expect(failure.fault == (text.hasSuffix("hang") ? .timedOut : .connectionLost))
@@ -211,9 +243,11 @@ struct OddReplyTests {
                 let scheme = tls == .implicit ? "smtps" : "smtp"
                 let relay = SMTPRelay(server, tls: tls == .none ? .none : .required, scheme: scheme).with {
                     if tls != .none { $0.caFile = file }
+                    $0.connectTimeout = .seconds(60)
                     $0.replyTimeout = .seconds(60)
+                    $0.finalDotTimeout = .seconds(60)
                 }
-                let mail = OutgoingMail.sample(body: .manyLines(octets: 8_000_000))
+                let mail = OutgoingMail.sample(body: .manyLines(octets: 5_000_000))
                 let lane = SMTPLane(relay: relay, number: 1)
                 #expect(await lane.send(mail).isAccepted)
                 #expect(server.ledger.accepted.first?.bytes == mail.content)
@@ -227,6 +261,7 @@ struct OddReplyTests {
     func finalDotLimit() async throws {
         try await FakeSMTPServer.with(faults: ["finalDot: delay 8s nth 1", "finalDot: hang nth 2"]) { server in
             let relay = SMTPRelay(server).with {
+                $0.connectTimeout = .seconds(60)
                 $0.replyTimeout = .seconds(5)
                 $0.finalDotTimeout = .seconds(60)
             }
@@ -280,7 +315,7 @@ struct OddReplyTests {
                 }
                 let lane = SMTPLane(relay: relay, number: 1)
                 // So much that the lane waits for room to write.
-                let mail = OutgoingMail.sample(body: .manyLines(octets: stage == "body" ? 40_000_000 : 100))
+                let mail = OutgoingMail.sample(body: .manyLines(octets: stage == "body" ? 14_000_000 : 100))
                 async let sending = lane.send(mail)
                 try await server.ledger.waitForFiring(of: hang)
                 lane.abortSending()
