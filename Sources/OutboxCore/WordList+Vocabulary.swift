@@ -109,7 +109,7 @@ extension WordList {
             "too-fast",
             """
             throttl*, rate limit*, ratelimit*, rate … exceed*, exceed* … rate, slow down, slowdown, slower,
-            too fast/quickly/rapidly/often/frequent*, frequency … limit*/exceed*, limit* … frequency,
+            too fast/quickly/rapidly/often/frequent*, faster than, rate … high, frequency … limit*/exceed*, limit* … frequency,
             excess*/unexpected/unusual*/abnormal*/high/suspicious volume/rate/traffic/number/amount,
             reduce/lower … rate/volume/speed/frequency, sending rate, message rate, trop vite
             """
@@ -174,13 +174,13 @@ extension WordList {
             is/are/been receiving, receiving mail*/message*/email* at/too/faster, receiving too, receiving limit*/rate,
             receive limit*/quota/rate, recipient*/user*/they/{mailbox} … can/may/could/cant/cannot receive,
             {not} receive more, {mailbox} … receives,
-            recipient*/user*/{mailbox} … received too, recipient thread limit, frequency of receiving, receives too
+            recipient*/user*/{mailbox} … received too, recipient thread limit, frequency of receiving, receives/gets too
             """
         ),
         WordList(
             "temporarily",
             """
-            temporar*, momentan*, currently, for now, for the moment, at this time, try … again, try later, try … later,
+            temporar*, momentan*, currently, for now, for/at the moment, right now, at this time, try … again, try later, try … later,
             retry … later, again later, come back later, later time, resend … later, due to … inactiv*, extended inactivity,
             plus tard
             """
