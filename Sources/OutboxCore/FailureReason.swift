@@ -99,7 +99,8 @@ package enum FailureReason: String, CaseIterable, Sendable {
 
     private var subject: Subject {
         switch self {
-        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed, .libcurlError,
+        case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed,
+            .libcurlError,
             .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
             .refusesEverybody:
             .relay
@@ -182,10 +183,12 @@ package enum FailureReason: String, CaseIterable, Sendable {
         case .noTemplates: Remedy("templates", isReloaded: true)
         case .nameNotResolved: Remedy("url", isOfRelay: true, isReloaded: true)
         case .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed, .libcurlError,
-            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable, .senderDeferred,
+            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
+            .senderDeferred,
             .refusesEverybody, .quotaExceeded, .rateLimited, .greylisted, .unknownRecipient, .badDomain,
             .mailboxDisabled, .mailboxFull, .recipientDeferred, .recipientRefused, .unusableRecipient,
-            .smtpUTF8Unsupported, .expired, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred, .messageRefused,
+            .smtpUTF8Unsupported, .expired, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred,
+            .messageRefused,
             .unusableValues, .interrupted, .endsOutboxd:
             nil
         }
