@@ -57,6 +57,8 @@ extension FakeSMTPServer {
         package var maximumMessageSize = 10 * 1_024 * 1_024
         /// The most recipients of one mail; RFC 5321 §4.5.3.1.8 asks for at least 100.
         package var maximumRecipients = 1_000
+        /// A connection beyond so many at a time is greeted with 421; `nil` for no limit.
+        package var maximumConnections: Int?
         /// After so many accepted mails the next MAIL is answered with 421; `nil` for no limit.
         package var messagesPerConnection: Int?
         /// Closes a connection after so long without a byte from the client; `nil` for never.

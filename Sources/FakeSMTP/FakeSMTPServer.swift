@@ -93,6 +93,7 @@ package final class FakeSMTPServer: Sendable {
         let parts = ServerParts(
             options: options,
             script: FaultScript(seed: options.seed),
+            admission: Admission(limit: options.maximumConnections),
             ledger: Ledger(
                 retention: options.retention,
                 lastSequence: store?.lastSequence ?? 0,

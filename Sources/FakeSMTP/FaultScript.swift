@@ -108,3 +108,10 @@ final class FaultScript: Sendable {
         state.added += 1
     }
 }
+
+extension FaultScript.Decision {
+    /// No fault of the script: the server serves as many connections as it may.
+    static let tooManyConnections = FaultScript.Decision(
+        action: .reply(421, enhanced: "4.7.0", text: "Too many connections")
+    )
+}

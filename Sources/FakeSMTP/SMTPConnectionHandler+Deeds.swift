@@ -78,7 +78,7 @@ extension SMTPConnectionHandler {
     // MARK: Deeds
 
     func greet() {
-        let decision = decide(.connect)
+        let decision = isAdmitted ? decide(.connect) : .tooManyConnections
         let isImplicit = parts.options.tls == .implicit
         if decision.action == .breakTLS {
             after(decision.delay) {

@@ -39,6 +39,9 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
     var tlsHandler: NIOSSLServerHandler?
     var idleTimer: IdleTimer?
 
+    /// It counts among the connections that are served.
+    private(set) var isAdmitted = false
+
     init(parts: ServerParts) {
         self.parts = parts
         session = SMTPSession(options: parts.options)
@@ -56,6 +59,7 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
                 self?.becameIdle()
             }
         }
+        isAdmitted = parts.admission.enter()
         greet()
         context.flush()
     }
@@ -65,6 +69,7 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
         idleTimer?.cancel()
         parts.log?.note("disconnected", connection: connection)
         parts.ledger.closeConnection(connection)
+        if isAdmitted { parts.admission.leave() }
         context.fireChannelInactive()
     }
 

@@ -7,6 +7,7 @@ import NIOSSL
 struct ServerParts: Sendable {
     let options: FakeSMTPServer.Options
     let script: FaultScript
+    let admission: Admission
     let ledger: Ledger
     let store: MailStore?
     let journal: LedgerJournal?

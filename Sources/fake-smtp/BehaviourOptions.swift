@@ -20,6 +20,9 @@ struct BehaviourOptions: ParsableArguments {
     )
     var replyDelay: Duration?
 
+    @Option(help: ArgumentHelp("A connection beyond so many at a time is greeted with 421.", valueName: "number"))
+    var maxConnections: Int?
+
     @Option(help: ArgumentHelp("After so many mails the next MAIL is answered with 421.", valueName: "number"))
     var messagesPerConnection: Int?
 
@@ -59,8 +62,10 @@ struct BehaviourOptions: ParsableArguments {
     var heloOnly = false
 
     func validate() throws {
-        guard messagesPerConnection ?? 1 >= 1, maxSize >= 1 else {
-            throw ValidationError("--messages-per-connection and --max-size are whole numbers from 1.")
+        guard messagesPerConnection ?? 1 >= 1, maxConnections ?? 1 >= 1, maxSize >= 1 else {
+            throw ValidationError(
+                "--messages-per-connection, --max-connections and --max-size are whole numbers from 1."
+            )
         }
         guard ehloLine.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (0x20...0x7E).contains($0) } }) else {
             throw ValidationError("--ehlo-line takes printable ASCII.")
@@ -74,6 +79,7 @@ struct BehaviourOptions: ParsableArguments {
         options.seed = seed
         options.replyDelay = replyDelay ?? .zero
         options.messagesPerConnection = messagesPerConnection
+        options.maximumConnections = maxConnections
         options.idleTimeout = idleTimeout
         options.saysGoodbyeWhenIdle = !idleSilently
         options.maximumMessageSize = maxSize

@@ -188,6 +188,25 @@ struct AttributionTests {
         }
     }
 
+    @Test("a relay's limit on connections is learned and said once, costs no message anything, and no relay is changed")
+    func connectionLimit() async throws {
+        var choices = Self.choices(["finalDot: delay 20ms"], connections: 10)
+        choices.server.maximumConnections = 5
+        try await Self.withSecondRelay(choices) { fixture, second in
+            let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
+            _ = try await application.enqueue((1...1000).map { .sample("person\($0)@example.com") })
+            _ = try await fixture.server.ledger.waitForAccepted(count: 1000, timeout: .seconds(300))
+            #expect(second.ledger.connectionCount == 0)
+            #expect(!fixture.log.all.contains { $0.hasPrefix("relay is paused") })
+            let said = fixture.log.all.filter { $0.hasPrefix("relay takes fewer connections") }
+            #expect(said.count == 1 && said.first?.contains("connections=5") == true)
+            let all = try await fixture.database.list(StatusFilter(limit: 2000))
+            #expect(all.allSatisfy { $0.state == "sending" || $0.attempts == 1 })
+            // Five lanes are turned away at first, each of them once or twice until the limit is known.
+            #expect(fixture.server.ledger.connectionCount < 40)
+        }
+    }
+
     @Test("people of a domain that never answers keep nobody else waiting")
     func slowRecipients() async throws {
         let slow = (1...30).map { "slow\($0)@silent.example" }
