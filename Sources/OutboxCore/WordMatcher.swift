@@ -4,7 +4,7 @@
 ///
 /// Each word is looked up in a trie, which says to which *classes* it belongs: a class holds the single words that may
 /// stand at one place of a pattern. A class's occurrences are a bit set of places, so that "followed by" is a shift and
-/// "one of" is a union. Measured costs are in docs/performance.md.
+/// "one of" is a union. Measured on one core: about 30 µs a refusal, 80 µs for one of 1,000 characters.
 struct WordMatcher: Sendable {
     /// One pattern of the matcher.
     struct Pattern: Hashable, Sendable {
