@@ -74,7 +74,7 @@ struct LaneTests {
     @Test("goes on where the relay closes idle connections, with or without a word", arguments: [true, false])
     func relayClosesIdleConnections(saysGoodbye: Bool) async throws {
         var options = FakeSMTPServer.Options()
-        options.idleTimeout = .seconds(3)
+        options.idleTimeout = .seconds(10)
         options.saysGoodbyeWhenIdle = saysGoodbye
         try await FakeSMTPServer.with(options) { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
