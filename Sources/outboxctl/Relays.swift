@@ -8,10 +8,11 @@ import ProgramSupport
 
 struct Relays: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "How the relays are: up, or paused until when and why.",
+        abstract: "How the relays are: up, or suspected, or paused until when, and why.",
         discussion: """
-            In the order of preference, as the running outboxd last wrote it down. While a relay is down its messages \
-            stay open and lose no attempt. Exits with 1 where outboxd has not run yet.
+            In the order of preference, as the running outboxd last wrote it down. While a relay is paused its messages \
+            stay open and lose no attempt. A suspected one refuses everybody: it is given messages, and what it refuses \
+            stays open. Exits with 1 where outboxd has not run yet.
             """
     )
 
