@@ -167,6 +167,52 @@ struct AttributionTests {
         }
     }
 
+    @Test(
+        "what a relay says of us ends no message, costs no attempt, suppresses nobody, and the next relay gets the mail",
+        arguments: [
+            "data: reply 550 5.4.5 \"Daily user sending limit exceeded\"",
+            "finalDot: reply 554 5.2.0 \"STOREDRV.Submission.Exception:SubmissionQuotaExceededException\"",
+            "rcpt: reply 550 \"Domain example.com has exceeded the max emails per hour (50/50 (100%)) allowed\"",
+            "finalDot: reply 454 \"Throttling failure: Daily message quota exceeded.\"",
+            "finalDot: reply 554 5.2.252 \"SendAsDenied; no-reply@example.com not allowed to send as\"",
+            "finalDot: reply 554 \"Message rejected: Email address is not verified.\"",
+            "rcpt: reply 550 \"No Such User Here\\nSender verify failed\"",
+            "rcpt: reply 554 5.7.1 \"Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org\"",
+            "finalDot: reply 550 5.7.26 \"This mail is unauthenticated: SPF and DKIM did not pass\"",
+        ] as [Fault]
+    )
+    func aboutUs(fault: Fault) async throws {
+        try await Self.withSecondRelay(Self.choices([fault])) { fixture, second in
+            for number in 1...5 {
+                let id = try await fixture.enqueue(.sample("person\(number)@example.com"))
+                #expect(try await fixture.wait(for: id, .accepted).attempts == 1)
+            }
+            #expect(second.ledger.acceptedCount == 5)
+            let relay = try await fixture.waitForRelay { $0.state == "paused" }
+            #expect(relay.fault == "relay" || relay.setting != nil)
+            #expect(try await fixture.database.suppressions(at: .now).isEmpty)
+            // A few find it out, or one where its words say how long it will last.
+            #expect(fixture.server.ledger.firingCount(of: fault) <= 4)
+        }
+    }
+
+    @Test("a relay that refuses everybody for the time being is at fault itself, and no attempt is used up")
+    func everybodyForNow() async throws {
+        let fault: Fault = "rcpt: reply 451 4.3.5 \"Server configuration error\""
+        var choices = Self.choices([fault])
+        choices.schedule = RetrySchedule(delays: [.seconds(2)], jitter: 0)
+        try await DeliveryFixture.run(choices) { fixture in
+            for number in 1...10 { _ = try await fixture.enqueue(.sample("person\(number)@example.com")) }
+            let relay = try await fixture.waitForRelay { $0.state == "paused" }
+            #expect(relay.fault == "relay" && relay.detail == "451 4.3.5 Server configuration error")
+            #expect(fixture.log.all.count { $0.hasPrefix("relay is paused: it fails every message") } == 1)
+            for status in try await fixture.database.list(StatusFilter(limit: 20)) {
+                #expect(status.attempts == (status.state == "sending" ? 1 : 0))
+                #expect(status.advice == "delivery-delayed")
+            }
+        }
+    }
+
     @Test("a message that two relays refuse is rejected")
     func secondOpinion() async throws {
         let fault: Fault = "rcpt: reply 554 5.7.1 \"Not this one\" for bad@example.com"
