@@ -125,7 +125,9 @@ package enum FailureReason: String, CaseIterable, Sendable {
     /// same. Without that a permanent refusal may be the relay's own view of the mail or of us.
     package var namesAddress: Bool {
         switch subject {
-        case .deadAddress, .unusableAddress: true
+        case .deadAddress: true
+        // Another relay may offer SMTPUTF8.
+        case .unusableAddress: self != .smtpUTF8Unsupported
         case .mailbox: self == .mailboxFull
         case .relay, .ourselves, .settings, .unexplained, .policy, .mail: false
         }

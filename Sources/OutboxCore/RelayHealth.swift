@@ -60,8 +60,8 @@ package enum RelayEvent: Hashable, Sendable {
 /// | probing | failed | paused for twice as long as before, 10 s at most, or for as long as its words say |
 /// | probing | probe returned | paused until now |
 ///
-/// A suspected relay takes messages: only the messages that it refuses are treated otherwise. Where another relay is up,
-/// that one is preferred.
+/// A suspected relay takes messages: only the messages that it refuses or fails are treated otherwise. Where another relay
+/// is up, that one is preferred. An acceptance does not end a pause that the relay asked for.
 package struct RelayHealth: Hashable, Sendable {
     /// Where a relay is.
     package enum State: Hashable, Sendable {
@@ -113,6 +113,8 @@ package struct RelayHealth: Hashable, Sendable {
     /// How long the pause under way was to last: no more is waited, even where the clock was set back meanwhile.
     private var pausedFor = Self.shortestPause
     private var probedAt: Timestamp?
+    /// It said itself how long it is to be left alone.
+    private var isResting = false
     private var cameBackAt: Timestamp?
 
     /// A relay that is up.
@@ -154,6 +156,8 @@ package struct RelayHealth: Hashable, Sendable {
             probedAt = now
             return .none
         case .accepted:
+            // A message that was under way before the relay asked for a rest doesn't end the rest.
+            if case .paused(let until) = state, until > now, isResting { return .none }
             return comeUp(now)
         case .answered:
             return state == .suspected ? .none : comeUp(now)
@@ -166,6 +170,7 @@ package struct RelayHealth: Hashable, Sendable {
             state = .suspected
             return wasDown ? .stillDown(trouble) : .wentDown(trouble)
         case .probeReturned, .reconfigured:
+            isResting = false
             if !takesMessages { state = .paused(until: now) }
             return .none
         }
@@ -173,6 +178,7 @@ package struct RelayHealth: Hashable, Sendable {
 
     private mutating func fail(_ trouble: RelayTrouble, _ asked: Duration?, _ now: Timestamp) -> Change {
         let isNew = state == .up
+        isResting = asked != nil || isResting && !takesMessages
         self.trouble = trouble
         switch state {
         case .up, .suspected:
@@ -196,6 +202,7 @@ package struct RelayHealth: Hashable, Sendable {
     private mutating func comeUp(_ now: Timestamp) -> Change {
         guard let since = downSince else { return .none }
         state = .up
+        isResting = false
         cameBackAt = now
         trouble = nil
         downSince = nil

@@ -11,9 +11,10 @@ struct ConnectionLimit {
     private var triesMoreAt: Timestamp?
     private var interval = Self.firstInterval
 
-    /// After this time one more connection than the limit is tried: limits of the moment pass.
-    private static let firstInterval = Duration.seconds(600)
-    private static let longestInterval = Duration.seconds(3600)
+    /// After this time one more connection than the limit is tried: limits of the moment pass. Each refused try doubles it,
+    /// and a connection that is taken begins with it anew.
+    private static let firstInterval = Duration.seconds(30)
+    private static let longestInterval = Duration.seconds(600)
 
     /// It refused a connection, while so many others were open.
     mutating func refused(open: Int, now: Timestamp) {
@@ -45,6 +46,7 @@ struct ConnectionLimit {
     mutating func opened(_ open: Int, now: Timestamp) {
         guard let value, open > value else { return }
         self.value = open
+        interval = Self.firstInterval
         triesMoreAt = now + interval
     }
 

@@ -78,7 +78,7 @@ package struct DeliveryLog: Sendable {
                 if trouble.reason.isMendedByReload { metadata["then"] = "reload outboxd" }
                 logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
             } else if trouble.stage.isAboutMessage {
-                logger.error("relay is paused: it fails every message; no message pays for it", metadata: metadata)
+                logger.error("relay is suspected: it fails every message; no message pays for it", metadata: metadata)
             } else {
                 logger.warning("relay is paused, and probed until it works again", metadata: metadata)
             }

@@ -250,11 +250,13 @@ package struct DeliveryService: Service, CustomStringConvertible {
             desk.limitsChanged()
             let relays = configuration.value.relays
             await withTaskGroup(of: Void.self) { group in
-                for (index, _, lane) in lanes {
-                    group.addTask { await lane.use(relays[index].relay) }
+                for (index, number, lane) in lanes {
+                    group.addTask {
+                        await lane.use(relays[index].relay)
+                        desk.reconfigured(relay: index, lane: number)
+                    }
                 }
             }
-            desk.reconfigured()
             log.relaysReconfigured()
         }
     }

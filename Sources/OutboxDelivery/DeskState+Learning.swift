@@ -17,6 +17,10 @@ extension DeskState {
     private static let failuresAlone = 3
     /// A lane that has shown no sign of life for so long doesn't prove that the relay lives.
     private static let lifeSpan = Duration.seconds(10)
+    /// A lane that has been connecting for longer doesn't either.
+    private static let connectingSpan = Duration.seconds(2)
+    /// A message that failed within the transaction, and has not paid for it, is tried again at least so often.
+    private static let longestUnproven = Duration.seconds(120)
 
     mutating func report(
         _ result: TransmissionResult,
@@ -39,10 +43,11 @@ extension DeskState {
         case .withheld:
             preconditionFailure("the lane knows why it withheld the content, and reports that")
         case .failed(let failure):
+            let verdict = FailurePolicy.verdict(for: failure)
             let attempt = FailedAttempt(
                 claim: claim,
                 failure: failure,
-                verdict: FailurePolicy.verdict(for: failure),
+                verdict: verdict,
                 began: service?.order ?? order
             )
             if failure.fault == .interrupted {
@@ -54,7 +59,9 @@ extension DeskState {
                 learnFromRefusal(attempt, relay: relay, now: now, &effects)
             } else if attempt.needsEvidence {
                 learnFromFailure(attempt, relay: relay, wasProbe: wasProbe, now: now, &effects)
-            } else if attempt.isRefusedConnection, isAlive(relay, besides: service?.lane, now: now) {
+            } else if attempt.failure.stage.isBeforeSession, verdict.scope == .relay,
+                isWorkingElsewhere(attempt, relay: relay, lane: service?.lane, now: now)
+            {
                 keepLaneBack(attempt, relay: relay, lane: service?.lane, now: now, &effects)
             } else {
                 blame(relay, attempt, now: now, &effects)
@@ -72,6 +79,7 @@ extension DeskState {
         _ effects: inout RelayDesk.Effects
     ) {
         seats[relay].lonelyFailures = 0
+        seats[relay].refusedConnections = 0
         seats[relay].evidence.accepted(domain: claim.domain, order: order, at: now)
         seats[relay].trialAt = nil
         handle(.accepted, relay: relay, now: now, &effects)
@@ -88,6 +96,7 @@ extension DeskState {
     /// A lane's connection was opened for a message.
     mutating func connectionOpened(relay: Int, lane: Int, message: Int64, now: Timestamp) {
         seats[relay].connections.insert(lane)
+        seats[relay].refusedConnections = 0
         seats[relay].limit.opened(seats[relay].connections.count, now: now)
         served[message]?.lifeAt = now
     }
@@ -99,12 +108,11 @@ extension DeskState {
         seats[relay].connections.remove(lane) != nil
     }
 
-    /// Every lane opens its connection anew.
-    mutating func forgetConnections() {
-        for relay in seats.indices {
-            seats[relay].connections = []
-            seats[relay].limit.forget()
-        }
+    /// A lane goes by another configuration from now on, over a new connection; a relay that is paused is probed at once.
+    mutating func reconfigured(relay: Int, lane: Int, now: Timestamp, _ effects: inout RelayDesk.Effects) {
+        seats[relay].connections.remove(lane)
+        handle(.reconfigured, relay: relay, now: now, &effects)
+        assign(now: now, &effects)
     }
 
     /// A lane handed a final dot over: only the answer is missing.
@@ -128,16 +136,22 @@ extension DeskState {
                 detail: "the answer to a mail's final dot is missing for \(limit.components.seconds) s",
                 reply: nil
             )
-            handle(.failed(trouble), relay: service.relay, now: now, &effects)
+            handle(.suspected(trouble), relay: service.relay, now: now, &effects)
         }
     }
 
-    /// Whether another lane shows that the relay works: one that is in a conversation with it, or on the way to one.
-    private func isAlive(_ relay: Int, besides lane: Int?, now: Timestamp) -> Bool {
-        served.values.contains { service in
-            service.relay == relay && service.lane != lane
-                && (service.lifeAt...service.lifeAt + Self.lifeSpan).contains(now)
-        }
+    /// Whether a connection failed although the relay works: it accepted something meanwhile; or it refused the connection,
+    /// while another lane was in a conversation with it or just about to be.
+    private func isWorkingElsewhere(_ attempt: FailedAttempt, relay: Int, lane: Int?, now: Timestamp) -> Bool {
+        let seat = seats[relay]
+        guard seat.health.takesMessages, seat.refusedConnections < seat.relay.connections else { return false }
+        if seat.evidence.lastAcceptance > attempt.began { return true }
+        return attempt.isRefusedConnection
+            && served.values.contains { service in
+                guard service.relay == relay, service.lane != lane else { return false }
+                let span = seat.connections.contains(service.lane) ? Self.lifeSpan : Self.connectingSpan
+                return (service.lifeAt...service.lifeAt + span).contains(now)
+            }
     }
 
     /// A lane that can't connect while others are in a conversation with the relay costs no message anything, and the
@@ -149,7 +163,10 @@ extension DeskState {
         now: Timestamp,
         _ effects: inout RelayDesk.Effects
     ) {
-        seats[relay].limit.refused(open: seats[relay].connections.count, now: now)
+        seats[relay].refusedConnections += 1
+        if attempt.isRefusedConnection {
+            seats[relay].limit.refused(open: seats[relay].connections.count, now: now)
+        }
         let doublings = min(seats[relay].lonelyFailures / max(1, seats[relay].relay.connections), 4)
         seats[relay].lonelyFailures += 1
         let pause = min(RelayHealth.shortestPause * (1 << doublings), RelayHealth.longestPause)
@@ -170,7 +187,8 @@ extension DeskState {
         _ effects: inout RelayDesk.Effects
     ) {
         seats[relay].lonelyFailures = 0
-        seats[relay].limit.forget()
+        seats[relay].refusedConnections = 0
+        if attempt.failure.stage.isBeforeSession { seats[relay].limit.forget() }
         handle(.failed(attempt.trouble, pause: attempt.verdict.pause), relay: relay, now: now, &effects)
         let isUncertain = attempt.failure.isUncertain
         let judged = attempt.judged(isUsedUp: isUncertain)
@@ -184,7 +202,9 @@ extension DeskState {
     private func delayWithoutFault(now: Timestamp) -> Duration {
         if preferred != nil { return .zero }
         let moments = seats.compactMap { $0.health.probesAt(now) }
-        return max(moments.min()?.timeSince(now) ?? RelayHealth.longestPause, .zero) + Self.afterPause
+        let pause = moments.min()?.timeSince(now) ?? RelayHealth.longestPause
+        // Where the pause is longer, the desk keeps the message in the outbox; should the relay come back earlier, it is due.
+        return min(max(pause, .zero), RelayHealth.longestPause) + Self.afterPause
     }
 
     /// The attempt failed from RCPT on with what may be the message's own doing or the relay's.
@@ -206,21 +226,33 @@ extension DeskState {
             domain: attempt.claim.domain,
             isSilence ? .silence : .answer
         )
-        evidence.addFailure(of: message, relay: relay, order: order, now: now)
-        if isSilence { sendAwayForSilentDomains(now: now, &effects) }
-        let name = seats[relay].relay.relay.name
-        let isUncertain = attempt.failure.isUncertain
-        if isRelays || !seats[relay].health.takesMessages {
-            return blame(relay, attempt, now: now, &effects)
+        evidence.addFailure(of: message, relay: relay, order: order, now: now, isUsedUp: false)
+        if isSilence { sendAside(now: now, &effects) }
+        if !seats[relay].health.takesMessages {
+            guard wasProbe, attempt.failure.reply != nil else { return blame(relay, attempt, now: now, &effects) }
+            // The session stands, and the relay talks.
+            handle(.answered, relay: relay, now: now, &effects)
         }
-        let judged = attempt.judged(isUsedUp: isUncertain)
-        let delay: Duration? = !isUncertain && hasAlternative(message) ? .zero : attempt.verdict.retryAfter
-        effects.completions.append(
-            judge.again(judged, attempt.claim, after: delay, unproven: unproven(message), relay: name, now: now)
-        )
+        // It may be wrong about everybody, or slow for everybody; but others are not kept waiting for the answer.
+        if isRelays { handle(.suspected(attempt.trouble), relay: relay, now: now, &effects) }
+        effects.completions.append(withoutPaying(attempt, relay: relay, now: now))
     }
 
-    private func unproven(_ message: Int64) -> Int { evidence.unproven(message) }
+    /// The attempt is repeated by the schedule, or at once over another relay, and uses up nothing.
+    private func withoutPaying(_ attempt: FailedAttempt, relay: Int, now: Timestamp) -> Completion {
+        let message = attempt.claim.message.id
+        let isUncertain = attempt.failure.isUncertain
+        let isElsewhere = !isUncertain && hasAlternative(message)
+        return judge.again(
+            attempt.judged(isUsedUp: isUncertain),
+            attempt.claim,
+            after: isElsewhere ? .zero : attempt.verdict.retryAfter,
+            unproven: evidence.unproven(message),
+            atMost: Self.longestUnproven,
+            relay: seats[relay].relay.relay.name,
+            now: now
+        )
+    }
 
     /// Whether a relay takes messages that has not failed this one yet.
     private func hasAlternative(_ message: Int64) -> Bool {
@@ -250,9 +282,12 @@ extension DeskState {
     ) {
         guard attempt.verdict.reason.isSettledByEvidence, let reply = attempt.failure.reply, reply.isPermanent else {
             let judged = attempt.judged(isUsedUp: true)
-            let name = seats[relay].relay.relay.name
+            let (message, name) = (attempt.claim.message.id, seats[relay].relay.relay.name)
+            evidence.addFailure(of: message, relay: relay, order: order, now: now, isUsedUp: true)
+            let isElsewhere = !attempt.failure.isUncertain && hasAlternative(message)
+            let delay: Duration? = isElsewhere ? .zero : attempt.verdict.retryAfter
             return effects.completions.append(
-                judge.again(judged, attempt.claim, after: attempt.verdict.retryAfter, relay: name, now: now)
+                judge.again(judged, attempt.claim, after: delay, relay: name, now: now)
             )
         }
         let isRecipients = attempt.failure.stage == .rcpt
@@ -301,6 +336,13 @@ extension DeskState {
             relay: seats[relay].relay.relay.name,
             finishedAt: now
         )
+        if attempt.failure.reply == nil {
+            // What the relay offers can't carry this message; that says nothing of the relay.
+            evidence.addRefusal(of: message, relay: relay, order: order, now: now, isProvisional: false)
+            guard hasAlternative(message) else { return effects.completions.append(refusal) }
+            let judged = attempt.judged(isUsedUp: true)
+            return effects.completions.append(judge.again(judged, claim, after: .zero, relay: refusal.relay, now: now))
+        }
         let earlier = evidence.refusals(of: message, relay: relay)
         if let earlier, seats[relay].evidence.lastAcceptance > earlier.first {
             // The relay works, and refuses this message again: that is final, whatever it thinks of others.
@@ -315,9 +357,9 @@ extension DeskState {
         handle(.answered, relay: relay, now: now, &effects)
         let isConfirmed =
             namesAddress || evidence.isRefused(message, byOtherThan: relay)
-            || earlier.map { now >= $0.firstAt + Self.refusalSpan || now < $0.firstAt } ?? false
+            || earlier.map { now >= $0.firstAt + Self.refusalSpan } ?? false
         guard isConfirmed else {
-            evidence.addRefusal(of: message, relay: relay, order: order, now: now, isUsedUp: true)
+            evidence.addRefusal(of: message, relay: relay, order: order, now: now, isProvisional: false)
             let delay: Duration? = hasAlternative(message) ? .zero : nil
             let judged = attempt.judged(isUsedUp: true)
             return effects.completions.append(judge.again(judged, claim, after: delay, relay: refusal.relay, now: now))
@@ -332,7 +374,6 @@ extension DeskState {
         _ effects: inout RelayDesk.Effects
     ) {
         if seats[relay].health.state != .suspected {
-            seats[relay].trialAt = now + Self.trialInterval
             let trouble = attempt.trouble.ofEverybody(count: seats[relay].evidence.refusalsInARow)
             handle(.suspected(trouble), relay: relay, now: now, &effects)
         }
@@ -345,7 +386,7 @@ extension DeskState {
     private mutating func provisional(_ refusal: Completion, relay: Int, now: Timestamp) -> Completion {
         guard let judged = refusal.outcome.judgement else { preconditionFailure("a refusal is a failure") }
         let message = refusal.claim.message.id
-        evidence.addRefusal(of: message, relay: relay, order: order, now: now, isUsedUp: false)
+        evidence.addRefusal(of: message, relay: relay, order: order, now: now, isProvisional: true)
         return judge.again(
             JudgedFailure(
                 failure: judged.failure,
@@ -354,7 +395,8 @@ extension DeskState {
             ),
             refusal.claim,
             after: hasAlternative(message) ? .zero : nil,
-            unproven: unproven(message),
+            unproven: evidence.unproven(message),
+            atMost: Self.longestUnproven,
             relay: refusal.relay,
             now: now
         )
@@ -397,8 +439,11 @@ private struct FailedAttempt {
     /// be left alone leaves no doubt.
     var needsEvidence: Bool { failure.stage.isAboutMessage && verdict.pause == nil }
 
-    /// The relay refused or broke a connection before anything was said on it.
-    var isRefusedConnection: Bool { failure.stage.isBeforeSession && verdict.scope == .relay }
+    /// The relay took the connection and refused or closed it before anything was said on it: one too many, perhaps.
+    var isRefusedConnection: Bool {
+        failure.stage.isBeforeSession && verdict.scope == .relay
+            && (failure.reply != nil || failure.fault == .connectionLost)
+    }
 
     var trouble: RelayTrouble {
         RelayTrouble(

@@ -22,7 +22,8 @@ struct DeskState {
         let domain: String
         /// The place of its beginning among all events.
         let order: Int
-        /// When it began, or its connection was opened: it shows that the relay lives.
+        let startedAt: Timestamp
+        /// When its connection was opened, or its last dot handed over: it shows that the relay lives.
         var lifeAt: Timestamp
         /// Since when the final dot is unanswered.
         var dotAt: Timestamp?
@@ -43,6 +44,8 @@ struct DeskState {
         var limit = ConnectionLimit()
         /// How many connections in a row failed while the relay took messages over others.
         var lonelyFailures = 0
+        /// How many connections the relay has refused since one was last opened.
+        var refusedConnections = 0
         /// The lanes that failed to connect, and until when each rests.
         var rests: [Int: Timestamp] = [:]
         /// When a suspected relay gets a message next although another one is up.
@@ -64,12 +67,13 @@ struct DeskState {
 
     /// So many probes may be under way at once.
     private static let probesAtOnce = 3
-    /// So many connections may be busy with a domain whose messages end in time-outs.
-    private static let lanesForSilentDomain = 2
-    /// So many messages for such a domain may wait for a lane; the others wait in the outbox, out of the way.
-    private static let waitingForSilentDomain = 4
+    /// A domain of which nothing is known yet, and which has kept a lane for longer, is taken for a slow one.
+    private static let patienceWithNewDomain = Duration.seconds(5)
+    /// So many messages for a slow domain may wait for a lane, and so many that the preferred relay has failed; the others
+    /// wait in the outbox, where they are in nobody's way.
+    private static let waitingAside = 4
     /// How long they wait there.
-    private static let silentDomainPause = Duration.seconds(10)
+    private static let pauseAside = Duration.seconds(10)
     /// How often a suspected relay gets a message although another one is up.
     static let trialInterval = Duration.seconds(10)
 
@@ -181,12 +185,13 @@ struct DeskState {
             // One that should have been released already must not be forgotten.
             consider(seats[index].docket.nextRelease(now).map { max($0, now + .milliseconds(1)) })
             guard !queue.isEmpty else { continue }
-            if index == preferred { consider(seats[index].bucket?.nextToken(now: now)) }
+            consider(seats[index].bucket?.nextToken(now: now))
             if seats[index].health.state == .suspected { consider(seats[index].trialAt) }
             for taker in seats[index].takers { consider(taker.restsUntil) }
         }
-        for service in served.values where seats[service.relay].health.isUp {
+        for service in served.values {
             consider(service.dotAt.map { $0 + seats[service.relay].relay.relay.replyTimeout })
+            if !queue.isEmpty { consider(service.startedAt + Self.patienceWithNewDomain) }
         }
         return next
     }
@@ -199,7 +204,7 @@ struct DeskState {
 
     mutating func add(_ claims: [Claim], now: Timestamp, _ effects: inout RelayDesk.Effects) {
         queue.append(claims)
-        sendAwayForSilentDomains(now: now, &effects)
+        sendAside(now: now, &effects)
         assign(now: now, &effects)
     }
 
@@ -222,10 +227,14 @@ struct DeskState {
 
     /// Gives claims to idle lanes, as long as there are both.
     mutating func assign(now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        while !queue.isEmpty, let (relay, isProbe) = relayForNext(now: now) {
-            guard seats[relay].bucket?.take(now: now) ?? true, let taker = takeTaker(relay: relay, now: now),
-                let claim = takeFirst(for: relay, now: now)
-            else { break }
+        // A relay that is slowed to its rate keeps no other one waiting.
+        var slowed: Set<Int> = []
+        while !queue.isEmpty, let (relay, isProbe) = relayForNext(besides: slowed, now: now) {
+            guard seats[relay].bucket?.take(now: now) ?? true else {
+                slowed.insert(relay)
+                continue
+            }
+            guard let taker = takeTaker(relay: relay, now: now), let claim = takeFirst(for: relay, now: now) else { break }
             if isProbe {
                 handle(.probed, relay: relay, now: now, &effects)
                 seats[relay].probes.insert(claim.message.id)
@@ -250,14 +259,15 @@ struct DeskState {
             lane: lane,
             domain: claim.domain,
             order: order,
+            startedAt: now,
             lifeAt: now
         )
     }
 
     /// - Returns: a relay that has an idle lane and may be given one of the claims that wait, and whether as a probe.
-    private func relayForNext(now: Timestamp) -> (relay: Int, isProbe: Bool)? {
+    private func relayForNext(besides slowed: Set<Int>, now: Timestamp) -> (relay: Int, isProbe: Bool)? {
         let preferred = preferred
-        for index in seats.indices where hasTaker(index, now: now) {
+        for index in seats.indices where !slowed.contains(index) && hasTaker(index, now: now) {
             let seat = seats[index]
             // While a better relay takes messages, a paused one isn't probed; and no message is sent past the preferred
             // one because it is busy or slowed: preference, not balance. Only what it has failed goes further.
@@ -270,21 +280,24 @@ struct DeskState {
 
     /// Whether a claim may be given to the relay now, as far as the claim is concerned.
     private func fits(_ claim: Claim, _ relay: Int, now: Timestamp) -> Bool {
-        guard hasLaneFor(claim.domain, relay) else { return false }
         let seat = seats[relay]
         guard seat.health.takesMessages else { return true }
+        guard hasLaneFor(claim.domain, relay) else { return false }
         let isMarked = evidence.isMarked(claim.message.id, relay: relay)
-        guard let preferred, preferred != relay else {
-            guard isMarked else { return true }
-            // Another relay is asked first.
-            return !seats.indices.contains { other in
+        guard let preferred, preferred != relay else { return !isForAnother(claim, than: relay) }
+        if isMarked { return false }
+        if relay < preferred, isDueForTrial(seat, now: now) { return true }
+        // A suspected relay helps out where the preferred one has no idle lane.
+        return evidence.isMarked(claim.message.id, relay: preferred) || !hasTaker(preferred, now: now)
+    }
+
+    /// Whether the relay has failed the message and another one takes messages that has not.
+    private func isForAnother(_ claim: Claim, than relay: Int) -> Bool {
+        evidence.isMarked(claim.message.id, relay: relay)
+            && seats.indices.contains { other in
                 other != relay && seats[other].health.takesMessages
                     && !evidence.isMarked(claim.message.id, relay: other)
             }
-        }
-        if isMarked { return false }
-        return relay < preferred && isDueForTrial(seat, now: now)
-            || evidence.isMarked(claim.message.id, relay: preferred)
     }
 
     private func isDueForTrial(_ seat: Seat, now: Timestamp) -> Bool {
@@ -292,14 +305,31 @@ struct DeskState {
         return seat.trialAt.map { $0 <= now || $0 > now + Self.trialInterval } ?? true
     }
 
-    /// One domain's mail system, or a relay that asks it before it answers, must not keep all others waiting: a domain
-    /// of which nothing is known yet leaves one lane, and one that is silent gets two.
+    /// Slow mail systems, or a relay that asks them before it answers, must not keep all others waiting: a domain that is not
+    /// known to work gets half of the lanes, all such domains leave one lane together, and those that are silent get a third.
     private func hasLaneFor(_ domain: String, _ relay: Int) -> Bool {
         let evidence = seats[relay].evidence
         let lanes = min(seats[relay].relay.connections, seats[relay].limit.value ?? .max)
         guard lanes > 1, !evidence.isWorking(domain) else { return true }
-        let busy = served.values.count { $0.relay == relay && $0.domain == domain }
-        return busy < (evidence.isSilent(domain) ? min(Self.lanesForSilentDomain, lanes - 1) : lanes - 1)
+        var (own, unproven, silent) = (0, 0, 0)
+        for service in served.values where service.relay == relay && !evidence.isWorking(service.domain) {
+            unproven += 1
+            if service.domain == domain { own += 1 }
+            if evidence.isSilent(service.domain) { silent += 1 }
+        }
+        return own < max(1, lanes / 2) && unproven < lanes - 1
+            && (!evidence.isSilent(domain) || silent < max(1, lanes / 3))
+    }
+
+    /// Whether messages for the domain keep lanes for long, as far as the relay shows.
+    private func isSlow(_ domain: String, _ relay: Int, now: Timestamp) -> Bool {
+        let evidence = seats[relay].evidence
+        if evidence.isWorking(domain) { return false }
+        return evidence.isSilent(domain)
+            || served.values.contains { service in
+                service.relay == relay && service.domain == domain
+                    && service.startedAt + Self.patienceWithNewDomain <= now
+            }
     }
 
     private func hasTaker(_ relay: Int, now: Timestamp) -> Bool {
@@ -339,18 +369,26 @@ struct DeskState {
         }
     }
 
-    /// Messages for domains that the preferred relay can't reach wait in the outbox, where they are in nobody's way.
-    mutating func sendAwayForSilentDomains(now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        guard let preferred else { return }
+    /// Messages for slow domains, and those that the preferred relay has failed, wait in the outbox but for a few: else they
+    /// would fill the queue, and nobody else would be claimed.
+    mutating func sendAside(now: Timestamp, _ effects: inout RelayDesk.Effects) {
+        guard let preferred, !queue.isEmpty else { return }
         var waiting: [String: Int] = [:]
-        let evidence = seats[preferred].evidence
-        let away = queue.takeAll { claim in
-            guard evidence.isSilent(claim.domain) else { return false }
-            waiting[claim.domain, default: 0] += 1
-            return waiting[claim.domain, default: 0] > Self.waitingForSilentDomain
+        var slow: [String: Bool] = [:]
+        let state = self
+        let aside = queue.takeAll { claim in
+            let isMarked = state.isForAnother(claim, than: preferred)
+            let domain = claim.domain
+            let isSlow = slow[domain] ?? state.isSlow(domain, preferred, now: now)
+            slow[domain] = isSlow
+            guard isMarked || isSlow else { return false }
+            // All that was failed counts together.
+            let key = isMarked ? "" : domain
+            waiting[key, default: 0] += 1
+            return waiting[key, default: 0] > Self.waitingAside
         }
-        effects.completions += away.map { claim in
-            let until = now + Self.silentDomainPause
+        effects.completions += aside.map { claim in
+            let until = now + Self.pauseAside
             return Completion(claim: claim, outcome: .returnedUnsent(until: until), relay: nil, finishedAt: now)
         }
     }

@@ -287,7 +287,9 @@ actor Dispatcher {
         }
         let alone = aloneSince.map { $0 + Self.longestAlone }
         let nextAlone = moments.dueAlone != nil && noneAloneBefore > uptime ? noneAloneBefore : nil
-        for moment in [nextLostLook, nextTruncation, alone, nextAlone].compactMap(\.self) {
+        for moment in [alone, nextAlone].compactMap(\.self) { delay = min(delay, moment - uptime) }
+        // One that is past waits for something else than time: that nothing is due or being sent.
+        for moment in [nextLostLook, nextTruncation].compactMap(\.self) where moment > uptime {
             delay = min(delay, moment - uptime)
         }
         if let hold = clock.expiryHold(at: environment.moment()) { delay = min(delay, hold) }

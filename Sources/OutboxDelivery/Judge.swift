@@ -21,12 +21,15 @@ struct Judge: Sendable {
 
     /// A failure that is tried again: by the schedule, or after the given delay instead.
     ///
-    /// - Parameter unproven: how many attempts count in the schedule beside those that the message has paid for.
+    /// - Parameters:
+    ///   - unproven: how many attempts count in the schedule beside those that the message has paid for.
+    ///   - longest: the longest delay.
     func again(
         _ judged: JudgedFailure,
         _ claim: Claim,
         after delay: Duration? = nil,
         unproven: Int = 0,
+        atMost longest: Duration? = nil,
         relay: String?,
         now: Timestamp
     ) -> Completion {
@@ -40,6 +43,7 @@ struct Judge: Sendable {
             deadline: deadline,
             using: &random
         )
+        if let longest, let later = next { next = min(later, now + longest) }
         if judged.failure.isUncertain, let soonest = next, claim.uncertainAttempts >= 1 {
             let pause = claim.uncertainAttempts == 1 ? Self.uncertainPause.second : Self.uncertainPause.further
             let later = max(soonest, now + pause)

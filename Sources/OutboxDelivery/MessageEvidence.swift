@@ -11,6 +11,8 @@ struct MessageEvidence {
         private(set) var last: Int
         let firstAt: Timestamp
         private(set) var count = 1
+        /// All of them were given by a relay that refused everybody.
+        fileprivate(set) var isProvisional = false
 
         fileprivate init(order: Int, at now: Timestamp) {
             (first, last, firstAt) = (order, order, now)
@@ -40,9 +42,9 @@ struct MessageEvidence {
     /// The permanent refusals by a relay that were not taken for final.
     func refusals(of message: Int64, relay: Int) -> Mark? { entries.isEmpty ? nil : entries[message]?.refusals[relay] }
 
-    /// Whether another relay than this one has refused it for good.
+    /// Whether another relay than this one has refused it for good, and not everybody else as well.
     func isRefused(_ message: Int64, byOtherThan relay: Int) -> Bool {
-        entries[message]?.refusals.keys.contains { $0 != relay } ?? false
+        entries[message]?.refusals.contains { $0.key != relay && !$0.value.isProvisional } ?? false
     }
 
     /// Whether a relay has failed it or refused it: another one is worth a try.
@@ -54,21 +56,23 @@ struct MessageEvidence {
     /// How many attempts it has not paid for: they count in the pace at which it is tried again.
     func unproven(_ message: Int64) -> Int { entries[message]?.unproven ?? 0 }
 
-    mutating func addFailure(of message: Int64, relay: Int, order: Int, now: Timestamp) {
+    mutating func addFailure(of message: Int64, relay: Int, order: Int, now: Timestamp, isUsedUp: Bool) {
         change(message, order: order) { entry in
             if entry.failures[relay]?.again(order: order) == nil {
                 entry.failures[relay] = Mark(order: order, at: now)
             }
-            entry.unproven += 1
+            if !isUsedUp { entry.unproven += 1 }
         }
     }
 
-    mutating func addRefusal(of message: Int64, relay: Int, order: Int, now: Timestamp, isUsedUp: Bool) {
+    mutating func addRefusal(of message: Int64, relay: Int, order: Int, now: Timestamp, isProvisional: Bool) {
         change(message, order: order) { entry in
             if entry.refusals[relay]?.again(order: order) == nil {
                 entry.refusals[relay] = Mark(order: order, at: now)
+                entry.refusals[relay]?.isProvisional = isProvisional
             }
-            if !isUsedUp { entry.unproven += 1 }
+            if !isProvisional { entry.refusals[relay]?.isProvisional = false }
+            if isProvisional { entry.unproven += 1 }
         }
     }
 

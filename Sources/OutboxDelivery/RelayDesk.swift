@@ -177,11 +177,10 @@ final class RelayDesk: Sendable {
         change { state, _, now in state.use(value.relays, schedule: value.settings.schedule, now: now) }
     }
 
-    /// The relays' configuration was read anew: those that are down are probed at once.
-    func reconfigured() {
+    /// A lane took over what was read anew of its relay, which is probed at once where it is paused.
+    func reconfigured(relay: Int, lane: Int) {
         change { state, effects, now in
-            state.forgetConnections()
-            for relay in state.seats.indices { state.handle(.reconfigured, relay: relay, now: now, &effects) }
+            state.reconfigured(relay: relay, lane: lane, now: now, &effects)
             effects.wakesDispatcher = true
         }
     }
@@ -259,6 +258,7 @@ final class RelayDesk: Sendable {
                 effects.completions += state.seats[index].docket.release(at: now)
             }
             state.noticeSilence(now: now, &effects)
+            state.sendAside(now: now, &effects)
             state.assign(now: now, &effects)
             if state.roomForBatch(now: now) > 0 { effects.wakesDispatcher = true }
         }

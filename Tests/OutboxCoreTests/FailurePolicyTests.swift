@@ -168,7 +168,7 @@ import Testing
         let naming = FailureReason.allCases.filter(\.namesAddress)
         #expect(
             naming == [
-                .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .unusableRecipient, .smtpUTF8Unsupported,
+                .unknownRecipient, .badDomain, .mailboxDisabled, .mailboxFull, .unusableRecipient,
             ]
         )
     }

@@ -25,18 +25,18 @@ import Testing
         #expect(limit.permitsAnother(open: 4, now: now) && !limit.permitsAnother(open: 5, now: now))
     }
 
-    @Test("one more is tried ten minutes later, and ever more rarely while it is refused")
+    @Test("one more is tried half a minute later, and ever more rarely while it is refused")
     func grows() {
         var limit = ConnectionLimit()
         limit.refused(open: 5, now: now)
         _ = limit.accepted(open: 5, connecting: 0, now: now)
-        #expect(!limit.permitsAnother(open: 5, now: now + .seconds(599)))
-        let later = now + .seconds(600)
+        #expect(!limit.permitsAnother(open: 5, now: now + .seconds(29)))
+        let later = now + .seconds(30)
         #expect(limit.permitsAnother(open: 5, now: later))
         limit.refused(open: 5, now: later)
-        #expect(!limit.permitsAnother(open: 5, now: later + .seconds(1199)))
-        #expect(limit.permitsAnother(open: 5, now: later + .seconds(1200)))
-        limit.opened(6, now: later + .seconds(1200))
+        #expect(!limit.permitsAnother(open: 5, now: later + .seconds(59)))
+        #expect(limit.permitsAnother(open: 5, now: later + .seconds(60)))
+        limit.opened(6, now: later + .seconds(60))
         #expect(limit.value == 6)
     }
 
@@ -52,7 +52,7 @@ import Testing
 @Suite struct RelayDeskValuesTests {
     private let now = Timestamp(milliseconds: 1_800_000_000_000)
 
-    private func claim(_ id: Int64, uncertainAttempts: Int = 0, _ address: String = "ann@example.com") -> Claim {
+    private func claim(_ id: Int64, _ address: String = "ann@example.com", uncertainAttempts: Int = 0) -> Claim {
         Claim(
             message: Message(
                 id: id,
@@ -176,20 +176,85 @@ import Testing
         #expect(!desk.seats[0].health.takesMessages)
     }
 
-    @Test("a domain of which nothing is known leaves one lane to others; one that works gets all")
+    @Test("a domain of which nothing is known leaves lanes to others; one that works gets all")
     func lanesOfADomain() {
         var desk = desk(connections: 3)
         var effects = RelayDesk.Effects()
         desk.queue.append((1...4).map { claim($0, "p\($0)@new.example") } + [claim(5, "p@other.example")])
         #expect(take(&desk, 1)?.message.id == 1)
-        #expect(take(&desk, 2)?.message.id == 2)
-        #expect(take(&desk, 3)?.message.id == 5)
+        #expect(take(&desk, 2)?.message.id == 5)
+        #expect(take(&desk, 3) == nil)
         let reply = SMTPReply(code: 250, text: "Ok")
         for id: Int64 in [1, 5] {
             let done = claim(id, "p\(id)@new.example")
             desk.report(.accepted(reply), of: done, relay: 0, startedAt: now, now: now, &effects)
         }
-        #expect(take(&desk, 1)?.message.id == 3)
-        #expect(take(&desk, 3)?.message.id == 4)
+        #expect((1...3).map { take(&desk, $0)?.message.id } == [2, 3, 4])
+    }
+
+    @Test("a relay that is slowed to its rate is probed as soon as the rate allows, and keeps no other one waiting")
+    func slowedProbe() throws {
+        var desk = desk()
+        desk.seats[0].bucket = TokenBucket(rate: 0.5, now: now)
+        var effects = RelayDesk.Effects()
+        desk.queue.append([claim(1)])
+        _ = take(&desk, 1)
+        let closed = try failure("421 4.3.2 closed", at: .connect)
+        desk.report(closed, of: claim(1), relay: 0, startedAt: now, now: now, &effects)
+        let later = now + .seconds(1)
+        desk.queue.append([claim(1)])
+        desk.assign(now: later, &effects)
+        let next = desk.nextMoment(after: later)
+        #expect(next == now + .seconds(2), "the bucket's next token")
+    }
+
+    @Test("a relay that can't be reached is down at its first failure, although other lanes are on the way to it")
+    func unreachable() {
+        var desk = desk(connections: 3)
+        var effects = RelayDesk.Effects()
+        desk.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example")])
+        _ = (take(&desk, 1), take(&desk, 2))
+        let timedOut = TransmissionFailure(stage: .connect, fault: .timedOut, detail: "")
+        desk.report(.failed(timedOut), of: claim(1), relay: 0, startedAt: now, now: now + .seconds(1), &effects)
+        #expect(!desk.seats[0].health.takesMessages)
+    }
+
+    @Test("a relay's quota delays its messages no longer than until the next look, should it be lifted")
+    func quota() throws {
+        var desk = desk()
+        var effects = RelayDesk.Effects()
+        desk.queue.append([claim(1)])
+        _ = take(&desk, 1)
+        let quota = try failure("550 5.4.5 Daily user sending limit exceeded", at: .data)
+        desk.report(quota, of: claim(1), relay: 0, startedAt: now, now: now, &effects)
+        guard case .deferred(_, let next) = effects.completions.last?.outcome else {
+            Issue.record("the message stays open")
+            return
+        }
+        #expect(next <= now + .seconds(11))
+        #expect(desk.seats[0].health.probesAt(now) == now + .seconds(900))
+    }
+
+    @Test("a refusal by a relay that refuses everybody is no second opinion")
+    func provisional() throws {
+        var desk = desk(relays: 2, connections: 4)
+        var effects = RelayDesk.Effects()
+        let refused = try failure("554 5.7.1 No", at: .finalDot)
+        for id: Int64 in 1...3 {
+            let claim = claim(id, "p\(id)@d\(id).example")
+            desk.queue.append([claim])
+            _ = take(&desk, Int(id))
+            desk.report(refused, of: claim, relay: 0, startedAt: now, now: now, &effects)
+        }
+        #expect(desk.seats[0].health.state == .suspected)
+        let third = claim(3, "p3@d3.example")
+        desk.queue.append([third])
+        let again = desk.takeAtOnce(relay: 1, lane: 1, now: now)
+        #expect(again == third)
+        desk.report(refused, of: third, relay: 1, startedAt: now, now: now, &effects)
+        guard case .deferred = effects.completions.last?.outcome else {
+            Issue.record("one relay's word alone is not final")
+            return
+        }
     }
 }
