@@ -216,7 +216,10 @@ struct DeskState {
     /// The next claim for a lane that has just become idle, if there is one for its relay.
     mutating func takeAtOnce(relay: Int, lane: Int, now: Timestamp) -> Claim? {
         guard !queue.isEmpty, preferred == relay, seats[relay].rests[lane] == nil,
-            !seats[..<relay].contains(where: { isDueForProbe($0, now: now) || isDueForTrial($0, now: now) }),
+            !seats[..<relay].indices.contains(where: { index in
+                (isDueForProbe(seats[index], now: now) || isDueForTrial(seats[index], now: now))
+                    && hasTaker(index, now: now)
+            }),
             seats[relay].connections.contains(lane) || permitsConnection(relay, now: now),
             queue.contains(where: { fits($0, relay, now: now) }), seats[relay].bucket?.take(now: now) ?? true
         else { return nil }
@@ -234,7 +237,9 @@ struct DeskState {
                 slowed.insert(relay)
                 continue
             }
-            guard let taker = takeTaker(relay: relay, now: now), let claim = takeFirst(for: relay, now: now) else { break }
+            guard let taker = takeTaker(relay: relay, now: now), let claim = takeFirst(for: relay, now: now) else {
+                break
+            }
             if isProbe {
                 handle(.probed, relay: relay, now: now, &effects)
                 seats[relay].probes.insert(claim.message.id)
@@ -287,8 +292,9 @@ struct DeskState {
         guard let preferred, preferred != relay else { return !isForAnother(claim, than: relay) }
         if isMarked { return false }
         if relay < preferred, isDueForTrial(seat, now: now) { return true }
+        if evidence.isMarked(claim.message.id, relay: preferred) { return true }
         // A suspected relay helps out where the preferred one has no idle lane.
-        return evidence.isMarked(claim.message.id, relay: preferred) || !hasTaker(preferred, now: now)
+        return seat.health.state == .suspected && !hasTaker(preferred, now: now)
     }
 
     /// Whether the relay has failed the message and another one takes messages that has not.

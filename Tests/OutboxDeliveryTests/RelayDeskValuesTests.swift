@@ -115,8 +115,10 @@ import Testing
         desk.queue.append([waiting, claim(2)])
         #expect(take(&desk, 1) == waiting)
         desk.awaitsAcceptance(1, now: now)
+        desk.queue = ClaimQueue()
         let next = desk.nextMoment(after: now)
         #expect(next == now + .seconds(60))
+        desk.queue.append([claim(2)])
         desk.noticeSilence(now: now + .seconds(59), &effects)
         #expect(desk.preferred == 0)
         desk.noticeSilence(now: now + .seconds(60), &effects)
@@ -132,7 +134,7 @@ import Testing
     func connectionRefused() throws {
         var desk = desk(connections: 3)
         var effects = RelayDesk.Effects()
-        desk.queue.append([claim(1), claim(2), claim(3)])
+        desk.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example"), claim(3, "c@one.example")])
         _ = desk.takeAtOnce(relay: 0, lane: 1, now: now)
         desk.connectionOpened(relay: 0, lane: 1, message: 1, now: now)
         let second = take(&desk, 2)
@@ -154,7 +156,7 @@ import Testing
         #expect(take(&desk, 2) == nil, "the lane rests")
         desk.report(
             .accepted(SMTPReply(code: 250, text: "Ok")),
-            of: claim(1),
+            of: claim(1, "a@one.example"),
             relay: 0,
             startedAt: now,
             now: now,
@@ -162,7 +164,7 @@ import Testing
         )
         #expect(effects.limits.map(\.connections) == [1])
         #expect(take(&desk, 3) == nil, "one connection is what it takes")
-        #expect(take(&desk, 1) == claim(3))
+        #expect(take(&desk, 1)?.message.id == 3)
     }
 
     @Test("the only lane that can't connect shows that the relay is down")
