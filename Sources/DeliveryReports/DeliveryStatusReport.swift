@@ -48,61 +48,85 @@ package struct DeliveryStatusReport: Sendable, Hashable {
     /// What the report says of the address that the mail was sent to.
     ///
     /// A mail of ours has one recipient. A system on its way may have sent it on to others; then one of these counts, and
-    /// rather one whose failure leaves the address out of it.
+    /// rather one whose failure leaves the address out of it. Where the report names others alone, none of them condemns
+    /// ours: it was delivered if it came to one of them.
     /// - Parameters:
     ///   - address: as it stands in RCPT TO.
     ///   - isRecipient: whether another spelling is the same address.
     package func finding(for address: String, isRecipient: (String) -> Bool) -> ReportFinding {
-        let text = ReportText(lines: lines)
-        let passages = text.passages(about: address)
-        let named = recipients.filter { recipient in
-            [recipient.originalRecipient, recipient.finalRecipient].contains { $0.map(isRecipient) ?? false }
-        }
+        let account = Account(ReportText(lines: lines), subject: subject, address: address)
+        let named = recipients.filter { $0.addresses.contains(where: isRecipient) }
+        let isOfOthers = named.isEmpty && (recipients.count > 1 || recipients.contains { !$0.addresses.isEmpty })
+        if isOfOthers, let delivered = recipients.first(where: \.isDelivered) { return finding(of: delivered, account) }
         let chosen = named.isEmpty ? recipients : named
-        let findings = chosen.map { finding(of: $0, passages, text.whole) }
+        let findings = chosen.prefix(Self.judgedLimit).map { finding(of: $0, account) }
         let failed = findings.filter { $0.action == .failed }
         if let finding = failed.first(where: { $0.reason?.suppressesAddress != true }) ?? failed.first ?? findings.first
         {
-            return finding
+            return isOfOthers ? finding.withoutBlame : finding
         }
-        var evidence = ReportEvidence()
-        evidence.passages = passages
-        evidence.text = subject + ".\n" + text.whole
-        return finding(evidence, action: FailurePolicy.outcome(in: evidence), detail: Self.detail(passages, text.whole))
+        let evidence = account.evidence(ReportEvidence())
+        let action = FailurePolicy.outcome(in: evidence, texts: account.texts)
+        return finding(evidence, action: action, detail: account.detail, account.texts)
     }
 
-    private func finding(of recipient: Recipient, _ passages: [String], _ text: String) -> ReportFinding {
-        var evidence = recipient.evidence
-        evidence.passages = passages
-        evidence.text = subject + ".\n" + text
-        let quoted = recipient.diagnostic ?? Self.detail(passages, text)
-        if let action = recipient.action { return finding(evidence, action: action, detail: quoted) }
+    /// So many recipients are judged.
+    private static let judgedLimit = 10
+
+    private func finding(of recipient: Recipient, _ account: Account) -> ReportFinding {
+        let evidence = account.evidence(recipient.evidence)
         let action: ReportedAction? =
-            switch evidence.status?.statusClass {
-            case 2: .delivered
-            case 4: .delayed
-            case 5: .failed
-            default: FailurePolicy.outcome(in: evidence)
+            if let action = recipient.action {
+                action
+            } else {
+                switch evidence.status?.statusClass {
+                case 2: .delivered
+                case 4: .delayed
+                case 5: .failed
+                default: FailurePolicy.outcome(in: evidence, texts: account.texts)
+                }
             }
-        return finding(evidence, action: action, detail: quoted)
+        return finding(evidence, action: action, detail: recipient.diagnostic ?? account.detail, account.texts)
     }
 
-    /// The passage that says something, or else the whole account.
-    private static func detail(_ passages: [String], _ text: String) -> String? {
-        let words = passages.first { FailurePolicy.saysReason($0) } ?? text
-        return words.isEmpty ? nil : words.collapsingSpace
-    }
-
-    private func finding(_ evidence: ReportEvidence, action: ReportedAction?, detail: String?) -> ReportFinding {
+    private func finding(_ evidence: ReportEvidence, action: ReportedAction?, detail: String?, _ texts: ReportTexts)
+        -> ReportFinding
+    {
         var evidence = evidence
         evidence.isDelay = action == .delayed
         let hasReason = action == .failed || action == .delayed
         return ReportFinding(
             action: action ?? .returned,
             status: evidence.status,
-            reason: hasReason ? FailurePolicy.reason(of: evidence) : nil,
+            reason: hasReason ? FailurePolicy.reason(of: evidence, texts: texts) : nil,
             detail: detail.map { SecretMask.none.masked($0.limited) }
         )
+    }
+}
+
+/// What a report says to people, read once for all of its recipients.
+private struct Account {
+    private let text: String
+    private let passages: [String]
+    /// The passage that says something, or else the whole account.
+    let detail: String?
+    let texts: ReportTexts
+
+    init(_ text: ReportText, subject: String, address: String) {
+        let (whole, passages, texts) = (text.whole, text.passages(about: address), ReportTexts())
+        self.text = subject + ".\n" + whole
+        self.passages = passages
+        self.texts = texts
+        let words = passages.first { FailurePolicy.saysReason($0, texts: texts) } ?? whole
+        detail = words.isEmpty ? nil : words.collapsingSpace
+    }
+
+    /// The fields of a recipient together with it.
+    func evidence(_ fields: ReportEvidence) -> ReportEvidence {
+        var evidence = fields
+        evidence.passages = passages
+        evidence.text = text
+        return evidence
     }
 }
 
@@ -116,6 +140,12 @@ package struct ReportFinding: Sendable, Hashable {
     package let reason: FailureReason?
     /// The words of the mail system, at most 1,000 characters.
     package let detail: String?
+
+    /// The same, of an address that is not ours.
+    fileprivate var withoutBlame: ReportFinding {
+        guard reason?.suppressesAddress == true else { return self }
+        return ReportFinding(action: action, status: status, reason: .recipientRefused, detail: detail)
+    }
 }
 
 /// The blocks of a status part, put in order: those of the mail and those of its recipients (RFC 3464 §2.1).
@@ -153,6 +183,12 @@ private struct RecipientGroups {
 }
 
 extension DeliveryStatusReport.Recipient {
+    fileprivate var addresses: [String] { [originalRecipient, finalRecipient].compactMap(\.self) }
+
+    fileprivate var isDelivered: Bool {
+        action == .delivered || action == nil && evidence.status?.statusClass == 2
+    }
+
     fileprivate init(_ fields: HeaderFields) {
         let word = fields["action"].flatMap { $0.lowercased().split(whereSeparator: { !$0.isLetter }).first } ?? ""
         var evidence = ReportEvidence()

@@ -54,6 +54,9 @@ struct HeaderFields {
     /// The names in lower case.
     var names: [String] { fields.map(\.name) }
 
+    /// The values of all fields.
+    var values: [String] { fields.map(\.value) }
+
     /// So many fields are kept; the rest is of no interest here.
     private static let limit = 500
 

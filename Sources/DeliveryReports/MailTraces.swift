@@ -1,5 +1,7 @@
 // By what a mail that came back can belong to a mail of ours. Never looks anything up.
 
+import OutboxCore
+
 /// The addresses and ids that a mail names, each list with the most trustworthy first.
 package struct MailTraces: Sendable, Hashable {
     /// Whom it came to, and who sent the mail that it is about: our return path has the envelope id.
@@ -25,21 +27,28 @@ package struct MailTraces: Sendable, Hashable {
         // A complaint names the return path (RFC 5965 §3.2), a report in a field of the mail system's own
         // (X-Postfix-Sender); the returned mail in the first field of its header.
         for fields in statusFields {
-            addresses += fields.names.filter { $0 == "original-mail-from" || $0.hasSuffix("-sender") }.flatMap {
-                fields.all($0)
-            }
+            addresses += fields.names.filter { $0 == "original-mail-from" || $0.hasSuffix("-sender") }
+                .uniqued(Self.limit).flatMap { fields.all($0) }
         }
         addresses += returned.flatMap { $0.all("return-path") + $0.all("x-envelope-from") }
-        self.addresses = addresses.flatMap { $0.split(separator: ",").prefix(Self.limit) }
-            .map { String($0).withoutType.bare }.filter { $0.contains("@") }.uniqued(Self.limit)
+        // Cut first: to look into an address costs more than to count it, and a stranger may write any number.
+        var pieces: [Substring] = []
+        for field in addresses where pieces.count < Self.limit {
+            pieces += field.split(separator: ",", maxSplits: Self.limit).prefix(Self.limit)
+                .filter { $0.utf8.contains(UInt8(ascii: "@")) }
+        }
+        self.addresses = pieces.prefix(Self.limit).map { String($0).withoutType.bare }.filter { $0.contains("@") }
+            .uniqued(Self.limit)
         envelopeIDs = statusFields.flatMap { $0.all("original-envelope-id") }.map(\.limited).uniqued(Self.limit)
-        messageIDs =
-            (returned.flatMap { $0.all("message-id") }
+        let ids =
+            returned.flatMap { $0.all("message-id") }
             + statusFields.flatMap { $0.all("x-original-message-id") + $0.all("original-message-id") }
             + header.all("in-reply-to")
-            + header.all("references").flatMap { $0.split(separator: " ").map(String.init).reversed() }
-            + header.all("x-original-message-id"))
-            .map(\.bare).uniqued(Self.limit)
+            + header.all("references").flatMap {
+                $0.split(separator: " ").suffix(Self.limit).reversed().map(String.init)
+            }
+            + header.all("x-original-message-id")
+        messageIDs = ids.prefix(Self.limit).map(\.bare).uniqued(Self.limit)
         words = texts.flatMap { $0.idWords(Self.limit) }.uniqued(Self.limit)
     }
 }
@@ -47,8 +56,8 @@ package struct MailTraces: Sendable, Hashable {
 extension String {
     fileprivate static let textLimit = 1000
 
-    /// At most 1,000 characters.
-    var limited: String { utf8.count <= Self.textLimit ? self : String(prefix(Self.textLimit)) }
+    /// At most 1,000 characters, each a Unicode scalar.
+    var limited: String { limited(to: Self.textLimit) }
 
     /// `dns; mail.example.com` and `smtp; 550 …` without the type before the semicolon (RFC 3464 §2.1.2).
     var withoutType: String {

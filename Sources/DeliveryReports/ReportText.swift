@@ -39,14 +39,24 @@ struct ReportText {
     /// The account as one text.
     var whole: String { lines.joined(separator: "\n") }
 
-    /// What stands behind an address, up to the next empty line, once for each paragraph that names it.
+    /// A report names a recipient in a few places.
+    private static let passageLimit = 5
+
+    /// What stands behind an address, up to the next empty line, for each of the first paragraphs that name it.
     func passages(about address: String) -> [String] {
         let address = address.lowercased()
         let local = address.prefix { $0 != "@" }
         let paragraphs = lines.split { $0.allSatisfy(\.isWhitespace) }
-        let named = paragraphs.compactMap { $0.passage { $0.contains(address) } }
+        func passages(_ isStart: (String) -> Bool) -> [String] {
+            var passages: [String] = []
+            for paragraph in paragraphs where passages.count < Self.passageLimit {
+                if let passage = paragraph.passage(isStart) { passages.append(passage) }
+            }
+            return passages
+        }
+        let named = passages { $0.contains(address) }
         // Some name the local part alone.
-        return named.isEmpty && local.count > 2 ? paragraphs.compactMap { $0.passage { $0.saysWord(local) } } : named
+        return named.isEmpty && local.count > 2 ? passages { $0.saysWord(local) } : named
     }
 }
 

@@ -33,7 +33,7 @@ package struct AutomaticMail: Sendable, Hashable {
     package let action: ReportedAction
     /// By what it can be found to be about a mail.
     package let traces: MailTraces
-    /// Its field Subject, at most 200 characters.
+    /// Its field Subject, at most 200 Unicode scalars.
     package let subject: String?
 }
 
@@ -122,7 +122,7 @@ private struct MailReading {
     }
 
     private func automatic(_ action: ReportedAction) -> ReturnedMail {
-        let subject = SecretMask.none.masked(String(subject.prefix(200)))
+        let subject = SecretMask.none.masked(subject.limited(to: 200))
         return .automatic(
             AutomaticMail(action: action, traces: traces, subject: subject.isEmpty ? nil : subject)
         )
@@ -141,7 +141,7 @@ private struct MailReading {
             parts: parts,
             statusFields: blocks + feedback,
             returned: returned + [text.returned],
-            texts: header.names.flatMap { header.all($0) } + parts.compactMap(\.text)
+            texts: header.values + parts.compactMap(\.text)
         )
     }
 }

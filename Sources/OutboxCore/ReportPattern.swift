@@ -10,8 +10,41 @@
 /// A phrase in a script that puts no spaces between words begins with `=`, and is looked for in the text without spaces.
 struct ReportPattern: Sendable {
     fileprivate enum Piece: Sendable {
-        case phrases([[Word]])
+        case phrases(Phrases)
         case gap
+    }
+
+    /// Phrases that can stand in the same place, by their first words: a list of a hundred costs one look.
+    fileprivate struct Phrases: Sendable {
+        private var words: Set<String> = []
+        private var longer: [String: [[Word]]] = [:]
+        /// Those that begin with the beginning of a word.
+        private var open: [[Word]] = []
+        let firstWords: [Word]
+
+        init(_ phrases: [[Word]]) {
+            firstWords = phrases.compactMap(\.first)
+            for phrase in phrases {
+                guard let first = phrase.first else { continue }
+                if first.isBeginning {
+                    open.append(phrase)
+                } else if phrase.count == 1 {
+                    words.insert(first.text)
+                } else {
+                    longer[first.text, default: []].append(phrase)
+                }
+            }
+        }
+
+        /// How many words each phrase has with which the words begin.
+        func lengths(in text: ArraySlice<String>) -> Set<Int> {
+            guard let first = text.first else { return [] }
+            var lengths: Set<Int> = words.contains(first) ? [1] : []
+            for phrase in (longer[first] ?? []) + open where text.count >= phrase.count {
+                if zip(phrase, text).allSatisfy({ $0.matches($1) }) { lengths.insert(phrase.count) }
+            }
+            return lengths
+        }
     }
 
     fileprivate struct Word: Sendable {
@@ -42,18 +75,18 @@ struct ReportPattern: Sendable {
         unspaced = nil
         pieces = text.split(separator: " ").map { piece in
             if piece == "~" { return .gap }
-            guard piece.hasPrefix("{") else { return .phrases(piece.split(separator: "/").map { [Word($0)] }) }
+            guard piece.hasPrefix("{") else { return .phrases(Phrases(piece.split(separator: "/").map { [Word($0)] })) }
             guard let list = lists[String(piece.dropFirst().dropLast())] else {
                 preconditionFailure("the phrase '\(text)' names a list that does not exist")
             }
-            return .phrases(list.split(separator: ",").map { $0.split(separator: " ").map { Word($0) } })
+            return .phrases(Phrases(list.split(separator: ",").map { $0.split(separator: " ").map { Word($0) } }))
         }
     }
 
     /// The words with which the phrase can begin.
     fileprivate var firstWords: [Word] {
         guard case .phrases(let phrases) = pieces.first else { return [] }
-        return phrases.compactMap(\.first)
+        return phrases.firstWords
     }
 
     /// Whether the words begin with the phrase.
@@ -64,10 +97,7 @@ struct ReportPattern: Sendable {
         let further = pieces.dropFirst()
         switch piece {
         case .phrases(let phrases):
-            return phrases.contains { phrase in
-                words.count >= phrase.count && zip(phrase, words).allSatisfy { $0.matches($1) }
-                    && match(further, words.dropFirst(phrase.count))
-            }
+            return phrases.lengths(in: words).contains { match(further, words.dropFirst($0)) }
         case .gap:
             var rest = words
             for _ in 0...longestGap {

@@ -30,12 +30,16 @@ extension FailurePolicy {
     /// 2. words that say that mailbox or domain does not exist or is disabled;
     /// 3. words by which the mail was refused, without one about the address;
     /// 4. codes, again the innocent ones first. A status code that says nothing exact (x.0.0, x.2.0, 5.4.3xx of Exchange)
-    ///    is passed over.
+    ///    is passed over. Beside words that are not understood, a code condemns an address only where the words speak of an
+    ///    address and of nobody else: mail systems put 5.1.1 on whatever they refuse at RCPT TO.
     ///
-    /// The quoted reply is asked first, then what the text says of the recipient, then the codes, then the whole text. A
+    /// The quoted reply is asked first, then what the text says of the recipient, then the codes, then the whole text. The
+    /// table of replies has its say as well: what is about us, or for now, by its rules never condemns an address. A
     /// temporary refusal that a mail system has given up on says nothing of the address, except that DNS knows no such
     /// domain.
-    package static func reason(of evidence: ReportEvidence) -> FailureReason {
+    ///
+    /// - Parameter texts: what has been read already, where several recipients' evidence has the same texts.
+    package static func reason(of evidence: ReportEvidence, texts: ReportTexts = ReportTexts()) -> FailureReason {
         let diagnostics = evidence.diagnostics.map { innermostReply(in: $0) }
         let hasWordsAlone = diagnostics.isEmpty && evidence.status == nil
         let passages = hasWordsAlone && evidence.passages.isEmpty ? [evidence.text] : evidence.passages
@@ -43,21 +47,56 @@ extension FailurePolicy {
         let quoted = QuotedCodes(quotedTexts)
         let statements =
             (diagnostics.isEmpty ? [] : [Statement(diagnostics)])
-            + passages.prefix(passageLimit).map { Statement([$0]) }
+            + passages.prefix(passageLimit).map { texts.statement($0) }
         let isTemporary =
             quoted.replyCode.map { $0 < 500 } ?? ((evidence.status ?? quoted.statuses.first)?.statusClass == 4)
         if evidence.isDelay || evidence.hasGivenUp || isTemporary {
-            return reasonOfTemporary(evidence, statements + [Statement([evidence.text])])
+            return reasonOfTemporary(evidence, statements + [texts.statement(evidence.text)])
         }
         let codes =
             (quoted.statuses + [evidence.status].compactMap(\.self)).compactMap { known($0) }
             + (quoted.replyCode == 556 ? [.badDomain] : [])
         let isFromEdge = (quoted.statuses + [evidence.status]).contains(EnhancedStatusCode(5, 4, 1))
         for statement in statements {
-            if let reason = statement.reason(codes: codes, isFromEdge: isFromEdge) { return reason }
+            guard let reason = statement.reason(codes: codes, isFromEdge: isFromEdge) else { continue }
+            return reason.suppressesAddress
+                ? innocentByTable(quoted, evidence.status, namesAddress: true) ?? reason
+                : reason
         }
-        if let reason = codes.mostInnocent { return reason }
-        return Statement([evidence.text]).exactReason ?? .recipientRefused
+        if let innocent = innocentByTable(quoted, evidence.status) { return innocent }
+        if let reason = codes.mostInnocent {
+            let isQuoted = !diagnostics.isEmpty || evidence.status == nil
+            let isClear = !reason.suppressesAddress || !isQuoted || quoted.words.mayCondemn(by: reason)
+            return isClear ? reason : .recipientRefused
+        }
+        return texts.statement(evidence.text).exactReason ?? .recipientRefused
+    }
+
+    /// What the table of replies has for the quoted reply, where that leaves the address out of it.
+    /// - Parameter namesAddress: other words say that the address is dead. Then a disabled mailbox may not be "for now".
+    private static func innocentByTable(
+        _ quoted: QuotedCodes,
+        _ status: EnhancedStatusCode?,
+        namesAddress: Bool = false
+    ) -> FailureReason? {
+        guard !quoted.words.isEmpty else { return nil }
+        let reply = SMTPReply(
+            code: quoted.replyCode ?? 550,
+            enhancedStatus: quoted.statuses.first ?? status,
+            text: quoted.words.text
+        )
+        let failure = TransmissionFailure(stage: .rcpt, fault: .reply(reply), detail: reply.text)
+        let verdict = verdict(for: failure)
+        // 500 to 504 beside words that name a mailbox are a mail system's odd choice of code.
+        guard verdict.reason != .protocolError, !verdict.reason.suppressesAddress else { return nil }
+        switch verdict.scope {
+        case .relay, .configuration: return verdict.reason
+        case .recipient, .message:
+            if [.rateLimited, .quotaExceeded, .greylisted, .mailboxFull].contains(verdict.reason) {
+                return verdict.reason
+            }
+            return verdict.disposition == .again && !namesAddress ? verdict.reason : nil
+        }
     }
 
     /// The same of a report's two fields alone.
@@ -69,7 +108,7 @@ extension FailurePolicy {
     }
 
     /// What a text for people says of the mail, where no field says it; `nil`: nothing that is clear.
-    package static func outcome(in evidence: ReportEvidence) -> ReportedAction? {
+    package static func outcome(in evidence: ReportEvidence, texts: ReportTexts = ReportTexts()) -> ReportedAction? {
         let whole = WordText(evidence.text)
         let isPermanent = ReportWords.permanent.isSaid(in: whole)
         if ReportWords.delayed.isSaid(in: whole), !isPermanent { return .delayed }
@@ -79,13 +118,15 @@ extension FailurePolicy {
             return .failed
         }
         let isDead = (evidence.passages.isEmpty ? [evidence.text] : evidence.passages).contains {
-            Statement([$0]).isAboutDeadAddress
+            texts.statement($0).isAboutDeadAddress
         }
         return isDead ? .failed : nil
     }
 
     /// Whether a text says why a mail failed.
-    package static func saysReason(_ text: String) -> Bool { Statement([text]).exactReason != nil }
+    package static func saysReason(_ text: String, texts: ReportTexts = ReportTexts()) -> Bool {
+        texts.statement(text).exactReason != nil
+    }
 
     /// Whether a program answered a mail in its recipient's name: an absence, or a demand to confirm.
     package static func isAutomaticAnswer(subject: String, text: String) -> Bool {
@@ -136,22 +177,70 @@ private struct QuotedCodes {
     let replyCode: Int?
     /// All enhanced status codes (RFC 3463 §2).
     let statuses: [EnhancedStatusCode]
+    /// What is said beside them.
+    let words: QuotedWords
 
     init(_ texts: [String]) {
-        let text = String(texts.joined(separator: "\n").prefix(WordText.limit))
-        replyCode = text.firstMatch(of: /(?:^|[\s:'"(\[>-])([45][0-5]\d)(?=[\s'"-]|$|\])/).flatMap { Int($0.1) }
+        let text = texts.joined(separator: "\n").limited(to: WordText.limit)
+        let code = text.firstMatch(of: /(?:^|[\s:'"(\[>-])([45][0-5]\d)(?=[\s'"-]|$|\])/)
+        replyCode = code.flatMap { Int($0.1) }
+        // What stands before the code is the reporter's own: "host mx.example.org[192.0.2.1] said: 550 …".
+        let said = code.map { text[$0.1.endIndex...] } ?? text.firstRange(of: " said: ").map { text[$0.upperBound...] }
+        words = QuotedWords(String(said ?? text[...]))
         statuses = text.matches(of: /(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/)
             .compactMap { EnhancedStatusCode($0.1) }
     }
 }
 
+/// The words of a quoted reply, apart from its codes.
+private struct QuotedWords {
+    let text: String
+    private let words: Set<String>
+
+    init(_ text: String) {
+        self.text = text
+        words = Set(WordText(text).words).subtracting([WordText.end, WordText.address, WordText.host])
+    }
+
+    var isEmpty: Bool { words.isEmpty }
+
+    /// Whether a code may condemn the address beside these words, none of which is understood.
+    func mayCondemn(by code: FailureReason) -> Bool {
+        if words.isEmpty { return true }
+        let isAboutAddress =
+            !words.isDisjoint(with: ReportWords.addressees) || (code == .badDomain && words.contains("domain"))
+        return isAboutAddress && words.isDisjoint(with: ReportWords.others)
+    }
+}
+
+/// What the texts of one report say. A text is read once, however many recipients' evidence has it.
+package final class ReportTexts {
+    private var statements: [String: Statement] = [:]
+
+    package init() {}
+
+    fileprivate func statement(_ text: String) -> Statement {
+        let text = text.limited(to: WordText.limit)
+        if let statement = statements[text] { return statement }
+        let statement = Statement([text])
+        statements[text] = statement
+        return statement
+    }
+}
+
 /// One text, and what it says.
-private struct Statement {
+private final class Statement {
     private let readings: [WordText]
+    private var said: [ReportWords: Bool] = [:]
 
     init(_ texts: [String]) { readings = texts.map { WordText($0) } }
 
-    private func says(_ words: ReportWords) -> Bool { readings.contains { words.isSaid(in: $0) } }
+    private func says(_ words: ReportWords) -> Bool {
+        if let isSaid = said[words] { return isSaid }
+        let isSaid = readings.contains { words.isSaid(in: $0) }
+        said[words] = isSaid
+        return isSaid
+    }
 
     /// It says that an address takes no mail, whatever else it says.
     var isAboutDeadAddress: Bool { dead != nil }

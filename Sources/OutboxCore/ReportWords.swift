@@ -32,6 +32,23 @@ enum ReportWords: CaseIterable, Sendable {
         }
     )
 
+    /// Words of whom a mail is for.
+    static let addressees = Set((lists["who"] ?? "").split(separator: ",").map { String($0) })
+
+    /// Words that speak of somebody or something else than an address that is dead: the sender, a host, an amount, a time,
+    /// a permission. Beside them a reply that is not understood condemns nobody.
+    static let others = Set(
+        """
+        you your yours we sender senders from author host hosts hostname server servers ip client network provider
+        only may must post member members subscriber subscribers subscribed owner policy permission permitted
+        allowed reject rejects spf dkim dmarc dns reverse lookup directory
+        storage space allowance limit limits limited size full much many most enough used maximum
+        until later again present presently moment currently now today tomorrow hour hours day days temporarily yet
+        ihr ihre ihrer ihren sie absender vous votre vos expéditeur usted su sus tu remitente vostro tuo mittente
+        seu sua você remetente uw u afzender twój nadawca nadawcy вы ваш ваша вас отправитель отправителя
+        """.split { $0.isWhitespace }.map { String($0) }
+    )
+
     private static let lists = [
         // Whom or what a mail is for.
         "who": """
@@ -112,7 +129,7 @@ enum ReportWords: CaseIterable, Sendable {
             {who} ~ exceed* ~ limit/storage/space/size/allowed/allowance, exceed* ~ storage/space
             mail system full, disk/disc/maildir/folder/mailfolder/inbox/filesystem ~ full
             no space, not enough ~ space/storage, insufficient ~ space/storage/disk, out of ~ space/storage
-            lack of ~ space/storage, enough ~ storage, space ~ used up, disk space, mailbox/inbox/account/maildir ~ size ~ exceed*/limit
+            lack of ~ space/storage, enough ~ storage, space/storage/allowance ~ used up, disk space, mailbox/inbox/account/maildir ~ size ~ exceed*/limit
             too much mail stored, too much mail data, too many messages on the server, too many messages in
             zuviele mails auf, zu viele mails auf, postfach ~ voll, speicherplatz, kontingent, boite ~ pleine, boîte ~ pleine
             pleine, cuota, buzón/buzon ~ lleno, llena, cota, cheia, casella ~ piena, spazio ~ esaurito, przepełniona
@@ -138,6 +155,7 @@ enum ReportWords: CaseIterable, Sendable {
             """
             {not} ~ valid ip, spf, dkim, dmarc, dnsbl, rbl, sender policy framework, senderid, blacklist*, black list, blocklist*, block list
             blocking list, spamhaus, spamcop, sorbs, barracuda*, reputation, reverse dns, rdns, ptr, reverse lookup
+            reverse name, name ~ ip address, for ip address
             helo, ehlo, client host, hostname ~ not found, cannot find your ~, your ~ hostname, dynamic ip
             your ~ ip/address/server/host/domain/network/connection/hostname/mta ~ {barred}, your ip, your server requires
             ip/client/server/host/domain/you/network/connection ~ blocked/blacklisted/blocklisted/banned/listed/reputation
@@ -181,6 +199,7 @@ enum ReportWords: CaseIterable, Sendable {
             {who} ~ disabled/suspended/inactive/deactivated/discontinued/closed/locked/terminated/cancelled/canceled/frozen
             {who} is/was/were/been/has/have ~ deleted/removed, {who} ~ expired/archivee/archivée/gelöscht/geloescht/deaktiviert/stillgelegt
             {who} ~ not ~ active/activated/enabled, {who} ~ inactivity, inactivity ~ {who}, disabled by owner, suspend, currently suspended
+            tried to reach ~ inactive/disabled/suspended/deactivated
             disabled/deactivated/suspended/inactive/closed/terminated/deleted/discontinued/frozen {who}
             désactivé, désactivée, deshabilitad*, disabilitat*, desativad*, suspendid*, gesperrtes postfach
             заблокирован ~ ящик, ящик ~ заблокирован, отключен*, nieaktywn*, zablokowan*
@@ -215,6 +234,7 @@ enum ReportWords: CaseIterable, Sendable {
             ei ole olemassa, ei löydy, nem létezik, nu există, не существует, не найден, нет такого, не знайдено, не існує
             {who} ~ bulunamadı, böyle bir, neexistuje, δεν υπάρχει
             =存在しません, =存在しない, =見つかりません, =見つからない, =リストにありません, =宛先不明, =アドレス不明, =不明なユーザ, =該当するユーザ, =ユーザーはいません
+            =使われておりません, =使用されておりません, kein/keine solcher/solche/solches {who}
             =ユーザがいません, =ユーザーがいません, =宛先が不明, =アドレスに誤り, =不存在, =无此用户, =無此用戶, =查无此人, =找不到收件人
             =用户未找到, =找不到用户, =收件人地址错误, =无效的收件人, =존재하지않, =없는사용자, =없는수신자, =알수없는사용자, =찾을수없
             """

@@ -9,7 +9,7 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
     /// The text of all lines, without reply and enhanced status codes, joined by a space.
     package let text: String
 
-    /// The longest text that is kept of a reply, in characters. RFC 5321 §4.5.3.1.5 allows 512 octets a line, and a
+    /// The longest text that is kept of a reply, in Unicode scalars. RFC 5321 §4.5.3.1.5 allows 512 octets a line, and a
     /// hostile server may send lines without end.
     package static let textLimit = 1000
 
@@ -17,8 +17,7 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
     package init(code: Int, enhancedStatus: EnhancedStatusCode? = nil, text: String) {
         self.code = code
         self.enhancedStatus = enhancedStatus
-        // No text has more characters than bytes, and counting those costs nothing.
-        self.text = text.utf8.count <= Self.textLimit ? text : String(text.prefix(Self.textLimit))
+        self.text = text.limited(to: Self.textLimit)
     }
 
     /// Makes a reply from the lines the server sent, each `250-text` or `250 text`, with or without its line end.

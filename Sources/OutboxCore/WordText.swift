@@ -18,14 +18,18 @@ struct WordText: Sendable {
     /// mail system broke in the middle.
     let unspaced: String
 
-    /// So many characters are looked at: reasons stand at the beginning, and a stranger's text may have any length.
+    /// So many characters are looked at, in Unicode scalars, and so many words: reasons stand at the beginning, and a
+    /// stranger's text may have any length.
     static let limit = 6000
+    private static let wordLimit = 500
 
     init(_ text: String) {
-        let text = text.utf8.count <= Self.limit ? text : String(text.prefix(Self.limit))
+        let text = text.limited(to: Self.limit)
         var words: [String] = []
-        for chunk in text.split(whereSeparator: \.isWhitespace) { Self.append(chunk, to: &words) }
-        self.words = words
+        for chunk in text.split(whereSeparator: \.isWhitespace) where words.count < Self.wordLimit {
+            Self.append(chunk, to: &words)
+        }
+        self.words = Array(words.prefix(Self.wordLimit))
         unspaced = text.lowercased().filter { !$0.isWhitespace }
     }
 

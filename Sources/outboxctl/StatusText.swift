@@ -3,6 +3,7 @@
 import OutboxCore
 import OutboxSettings
 import OutboxStore
+import ProgramSupport
 
 /// Lays status records out as text.
 struct StatusText {
@@ -95,7 +96,8 @@ struct StatusText {
         let message = entry.messageID.map { " by message \($0)" } ?? ""
         return """
             suppressed: \(entry.address) is not mailed until \(moment(entry.expiresAt)); \(entry.source.rawValue)\(message) \
-            on \(moment(entry.createdAt)): \(entry.reason); if that is wrong, `outboxctl suppression remove \(entry.address)`
+            on \(moment(entry.createdAt)): \(entry.reason); if that is wrong, \
+            outboxctl suppression remove \(entry.address.quotedForShell)
             """
     }
 

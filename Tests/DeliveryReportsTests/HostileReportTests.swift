@@ -187,6 +187,43 @@ import Testing
         #expect(reason("ben@example.com") == .mailboxFull && reason("eve@example.com") == .mailboxFull)
     }
 
+    @Test("a report that names others alone never condemns our address, and one of them that got the mail counts")
+    func forwarded() throws {
+        let report = try read(Self.report(Self.status))
+        let failed = report.finding(for: "eve@example.com") { $0 == "eve@example.com" }
+        #expect(failed.action == .failed && failed.reason == .recipientRefused)
+        let both = Self.status + "\nFinal-Recipient: rfc822; ben@example.com\nAction: delivered\nStatus: 2.0.0\n"
+        let finding = try read(Self.report(both)).finding(for: "eve@example.com") { $0 == "eve@example.com" }
+        #expect(finding.action == .delivered && finding.reason == nil)
+    }
+
+    @Test("what is kept of a text is short, whatever its characters consist of")
+    func combiningMarks() throws {
+        let marks = String(repeating: "\u{301}", count: 500_000)
+        let status = Self.status.replacing("5.1.1\n", with: "5.1.1\nDiagnostic-Code: 550 e\(marks)\n")
+        let report = try read(Self.report(status))
+        let finding = report.finding(for: "ann@example.com") { $0 == "ann@example.com" }
+        #expect(try #require(report.recipients.first?.diagnostic).utf8.count <= 4000)
+        #expect(try #require(finding.detail).utf8.count <= 4000)
+        let answer = "Return-Path: <>\nAuto-Submitted: auto-replied\nFrom: a@b\nSubject: e\(marks)\n\nx"
+        guard case .automatic(let mail) = try ReturnedMail(parsing: Array(answer.utf8)) else {
+            Issue.record("it is an automatic answer")
+            return
+        }
+        #expect(try #require(mail.subject).utf8.count <= 800)
+    }
+
+    @Test("of countless addresses, passages and recipients a few are looked at")
+    func countless() throws {
+        let to = String(repeating: "To: " + String(repeating: "a@b<,", count: 500) + "\n", count: 400)
+        let status = (0..<100).map { "\nFinal-Recipient: rfc822; ann@example.com\nAction: failed\nStatus: 5.1.\($0)\n" }
+        let text = "--b\n\n" + String(repeating: "ann@example.com user mailbox account\n\n", count: 1000) + "\n"
+        let bytes = Array(to.utf8).prefix(900_000) + Self.report(status.joined(), before: text)
+        let report = try read(Array(bytes))
+        #expect(report.traces.addresses.count <= 50 && report.recipients.count == 100)
+        #expect(report.finding(for: "ann@example.com") { $0 == "ann@example.com" }.action == .failed)
+    }
+
     @Test("deep nesting, endless headers and countless parts cost no more than their size")
     func bombs() throws {
         var deep = "To: a@b\n"

@@ -145,7 +145,7 @@ struct PromiseTests {
             #expect(shown.output.contains("advice: fix-address"))
             #expect(shown.output.contains("suppressed: ann@example.org is not mailed until "))
             #expect(shown.output.contains("reported by message 1 on "))
-            #expect(shown.output.contains("`outboxctl suppression remove ann@example.org`"))
+            #expect(shown.output.contains("outboxctl suppression remove 'ann@example.org'"))
 
             let list = try await installation.outboxctl("suppression", "list")
             #expect(list.exitCode == 0 && list.output.contains("ann@example.org") && list.output.contains("reported"))

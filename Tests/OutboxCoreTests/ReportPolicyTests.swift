@@ -108,6 +108,30 @@ import Testing
         #expect(!reason("5.0.0", "550 \(words)").suppressesAddress)
     }
 
+    @Test(
+        "an exact code beside words that are not understood condemns nobody, unless they speak of an address alone",
+        arguments: [
+            ("5.1.1", "your server has no reverse name, mail not taken"), ("5.1.1", "we do not know this sender"),
+            ("5.1.1", "Recipient storage allowance used up"),
+            ("5.2.1", "ann@example.org gets more mail than it may at present"),
+            ("5.2.1", "The owner is travelling and takes no mail until Monday"),
+            ("5.1.1", "Only subscribers may post to this address"),
+            ("5.1.1", "message fails the published p=reject of the author's domain"),
+            ("5.1.1", "no host name found for IP address 192.0.2.7"), ("5.1.1", "blah"),
+            ("5.1.1", "hier geht es heute nicht"), ("5.1.1", "今日は無理です"),
+        ]
+    )
+    func notUnderstood(status: String, words: String) {
+        #expect(!reason(status, "550 \(status) \(words)").suppressesAddress)
+        #expect(!reason(status, "host mx.example.org[192.0.2.1] said: 550 \(words)").suppressesAddress)
+    }
+
+    @Test("words about an address that are not understood leave its code in force, and so does a reply without words")
+    func codesInForce() {
+        #expect(reason("5.1.6", "550 5.1.6 The mailbox has moved and exists no more") == .unknownRecipient)
+        #expect(reason("5.1.1", "550 5.1.1 <ann@example.org>") == .unknownRecipient)
+    }
+
     @Test("names deceive: hosts, addresses and links are not words")
     func names() {
         #expect(
