@@ -88,7 +88,8 @@ extension FailurePolicy {
                 "5xx",
                 words: "must/please … starttls/tls/encrypt*",
                 "starttls/tls/ssl/encrypt* … required/needed/mandatory/first/before",
-                "require* … tls/starttls/encrypt*"
+                "require* … tls/starttls/encrypt*",
+                "cleartext/plaintext … {not}"
             ),
             .configuration,
             .again,
@@ -99,6 +100,7 @@ extension FailurePolicy {
             .reply(
                 "5xx",
                 words: "authenti* … required/needed/necessary/mandatory/requise",
+                "auth … required/needed",
                 "require* … authenti*",
                 "must/please/need … authenticate/login/log",
                 "client was/is {not} authenticated",
@@ -133,6 +135,10 @@ extension FailurePolicy {
             "{not} … verified/confirmed & address/addresses/{sender}",
             "without/missing/lacks … valid … sender/from",
             "sender* … empty/missing",
+            "{not} know … {sender}",
+            "{sender} … must",
+            "missing … in from",
+            "no mx … your domain",
         ]
         let unless: [WordPattern] = [
             "recipient* … {faulty}", "unverified/undeliverable address", "return* … sender",
@@ -171,6 +177,7 @@ extension FailurePolicy {
                 "{blocklist}",
                 "{bad-standing}",
                 "your access & {refused}",
+                "{our-host} … {not} sent",
                 "country/geograph* & {refused}",
                 "hl ihu/rep/ipb/mep",
                 "dt rbl",
@@ -198,6 +205,7 @@ extension FailurePolicy {
                 "suspend*/disabl*/paus*/blocked/banned/prevented … sending/your … account",
                 "{not} authori*/allowed/permitted … perform",
                 "send raw email",
+                "blocked/banned/prevented from sending",
                 "free/trial/test/demo account*/plan*",
                 "account {not} subscribed",
                 "{not} … activate/activated & account",
@@ -212,7 +220,7 @@ extension FailurePolicy {
             .reply(
                 "4xx",
                 "5xx",
-                words: "{not} … allowed/permitted/authori*/enabled/entitled/able … send/submit",
+                words: "{not} … allowed/permitted/authori*/enabled/entitled/able … send/sending/submit",
                 unless: ["send … to", "send/mail/mails/email to", "{relaying}", "{no-such-user}"]
             ),
             at: withinMail,
@@ -220,5 +228,30 @@ extension FailurePolicy {
             .again,
             .accountRefused
         ),
+    ]
+    /// What the relay doesn't relay, said at RCPT, or after the content as Exchange Online's TenantAttribution (5.7.64) is.
+    static let relaying: [FailureRule] = [
+        FailureRule(.reply("5xx", words: "{relaying}"), at: untilContent, .configuration, .again, .relayingDenied)
+    ]
+
+    /// Whatever else is said of "you", a client or a sender, in words that no rule above knows: it isn't said of the
+    /// recipient, so that no code may end the message or condemn the address. Which account or setting it is, only the
+    /// reply itself can say; the log quotes it.
+    static let unclearAboutUs: [FailureRule] = [
+        FailureRule(
+            .reply(
+                "5xx",
+                words: "{us}",
+                unless: [
+                    "your message/messages/mail/email/emails/request/recipient/recipients/correspondent", "check your",
+                    "if you", "{mails} you sent", "you tried/trying", "you are/were trying", "tried/trying to reach",
+                    "{not} have a mailbox", "{mailbox} … full",
+                ]
+            ),
+            at: withinMail,
+            .configuration,
+            .again,
+            .accountRefused
+        )
     ]
 }

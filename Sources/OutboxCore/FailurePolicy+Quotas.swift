@@ -23,7 +23,15 @@ extension FailurePolicy {
     static let quotas: [FailureRule] =
         [
             quota(of: "a-month", pause: monthPause, or: "credit*/credits & {exceeded}/{not}/insufficient/enough/low"),
-            quota(of: "a-day", pause: dayPause, or: "mi stc", "rp trc", "hl itc"),
+            quota(
+                of: "a-day",
+                pause: dayPause,
+                or: "you/youve sent & {a-day}",
+                "you have sent & {a-day}",
+                "mi stc",
+                "rp trc",
+                "hl itc"
+            ),
             quota(of: "an-hour", pause: hourPause),
             quota(of: "a-minute", pause: minutePause, or: "mi sfq", "rp qrc"),
             quota(of: "a-second", pause: ratePause, reason: .rateLimited),
@@ -33,6 +41,9 @@ extension FailurePolicy {
                     "4xx",
                     "5xx",
                     words: "sending/submission/relay/relaying/outgoing/outbound {limit} & {exceeded}",
+                    "sending/submission/relay/relaying/outgoing/outbound {limit} … full",
+                    "your outgoing/outbound … {limit} & {exceeded}",
+                    "has/have/youve sent … {limit}",
                     "sending/submission/relay/relaying/outgoing/outbound {mails} {limit} & {exceeded}",
                     unless: ["{size}", "{receives-too-much}"]
                 ),
@@ -112,6 +123,7 @@ extension FailurePolicy {
                 "4xx",
                 "5xx",
                 words: "{too-fast}",
+                "too many/much outgoing/outbound/sends",
                 "too many/much {mails}/{connections}/error*/command*/attempt*/transaction*/invalid/unknown",
                 "too many/much … from/via … ip/host/you/server/client",
                 "trop … connexions/messages/mails",
@@ -123,7 +135,8 @@ extension FailurePolicy {
                 "rp drc/ccl/cel",
                 unless: [
                     "{bad-standing}", "{blocklist}", "too many … {mailbox}", "{mailbox} full", "{size}", "mail data",
-                    "mailbox … too many", "user … too many messages on", "too many hop*/related",
+                    "mailbox … too many", "user … too many messages on", "account/user … too many messages stored",
+                    "recipient/user/mailbox unknown … too many", "too many hop*/related",
                 ]
             ),
             .relay,

@@ -105,7 +105,13 @@ extension FailurePolicy {
             .mailboxFull
         ),
         FailureRule(
-            .reply("5xx", words: "{over-quota}", "quota*", "user … too many messages"),
+            .reply(
+                "5xx",
+                words: "{over-quota}",
+                "quota*",
+                "user … too many messages",
+                "account … too many messages stored"
+            ),
             at: untilContent,
             .recipient,
             .final,
@@ -128,6 +134,29 @@ extension FailurePolicy {
 
     /// "550 5.2.1 … temporarily disabled", "554 … try again later": it may pass tomorrow, or in a minute.
     private static let temporaryInSpiteOfTheCode: [FailureRule] = [
+        // The relay could not find out whether there is such a mailbox, and says so with the code of one that there isn't.
+        FailureRule(
+            .reply(
+                "5xx",
+                words: "{look-up} … fail*/error/errors/unavailable/timeout/timed",
+                "fail*/error/errors/timeout … {look-up}",
+                "{not} connect",
+                "unknown/internal error",
+                unless: ["user/recipient/mailbox/account unknown", "unknown user/recipient/mailbox", "no such user*"]
+            ),
+            at: untilContent,
+            .recipient,
+            .again,
+            .recipientDeferred
+        ),
+        // "Check the address and try again" is no invitation to the same address.
+        FailureRule(
+            .reply("5xx", words: "try again", unless: ["check*/correct*/verify/confirm/spell*"]),
+            at: [.rcpt],
+            .recipient,
+            .again,
+            .recipientDeferred
+        ),
         FailureRule(
             .reply("5xx", words: "{temporarily}", unless: ["{no-such-user}"]),
             at: [.rcpt],

@@ -112,7 +112,7 @@ package enum FailurePolicy {
     /// sender or host likes to quote "no such user" on its way (Exim's `verify = sender`).
     private static let ofWords =
         recipientForNow + ourDNS + ourName + quotas + rates + recipientsChoice + ourSender + ourAddress + ourAccount
-        + recipients
+        + relaying + recipients + unclearAboutUs
 
     /// What its codes say, where its words say nothing that we know.
     private static let ofCodes: [FailureRule] = [
@@ -133,20 +133,6 @@ package enum FailurePolicy {
         // The envelope sender, which many relays judge only at RCPT.
         FailureRule(.reply("5xx", status: "x.1.7", "x.1.8"), .configuration, .again, .senderRefused),
         FailureRule(.reply("4xx", status: "x.1.7", "x.1.8"), .relay, .again, .senderDeferred),
-        FailureRule(
-            .reply(
-                "5xx",
-                words: "relay access denied",
-                "relaying denied",
-                "relay {not} permitted",
-                "unable to relay",
-                "{not} permitted to relay"
-            ),
-            at: [.rcpt],
-            .configuration,
-            .again,
-            .relayingDenied
-        ),
         FailureRule(.reply("4xx", status: "x.2.2"), at: untilContent, .recipient, .again, .mailboxFull),
         FailureRule(.reply("5xx", status: "x.2.2"), at: untilContent, .recipient, .final, .mailboxFull),
         FailureRule(.reply("5xx", status: "x.3.4", "x.2.3"), .message, .final, .messageTooBig),
@@ -154,10 +140,10 @@ package enum FailurePolicy {
         FailureRule(.reply("552"), at: [.mail, .data, .body, .finalDot], .message, .final, .messageTooBig),
         FailureRule(.reply("4xx"), at: [.mail], .relay, .again, .senderDeferred),
         FailureRule(.reply("5xx"), at: [.mail], .configuration, .again, .senderRefused),
-        // The recipient's address.
+        // The recipient's address, which only RCPT names: after the content such a code is about something else.
         FailureRule(
             .reply("5xx", status: "x.1.1", "x.1.3", "x.1.6"),
-            at: untilContent,
+            at: [.rcpt],
             .recipient,
             .final,
             .unknownRecipient
@@ -165,18 +151,18 @@ package enum FailurePolicy {
         // 5.1.10 and 556: the domain says that it takes no mail (RFC 7505).
         FailureRule(
             .reply("5xx", status: "x.1.2", "x.1.10", "x.4.4"),
-            at: untilContent,
+            at: [.rcpt],
             .recipient,
             .final,
             .badDomain
         ),
-        FailureRule(.reply("556"), at: untilContent, .recipient, .final, .badDomain),
-        FailureRule(.reply("5xx", status: "x.2.1"), at: untilContent, .recipient, .final, .mailboxDisabled),
+        FailureRule(.reply("556"), at: [.rcpt], .recipient, .final, .badDomain),
+        FailureRule(.reply("5xx", status: "x.2.1"), at: [.rcpt], .recipient, .final, .mailboxDisabled),
         FailureRule(.reply("452", status: "none"), at: [.rcpt], .recipient, .again, .mailboxFull),
         FailureRule(.reply("552", status: "none"), at: [.rcpt], .recipient, .final, .mailboxFull),
         FailureRule(.reply("450", "451", status: "x.7.x"), at: untilContent, .recipient, .again, .greylisted),
         // RFC 3463 §3.4: the mail system itself. 451 is "local error in processing" (RFC 5321 §4.2.3).
-        FailureRule(.reply("4xx", status: "x.3.x"), at: untilContent, .relay, .again, .relayNotReady),
+        FailureRule(.reply("4xx", "5xx", status: "x.3.x"), at: untilContent, .relay, .again, .relayNotReady),
         FailureRule(.reply("451", status: "none", "x.0.0"), at: untilContent, .relay, .again, .relayNotReady),
         FailureRule(.reply("5xx", status: "x.7.x"), at: [.rcpt], .recipient, .final, .policyRefusal),
         FailureRule(.reply("5xx", status: "x.7.x"), at: content, .message, .final, .policyRefusal),

@@ -139,13 +139,12 @@ package enum FailureReason: String, CaseIterable, Sendable {
         self == .relayingDenied || self == .protocolError || self == .authenticationRequired
     }
 
-    /// Another address would help, where a recipient's mail system gave this reason for a final refusal. With any other
-    /// reason the address is good, and the advice is to contact support.
+    /// Another address would help, where a recipient's mail system gave this reason for a final refusal: the reason says
+    /// that the address is dead or can't be mailed. With any other, and with none, the advice is to contact support.
     package var blamesAddress: Bool {
         switch subject {
-        case .deadAddress, .unusableAddress, .unexplained, .relay, .settings: true
-        case .ourselves, .mailbox, .policy: false
-        case .mail: self != .contentRefused && self != .messageTooBig
+        case .deadAddress, .unusableAddress: true
+        case .relay, .ourselves, .settings, .mailbox, .unexplained, .policy, .mail: false
         }
     }
 

@@ -135,7 +135,10 @@ extension FoldedText {
             case 0x27, 0x60, 0xB4, 0x2BC, 0x2018, 0x2019, 0x201B: continue
             case 0..<0x80: plain.append(UInt8(scalar.value))
             case 0xAD, 0x300...0x36F, 0x200B...0x200D, 0x2060, 0xFEFF: continue
-            case 0xC0...0x17F: plain.append(unaccented[Int(scalar.value - 0xC0)])
+            case 0xC0...0x17F:
+                let letter = unaccented[Int(scalar.value - 0xC0)]
+                // A capital stays one, or `LÍMITE` would have a lower case letter in it and be two words.
+                plain.append(scalar.properties.isUppercase && letter.isLowerCase ? letter & ~0x20 : letter)
             case 0xA0, 0x2000...0x200A, 0x2010...0x2015, 0x2028, 0x2029, 0x202F, 0x2212, 0x3000: plain.append(0x20)
             case 0xAB, 0xBB, 0x201A, 0x201C...0x201F: plain.append(UInt8(ascii: "\""))
             case 0x2026: plain.append(UInt8(ascii: "."))

@@ -20,7 +20,7 @@ extension WordList {
         WordList(
             "refused",
             """
-            reject*, refus*, denied, denies, deny, disallow*, prohibit*, forbid*, unauthori*, block*, banned, deferred,
+            reject*, refus*, abgelehnt*, denied, denies, deny, disallow*, prohibit*, forbid*, unauthori*, block*, banned, deferred,
             {not} … allowed/permitted/permitting/accept*/authori*/welcome/entitled/eligible,
             {not} have/has … permission*/right*/privilege*
             """
@@ -32,7 +32,7 @@ extension WordList {
             unregistered, unrouteable, unroutable, unresolv*, mismatch*, incorrect, inconnu*, non exist*,
             {not} … verified/confirmed/configured/registered/validated/approved/activated/owned/exist/exists/found,
             {not} … resolv*/match*/recogni*/valid/known/local/belong*/owner,
-            verify/verification/callout/callback/validation … fail*/unsuccess*/error,
+            {not} verify/validate, verify/verification/callout/callback/validation … fail*/unsuccess*/error,
             fail* … verif*/verification/validation/callout/callback
             """
         ),
@@ -40,19 +40,22 @@ extension WordList {
             "stopped",
             """
             suspend*, suspension, disabl*, deactivat*, block*, lock*, terminat*, paus*, banned, restrict*, clos*,
-            inactive, expired, frozen, revoked, cancel*, denied, hold, unpaid,
+            inactive, expired, frozen, revoked, cancel*, denied, hold, unpaid, lapsed, switched off, turned off,
             {not} … active/activ*/enabled/approved/confirmed/verified/paid
             """
         ),
     ]
 
     private static let quotas = [
-        WordList("limit", "quota*, limit*, allowance*, threshold*, maximum*, max, cap, allotment*, allocation*"),
+        WordList(
+            "limit",
+            "quota*, limit*, allowance*, threshold*, maximum*, max, cap, allotment*, allocation*, versandlimit*"
+        ),
         WordList(
             "exceeded",
             """
             exceed*, reach*, hit, over, above, surpass*, exhaust*, deplet*, beyond, overrun*, maxed, met, spent,
-            used up, ran out, run out, out of, too many, too much, no more, more than, atteint*, depass*
+            used up, ran out, run out, out of, too many, too much, no more, more than, consumed, atteint*, depass*, superado, erreicht
             """
         ),
         WordList("mails", "message*, mail, mails, email*, e mail*, recipient*, rcpt*, letter*, submission*, courriel*"),
@@ -60,13 +63,13 @@ extension WordList {
             "sending",
             """
             send, sends, sending, sent, submission*, submit*, outgoing, outbound, relay, relays, relayed, sender*,
-            dispatch*, transmi*, envoi*
+            dispatch*, transmi*, envoi*, denvoi
             """
         ),
         WordList(
             "a-month",
             """
-            monthly, weekly, yearly, annual*, per month/week/year, this month/week/year, each month, a month,
+            monthly, weekly, yearly, annual*, per month/week/year, this month/week/year, of the month, each month, a month,
             per # days, {mails} month, billing period/cycle
             """
         ),
@@ -75,7 +78,8 @@ extension WordList {
             """
             daily, today, per day, this day, for/of/in the day, each day, every day, per 24 hour*, per 24h,
             24 hour*/h sending/limit*/quota*/period/window/allowance, last/past/previous 24 hour*, rolling 24 hour*,
-            same day, until/till tomorrow, next day, par jour, 24h sending/limit/quota/period, {mails} a/in/within/every day/24h, {mails} day,
+            same day, until/till tomorrow, next day, par jour, journalier*, diario, for one day, until midnight,
+            24h sending/limit/quota/period, {mails} a/in/within/every day/24h, {mails} day,
             {mails} in/within/every 24 hour*
             """
         ),
@@ -84,7 +88,7 @@ extension WordList {
             """
             hourly, per hour*, per # hour*, this hour, for/of/in the hour, each hour, every hour, last/past/previous hour,
             last/past # hour*, next hour, # hour* limit*/quota*/period/window, {mails} an/in/within/every hour, {mails} in/within/every # hour*, {mails} hour/h, par heure,
-            per 1h, per h
+            per 1h, per h, stundlich*, stuendlich*
             """
         ),
         WordList(
@@ -111,7 +115,8 @@ extension WordList {
             throttl*, rate limit*, ratelimit*, rate … exceed*, exceed* … rate, slow down, slowdown, slower,
             too fast/quickly/rapidly/often/frequent*, faster than, rate … high, frequency … limit*/exceed*, limit* … frequency,
             excess*/unexpected/unusual*/abnormal*/high/suspicious volume/rate/traffic/number/amount,
-            reduce/lower … rate/volume/speed/frequency, sending rate, message rate, trop vite
+            reduce/lower … rate/volume/speed/frequency, sending rate, message rate, send rate, burst limit, please slow, wait … between,
+            more often than, trop vite
             """
         ),
         WordList(
@@ -174,7 +179,8 @@ extension WordList {
             is/are/been receiving, receiving mail*/message*/email* at/too/faster, receiving too, receiving limit*/rate,
             receive limit*/quota/rate, recipient*/user*/they/{mailbox} … can/may/could/cant/cannot receive,
             {not} receive more, {mailbox} … receives,
-            recipient*/user*/{mailbox} … received too, recipient thread limit, frequency of receiving, receives/gets too
+            recipient*/user*/{mailbox} … received too, recipient thread limit, frequency of receiving, receives/gets too,
+            user/recipient/{mailbox}/person has … too many {mails} today
             """
         ),
         WordList(
@@ -182,6 +188,7 @@ extension WordList {
             """
             temporar*, momentan*, currently, for now, for/at the moment, right now, at this time, try … again, try later, try … later,
             retry … later, again later, come back later, later time, resend … later, due to … inactiv*, extended inactivity,
+            just now, holiday*, vacation, pending,
             plus tard
             """
         ),
@@ -193,7 +200,7 @@ extension WordList {
             {not} in … allowed/approved/safe/white*, whitelist*, only accept* … from, accept* … only from, members only,
             {not} authenticated for/by organi*/group/mailbox/public, authenticated senders, internal senders,
             recipient*/user … {not} accept* … from, moderat*, {refused} … send* … to this/the group/list, recipient*/user/person/addressee … blocked you,
-            {mails} from … members
+            {mails} from … members, closed to, members … may
             """
         ),
     ]
@@ -204,7 +211,8 @@ extension WordList {
             """
             sender*, mailfrom, mail from @/%host/address/addresses/domain/command/user/account, from address/addr/header/field/domain/email/line, header from, envelope from,
             from domain, return path, reverse path, badmailfrom, sending address/domain*/email/user/identity, identity,
-            identities, emetteur*, expediteur*, absender*, mittente, remitente
+            identities, emetteur*, expediteur*, absender*, mittente, remitente, originator*, return address*,
+            author, authors
             """
         ),
         WordList(
@@ -251,12 +259,13 @@ extension WordList {
             """
             ptr, reverse dns/lookup/hostname/name/host/resolution/entry/record*/mapping/address, reversedns, rdns,
             pointer record*, fcrdns, forward confirmed, {not} find/resolve/found … your … hostname/address/host/ip,
-            unresolvable relay, ip name lookup, mismatch* client ip, {not} match … ip … hostname
+            unresolvable relay, ip name lookup, mismatch* client ip, {not} match … ip … hostname, no hostname, no host name,
+            hostname/name … ip address, name of your address
             """
         ),
         WordList("spf", "spf, sender policy framework, sender id, senderid, openspf"),
         WordList("dkim", "dkim, domainkeys, domain keys"),
-        WordList("dmarc", "dmarc, {not} … aligned"),
+        WordList("dmarc", "dmarc, {not} … aligned, published policy"),
         WordList(
             "unauthenticated",
             """
@@ -268,8 +277,26 @@ extension WordList {
     ]
 
     private static let others = [
+        WordList(
+            "us",
+            """
+            you, youre, youve, your, yours, yourself, sender, client, mailer, customer, tenant, subscription*, plan, upgrade,
+            prepaid, contractual, credit*, login, smtp user, outgoing, outbound, bandwidth, cleartext, hostname, host name,
+            this host/client/server/customer/account is, vous, votre, sie haben, ihr, ihre, su cuenta
+            """
+        ),
+        WordList(
+            "look-up",
+            "lookup*, look up, looking up, directory, ldap, database, callout, callback, verification, dns, name service"
+        ),
         WordList("unexplained", "unknown reason/error/problem/cause/failure/status/issue/command/option/parameter"),
-        WordList("relaying", "relay access denied, relaying denied, relay {not} permitted, unable to relay"),
+        WordList(
+            "relaying",
+            """
+            relay access denied, relaying denied, relay {not} permitted,
+            unable to relay, {not} permitted/allowed to relay, no relaying
+            """
+        ),
         WordList("non-ascii", "non ascii, nonascii, smtputf8, utf8, utf 8, unicode, internationali*, eai"),
         WordList("virus", "virus*, malware*, infected, trojan*, malicious, worm, worms"),
         WordList(

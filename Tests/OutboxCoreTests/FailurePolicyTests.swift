@@ -163,6 +163,31 @@ import Testing
         #expect(suppressing.allSatisfy { $0.namesAddress && $0.blamesAddress })
     }
 
+    @Test("another address is asked for only where the reason says that this one is dead or can't be mailed")
+    func blamingTheAddress() {
+        #expect(
+            FailureReason.allCases.filter(\.blamesAddress) == [
+                .unknownRecipient, .badDomain, .mailboxDisabled, .unusableRecipient, .smtpUTF8Unsupported,
+            ]
+        )
+    }
+
+    @Test("a code alone condemns an address only at RCPT", arguments: ["5.1.1", "5.1.2", "5.1.3", "5.2.1", "5.4.4"])
+    func condemningByCode(status: String) throws {
+        #expect(try Self.verdict("550 \(status) No", at: .rcpt).reason.suppressesAddress)
+        for stage in [SMTPStage.mail, .data, .body, .finalDot] {
+            #expect(try !Self.verdict("550 \(status) No", at: stage).reason.suppressesAddress)
+        }
+    }
+
+    @Test("a refusal with a fault of the relay's own in its code stays open, but for a mail that is too big")
+    func relaysOwnFault() throws {
+        for stage in [SMTPStage.rcpt, .data, .body, .finalDot] {
+            #expect(try Self.verdict("554 5.3.0 No", at: stage) == Verdict(.relay, .again, .relayNotReady))
+            #expect(try Self.verdict("552 5.3.4 No", at: stage) == Verdict(.message, .final, .messageTooBig))
+        }
+    }
+
     @Test("a refusal that names the address is told from one that may be the relay's own view")
     func namingTheAddress() {
         let naming = FailureReason.allCases.filter(\.namesAddress)

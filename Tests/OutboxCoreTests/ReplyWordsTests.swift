@@ -160,6 +160,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
             ("[192.0.2.1] listed at zen.spamhaus.org.", "%ip listed at %list ."),
             ("(#5.1.1) 24-hour 21.99 100%", "24 hour 21 100"),
             ("Empfänger unbekannt: é Ł ß", "empfanger unbekannt e l s"),
+            ("LÍMITE DÉPASSÉE Éte", "limite depassee ete"),
             ("host mx.example.com[192.0.2.1] said: 550 no", "host %host %ip said . 550 no"),
             ("exceeded.Please wait!", "exceeded . please wait ."),
             ("Spf= Fail , Dkim=Pass", "spf fail dkim pass"),

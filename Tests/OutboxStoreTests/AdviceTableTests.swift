@@ -169,7 +169,7 @@ import Testing
                 blamesAddress: true
             ),
             final(
-                "was rejected: the mailbox is full, or a policy refuses it",
+                "was rejected: the mailbox is full, a policy refuses it, or no reason is given",
                 "contact-support",
                 "rejected",
                 blamesAddress: false
@@ -188,7 +188,7 @@ import Testing
                 blamesAddress: true
             ),
             final(
-                "bounced: the mailbox is full, or a policy refused it",
+                "bounced: the mailbox is full, a policy refused it, or no reason was given",
                 "contact-support",
                 "bounced",
                 blamesAddress: false

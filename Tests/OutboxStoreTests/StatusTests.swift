@@ -90,7 +90,7 @@ import Testing
     @Test(
         "a final failure says what helps",
         arguments: [
-            (SMTPStage.rcpt, "5.1.1", "fix-address"), (.rcpt, "5.0.0", "fix-address"),
+            (SMTPStage.rcpt, "5.1.1", "fix-address"), (.rcpt, "5.0.0", "contact-support"),
             (.rcpt, "5.2.2", "contact-support"), (.rcpt, "5.7.1", "contact-support"),
             (.finalDot, "5.6.0", "contact-support"),
         ]
