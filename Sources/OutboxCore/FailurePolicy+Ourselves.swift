@@ -245,7 +245,7 @@ extension FailurePolicy {
                 unless: [
                     "your message/messages/mail/email/emails/request/recipient/recipients/correspondent", "check your",
                     "if you", "{mails} you sent", "you tried/trying", "you are/were trying", "tried/trying to reach",
-                    "{not} have a mailbox", "{mailbox} … full",
+                    "{not} have a mailbox", "{mailbox} … full", "{not} our/a customer",
                 ]
             ),
             at: withinMail,
