@@ -23,7 +23,7 @@ extension SMTPRelay {
     init(_ server: FakeSMTPServer, tls: TLSPolicy = .none, scheme: String = "smtp", host: String? = nil) {
         let stages = server.faults.filter(\.outlastsClient).map(\.stage)
         func limit(_ limited: [Fault.Stage]) -> Duration {
-            stages.contains(where: limited.contains) ? .seconds(4) : .seconds(60)
+            stages.contains(where: limited.contains) ? .seconds(15) : .seconds(60)
         }
         let opening: [Fault.Stage] = [.connect, .ehlo, .startTLS, .auth]
         self.init(

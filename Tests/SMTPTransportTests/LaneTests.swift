@@ -242,7 +242,7 @@ struct LaneTests {
 
     @Test("a late answer to the last mail is never taken for an answer to the next")
     func lateReply() async throws {
-        let delay: Fault = "finalDot: delay 6s nth 1"
+        let delay: Fault = "finalDot: delay 20s nth 1"
         try await FakeSMTPServer.with(faults: [delay]) { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
             let failure = try #require(await lane.send(.sample()).failure)
