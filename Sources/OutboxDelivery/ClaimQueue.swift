@@ -49,11 +49,16 @@ struct ClaimQueue {
     /// Whether a claim fits.
     func contains(where fits: (Claim) -> Bool) -> Bool { claims[head...].contains(where: fits) }
 
-    /// Takes out all claims that fit.
+    /// Takes out all claims that fit. Each is asked about once, in their order: a claim that stayed and was taken out as well
+    /// would be sent twice.
     mutating func takeAll(where fits: (Claim) -> Bool) -> [Claim] {
-        let all = takeAll()
-        claims = all.filter { !fits($0) }
-        return all.filter(fits)
+        var taken: [Claim] = []
+        claims = takeAll().filter { claim in
+            let isTaken = fits(claim)
+            if isTaken { taken.append(claim) }
+            return !isTaken
+        }
+        return taken
     }
 
     mutating func takeAll() -> [Claim] {

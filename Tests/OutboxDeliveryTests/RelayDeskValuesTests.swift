@@ -194,6 +194,25 @@ import Testing
         #expect((1...3).map { take(&desk, $0)?.message.id } == [2, 3, 4])
     }
 
+    @Test("of a silent domain's messages four wait for a lane, and exactly the others are given back")
+    func sentAside() {
+        var desk = desk(connections: 4)
+        var effects = RelayDesk.Effects()
+        desk.queue.append([claim(100, "slow@silent.example")])
+        _ = take(&desk, 1)
+        let timedOut = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
+        let first = claim(100, "slow@silent.example")
+        desk.report(.failed(timedOut), of: first, relay: 0, startedAt: now, now: now, &effects)
+        effects = RelayDesk.Effects()
+        let more = (1...30).map { claim($0, "p\($0)@silent.example") } + [claim(31, "honest@other.example")]
+        desk.add(more, now: now, &effects)
+        let returned = effects.completions.map(\.claim.message.id)
+        let waiting = desk.queue.takeAll().map(\.message.id)
+        #expect(waiting == [1, 2, 3, 4, 31])
+        #expect(returned == Array(5...30))
+        #expect(effects.completions.allSatisfy { $0.outcome == .returnedUnsent(until: now + .seconds(10)) })
+    }
+
     @Test("a relay that is slowed to its rate is probed as soon as the rate allows, and keeps no other one waiting")
     func slowedProbe() throws {
         var desk = desk()
