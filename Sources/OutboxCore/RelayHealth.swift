@@ -79,8 +79,10 @@ package struct RelayHealth: Hashable, Sendable {
     package enum Change: Hashable, Sendable {
         /// Nothing that wasn't known.
         case none
-        /// It was up, and is paused or suspected.
+        /// It was up, and is paused.
         case wentDown(RelayTrouble)
+        /// It was up, and is suspected.
+        case becameSuspect(RelayTrouble)
         /// It was not up, and still doesn't work.
         case stillDown(RelayTrouble)
         /// It works again, after so long.
@@ -168,7 +170,7 @@ package struct RelayHealth: Hashable, Sendable {
             self.trouble = trouble
             downSince = downSince ?? now
             state = .suspected
-            return wasDown ? .stillDown(trouble) : .wentDown(trouble)
+            return wasDown ? .stillDown(trouble) : .becameSuspect(trouble)
         case .probeReturned, .reconfigured:
             isResting = false
             if !takesMessages { state = .paused(until: now) }

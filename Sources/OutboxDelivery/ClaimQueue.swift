@@ -40,14 +40,14 @@ struct ClaimQueue {
         return claim
     }
 
-    /// Takes out the first claim that fits.
-    mutating func takeFirst(where fits: (Claim) -> Bool) -> Claim? {
-        guard let place = claims[head...].firstIndex(where: fits) else { return nil }
-        return place == head ? takeFirst() : claims.remove(at: place)
-    }
+    /// The place of the first claim that fits, until the queue changes.
+    func firstPlace(where fits: (Claim) -> Bool) -> Int? { claims[head...].firstIndex(where: fits) }
 
-    /// Whether a claim fits.
-    func contains(where fits: (Claim) -> Bool) -> Bool { claims[head...].contains(where: fits) }
+    /// Takes out the claim at a place.
+    mutating func take(at place: Int) -> Claim {
+        if place == head, let first = takeFirst() { return first }
+        return claims.remove(at: place)
+    }
 
     /// Takes out all claims that fit. Each is asked about once, in their order: a claim that stayed and was taken out as well
     /// would be sent twice.

@@ -68,20 +68,20 @@ package struct DeliveryLog: Sendable {
             break
         case .wentDown(let trouble):
             metadata.describe(trouble)
-            if trouble.reason == .refusesEverybody {
-                logger.error(
-                    "relay is suspected: it refuses everybody; its refusals are provisional, and nobody is suppressed",
-                    metadata: metadata
-                )
-            } else if trouble.scope == .configuration {
-                if let place = relay.place(toMend: trouble) { metadata["setting"] = "\(place)" }
-                if trouble.reason.isMendedByReload { metadata["then"] = "reload outboxd" }
+            if trouble.scope == .configuration {
+                metadata.describe(toMend: trouble, relay)
                 logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
-            } else if trouble.stage.isAboutMessage {
-                logger.error("relay is suspected: it fails every message; no message pays for it", metadata: metadata)
             } else {
                 logger.warning("relay is paused, and probed until it works again", metadata: metadata)
             }
+        case .becameSuspect(let trouble):
+            metadata.describe(trouble)
+            if trouble.scope == .configuration { metadata.describe(toMend: trouble, relay) }
+            let doing =
+                trouble.reason == .refusesEverybody
+                ? "it refuses everybody; its refusals are provisional, and nobody is suppressed"
+                : "it fails every message; no message pays for it"
+            logger.error("relay is suspected: \(doing)", metadata: metadata)
         case .stillDown(let trouble):
             metadata.describe(trouble)
             logger.debug("relay is still down", metadata: metadata)
@@ -369,6 +369,11 @@ extension Completion {
 }
 
 extension Logger.Metadata {
+    fileprivate mutating func describe(toMend trouble: RelayTrouble, _ relay: DeliveryRelay) {
+        if let place = relay.place(toMend: trouble) { self["setting"] = "\(place)" }
+        if trouble.reason.isMendedByReload { self["then"] = "reload outboxd" }
+    }
+
     fileprivate mutating func describe(_ reply: SMTPReply) {
         self["smtp.code"] = "\(reply.code)"
         if let status = reply.enhancedStatus { self["smtp.enhanced"] = .string(status.description) }

@@ -15,10 +15,6 @@ extension DeskState {
     private static let recently = Duration.seconds(3600)
     /// A message that failed so often alone, at a relay that worked before, pays for it itself.
     private static let failuresAlone = 3
-    /// A lane that has shown no sign of life for so long doesn't prove that the relay lives.
-    private static let lifeSpan = Duration.seconds(10)
-    /// A lane that has been connecting for longer doesn't either.
-    private static let connectingSpan = Duration.seconds(2)
     /// A message that failed within the transaction, and has not paid for it, is tried again at least so often.
     private static let longestUnproven = Duration.seconds(120)
 
@@ -89,92 +85,6 @@ extension DeskState {
             effects.limits.append((relay, limit))
         }
         evidence.forget(claim.message.id)
-    }
-
-    // MARK: Connections
-
-    /// A lane's connection was opened for a message.
-    mutating func connectionOpened(relay: Int, lane: Int, message: Int64, now: Timestamp) {
-        seats[relay].connections.insert(lane)
-        seats[relay].refusedConnections = 0
-        seats[relay].limit.opened(seats[relay].connections.count, now: now)
-        served[message]?.lifeAt = now
-    }
-
-    /// A lane has no connection.
-    ///
-    /// - Returns: whether it had one.
-    mutating func connectionClosed(relay: Int, lane: Int) -> Bool {
-        seats[relay].connections.remove(lane) != nil
-    }
-
-    /// A lane goes by another configuration from now on, over a new connection; a relay that is paused is probed at once.
-    mutating func reconfigured(relay: Int, lane: Int, now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        seats[relay].connections.remove(lane)
-        handle(.reconfigured, relay: relay, now: now, &effects)
-        assign(now: now, &effects)
-    }
-
-    /// A lane handed a final dot over: only the answer is missing.
-    mutating func awaitsAcceptance(_ message: Int64, now: Timestamp) {
-        served[message]?.lifeAt = now
-        served[message]?.dotAt = now
-    }
-
-    /// A relay that has kept a message waiting for its last answer for longer than it may take for any other answer, and has
-    /// accepted nothing since, is late: new messages go elsewhere.
-    mutating func noticeSilence(now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        for service in served.values {
-            let (seat, limit) = (seats[service.relay], seats[service.relay].relay.relay.replyTimeout)
-            guard seat.health.isUp, let dotAt = service.dotAt, dotAt + limit <= now,
-                seat.evidence.lastAcceptance < service.order
-            else { continue }
-            let trouble = RelayTrouble(
-                scope: .relay,
-                reason: .timedOut,
-                stage: .finalDot,
-                detail: "the answer to a mail's final dot is missing for \(limit.components.seconds) s",
-                reply: nil
-            )
-            handle(.suspected(trouble), relay: service.relay, now: now, &effects)
-        }
-    }
-
-    /// Whether a connection failed although the relay works: it accepted something meanwhile; or it refused the connection,
-    /// while another lane was in a conversation with it or just about to be.
-    private func isWorkingElsewhere(_ attempt: FailedAttempt, relay: Int, lane: Int?, now: Timestamp) -> Bool {
-        let seat = seats[relay]
-        guard seat.health.takesMessages, seat.refusedConnections < seat.relay.connections else { return false }
-        if seat.evidence.lastAcceptance > attempt.began { return true }
-        return attempt.isRefusedConnection
-            && served.values.contains { service in
-                guard service.relay == relay, service.lane != lane else { return false }
-                let span = seat.connections.contains(service.lane) ? Self.lifeSpan : Self.connectingSpan
-                return (service.lifeAt...service.lifeAt + span).contains(now)
-            }
-    }
-
-    /// A lane that can't connect while others are in a conversation with the relay costs no message anything, and the
-    /// relay is not blamed. It waits longer each time, so that it doesn't spend messages' time.
-    private mutating func keepLaneBack(
-        _ attempt: FailedAttempt,
-        relay: Int,
-        lane: Int?,
-        now: Timestamp,
-        _ effects: inout RelayDesk.Effects
-    ) {
-        seats[relay].refusedConnections += 1
-        if attempt.isRefusedConnection {
-            seats[relay].limit.refused(open: seats[relay].connections.count, now: now)
-        }
-        let doublings = min(seats[relay].lonelyFailures / max(1, seats[relay].relay.connections), 4)
-        seats[relay].lonelyFailures += 1
-        let pause = min(RelayHealth.shortestPause * (1 << doublings), RelayHealth.longestPause)
-        if let lane { seats[relay].rests[lane] = now + pause }
-        let judged = attempt.judged(isUsedUp: false)
-        effects.completions.append(
-            judge.again(judged, attempt.claim, after: .zero, relay: seats[relay].relay.relay.name, now: now)
-        )
     }
 
     // MARK: The relay's fault
@@ -248,7 +158,7 @@ extension DeskState {
             attempt.claim,
             after: isElsewhere ? .zero : attempt.verdict.retryAfter,
             unproven: evidence.unproven(message),
-            atMost: Self.longestUnproven,
+            atMost: attempt.verdict.retryAfter == nil ? Self.longestUnproven : nil,
             relay: seats[relay].relay.relay.name,
             now: now
         )
@@ -421,59 +331,6 @@ extension DeskState {
             if seats[relay].health.takesMessages { effects.wakesDispatcher = true }
         }
         if change != .none { effects.changes.append((relay, change)) }
-    }
-}
-
-/// An attempt that failed, with what is known of it.
-private struct FailedAttempt {
-    let claim: Claim
-    let failure: TransmissionFailure
-    let verdict: Verdict
-    /// The place of its beginning among all events.
-    let began: Int
-
-    /// By its code, it is the relay's or the configuration's fault.
-    var isRelays: Bool { verdict.scope == .relay || verdict.scope == .configuration }
-
-    /// From RCPT on a failure may be the message's own doing, whatever the code says; a relay that says how long it is to
-    /// be left alone leaves no doubt.
-    var needsEvidence: Bool { failure.stage.isAboutMessage && verdict.pause == nil }
-
-    /// The relay took the connection and refused or closed it before anything was said on it: one too many, perhaps.
-    var isRefusedConnection: Bool {
-        failure.stage.isBeforeSession && verdict.scope == .relay
-            && (failure.reply != nil || failure.fault == .connectionLost)
-    }
-
-    var trouble: RelayTrouble {
-        RelayTrouble(
-            scope: verdict.scope,
-            reason: verdict.reason,
-            stage: failure.stage,
-            detail: failure.detail,
-            reply: failure.reply
-        )
-    }
-
-    func judged(isUsedUp: Bool) -> JudgedFailure {
-        JudgedFailure(failure: failure, verdict: verdict, isUsedUp: isUsedUp)
-    }
-
-    func judgedAnew(_ verdict: Verdict) -> FailedAttempt {
-        FailedAttempt(claim: claim, failure: failure, verdict: verdict, began: began)
-    }
-}
-
-extension RelayTrouble {
-    /// The same for a relay that refuses everybody: its last words stay.
-    fileprivate func ofEverybody(count: Int) -> RelayTrouble {
-        RelayTrouble(
-            scope: .relay,
-            reason: .refusesEverybody,
-            stage: stage,
-            detail: "refused \(count) messages in a row for good and accepted none; the last one with: \(detail)",
-            reply: reply
-        )
     }
 }
 

@@ -67,13 +67,6 @@ struct DeskState {
 
     /// So many probes may be under way at once.
     private static let probesAtOnce = 3
-    /// A domain of which nothing is known yet, and which has kept a lane for longer, is taken for a slow one.
-    private static let patienceWithNewDomain = Duration.seconds(5)
-    /// So many messages for a slow domain may wait for a lane, and so many that the preferred relay has failed; the others
-    /// wait in the outbox, where they are in nobody's way.
-    private static let waitingAside = 4
-    /// How long they wait there.
-    private static let pauseAside = Duration.seconds(10)
     /// How often a suspected relay gets a message although another one is up.
     static let trialInterval = Duration.seconds(10)
 
@@ -221,9 +214,10 @@ struct DeskState {
                     && hasTaker(index, now: now)
             }),
             seats[relay].connections.contains(lane) || permitsConnection(relay, now: now),
-            queue.contains(where: { fits($0, relay, now: now) }), seats[relay].bucket?.take(now: now) ?? true
+            let place = queue.firstPlace(where: { fits($0, relay, now: now) }),
+            seats[relay].bucket?.take(now: now) ?? true
         else { return nil }
-        guard let claim = takeFirst(for: relay, now: now) else { return nil }
+        let claim = queue.take(at: place)
         serve(claim, relay: relay, lane: lane, now: now)
         return claim
     }
@@ -232,14 +226,13 @@ struct DeskState {
     mutating func assign(now: Timestamp, _ effects: inout RelayDesk.Effects) {
         // A relay that is slowed to its rate keeps no other one waiting.
         var slowed: Set<Int> = []
-        while !queue.isEmpty, let (relay, isProbe) = relayForNext(besides: slowed, now: now) {
+        while !queue.isEmpty, let (relay, place, isProbe) = relayForNext(besides: slowed, now: now) {
             guard seats[relay].bucket?.take(now: now) ?? true else {
                 slowed.insert(relay)
                 continue
             }
-            guard let taker = takeTaker(relay: relay, now: now), let claim = takeFirst(for: relay, now: now) else {
-                break
-            }
+            guard let taker = takeTaker(relay: relay, now: now) else { break }
+            let claim = queue.take(at: place)
             if isProbe {
                 handle(.probed, relay: relay, now: now, &effects)
                 seats[relay].probes.insert(claim.message.id)
@@ -249,12 +242,6 @@ struct DeskState {
             effects.served.append((taker.continuation, claim))
         }
         giveBackIfNoneIsUp(now: now, &effects)
-    }
-
-    /// The first claim that fits the relay.
-    private mutating func takeFirst(for relay: Int, now: Timestamp) -> Claim? {
-        let state = self
-        return queue.takeFirst { state.fits($0, relay, now: now) }
     }
 
     private mutating func serve(_ claim: Claim, relay: Int, lane: Int, now: Timestamp) {
@@ -269,8 +256,8 @@ struct DeskState {
         )
     }
 
-    /// - Returns: a relay that has an idle lane and may be given one of the claims that wait, and whether as a probe.
-    private func relayForNext(besides slowed: Set<Int>, now: Timestamp) -> (relay: Int, isProbe: Bool)? {
+    /// - Returns: a relay that has an idle lane, the place of the claim that it may be given, and whether as a probe.
+    private func relayForNext(besides slowed: Set<Int>, now: Timestamp) -> (relay: Int, place: Int, isProbe: Bool)? {
         let preferred = preferred
         for index in seats.indices where !slowed.contains(index) && hasTaker(index, now: now) {
             let seat = seats[index]
@@ -278,7 +265,7 @@ struct DeskState {
             // one because it is busy or slowed: preference, not balance. Only what it has failed goes further.
             let isProbe = isDueForProbe(seat, now: now) && index < preferred ?? seats.count
             guard isProbe || seat.health.takesMessages else { continue }
-            if queue.contains(where: { fits($0, index, now: now) }) { return (index, isProbe) }
+            if let place = queue.firstPlace(where: { fits($0, index, now: now) }) { return (index, place, isProbe) }
         }
         return nil
     }
@@ -298,7 +285,7 @@ struct DeskState {
     }
 
     /// Whether the relay has failed the message and another one takes messages that has not.
-    private func isForAnother(_ claim: Claim, than relay: Int) -> Bool {
+    func isForAnother(_ claim: Claim, than relay: Int) -> Bool {
         evidence.isMarked(claim.message.id, relay: relay)
             && seats.indices.contains { other in
                 other != relay && seats[other].health.takesMessages
@@ -309,33 +296,6 @@ struct DeskState {
     private func isDueForTrial(_ seat: Seat, now: Timestamp) -> Bool {
         guard seat.health.state == .suspected else { return false }
         return seat.trialAt.map { $0 <= now || $0 > now + Self.trialInterval } ?? true
-    }
-
-    /// Slow mail systems, or a relay that asks them before it answers, must not keep all others waiting: a domain that is not
-    /// known to work gets half of the lanes, all such domains leave one lane together, and those that are silent get a third.
-    private func hasLaneFor(_ domain: String, _ relay: Int) -> Bool {
-        let evidence = seats[relay].evidence
-        let lanes = min(seats[relay].relay.connections, seats[relay].limit.value ?? .max)
-        guard lanes > 1, !evidence.isWorking(domain) else { return true }
-        var (own, unproven, silent) = (0, 0, 0)
-        for service in served.values where service.relay == relay && !evidence.isWorking(service.domain) {
-            unproven += 1
-            if service.domain == domain { own += 1 }
-            if evidence.isSilent(service.domain) { silent += 1 }
-        }
-        return own < max(1, lanes / 2) && unproven < lanes - 1
-            && (!evidence.isSilent(domain) || silent < max(1, lanes / 3))
-    }
-
-    /// Whether messages for the domain keep lanes for long, as far as the relay shows.
-    private func isSlow(_ domain: String, _ relay: Int, now: Timestamp) -> Bool {
-        let evidence = seats[relay].evidence
-        if evidence.isWorking(domain) { return false }
-        return evidence.isSilent(domain)
-            || served.values.contains { service in
-                service.relay == relay && service.domain == domain
-                    && service.startedAt + Self.patienceWithNewDomain <= now
-            }
     }
 
     private func hasTaker(_ relay: Int, now: Timestamp) -> Bool {
@@ -355,47 +315,12 @@ struct DeskState {
         return index.map { seats[relay].takers.remove(at: $0) }
     }
 
-    private func permitsConnection(_ relay: Int, now: Timestamp) -> Bool {
-        guard seats[relay].limit.value != nil else { return true }
-        let open = seats[relay].connections.count + connecting(relay)
-        return seats[relay].limit.permitsAnother(open: open, now: now)
-    }
-
-    /// How many lanes are opening a connection.
-    func connecting(_ relay: Int) -> Int {
-        served.values.count { $0.relay == relay && !seats[relay].connections.contains($0.lane) }
-    }
-
     private mutating func giveBackIfNoneIsUp(now: Timestamp, _ effects: inout RelayDesk.Effects) {
         guard !queue.isEmpty, preferred == nil else { return }
         // A claim that can be a probe as soon as a lane is idle stays.
         guard queue.count > dueProbes(now: now) else { return }
         effects.completions += queue.takeAll().map { claim in
             Completion(claim: claim, outcome: .returnedUnsent(until: nil), relay: nil, finishedAt: now)
-        }
-    }
-
-    /// Messages for slow domains, and those that the preferred relay has failed, wait in the outbox but for a few: else they
-    /// would fill the queue, and nobody else would be claimed.
-    mutating func sendAside(now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        guard let preferred, !queue.isEmpty else { return }
-        var waiting: [String: Int] = [:]
-        var slow: [String: Bool] = [:]
-        let state = self
-        let aside = queue.takeAll { claim in
-            let isMarked = state.isForAnother(claim, than: preferred)
-            let domain = claim.domain
-            let isSlow = slow[domain] ?? state.isSlow(domain, preferred, now: now)
-            slow[domain] = isSlow
-            guard isMarked || isSlow else { return false }
-            // All that was failed counts together.
-            let key = isMarked ? "" : domain
-            waiting[key, default: 0] += 1
-            return waiting[key, default: 0] > Self.waitingAside
-        }
-        effects.completions += aside.map { claim in
-            let until = now + Self.pauseAside
-            return Completion(claim: claim, outcome: .returnedUnsent(until: until), relay: nil, finishedAt: now)
         }
     }
 
@@ -416,13 +341,5 @@ extension DeskState.Taker {
     /// A clock that was set back makes no lane rest longer.
     func isRested(at now: Timestamp) -> Bool {
         restsUntil.map { $0 <= now || $0 > now + RelayHealth.longestPause } ?? true
-    }
-}
-
-extension Claim {
-    /// The domain of the recipient, in the form in which addresses are compared.
-    var domain: String {
-        guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")) else { return "" }
-        return String(address[address.utf8.index(after: at)...])
     }
 }

@@ -108,7 +108,7 @@ import Testing
     @Test("a suspected relay takes messages, and only an acceptance clears it")
     func suspicion() {
         var health = RelayHealth()
-        expect(&health, .suspected(trouble), at: start, gives: .wentDown(trouble))
+        expect(&health, .suspected(trouble), at: start, gives: .becameSuspect(trouble))
         #expect(health.state == .suspected && health.takesMessages && !health.isUp)
         #expect(health.probesAt(start) == nil)
         expect(&health, .answered, at: start + .seconds(1), gives: .none)

@@ -304,4 +304,57 @@ struct AttributionTests {
             #expect(try await fixture.database.suppressions(at: .now).count > 250)
         }
     }
+
+    @Test(
+        "refused in whatever words, bad recipients keep nobody else waiting",
+        arguments: [
+            "554 5.7.1 \"Relay access denied\"", "451 4.3.0 \"Temporary lookup failure\"", "421 4.3.2 \"closing\"",
+            "550 5.7.1 \"We do not like it\"",
+        ]
+    )
+    func badRecipients(reply: String) async throws {
+        var faults: [Fault] = try (1...10).map { number in
+            try Fault(parsing: "rcpt: reply 250 \"Ok\" for good\(number)@example.com")
+        }
+        faults.append(try Fault(parsing: "rcpt: reply \(reply)"))
+        var choices = Self.choices(faults, connections: 1)
+        choices.schedule = RetrySchedule()
+        try await DeliveryFixture.run(choices) { fixture in
+            let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
+            _ = try await application.enqueue((1...100).map { .sample("bad\($0)@example.com") })
+            _ = try await fixture.waitForRelay { $0.state == "suspected" }
+            for number in 1...10 {
+                let before = fixture.server.ledger.firingCount
+                let good = try await fixture.enqueue(.sample("good\(number)@example.com"))
+                #expect(try await fixture.wait(for: good, .accepted).attempts == 1)
+                #expect(fixture.server.ledger.firingCount - before < 250)
+            }
+            #expect(try await fixture.database.suppressions(at: .now).isEmpty)
+            #expect(fixture.log.all.filter { $0.hasPrefix("relay is paused") } == [])
+        }
+    }
+
+    @Test("while many silent domains hold every lane that they may, a domain that works has one")
+    func silentDomains() async throws {
+        let slow = (1...30).map { "slow\($0)@silent\($0 % 10).example" }
+        var choices = Self.choices(try slow.map { try Fault(parsing: "rcpt: hang for \($0)") }, connections: 4)
+        choices.grace = .milliseconds(100)
+        choices.changeRelay = { relay in
+            relay.connectTimeout = .seconds(30)
+            // Longer than the test waits: what passes, passes beside lanes that hang.
+            relay.replyTimeout = .seconds(600)
+        }
+        try await DeliveryFixture.run(choices) { fixture in
+            let known = try await fixture.enqueue(.sample("known@example.com"))
+            _ = try await fixture.wait(for: known, .accepted)
+            let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
+            _ = try await application.enqueue(slow.map { .sample($0) })
+            for fault in fixture.server.faults.prefix(3) { try await fixture.server.ledger.waitForFiring(of: fault) }
+            for number in 1...20 {
+                let honest = try await fixture.enqueue(.sample("honest\(number)@example.com"))
+                #expect(try await fixture.wait(for: honest, .accepted).attempts == 1)
+            }
+            #expect(fixture.server.ledger.firingCount == 3)
+        }
+    }
 }

@@ -1,0 +1,57 @@
+// An attempt that failed, as the relay desk weighs it. Never decides what follows.
+
+import OutboxCore
+import OutboxStore
+
+/// An attempt that failed, with what is known of it.
+struct FailedAttempt {
+    let claim: Claim
+    let failure: TransmissionFailure
+    let verdict: Verdict
+    /// The place of its beginning among all events.
+    let began: Int
+
+    /// By its code, it is the relay's or the configuration's fault.
+    var isRelays: Bool { verdict.scope == .relay || verdict.scope == .configuration }
+
+    /// From RCPT on a failure may be the message's own doing, whatever the code says; a relay that says how long it is to
+    /// be left alone leaves no doubt.
+    var needsEvidence: Bool { failure.stage.isAboutMessage && verdict.pause == nil }
+
+    /// The relay took the connection and refused or closed it before anything was said on it: one too many, perhaps.
+    var isRefusedConnection: Bool {
+        failure.stage.isBeforeSession && verdict.scope == .relay
+            && (failure.reply != nil || failure.fault == .connectionLost)
+    }
+
+    var trouble: RelayTrouble {
+        RelayTrouble(
+            scope: verdict.scope,
+            reason: verdict.reason,
+            stage: failure.stage,
+            detail: failure.detail,
+            reply: failure.reply
+        )
+    }
+
+    func judged(isUsedUp: Bool) -> JudgedFailure {
+        JudgedFailure(failure: failure, verdict: verdict, isUsedUp: isUsedUp)
+    }
+
+    func judgedAnew(_ verdict: Verdict) -> FailedAttempt {
+        FailedAttempt(claim: claim, failure: failure, verdict: verdict, began: began)
+    }
+}
+
+extension RelayTrouble {
+    /// The same for a relay that refuses everybody: its last words stay.
+    func ofEverybody(count: Int) -> RelayTrouble {
+        RelayTrouble(
+            scope: .relay,
+            reason: .refusesEverybody,
+            stage: stage,
+            detail: "refused \(count) messages in a row for good and accepted none; the last one with: \(detail)",
+            reply: reply
+        )
+    }
+}
