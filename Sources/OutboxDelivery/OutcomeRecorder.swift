@@ -182,7 +182,7 @@ final class OutcomeRecorder: Sendable {
         if !batch.completions.isEmpty {
             let completions = batch.completions
             let rules = configuration.value.settings.rules
-            let result = try await store.finish(completions, now: environment.now(), rules: rules)
+            let result = try await store.finish(completions, clock: environment.now, rules: rules)
             batch.completions = []
             let refused = Set(result.refused.map(\.completion))
             let recorded = refused.isEmpty ? completions : completions.filter { !refused.contains($0) }

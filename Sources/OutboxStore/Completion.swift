@@ -59,3 +59,22 @@ package struct Completion: Sendable, Hashable {
         self.finishedAt = finishedAt
     }
 }
+
+extension Completion {
+    /// The same by a clock that was set back after the attempt ended: it can't have ended later than now, and what follows
+    /// comes as long after now as it was to come after the end. Else the message would wait until the old clock's time.
+    ///
+    /// - Parameter now: the clock as it is when the outcome is recorded.
+    package func endedBy(_ now: Timestamp) -> Completion {
+        guard finishedAt > now else { return self }
+        let outcome: Outcome =
+            switch outcome {
+            case .deferred(let failure, let next): .deferred(failure, next: now + next.timeSince(finishedAt))
+            case .returnedUnsent(let until?): .returnedUnsent(until: now + until.timeSince(finishedAt))
+            case .accepted, .rejected, .expired, .expiredUnsent, .supersededUnsent, .cancelledUnsent,
+                .returnedUnsent(nil):
+                outcome
+            }
+        return Completion(claim: claim, outcome: outcome, relay: relay, finishedAt: now)
+    }
+}

@@ -37,7 +37,13 @@ package protocol DeliveryStore: Sendable {
     /// Records how attempts ended.
     ///
     /// A completion that a rule of the application refuses does not stop the others.
-    func finish(_ completions: [Completion], now: Timestamp, rules: DeliveryRules) async throws -> FinishResult
+    /// - Parameter clock: tells the present when the transaction has begun: somebody may set the clock while this waits for
+    ///   the file, and a moment of the old clock would keep a message back until that clock's time comes again.
+    func finish(
+        _ completions: [Completion],
+        clock: @escaping @Sendable () -> Timestamp,
+        rules: DeliveryRules
+    ) async throws -> FinishResult
 
     /// Takes the addresses off the suppression list that these messages' refusals put there: it was the relay's fault.
     func liftSuppressions(causedBy messages: [Int64]) async throws

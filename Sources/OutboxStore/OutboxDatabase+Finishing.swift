@@ -8,9 +8,13 @@ extension OutboxDatabase {
     /// So many messages expire in one transaction, so that it stays short.
     private static let expiryLimit = 500
 
-    package func finish(_ completions: [Completion], now: Timestamp, rules: DeliveryRules) async throws -> FinishResult
-    {
+    package func finish(
+        _ completions: [Completion],
+        clock: @escaping @Sendable () -> Timestamp,
+        rules: DeliveryRules
+    ) async throws -> FinishResult {
         try await write { database in
+            let now = clock()
             let (lost, refused) = try database.changeRows(completions, messageID: \.claim.message.id) { completions in
                 try completions.filter { try !Self.record($0, now: now, rules: rules, in: database) }
             }
@@ -59,6 +63,7 @@ extension OutboxDatabase {
         rules: DeliveryRules,
         in database: Database
     ) throws -> Bool {
+        let completion = completion.endedBy(now)
         let claim = completion.claim
         if case .returnedUnsent(let until) = completion.outcome {
             return try giveBack(claim, until: until, now: now, rules: rules, in: database)

@@ -81,18 +81,20 @@ extension OutboxDatabase {
             }
             guard changed == 0, let step else { return changed }
             // Retries keep their distance. Those that were set since the step was noticed know the clock as it is, and the
-            // end of their attempt tells them from the others.
+            // end of their attempt tells them from the others. After a step back, the old clock's moments lie after `now`;
+            // after a step forward, only those do that were recorded while this waited for the file.
             try database.execute(
                 sql: """
                     UPDATE outbox_state SET due_at = max(:now, due_at + :step)
                     WHERE due_at IS NOT NULL AND due_at > :before AND state = 'deferred' AND NOT EXISTS (
                         SELECT 1 FROM outbox_attempt AS attempt WHERE attempt.message_id = outbox_state.message_id
                             AND attempt.attempt = outbox_state.last_attempt
-                            AND attempt.finished_at BETWEEN :since AND :now)
+                            AND attempt.finished_at BETWEEN :since AND :latest)
                     """,
                 arguments: [
                     "now": now.milliseconds, "step": step.inMilliseconds, "since": since.milliseconds,
                     "before": step > .zero ? (now - step).milliseconds : now.milliseconds,
+                    "latest": step > .zero ? Int64.max : now.milliseconds,
                 ]
             )
             if step < .zero {

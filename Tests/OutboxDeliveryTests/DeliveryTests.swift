@@ -238,6 +238,7 @@ struct DeliveryTests {
         for fault in ["rcpt: reply 450 4.7.1", "finalDot: reply 554 5.7.1", "finalDot: reply 250 2.0.0"] {
             var choices = DeliveryFixture.Choices()
             choices.faults = [try Fault(parsing: "\(fault) \"listed: \(words) queued as Q1\"")]
+            choices.changeRelay = { $0.replyTimeout = .seconds(60) }
             try await DeliveryFixture.run(choices) { fixture in
                 let id = try await fixture.enqueue(.sample())
                 let status = try await fixture.log.waitUntil("an attempt is recorded") {
@@ -249,8 +250,8 @@ struct DeliveryTests {
                 let lines = fixture.log.all.filter { !$0.hasPrefix("delivery started") }
                 let told = "\(status) \(attempts) \(lines)".lowercased()
                 for piece in ["canary", "70c3", "q0foqvjz"] { #expect(!told.contains(piece), "\(told)") }
-                #expect(status.detail?.hasPrefix(fault.suffix(9)) == true)
-                #expect(status.detail?.contains("listed: ") == true)
+                #expect(status.detail?.hasPrefix(fault.suffix(9)) == true, "\(told)")
+                #expect(status.detail?.contains("listed: ") == true, "\(told)")
             }
         }
     }

@@ -145,6 +145,32 @@ struct StoreTroubleTests {
         }
     }
 
+    @Test("a clock that is set back before an outcome is on record keeps no message until the old time comes")
+    func stepBeforeRecord() async throws {
+        let clock = SteppingClock()
+        var choices = DeliveryFixture.Choices()
+        choices.environment.now = { clock.now }
+        choices.schedule = RetrySchedule(delays: [.seconds(2)], jitter: 0)
+        let delay: Fault = "mail: delay 2s nth 1"
+        let busy: Fault = "rcpt: reply 450 4.2.1 \"busy\" nth 1"
+        choices.faults = [delay, busy]
+        choices.changeRelay = { $0.replyTimeout = .seconds(30) }
+        try await DeliveryFixture.run(choices) { fixture in
+            let id = try await fixture.enqueue(.sample())
+            try await fixture.server.ledger.waitForFiring(of: delay)
+            var shared = Configuration()
+            shared.allowsUnsafeTransactions = true
+            let blocker = try DatabaseQueue(path: fixture.database.path, configuration: shared)
+            try await blocker.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+            try await fixture.server.ledger.waitForFiring(of: busy)
+            // The reply is judged by the old clock meanwhile; where it isn't yet, nothing is shown, and nothing fails.
+            try await Task.sleep(for: .milliseconds(300))
+            clock.set(by: .seconds(-86_400))
+            try await blocker.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
+            _ = try await fixture.wait(for: id, .accepted)
+        }
+    }
+
     @Test("an urgent mail is claimed although as many less urgent ones wait for a lane as may")
     func priority() async throws {
         var choices = DeliveryFixture.Choices()

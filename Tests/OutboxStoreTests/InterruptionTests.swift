@@ -150,8 +150,42 @@ import Testing
             now: ended + .seconds(1),
             longestDelay: .seconds(1080)
         ) > 0 {}
-        let due = try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
-        #expect(due == (ended + .seconds(5)).milliseconds)
+        func due() throws -> Int64? {
+            try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
+        }
+        #expect(try due() == (ended + .seconds(5)).milliseconds)
+        // Nor what was deferred while this waited for the file, after it had read the clock.
+        while try await store.followClock(
+            step: .seconds(600),
+            since: noon + .seconds(631),
+            now: ended - .seconds(1),
+            longestDelay: .seconds(1080)
+        ) > 0 {}
+        #expect(try due() == (ended + .seconds(5)).milliseconds)
+    }
+
+    @Test("an outcome that was judged by a clock that was set back since counts from now")
+    func endedLater() async throws {
+        let ids = try [outbox.insert(), outbox.insert(recipient: "ben@example.com")]
+        let claims = try await store.claim().claims
+        let ended = noon + .seconds(86_400)
+        _ = try await store.finish(
+            [
+                .deferred(claims[0], until: ended + .seconds(5), at: ended),
+                Completion(
+                    claim: claims[1],
+                    outcome: .returnedUnsent(until: ended + .seconds(7)),
+                    relay: nil,
+                    finishedAt: ended
+                ),
+            ],
+            now: noon
+        )
+        for (id, seconds) in zip(ids, [5, 7]) {
+            let due = try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
+            #expect(due == (noon + .seconds(seconds)).milliseconds)
+        }
+        #expect(try await store.attempts(of: ids[0]).map(\.finishedAt) == [noon])
     }
 
     @Test("a state whose row is gone is removed and named, and stops no other message")

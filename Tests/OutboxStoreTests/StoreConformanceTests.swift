@@ -62,7 +62,7 @@ import Testing
     func acceptance() async throws {
         let id = try outbox.insert()
         let claim = try #require(try await store.claim().claims.first)
-        #expect(try await store.finish([.accepted(claim, at: noon + .seconds(1))], now: noon).isEmpty)
+        #expect(try await store.finish([.accepted(claim, at: noon + .seconds(1))], now: noon + .seconds(1)).isEmpty)
         let status = try #require(try await outbox.database.status(id: id))
         #expect(status.state == "accepted")
         #expect(status.acceptedAt == noon + .seconds(1))

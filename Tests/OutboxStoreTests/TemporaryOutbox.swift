@@ -101,6 +101,10 @@ extension DeliveryStore {
         return try await rescue(expired, now: now, rules: rules).rescued
     }
 
+    func finish(_ completions: [Completion], now: Timestamp, rules: DeliveryRules) async throws -> FinishResult {
+        try await finish(completions, clock: { now }, rules: rules)
+    }
+
     /// - Returns: the completions whose claim was lost.
     func finish(_ completions: [Completion], now: Timestamp) async throws -> [Completion] {
         try await finish(completions, now: now, rules: .lax).lost

@@ -58,15 +58,23 @@ package final class Program: Sendable {
         process.arguments = arguments
         process.currentDirectoryURL = folder
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        var handles: [FileHandle] = []
+        // The program has its own copies once it runs; Foundation may keep the process, and these with it, for good.
+        defer { for handle in handles { try? handle.close() } }
         if let input {
             let inputFile = folder.appending(path: "\(id).in")
             try Data(input.utf8).write(to: inputFile)
-            process.standardInput = try FileHandle(forReadingFrom: inputFile)
+            handles.append(try FileHandle(forReadingFrom: inputFile))
+            process.standardInput = handles[0]
         } else {
             process.standardInput = FileHandle.nullDevice
         }
-        process.standardOutput = try FileHandle(forWritingTo: outputFile)
-        process.standardError = try FileHandle(forWritingTo: errorFile)
+        let output = try FileHandle(forWritingTo: outputFile)
+        handles.append(output)
+        let errors = try FileHandle(forWritingTo: errorFile)
+        handles.append(errors)
+        process.standardOutput = output
+        process.standardError = errors
         process.terminationHandler = { process in
             continuation.yield(process.terminationStatus)
             continuation.finish()
