@@ -17,6 +17,7 @@ package struct DeliveryLog: Sendable {
     private let logger: Logger
     private let uptime: @Sendable () -> Duration
     private let troubles = StoreTroubles()
+    private let pauses = RelayPauses()
 
     /// Makes the vocabulary on top of a logger.
     ///
@@ -60,14 +61,19 @@ package struct DeliveryLog: Sendable {
 
     func relaysReconfigured() { logger.debug("every lane goes by what was read again") }
 
-    /// Once when a relay goes down and once when it is back; what is known already is for debugging.
+    /// Once when a relay goes down and once when it is back, but for pauses that come again and again; what is known already
+    /// is for debugging.
     func relayChanged(_ relay: DeliveryRelay, _ change: RelayHealth.Change) {
-        var metadata: Logger.Metadata = ["relay": "\(relay.relay.name)"]
+        let name = relay.relay.name
+        var metadata: Logger.Metadata = ["relay": "\(name)"]
         switch change {
         case .none:
             break
         case .wentDown(let trouble):
             metadata.describe(trouble)
+            guard pauses.begin(name, trouble, now: uptime(), &metadata) else {
+                return logger.debug("relay is paused once more", metadata: metadata)
+            }
             if trouble.scope == .configuration {
                 metadata.describe(toMend: trouble, relay)
                 logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
@@ -76,6 +82,9 @@ package struct DeliveryLog: Sendable {
             }
         case .becameSuspect(let trouble):
             metadata.describe(trouble)
+            guard pauses.begin(name, trouble, now: uptime(), &metadata) else {
+                return logger.debug("relay is suspected once more", metadata: metadata)
+            }
             if trouble.scope == .configuration { metadata.describe(toMend: trouble, relay) }
             let doing =
                 trouble.reason == .refusesEverybody
@@ -87,7 +96,8 @@ package struct DeliveryLog: Sendable {
             logger.debug("relay is still down", metadata: metadata)
         case .cameBack(let after):
             metadata["after"] = "\(after.inMilliseconds)ms"
-            logger.notice("relay is back", metadata: metadata)
+            let isSaid = pauses.end(name, now: uptime())
+            logger.log(level: isSaid ? .notice : .debug, "relay is back", metadata: metadata)
         }
     }
 
@@ -345,6 +355,23 @@ package struct DeliveryLog: Sendable {
 /// What the copies of one log share.
 private final class StoreTroubles: Sendable {
     let log = Mutex(TroubleLog<StoreTask>())
+}
+
+/// What was said of each relay's pauses, by its name.
+private final class RelayPauses: Sendable {
+    private let logs = Mutex([String: PauseLog]())
+
+    /// - Returns: whether it is said; then the number of those that were not is in the metadata.
+    func begin(_ relay: String, _ trouble: RelayTrouble, now: Duration, _ metadata: inout Logger.Metadata) -> Bool {
+        let unsaid = logs.withLock { $0[relay, default: PauseLog()].begins(for: trouble.reason, now: now) }
+        if let unsaid, unsaid > 0 { metadata["pauses-meanwhile"] = "\(unsaid)" }
+        return unsaid != nil
+    }
+
+    /// - Returns: whether it is said.
+    func end(_ relay: String, now: Duration) -> Bool {
+        logs.withLock { $0[relay, default: PauseLog()].ends(now: now) }
+    }
 }
 
 extension Duration {

@@ -127,6 +127,8 @@ final class SMTPConnection {
             case .ready:
                 mayHaveInput = true
             case .timedOut:
+                // A thread that was held up finds the answer beside the passed limit.
+                receive()
                 conversation.timesOut()
             case .woken:
                 guard interruption.isAborted else {

@@ -273,6 +273,24 @@ struct OddReplyTests {
         }
     }
 
+    @Test("an answer that came in time is read by a lane that was held up until its limit had passed")
+    func heldUp() async throws {
+        try await FakeSMTPServer.with { server in
+            let relay = SMTPRelay(server).with { $0.finalDotTimeout = .milliseconds(100) }
+            let mail = OutgoingMail(
+                envelopeSender: "no-reply@example.com",
+                recipient: "ann@example.com",
+                content: Array("Subject: test\r\n\r\nHello\r\n".utf8),
+                didHandOver: { [ledger = server.ledger] in
+                    while ledger.acceptedCount == 0 { usleep(1000) }
+                    // The ledger has it a moment before the reply is on its way.
+                    usleep(1_000_000)
+                }
+            )
+            #expect(await SMTPLane(relay: relay, number: 1).send(mail).isAccepted)
+        }
+    }
+
     @Test("tells when the final dot was written, and only then")
     func handingOver() async throws {
         let calls = Mutex(0)
