@@ -64,21 +64,18 @@ package struct RetrySchedule: Hashable, Sendable {
     ///   - retryAfter: how long the other side asked to wait, which then counts instead of the list.
     ///   - now: when it failed.
     ///   - deadline: after this moment no attempt is made.
-    ///   - random: where the jitter comes from.
+    ///   - chance: where in the jitter's range it lies, from 0 up to but not including 1.
     /// - Returns: `nil` where the deadline leaves no room for another attempt.
     package func nextAttempt(
         after attempt: Int,
         retryAfter: Duration? = nil,
         now: Timestamp,
         deadline: Timestamp,
-        using random: inout some RandomNumberGenerator
+        chance: Double
     ) -> Timestamp? {
         precondition(attempt >= 1, "attempts are numbered from 1")
         let listed = delays[min(attempt, delays.count) - 1]
-        // One draw, uniform in 0..<1 with a Double's 53 bits, so that any generator serves: Double.random(in:using:)
-        // draws again and again until it likes the result.
-        let draw = Double(random.next() >> 11) * 0x1p-53
-        let next = now + (retryAfter ?? listed * (1 - jitter + 2 * jitter * draw))
+        let next = now + (retryAfter ?? listed * (1 - jitter + 2 * jitter * chance))
         let latest = deadline - Self.lastAttemptMargin
         if next <= latest { return next }
         return latest > now ? latest : nil

@@ -71,7 +71,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
                 if wantsQuiet.value || recorded.contains(where: \.leavesMessageOpen) { wake.give() }
             }
         )
-        let desk = RelayDesk(
+        let pool = RelayPool(
             configuration: configuration,
             environment: environment,
             clock: clock,
@@ -87,7 +87,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             recorder: recorder,
             wantsQuiet: wantsQuiet,
             isClosing: isClosing,
-            desk: desk,
+            pool: pool,
             wake: wake,
             log: log,
             pulse: pulse
@@ -97,7 +97,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
                 (relay: index, number: number, lane: SMTPLane(relay: relays[index].relay, number: number))
             }
         }
-        try await store.replaceRelays(desk.statuses)
+        try await store.replaceRelays(pool.statuses)
         store.showDaemon()
 
         let loss = await withTaskGroup(of: Void.self) { background in
@@ -105,10 +105,10 @@ package struct DeliveryService: Service, CustomStringConvertible {
             background.addTask { await keeper(of: settings.lease, leases).run() }
             background.addTask { await inspect() }
             background.addTask { [retentionKeeper] in await retentionKeeper.run() }
-            background.addTask { await reload(lanes, desk) }
+            background.addTask { await reload(lanes, pool) }
             background.addTask { await askForRounds(wake) }
             let dispatching = Task { await dispatcher.run() }
-            let sending = Task { await send(through: lanes, from: desk, leases, clock) }
+            let sending = Task { await send(through: lanes, from: pool, leases, clock) }
             log.started(relays: relays, database: store.path)
             onReady()
 
@@ -121,15 +121,15 @@ package struct DeliveryService: Service, CustomStringConvertible {
                 // Nothing is sent any more, and nothing that comes of it can be recorded.
                 for (_, _, lane) in lanes { lane.abortSending() }
                 background.cancelAll()
-                _ = desk.close()
+                _ = pool.close()
                 await sending.value
-                await abandon(recorder, desk)
+                await abandon(recorder, pool)
                 return loss as FileLoss?
             }
             await dispatching.value
-            let unsent = desk.close()
+            let unsent = pool.close()
             log.stopping(returned: unsent.count)
-            let deadline = await windDown(sending, lanes: lanes, desk: desk, recorder: recorder)
+            let deadline = await windDown(sending, lanes: lanes, pool: pool, recorder: recorder)
             await giveBack(unsent, until: deadline)
             background.cancelAll()
             return nil
@@ -164,8 +164,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
     }
 
     /// Says how many outcomes are lost with the file.
-    private func abandon(_ recorder: OutcomeRecorder, _ desk: RelayDesk) async {
-        desk.releaseRefusals()
+    private func abandon(_ recorder: OutcomeRecorder, _ pool: RelayPool) async {
+        pool.releaseRejections()
         let finishing = Task { await recorder.finish() }
         finishing.cancel()
         let unrecorded = await finishing.value
@@ -223,16 +223,15 @@ package struct DeliveryService: Service, CustomStringConvertible {
 
     private func send(
         through lanes: [PlacedLane],
-        from desk: RelayDesk,
+        from pool: RelayPool,
         _ leases: LeaseBook,
         _ clock: SharedClockWatch
     ) async {
         await withTaskGroup(of: Void.self) { group in
             for (relay, number, lane) in lanes {
                 let worker = LaneWorker(
-                    relay: relay,
-                    number: number,
-                    desk: desk,
+                    id: LaneID(relay: relay, number: number),
+                    pool: pool,
                     configuration: configuration,
                     environment: environment,
                     leases: leases,
@@ -245,15 +244,15 @@ package struct DeliveryService: Service, CustomStringConvertible {
 
     /// Gives each lane what was read anew as soon as it has sent what it is sending; relays that are down are then
     /// probed at once.
-    private func reload(_ lanes: [PlacedLane], _ desk: RelayDesk) async {
+    private func reload(_ lanes: [PlacedLane], _ pool: RelayPool) async {
         for await _ in configuration.changes.calls {
-            desk.limitsChanged()
+            pool.limitsChanged()
             let relays = configuration.value.relays
             await withTaskGroup(of: Void.self) { group in
                 for (index, number, lane) in lanes {
                     group.addTask {
                         await lane.use(relays[index].relay)
-                        desk.reconfigured(relay: index, lane: number)
+                        pool.reconfigured(LaneID(relay: index, number: number))
                     }
                 }
             }
@@ -280,7 +279,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
     private func windDown(
         _ sending: Task<Void, Never>,
         lanes: [PlacedLane],
-        desk: RelayDesk,
+        pool: RelayPool,
         recorder: OutcomeRecorder
     ) async -> Duration {
         let grace = Task { [environment, log, grace = configuration.value.settings.shutdownGrace] in
@@ -290,7 +289,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         }
         await sending.value
         grace.cancel()
-        desk.releaseRefusals()
+        pool.releaseRejections()
         let deadline = environment.uptime() + Self.recordingGrace
         let unrecorded = await finishRecording(recorder)
         if unrecorded > 0 { log.notRecorded(count: unrecorded) }

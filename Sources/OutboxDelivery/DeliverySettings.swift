@@ -73,20 +73,20 @@ package struct DeliveryEnvironment: Sendable {
     package var uptime: @Sendable () -> Duration
     /// Waits for a span of time; throws `CancellationError` when its task is cancelled.
     package var sleep: @Sendable (Duration) async throws -> Void
-    /// Where jitter comes from.
-    package var random: @Sendable () -> any RandomNumberGenerator & Sendable
+    /// Draws a number from 0 up to but not including 1, for the jitter.
+    package var chance: @Sendable () -> Double
 
     /// Makes an environment.
     package init(
         now: @escaping @Sendable () -> Timestamp,
         uptime: @escaping @Sendable () -> Duration,
         sleep: @escaping @Sendable (Duration) async throws -> Void,
-        random: @escaping @Sendable () -> any RandomNumberGenerator & Sendable
+        chance: @escaping @Sendable () -> Double
     ) {
         self.now = now
         self.uptime = uptime
         self.sleep = sleep
-        self.random = random
+        self.chance = chance
     }
 }
 

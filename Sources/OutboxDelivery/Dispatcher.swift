@@ -3,13 +3,13 @@
 import OutboxCore
 import OutboxStore
 
-/// Keeps the relay desk supplied: woken by other processes' commits, by lanes that run out of work, by recorded
+/// Keeps the relay pool supplied: woken by other processes' commits, by lanes that run out of work, by recorded
 /// outcomes, and by the next moment at which something falls due.
 actor Dispatcher {
     private let store: any DeliveryStore
     private let configuration: CurrentConfiguration
     private let environment: DeliveryEnvironment
-    private let desk: RelayDesk
+    private let pool: RelayPool
     private let wake: Signal
     private let log: DeliveryLog
     private let pulse: DeliveryPulse
@@ -57,7 +57,7 @@ actor Dispatcher {
         recorder: OutcomeRecorder,
         wantsQuiet: Flag,
         isClosing: Flag,
-        desk: RelayDesk,
+        pool: RelayPool,
         wake: Signal,
         log: DeliveryLog,
         pulse: DeliveryPulse
@@ -70,7 +70,7 @@ actor Dispatcher {
         self.store = store
         self.configuration = configuration
         self.environment = environment
-        self.desk = desk
+        self.pool = pool
         self.wake = wake
         self.log = log
         self.pulse = pulse
@@ -122,7 +122,7 @@ actor Dispatcher {
     /// What became of looking for messages to claim.
     private enum ClaimResult {
         case claimed
-        /// Something is due, and the desk wakes the dispatcher when there is room, or the recorder when it is quiet.
+        /// Something is due, and the pool wakes the dispatcher when there is room, or the recorder when it is quiet.
         case full
         case nothingDue
     }
@@ -145,7 +145,7 @@ actor Dispatcher {
                 noneAloneBefore = uptime + Self.pauseBetweenAlone
             }
         }
-        if let dueAlone = moments.dueAlone, dueAlone <= now, uptime >= noneAloneBefore, desk.room > 0 {
+        if let dueAlone = moments.dueAlone, dueAlone <= now, uptime >= noneAloneBefore, pool.room > 0 {
             if isQuiet {
                 aloneSince = uptime
                 return try await claim(.interruptedOne, limit: 1, now, settings)
@@ -161,20 +161,20 @@ actor Dispatcher {
         wantsQuiet.value = false
         guard let due = moments.due, due <= now else { return .nothingDue }
         hasWorkedSinceTruncation = true
-        var room = desk.room
+        var room = pool.room
         if moments.hasInterrupted {
             // One of them may end outboxd again: no more than the lanes can try belongs beside it.
-            room = min(room, desk.laneCount - desk.underWay)
+            room = min(room, pool.laneCount - pool.underWay)
             wantsQuiet.value = true
         }
         if room > 0 { return try await claim(.ordinary(), limit: room, now, settings) }
         if let urgent = moments.highestDuePriority {
-            let urgentRoom = desk.roomForUrgent(priority: urgent)
+            let urgentRoom = pool.roomForUrgent(priority: urgent)
             if urgentRoom > 0 {
                 return try await claim(.ordinary(fromPriority: urgent), limit: urgentRoom, now, settings)
             }
         }
-        // Without room, the desk wakes us when half of what waits is gone, or a relay works again.
+        // Without room, the pool wakes us when half of what waits is gone, or a relay works again.
         return .full
     }
 
@@ -208,7 +208,7 @@ actor Dispatcher {
             isTryingAlone = true
             log.triedAlone(batch.claims)
         }
-        let refused = desk.add(batch.claims)
+        let refused = pool.add(batch.claims)
         if !refused.isEmpty { try await store.returnUnsent(refused, now: now, rules: settings.rules) }
         log.withoutRow(batch.withoutRow)
         // A round that changed nothing would change nothing the next time either.
@@ -219,7 +219,7 @@ actor Dispatcher {
     /// dispatcher after each commit from now on.
     private var isQuiet: Bool {
         wantsQuiet.value = true
-        return desk.underWay == 0 && recorder.isIdle
+        return pool.underWay == 0 && recorder.isIdle
     }
 
     /// Sets due times right after the clock was set, and at the start, when nobody knows what the clock did before.
@@ -304,8 +304,8 @@ actor Dispatcher {
         let found = try await store.supersede(newerThan: newestSeen, now: now, rules: rules)
         newestSeen = found.newest
         log.superseded(found.superseded)
-        desk.withdraw(found.claimed, as: .supersededUnsent)
-        desk.withdraw(found.withdrawn, as: .cancelledUnsent)
+        pool.withdraw(found.claimed, as: .supersededUnsent)
+        pool.withdraw(found.withdrawn, as: .cancelledUnsent)
         return found.hasMore
     }
 
@@ -322,7 +322,7 @@ actor Dispatcher {
         if trouble == nil, let shownAt, now - shownAt < .seconds(1) { return }
         shownAt = now
         pulse.onRound(
-            DeliveryState(dueSince: dueSince, underWay: desk.underWay, relays: desk.statuses, trouble: trouble)
+            DeliveryState(dueSince: dueSince, underWay: pool.underWay, relays: pool.statuses, trouble: trouble)
         )
     }
 

@@ -7,17 +7,15 @@ import SMTPTransport
 
 /// The work of one lane.
 struct LaneWorker: Sendable {
-    /// The place of the lane's relay in the order of preference, from 0.
-    let relay: Int
-    /// The lane's number among the relay's lanes.
-    let number: Int
-    let desk: RelayDesk
+    /// Which lane of the pool it is.
+    let id: LaneID
+    let pool: RelayPool
     let configuration: CurrentConfiguration
     let environment: DeliveryEnvironment
     let leases: LeaseBook
     let clock: SharedClockWatch
 
-    /// Works until the desk is closed, then closes the connection.
+    /// Works until the pool is closed, then closes the connection.
     ///
     /// All of it happens on the lane's thread: a message changes threads neither before nor after it is sent.
     func run(on lane: isolated SMTPLane) async {
@@ -25,7 +23,7 @@ struct LaneWorker: Sendable {
             attempt(claim, on: lane)
             // After the report, and before the lane takes another claim: QUIT's answer may be long in coming.
             lane.closeFullConnection()
-            if !lane.isConnected { desk.connectionClosed(relay: relay, lane: number) }
+            if !lane.isConnected { pool.connectionClosed(id) }
             // Lets the lane do what else it was asked for.
             if lane.isAwaited { await Task.yield() }
         }
@@ -34,26 +32,25 @@ struct LaneWorker: Sendable {
 
     /// Waits for a claim. Where none comes for as long as an idle connection is kept, the connection is closed.
     private func nextClaim(for lane: isolated SMTPLane) async -> Claim? {
-        if let claim = desk.takeAtOnce(relay: relay, lane: number) { return claim }
-        let closing = Task { [environment, configuration, desk, relay, number] in
+        if let claim = pool.takeAtOnce(id) { return claim }
+        let closing = Task { [environment, configuration, pool, id] in
             do {
-                try await environment.sleep(configuration.value.relays[relay].relay.idle)
+                try await environment.sleep(configuration.value.relays[id.relay].relay.idle)
                 lane.closeConnection()
-                desk.connectionClosed(relay: relay, lane: number)
+                pool.connectionClosed(id)
             } catch {
                 // Cancelled: there is work for the connection.
             }
         }
         defer { closing.cancel() }
-        return await desk.take(relay: relay, lane: number)
+        return await pool.take(id)
     }
 
     private func attempt(_ claim: Claim, on lane: isolated SMTPLane) {
-        let startedAt = environment.now()
         // One attempt goes by one configuration.
         let (composer, settings) = configuration.value.forAttempts
         // The message may have waited for a lane for a while.
-        if let outcome = reasonToWithhold(claim, settings) { return reportUnsent(claim, outcome) }
+        if let outcome = reasonToWithhold(claim, settings) { return endUnsent(claim, outcome) }
         let mail: OutgoingMail
         do {
             let composed = try composer.compose(claim.message)
@@ -62,35 +59,35 @@ struct LaneWorker: Sendable {
                 recipient: composed.recipient,
                 content: composed.bytes,
                 mayHandOver: { [self] in reasonToWithhold(claim, settings) == nil },
-                didHandOver: { [desk] in desk.awaitsAcceptance(of: claim) },
-                didConnect: { [desk, relay, number] in desk.connectionOpened(relay: relay, lane: number, for: claim) }
+                didHandOver: { [pool] in pool.awaitsAcceptance(of: claim) },
+                didConnect: { [pool, id] in pool.connectionOpened(id, for: claim) }
             )
         } catch {
-            return desk.reportUnsent(desk.composition(error.failure, of: claim), relay: relay)
+            return pool.endedUnsent(pool.composition(error.failure, of: claim), relay: id.relay)
         }
         let result = lane.send(mail)
-        if !lane.isConnected { desk.connectionClosed(relay: relay, lane: number) }
+        if !lane.isConnected { pool.connectionClosed(id) }
         if result == .withheld {
-            return reportUnsent(claim, reasonToWithhold(claim, settings) ?? .returnedUnsent(until: nil))
+            return endUnsent(claim, reasonToWithhold(claim, settings) ?? .returnedUnsent(until: nil))
         }
         // A relay may quote the link in its words, which are kept and shown.
         let masked = result.masked(by: SecretMask([claim.message.token.secret]))
-        desk.report(masked, of: claim, relay: relay, startedAt: startedAt)
+        pool.ended(masked, of: claim, relay: id.relay)
     }
 
     /// Why the message must not be handed over now; `nil` where it may. Asked before an attempt, and again before the first
     /// octet of the content: the replies to MAIL, RCPT and DATA may take minutes.
     private func reasonToWithhold(_ claim: Claim, _ settings: DeliverySettings) -> Completion.Outcome? {
         let moment = environment.moment()
-        if let outcome = desk.voidOutcome(of: claim) { return outcome }
+        if let outcome = pool.voidOutcome(of: claim) { return outcome }
         // Another daemon may have it by now.
         if !leases.isGood(claim, at: moment.uptime) { return .returnedUnsent(until: nil) }
         guard settings.schedule.deadline(of: claim.message) <= moment.now else { return nil }
         return clock.expiryHold(at: moment) == nil ? .expiredUnsent : .returnedUnsent(until: nil)
     }
 
-    private func reportUnsent(_ claim: Claim, _ outcome: Completion.Outcome) {
+    private func endUnsent(_ claim: Claim, _ outcome: Completion.Outcome) {
         let completion = Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: environment.now())
-        desk.reportUnsent(completion, relay: relay)
+        pool.endedUnsent(completion, relay: id.relay)
     }
 }

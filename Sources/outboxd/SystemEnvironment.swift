@@ -16,6 +16,6 @@ extension DeliveryEnvironment {
             return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
         },
         sleep: { try await Task.sleep(for: $0) },
-        random: { SystemRandomNumberGenerator() }
+        chance: { Double.random(in: 0..<1) }
     )
 }

@@ -6,19 +6,12 @@ import Testing
 @Suite struct RetryScheduleTests {
     private let start = Timestamp(milliseconds: 1_800_000_000_000)
 
-    /// Always draws the same value: 0 puts jitter at the low end of its range, the highest value at the high end.
-    private struct Fixed: RandomNumberGenerator {
-        let value: UInt64
-        mutating func next() -> UInt64 { value }
-    }
-
     private func moments(of schedule: RetrySchedule, count: Int, deadline: Timestamp) -> [Int64] {
-        var random = Fixed(value: 0)
         var moments: [Int64] = [0]
         var now = start
         for attempt in 1...count {
             guard
-                let next = schedule.nextAttempt(after: attempt, now: now, deadline: deadline, using: &random)
+                let next = schedule.nextAttempt(after: attempt, now: now, deadline: deadline, chance: 0)
             else { break }
             now = next
             moments.append(now.timeSince(start).components.seconds)
@@ -41,42 +34,30 @@ import Testing
         #expect(moments.count { $0 < 300 } >= 12)
     }
 
-    @Test("jitter stays within its bounds", arguments: [0, 1, .max / 3, .max / 2, .max - 1, .max] as [UInt64])
-    func jitter(draw: UInt64) throws {
-        var random = Fixed(value: draw)
+    @Test("jitter stays within its bounds", arguments: [(0, 80), (0.25, 90), (0.5, 100), (0.75, 110)])
+    func jitter(chance: Double, seconds: Int64) {
         let schedule = RetrySchedule(delays: [.seconds(100)], jitter: 0.2)
-        let next = schedule.nextAttempt(after: 1, now: start, deadline: start + .seconds(1000), using: &random)
-        let delay = try #require(next).timeSince(start)
-        #expect(delay >= .seconds(80) && delay <= .seconds(120))
-    }
-
-    @Test("the same draw gives the same moment, another draw another")
-    func injectedRandomness() {
-        let schedule = RetrySchedule(delays: [.seconds(100)], jitter: 0.2)
-        func next(_ value: UInt64) -> Timestamp? {
-            var random = Fixed(value: value)
-            return schedule.nextAttempt(after: 1, now: start, deadline: start + .seconds(1000), using: &random)
-        }
-        #expect(next(0) == start + .seconds(80))
-        #expect(next(0) == next(0))
-        #expect(next(0) != next(.max / 2))
+        let deadline = start + .seconds(1000)
+        #expect(
+            schedule.nextAttempt(after: 1, now: start, deadline: deadline, chance: chance) == start + .seconds(seconds)
+        )
+        let latest = schedule.nextAttempt(after: 1, now: start, deadline: deadline, chance: 1.0.nextDown)
+        #expect(latest.map { $0 <= start + .seconds(120) } == true)
     }
 
     @Test("the last attempt comes just before the deadline instead of being skipped")
     func lastAttempt() {
-        var random = Fixed(value: 0)
         let schedule = RetrySchedule(delays: [.seconds(60)], jitter: 0)
         let deadline = start + .seconds(30)
-        let next = schedule.nextAttempt(after: 1, now: start, deadline: deadline, using: &random)
+        let next = schedule.nextAttempt(after: 1, now: start, deadline: deadline, chance: 0)
         #expect(next == deadline - RetrySchedule.lastAttemptMargin)
     }
 
     @Test("no attempt follows where the deadline leaves no room", arguments: [0, 1, 2] as [Int64])
     func noRoom(seconds: Int64) {
-        var random = Fixed(value: 0)
         let schedule = RetrySchedule(delays: [.seconds(60)], jitter: 0)
         let deadline = start + .seconds(seconds)
-        #expect(schedule.nextAttempt(after: 1, now: start, deadline: deadline, using: &random) == nil)
+        #expect(schedule.nextAttempt(after: 1, now: start, deadline: deadline, chance: 0) == nil)
     }
 
     private func message(notBefore: Timestamp? = nil, expiresAt: Timestamp? = nil) -> Message {
@@ -120,7 +101,6 @@ import Testing
 
     @Test("a delay that the other side asked for counts instead of the list, but not past the deadline")
     func retryAfter() {
-        var random = Fixed(value: 0)
         let schedule = RetrySchedule()
         func next(_ deadline: Duration) -> Timestamp? {
             schedule.nextAttempt(
@@ -128,7 +108,7 @@ import Testing
                 retryAfter: .seconds(300),
                 now: start,
                 deadline: start + deadline,
-                using: &random
+                chance: 0
             )
         }
         #expect(next(.seconds(1000)) == start + .seconds(300))

@@ -184,7 +184,7 @@ extension DeliveryEnvironment {
         now: { .now },
         uptime: { [start = ContinuousClock.now] in ContinuousClock.now - start },
         sleep: { try await Task.sleep(for: $0) },
-        random: { SystemRandomNumberGenerator() }
+        chance: { Double.random(in: 0..<1) }
     )
 }
 

@@ -1,4 +1,4 @@
-// What the relay desk decides, on values: limits on connections, uncertain attempts, lanes at the final dot.
+// What the relay pool's state machine decides, on values: each event in, its actions out.
 
 import OutboxCore
 import OutboxStore
@@ -49,7 +49,7 @@ import Testing
     }
 }
 
-@Suite struct RelayDeskValuesTests {
+@Suite struct RelayPoolStateMachineTests {
     private let now = Timestamp(milliseconds: 1_800_000_000_000)
 
     private func claim(_ id: Int64, _ address: String = "ann@example.com", uncertainAttempts: Int = 0) -> Claim {
@@ -73,21 +73,28 @@ import Testing
     }
 
     private func judge() -> Judge {
-        Judge(schedule: RetrySchedule(jitter: 0), random: { SystemRandomNumberGenerator() })
+        Judge(schedule: RetrySchedule(jitter: 0))
     }
 
-    private func desk(relays count: Int = 1, connections: Int = 2) -> DeskState {
+    private func pool(relays count: Int = 1, connections: Int = 2) -> RelayPool.StateMachine {
         let relays = (0..<count).map { number in
             DeliveryRelay(
                 SMTPRelay(name: "relay\(number)", url: "smtp://127.0.0.1:1", replyTimeout: .seconds(60)),
                 connections: connections
             )
         }
-        return DeskState(relays: relays, judge: judge(), refusalHolding: .seconds(2), now: now)
+        return RelayPool.StateMachine(
+            relays: relays,
+            schedule: RetrySchedule(jitter: 0),
+            holding: .seconds(2),
+            now: now
+        )
     }
 
-    private func take(_ desk: inout DeskState, _ lane: Int) -> Claim? {
-        desk.takeAtOnce(relay: 0, lane: lane, now: now)
+    private func take(_ pool: inout RelayPool.StateMachine, _ lane: Int, of relay: Int = 0, at now: Timestamp? = nil)
+        -> Claim?
+    {
+        pool.takeAtOnce(LaneID(relay: relay, number: lane), at: .init(now: now ?? self.now)).claim
     }
 
     private func failure(_ reply: String, at stage: SMTPStage) throws -> TransmissionResult {
@@ -109,173 +116,339 @@ import Testing
 
     @Test("a relay whose lanes wait at the final dot for longer than other answers may take is late, until it answers")
     func lateAtTheDot() {
-        var desk = desk(relays: 2, connections: 1)
-        var effects = RelayDesk.Effects()
+        var pool = pool(relays: 2, connections: 1)
         let waiting = claim(1)
-        desk.queue.append([waiting, claim(2)])
-        #expect(take(&desk, 1) == waiting)
-        desk.awaitsAcceptance(1, now: now)
-        desk.queue = ClaimQueue()
-        let next = desk.nextMoment(after: now)
+        pool.queue.append([waiting, claim(2)])
+        #expect(take(&pool, 1) == waiting)
+        _ = pool.awaitsAcceptance(of: 1, at: .init(now: now))
+        pool.queue = ClaimQueue()
+        let next = pool.nextMoment(after: now)
         #expect(next == now + .seconds(60))
-        desk.queue.append([claim(2)])
-        desk.noticeSilence(now: now + .seconds(59), &effects)
-        #expect(desk.preferred == 0)
-        desk.noticeSilence(now: now + .seconds(60), &effects)
-        #expect(desk.preferred == 1)
-        let elsewhere = desk.takeAtOnce(relay: 1, lane: 1, now: now + .seconds(60))
+        pool.queue.append([claim(2)])
+        _ = pool.timePassed(at: .init(now: now + .seconds(59)))
+        #expect(pool.preferred == 0)
+        _ = pool.timePassed(at: .init(now: now + .seconds(60)))
+        #expect(pool.preferred == 1)
+        let elsewhere = take(&pool, 1, of: 1, at: now + .seconds(60))
         #expect(elsewhere == claim(2))
         let reply = SMTPReply(code: 250, text: "Ok")
-        desk.report(.accepted(reply), of: waiting, relay: 0, startedAt: now, now: now + .seconds(400), &effects)
-        #expect(desk.preferred == 0)
+        _ = pool.ended(.accepted(reply), of: waiting, relay: 0, at: .init(now: now + .seconds(400)))
+        #expect(pool.preferred == 0)
     }
 
     @Test("a lane that can't connect beside others waits, the message goes to another lane, and nobody is blamed")
     func connectionRefused() throws {
-        var desk = desk(connections: 3)
-        var effects = RelayDesk.Effects()
-        desk.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example"), claim(3, "c@one.example")])
-        _ = desk.takeAtOnce(relay: 0, lane: 1, now: now)
-        desk.connectionOpened(relay: 0, lane: 1, message: 1, now: now)
-        let second = take(&desk, 2)
+        var pool = pool(connections: 3)
+        pool.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example"), claim(3, "c@one.example")])
+        _ = take(&pool, 1)
+        _ = pool.connectionOpened(LaneID(relay: 0, number: 1), message: 1, at: .init(now: now))
+        let second = take(&pool, 2)
         let refused = try #require(second)
-        desk.report(
+        var actions = pool.ended(
             try failure("421 4.7.0 too many connections", at: .connect),
             of: refused,
             relay: 0,
-            startedAt: now,
-            now: now,
-            &effects
+            at: .init(now: now)
         )
-        #expect(desk.seats[0].health.isUp)
-        guard case .deferred(let judged, let next) = effects.completions.last?.outcome else {
+        #expect(pool.relays[0].health.isUp)
+        guard case .deferred(let judged, let next) = actions.completions.last?.outcome else {
             Issue.record("the message stays open")
             return
         }
         #expect(!judged.isUsedUp && next == now)
-        #expect(take(&desk, 2) == nil, "the lane rests")
-        desk.report(
+        #expect(take(&pool, 2) == nil, "the lane rests")
+        actions = pool.ended(
             .accepted(SMTPReply(code: 250, text: "Ok")),
             of: claim(1, "a@one.example"),
             relay: 0,
-            startedAt: now,
-            now: now,
-            &effects
+            at: .init(now: now)
         )
-        #expect(effects.limits.map(\.connections) == [1])
-        #expect(take(&desk, 3) == nil, "one connection is what it takes")
-        #expect(take(&desk, 1)?.message.id == 3)
+        #expect(actions.limits.map(\.connections) == [1])
+        #expect(take(&pool, 3) == nil, "one connection is what it takes")
+        #expect(take(&pool, 1)?.message.id == 3)
     }
 
     @Test("the only lane that can't connect shows that the relay is down")
     func connectionRefusedAlone() throws {
-        var desk = desk(connections: 3)
-        var effects = RelayDesk.Effects()
-        desk.queue.append([claim(1)])
-        _ = desk.takeAtOnce(relay: 0, lane: 1, now: now)
+        var pool = pool(connections: 3)
+        pool.queue.append([claim(1)])
+        _ = take(&pool, 1)
         let result = try failure("421 4.3.2 closed", at: .connect)
-        desk.report(result, of: claim(1), relay: 0, startedAt: now, now: now, &effects)
-        #expect(!desk.seats[0].health.takesMessages)
+        _ = pool.ended(result, of: claim(1), relay: 0, at: .init(now: now))
+        #expect(!pool.relays[0].health.takesMessages)
     }
 
     @Test("a domain of which nothing is known leaves lanes to others; one that works gets all")
     func lanesOfADomain() {
-        var desk = desk(connections: 3)
-        var effects = RelayDesk.Effects()
-        desk.queue.append((1...4).map { claim($0, "p\($0)@new.example") } + [claim(5, "p@other.example")])
-        #expect(take(&desk, 1)?.message.id == 1)
-        #expect(take(&desk, 2)?.message.id == 5)
-        #expect(take(&desk, 3) == nil)
+        var pool = pool(connections: 3)
+        pool.queue.append((1...4).map { claim($0, "p\($0)@new.example") } + [claim(5, "p@other.example")])
+        #expect(take(&pool, 1)?.message.id == 1)
+        #expect(take(&pool, 2)?.message.id == 5)
+        #expect(take(&pool, 3) == nil)
         let reply = SMTPReply(code: 250, text: "Ok")
         for id: Int64 in [1, 5] {
             let done = claim(id, "p\(id)@new.example")
-            desk.report(.accepted(reply), of: done, relay: 0, startedAt: now, now: now, &effects)
+            _ = pool.ended(.accepted(reply), of: done, relay: 0, at: .init(now: now))
         }
-        #expect((1...3).map { take(&desk, $0)?.message.id } == [2, 3, 4])
+        #expect((1...3).map { take(&pool, $0)?.message.id } == [2, 3, 4])
     }
 
     @Test("of a silent domain's messages four wait for a lane, and exactly the others are given back")
     func sentAside() {
-        var desk = desk(connections: 4)
-        var effects = RelayDesk.Effects()
-        desk.queue.append([claim(100, "slow@silent.example")])
-        _ = take(&desk, 1)
+        var pool = pool(connections: 4)
+        pool.queue.append([claim(100, "slow@silent.example")])
+        _ = take(&pool, 1)
         let timedOut = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
         let first = claim(100, "slow@silent.example")
-        desk.report(.failed(timedOut), of: first, relay: 0, startedAt: now, now: now, &effects)
-        effects = RelayDesk.Effects()
+        _ = pool.ended(.failed(timedOut), of: first, relay: 0, at: .init(now: now))
         let more = (1...30).map { claim($0, "p\($0)@silent.example") } + [claim(31, "honest@other.example")]
-        desk.add(more, now: now, &effects)
-        let returned = effects.completions.map(\.claim.message.id)
-        let waiting = desk.queue.takeAll().map(\.message.id)
+        let actions = pool.add(more, at: .init(now: now)).actions
+        let returned = actions.completions.map(\.claim.message.id)
+        let waiting = pool.queue.takeAll().map(\.message.id)
         #expect(waiting == [1, 2, 3, 4, 31])
         #expect(returned == Array(5...30))
-        #expect(effects.completions.allSatisfy { $0.outcome == .returnedUnsent(until: now + .seconds(10)) })
+        #expect(actions.completions.allSatisfy { $0.outcome == .returnedUnsent(until: now + .seconds(10)) })
     }
 
     @Test("a relay that is slowed to its rate is probed as soon as the rate allows, and keeps no other one waiting")
     func slowedProbe() throws {
-        var desk = desk()
-        desk.seats[0].bucket = TokenBucket(rate: 0.5, now: now)
-        var effects = RelayDesk.Effects()
-        desk.queue.append([claim(1)])
-        _ = take(&desk, 1)
+        var pool = pool()
+        pool.relays[0].bucket = TokenBucket(rate: 0.5, now: now)
+        pool.queue.append([claim(1)])
+        _ = take(&pool, 1)
         let closed = try failure("421 4.3.2 closed", at: .connect)
-        desk.report(closed, of: claim(1), relay: 0, startedAt: now, now: now, &effects)
+        _ = pool.ended(closed, of: claim(1), relay: 0, at: .init(now: now))
         let later = now + .seconds(1)
-        desk.queue.append([claim(1)])
-        desk.assign(now: later, &effects)
-        let next = desk.nextMoment(after: later)
+        _ = pool.add([claim(1)], at: .init(now: later))
+        let next = pool.nextMoment(after: later)
         #expect(next == now + .seconds(2), "the bucket's next token")
     }
 
     @Test("a relay that can't be reached is down at its first failure, although other lanes are on the way to it")
     func unreachable() {
-        var desk = desk(connections: 3)
-        var effects = RelayDesk.Effects()
-        desk.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example")])
-        _ = (take(&desk, 1), take(&desk, 2))
+        var pool = pool(connections: 3)
+        pool.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example")])
+        _ = (take(&pool, 1), take(&pool, 2))
         let timedOut = TransmissionFailure(stage: .connect, fault: .timedOut, detail: "")
-        desk.report(.failed(timedOut), of: claim(1), relay: 0, startedAt: now, now: now + .seconds(1), &effects)
-        #expect(!desk.seats[0].health.takesMessages)
+        _ = pool.ended(.failed(timedOut), of: claim(1), relay: 0, at: .init(now: now + .seconds(1)))
+        #expect(!pool.relays[0].health.takesMessages)
     }
 
     @Test("a relay's quota delays its messages no longer than until the next look, should it be lifted")
     func quota() throws {
-        var desk = desk()
-        var effects = RelayDesk.Effects()
-        desk.queue.append([claim(1)])
-        _ = take(&desk, 1)
+        var pool = pool()
+        pool.queue.append([claim(1)])
+        _ = take(&pool, 1)
         let quota = try failure("550 5.4.5 Daily user sending limit exceeded", at: .data)
-        desk.report(quota, of: claim(1), relay: 0, startedAt: now, now: now, &effects)
-        guard case .deferred(_, let next) = effects.completions.last?.outcome else {
+        let actions = pool.ended(quota, of: claim(1), relay: 0, at: .init(now: now))
+        guard case .deferred(_, let next) = actions.completions.last?.outcome else {
             Issue.record("the message stays open")
             return
         }
         #expect(next <= now + .seconds(11))
-        #expect(desk.seats[0].health.probesAt(now) == now + .seconds(900))
+        #expect(pool.relays[0].health.probesAt(now) == now + .seconds(900))
     }
 
     @Test("a refusal by a relay that refuses everybody is no second opinion")
     func provisional() throws {
-        var desk = desk(relays: 2, connections: 4)
-        var effects = RelayDesk.Effects()
+        var pool = pool(relays: 2, connections: 4)
         let refused = try failure("554 5.7.1 No", at: .finalDot)
         for id: Int64 in 1...3 {
             let claim = claim(id, "p\(id)@d\(id).example")
-            desk.queue.append([claim])
-            _ = take(&desk, Int(id))
-            desk.report(refused, of: claim, relay: 0, startedAt: now, now: now, &effects)
+            pool.queue.append([claim])
+            _ = take(&pool, Int(id))
+            _ = pool.ended(refused, of: claim, relay: 0, at: .init(now: now))
         }
-        #expect(desk.seats[0].health.state == .suspected)
+        #expect(pool.relays[0].health.state == .suspected)
         let third = claim(3, "p3@d3.example")
-        desk.queue.append([third])
-        let again = desk.takeAtOnce(relay: 1, lane: 1, now: now)
+        pool.queue.append([third])
+        let again = take(&pool, 1, of: 1)
         #expect(again == third)
-        desk.report(refused, of: third, relay: 1, startedAt: now, now: now, &effects)
-        guard case .deferred = effects.completions.last?.outcome else {
+        let actions = pool.ended(refused, of: third, relay: 1, at: .init(now: now))
+        guard case .deferred = actions.completions.last?.outcome else {
             Issue.record("one relay's word alone is not final")
             return
         }
+    }
+
+    // MARK: Lanes and relays
+
+    private func lane(_ number: Int, of relay: Int = 0) -> LaneID { LaneID(relay: relay, number: number) }
+
+    private func assigned(_ actions: RelayPool.StateMachine.Actions) -> [LaneID: Int64?] {
+        Dictionary(uniqueKeysWithValues: actions.assignments.map { ($0.lane, $0.claim?.message.id) })
+    }
+
+    private let ok = TransmissionResult.accepted(SMTPReply(code: 250, text: "Ok"))
+
+    @Test("a claim goes to the preferred relay's lane that was idle last, and to no other relay while that one is up")
+    func preference() {
+        var pool = pool(relays: 2, connections: 3)
+        for relay in 0...1 {
+            for number in 1...2 {
+                #expect(pool.awaitsClaim(lane(number, of: relay), at: .init(now: now)).assignments.isEmpty)
+            }
+        }
+        let first = pool.add([claim(1, "a@one.example")], at: .init(now: now))
+        #expect(assigned(first.actions) == [lane(2): 1])
+        let more = pool.add([claim(2, "b@two.example"), claim(3, "c@three.example")], at: .init(now: now))
+        #expect(assigned(more.actions) == [lane(1): 2], "the third waits for the preferred relay")
+        #expect(pool.underWay == 3)
+    }
+
+    @Test("a relay that is down passes its claims on, is probed by one message after its pause, and is preferred again")
+    func failover() throws {
+        var pool = pool(relays: 2)
+        let closed = try failure("421 4.3.2 closed", at: .connect)
+        _ = pool.add([claim(1)], at: .init(now: now))
+        _ = take(&pool, 1)
+        let down = pool.ended(closed, of: claim(1), relay: 0, at: .init(now: now))
+        #expect(down.statuses.map(\.position) == [1] && down.changes.map(\.relay) == [0])
+        #expect(down.nextMoment == now + .seconds(1))
+        _ = pool.awaitsClaim(lane(1), at: .init(now: now))
+        _ = pool.awaitsClaim(lane(1, of: 1), at: .init(now: now))
+        #expect(assigned(pool.add([claim(1)], at: .init(now: now)).actions) == [lane(1, of: 1): 1])
+        let later = now + .seconds(1)
+        let probe = pool.add([claim(2), claim(3)], at: .init(now: later))
+        #expect(assigned(probe.actions) == [lane(1): 2])
+        _ = pool.awaitsClaim(lane(2), at: .init(now: later))
+        #expect(pool.queue.count == 1, "one message finds out; the other one waits for the second relay")
+        let back = pool.ended(ok, of: claim(2), relay: 0, at: .init(now: later))
+        #expect(pool.preferred == 0 && assigned(back) == [lane(2): 3])
+    }
+
+    @Test("with no relay up, what waits is given back, and there is room for probes only")
+    func noneUp() throws {
+        var pool = pool()
+        _ = pool.add([claim(1), claim(2), claim(3)], at: .init(now: now))
+        _ = take(&pool, 1)
+        let actions = pool.ended(
+            try failure("421 4.3.2 closed", at: .connect),
+            of: claim(1),
+            relay: 0,
+            at: .init(now: now)
+        )
+        let returned = actions.completions.filter { $0.outcome == .returnedUnsent(until: nil) }
+        #expect(returned.map(\.claim.message.id) == [2, 3] && pool.queue.isEmpty)
+        #expect(pool.roomForBatch(now: now) == 0)
+        #expect(pool.roomForBatch(now: now + .seconds(1)) == 1)
+        #expect(pool.timePassed(at: .init(now: now + .seconds(1))).wakesDispatcher)
+    }
+
+    @Test("more claims are asked for when half of what may wait is gone, not before")
+    func batches() {
+        var pool = pool(connections: 2)
+        let capacity = pool.capacity
+        #expect(pool.roomForBatch(now: now) == capacity)
+        let claims = (1...Int64(capacity)).map { claim($0, "p@d\($0).example") }
+        _ = pool.add(claims, at: .init(now: now))
+        var woke: [Int] = []
+        for taken in 1...capacity {
+            let (next, actions) = pool.takeAtOnce(lane(1), at: .init(now: now))
+            guard let next else {
+                Issue.record("the queue holds \(capacity - taken + 1) more")
+                return
+            }
+            let ended = pool.ended(ok, of: next, relay: 0, at: .init(now: now))
+            if actions.wakesDispatcher || ended.wakesDispatcher { woke.append(taken) }
+        }
+        #expect(woke == [capacity / 2 + 1])
+    }
+
+    @Test("a rate lets one claim go a second, and the next moment is the next one's")
+    func rate() {
+        var pool = pool(connections: 4)
+        pool.relays[0].bucket = TokenBucket(rate: 1, now: now)
+        _ = pool.add((1...3).map { claim($0, "p@d\($0).example") }, at: .init(now: now))
+        #expect(take(&pool, 1)?.message.id == 1)
+        let (second, actions) = pool.takeAtOnce(lane(2), at: .init(now: now))
+        #expect(second == nil && actions.nextMoment == now + .seconds(1))
+        #expect(take(&pool, 2, at: now + .seconds(1))?.message.id == 2)
+    }
+
+    @Test("20 unknown recipients in a row make the relay suspected: none of them is rejected or suppressed")
+    func suspicion() throws {
+        var pool = pool(connections: 40)
+        let unknown = try failure("550 5.1.1 <p@example.com>: user unknown", at: .rcpt)
+        var completions: [Completion] = []
+        for id: Int64 in 1...20 {
+            _ = pool.add([claim(id, "p\(id)@d\(id).example")], at: .init(now: now))
+            let taken = take(&pool, Int(id))
+            let claim = try #require(taken)
+            completions += pool.ended(unknown, of: claim, relay: 0, at: .init(now: now)).completions
+        }
+        #expect(pool.relays[0].health.state == .suspected)
+        #expect(completions.count == 20)
+        for completion in completions {
+            guard case .deferred(let judged, _) = completion.outcome else {
+                Issue.record("\(completion)")
+                return
+            }
+            #expect(judged.verdict.reason == .refusesEverybody && !judged.isUsedUp)
+        }
+    }
+
+    @Test("a rejection is held until the relay has accepted another message, or its time is over")
+    func held() throws {
+        var pool = pool(connections: 4)
+        let unknown = try failure("550 5.1.1 <p@example.com>: user unknown", at: .rcpt)
+        func refuse(_ id: Int64) throws -> [Completion] {
+            _ = pool.add([claim(id, "p\(id)@d\(id).example")], at: .init(now: now))
+            let taken = take(&pool, Int(id))
+            return pool.ended(unknown, of: try #require(taken), relay: 0, at: .init(now: now)).completions
+        }
+        #expect(try refuse(1).isEmpty)
+        #expect(pool.timePassed(at: .init(now: now + .seconds(2))).completions.map(\.claim.message.id) == [1])
+        #expect(try refuse(2).isEmpty)
+        _ = pool.add([claim(3, "c@three.example")], at: .init(now: now))
+        _ = take(&pool, 3)
+        let accepted = pool.ended(ok, of: claim(3, "c@three.example"), relay: 0, at: .init(now: now))
+        #expect(Set(accepted.completions.map(\.claim.message.id)) == [2, 3])
+    }
+
+    @Test(
+        "a clock that is set back keeps no relay paused, no rejection held and no lane resting until the old time comes"
+    )
+    func clockSetBack() throws {
+        var pool = pool(relays: 2)
+        _ = pool.add([claim(1)], at: .init(now: now))
+        _ = take(&pool, 1)
+        _ = pool.ended(try failure("421 4.3.2 closed", at: .connect), of: claim(1), relay: 0, at: .init(now: now))
+        let unknown = try failure("550 5.1.1 <p@example.com>: user unknown", at: .rcpt)
+        _ = pool.add([claim(2, "b@two.example")], at: .init(now: now))
+        _ = take(&pool, 1, of: 1)
+        _ = pool.ended(unknown, of: claim(2, "b@two.example"), relay: 1, at: .init(now: now))
+        let before = now - .seconds(86_400)
+        let next = pool.nextMoment(after: before)
+        #expect(next.map { $0 <= before + .seconds(2) } == true)
+        let actions = pool.timePassed(at: .init(now: before + .seconds(2)))
+        #expect(actions.completions.map(\.claim.message.id) == [2])
+        _ = pool.awaitsClaim(lane(1), at: .init(now: before + .seconds(2)))
+        let probe = pool.add([claim(3, "c@three.example")], at: .init(now: before + .seconds(2)))
+        #expect(assigned(probe.actions) == [lane(1): 3])
+    }
+
+    @Test("a message that became void while a lane had it is told to the lane, and one that waits comes back")
+    func void() {
+        var pool = pool()
+        _ = pool.add([claim(1), claim(2)], at: .init(now: now))
+        _ = take(&pool, 1)
+        let actions = pool.withdraw([1, 2], as: .cancelledUnsent, at: .init(now: now))
+        #expect(actions.completions.map(\.claim.message.id) == [2])
+        #expect(pool.voidOutcome(of: claim(1)) == .cancelledUnsent)
+        let done = Completion(claim: claim(1), outcome: .cancelledUnsent, relay: nil, finishedAt: now)
+        #expect(pool.endedUnsent(done, relay: 0, at: .init(now: now)).completions == [done])
+        #expect(pool.underWay == 0 && pool.voidOutcome(of: claim(1)) == nil)
+    }
+
+    @Test("a closed pool gives back what waits, ends the lanes that wait and those that come, and takes nothing more")
+    func closed() {
+        var pool = pool(relays: 2)
+        _ = pool.awaitsClaim(lane(1, of: 1), at: .init(now: now))
+        _ = pool.add([claim(1)], at: .init(now: now))
+        let (returned, actions) = pool.close(at: .init(now: now))
+        #expect(returned == [claim(1)] && assigned(actions) == [lane(1, of: 1): nil])
+        #expect(assigned(pool.awaitsClaim(lane(1), at: .init(now: now))) == [lane(1): nil])
+        #expect(pool.add([claim(2)], at: .init(now: now)).refused == [claim(2)])
     }
 }

@@ -88,26 +88,23 @@ final class VirtualClock: Sendable {
 
     /// Delivery by this clock, with chance from a seed.
     func environment(seed: UInt64) -> DeliveryEnvironment {
-        let random = SharedGenerator(seed: seed)
+        let chance = SharedChance(seed: seed)
         return DeliveryEnvironment(
             now: { self.now },
             uptime: { self.uptime },
             sleep: { try await self.sleep($0) },
-            random: { random }
+            chance: { chance.draw() }
         )
     }
 }
 
 /// Chance that many may draw from: the same seed gives the same sequence.
-struct SharedGenerator: RandomNumberGenerator, Sendable {
-    private final class Box: Sendable {
-        let generator: Mutex<SplitMix>
-        init(_ seed: UInt64) { generator = Mutex(SplitMix(seed: seed)) }
-    }
+final class SharedChance: Sendable {
+    private let generator: Mutex<SplitMix>
 
-    private let box: Box
+    init(seed: UInt64) { generator = Mutex(SplitMix(seed: seed)) }
 
-    init(seed: UInt64) { box = Box(seed) }
-
-    func next() -> UInt64 { box.generator.withLock { $0.next() } }
+    /// A number from 0 up to but not including 1. One step of the generator a draw: Double.random(in:using:) steps again and
+    /// again until it likes the result.
+    func draw() -> Double { Double(generator.withLock { $0.next() } >> 11) * 0x1p-53 }
 }

@@ -161,7 +161,7 @@ private struct History {
             retryAfter: isUsedUp ? verdict.retryAfter : .zero,
             now: now,
             deadline: schedule.deadline(of: claim.message),
-            using: &random
+            chance: Double.random(in: 0..<1, using: &random)
         )
         return next.map { .deferred(judged, next: $0) } ?? .expired(judged)
     }

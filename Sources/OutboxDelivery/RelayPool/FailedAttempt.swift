@@ -1,4 +1,4 @@
-// An attempt that failed, as the relay desk weighs it. Never decides what follows.
+// An attempt that failed, as the relay pool weighs it. Never decides what follows.
 
 import OutboxCore
 import OutboxStore

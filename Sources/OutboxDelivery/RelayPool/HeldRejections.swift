@@ -8,7 +8,7 @@ import OutboxStore
 /// One that refuses everybody is itself the suspect, and then nobody must have been rejected or suppressed. So a
 /// refusal is recorded only when the relay has accepted another message, or when some moments have passed without the
 /// refusals becoming many.
-struct RefusalDocket {
+struct HeldRejections {
     private var held: [(completion: Completion, releaseAt: Timestamp)] = []
     private var released: [Int64] = []
 
@@ -50,7 +50,7 @@ struct RefusalDocket {
     /// - Returns: the refusals that must not become final, and the messages whose refusal has already had consequences.
     mutating func acquit() -> (held: [Completion], released: [Int64]) {
         let result = (held.map(\.completion), released)
-        self = RefusalDocket(holding: holding)
+        self = HeldRejections(holding: holding)
         return result
     }
 }

@@ -1,4 +1,4 @@
-// What follows for a message from a failed attempt: when to try again, or never. Pure but for the draw of the jitter.
+// What follows for a message from a failed attempt: when to try again, or never. Pure.
 
 import OutboxCore
 import OutboxStore
@@ -8,12 +8,8 @@ struct Judge: Sendable {
     var schedule: RetrySchedule
     /// Where the clock was just set forward, for how long nothing expires.
     var expiryHold: Duration?
-    let random: @Sendable () -> any RandomNumberGenerator & Sendable
-
-    init(schedule: RetrySchedule, random: @escaping @Sendable () -> any RandomNumberGenerator & Sendable) {
-        self.schedule = schedule
-        self.random = random
-    }
+    /// Where in the jitter's range the next attempt lies, from 0 up to but not including 1.
+    var chance = 0.5
 
     /// Each repetition of a mail whose last answer is missing may be one more copy in the person's inbox. After the second
     /// such attempt it is repeated no sooner than this, and after each further one no sooner than the longer time.
@@ -33,7 +29,6 @@ struct Judge: Sendable {
         relay: String?,
         now: Timestamp
     ) -> Completion {
-        var random = AnyGenerator(random())
         var deadline = schedule.deadline(of: claim.message)
         if let expiryHold { deadline = max(deadline, now + expiryHold + RetrySchedule.lastAttemptMargin) }
         var next = schedule.nextAttempt(
@@ -41,7 +36,7 @@ struct Judge: Sendable {
             retryAfter: delay,
             now: now,
             deadline: deadline,
-            using: &random
+            chance: chance
         )
         if let longest, let later = next { next = min(later, now + longest) }
         if judged.failure.isUncertain, let soonest = next, claim.uncertainAttempts >= 1 {

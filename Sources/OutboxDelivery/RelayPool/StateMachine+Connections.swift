@@ -1,11 +1,11 @@
-// What the relay desk knows of the lanes' connections: how many a relay takes, and which ones it keeps waiting. Pure: no
+// What the relay pool knows of the lanes' connections: how many a relay takes, and which ones it keeps waiting. Pure: no
 // clock, no waiting, no I/O.
 
 import OutboxCore
 import OutboxStore
 import SMTPTransport
 
-extension DeskState {
+extension RelayPool.StateMachine {
     /// A lane that has shown no sign of life for so long doesn't prove that the relay lives.
     private static let lifeSpan = Duration.seconds(10)
     /// A lane that has been connecting for longer doesn't either.
@@ -13,51 +13,23 @@ extension DeskState {
 
     /// Whether the relay takes one more connection, as far as it has shown.
     func permitsConnection(_ relay: Int, now: Timestamp) -> Bool {
-        guard seats[relay].limit.value != nil else { return true }
-        let open = seats[relay].connections.count + connecting(relay)
-        return seats[relay].limit.permitsAnother(open: open, now: now)
+        guard relays[relay].limit.value != nil else { return true }
+        let open = relays[relay].connections.count + connecting(relay)
+        return relays[relay].limit.permitsAnother(open: open, now: now)
     }
 
     /// How many lanes are opening a connection.
     func connecting(_ relay: Int) -> Int {
-        served.values.count { $0.relay == relay && !seats[relay].connections.contains($0.lane) }
-    }
-
-    /// A lane's connection was opened for a message.
-    mutating func connectionOpened(relay: Int, lane: Int, message: Int64, now: Timestamp) {
-        seats[relay].connections.insert(lane)
-        seats[relay].refusedConnections = 0
-        seats[relay].limit.opened(seats[relay].connections.count, now: now)
-        served[message]?.lifeAt = now
-    }
-
-    /// A lane has no connection.
-    ///
-    /// - Returns: whether it had one.
-    mutating func connectionClosed(relay: Int, lane: Int) -> Bool {
-        seats[relay].connections.remove(lane) != nil
-    }
-
-    /// A lane goes by another configuration from now on, over a new connection; a relay that is paused is probed at once.
-    mutating func reconfigured(relay: Int, lane: Int, now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        seats[relay].connections.remove(lane)
-        handle(.reconfigured, relay: relay, now: now, &effects)
-        assign(now: now, &effects)
-    }
-
-    /// A lane handed a final dot over: only the answer is missing.
-    mutating func awaitsAcceptance(_ message: Int64, now: Timestamp) {
-        served[message]?.lifeAt = now
-        served[message]?.dotAt = now
+        served.values.count { $0.relay == relay && !relays[relay].connections.contains($0.lane.number) }
     }
 
     /// A relay that has kept a message waiting for its last answer for longer than it may take for any other answer, and has
     /// accepted nothing since, is late: new messages go elsewhere.
-    mutating func noticeSilence(now: Timestamp, _ effects: inout RelayDesk.Effects) {
+    mutating func noticeSilence(now: Timestamp, _ actions: inout Actions) {
         for service in served.values {
-            let (seat, limit) = (seats[service.relay], seats[service.relay].relay.relay.replyTimeout)
-            guard seat.health.isUp, let dotAt = service.dotAt, dotAt + limit <= now,
-                seat.evidence.lastAcceptance < service.order
+            let (pooled, limit) = (relays[service.relay], relays[service.relay].configuration.relay.replyTimeout)
+            guard pooled.health.isUp, let dotAt = service.dotAt, dotAt + limit <= now,
+                pooled.evidence.lastAcceptance < service.order
             else { continue }
             let trouble = RelayTrouble(
                 scope: .relay,
@@ -66,20 +38,22 @@ extension DeskState {
                 detail: "the answer to a mail's final dot is missing for \(limit.components.seconds) s",
                 reply: nil
             )
-            handle(.suspected(trouble), relay: service.relay, now: now, &effects)
+            handle(.suspected(trouble), relay: service.relay, now: now, &actions)
         }
     }
 
     /// Whether a connection failed although the relay works: it accepted something meanwhile; or it refused the connection,
     /// while another lane was in a conversation with it or just about to be.
-    func isWorkingElsewhere(_ attempt: FailedAttempt, relay: Int, lane: Int?, now: Timestamp) -> Bool {
-        let seat = seats[relay]
-        guard seat.health.takesMessages, seat.refusedConnections < seat.relay.connections else { return false }
-        if seat.evidence.lastAcceptance > attempt.began { return true }
+    func isWorkingElsewhere(_ attempt: FailedAttempt, relay: Int, lane: LaneID?, now: Timestamp) -> Bool {
+        let pooled = relays[relay]
+        guard pooled.health.takesMessages, pooled.refusedConnections < pooled.configuration.connections else {
+            return false
+        }
+        if pooled.evidence.lastAcceptance > attempt.began { return true }
         return attempt.isRefusedConnection
             && served.values.contains { service in
                 guard service.relay == relay, service.lane != lane else { return false }
-                let span = seat.connections.contains(service.lane) ? Self.lifeSpan : Self.connectingSpan
+                let span = pooled.connections.contains(service.lane.number) ? Self.lifeSpan : Self.connectingSpan
                 return (service.lifeAt...service.lifeAt + span).contains(now)
             }
     }
@@ -89,21 +63,21 @@ extension DeskState {
     mutating func keepLaneBack(
         _ attempt: FailedAttempt,
         relay: Int,
-        lane: Int?,
+        lane: LaneID?,
         now: Timestamp,
-        _ effects: inout RelayDesk.Effects
+        _ actions: inout Actions
     ) {
-        seats[relay].refusedConnections += 1
+        relays[relay].refusedConnections += 1
         if attempt.isRefusedConnection {
-            seats[relay].limit.refused(open: seats[relay].connections.count, now: now)
+            relays[relay].limit.refused(open: relays[relay].connections.count, now: now)
         }
-        let doublings = min(seats[relay].lonelyFailures / max(1, seats[relay].relay.connections), 4)
-        seats[relay].lonelyFailures += 1
+        let doublings = min(relays[relay].lonelyFailures / max(1, relays[relay].configuration.connections), 4)
+        relays[relay].lonelyFailures += 1
         let pause = min(RelayHealth.shortestPause * (1 << doublings), RelayHealth.longestPause)
-        if let lane { seats[relay].rests[lane] = now + pause }
+        if let lane { relays[relay].rests[lane.number] = now + pause }
         let judged = attempt.judged(isUsedUp: false)
-        effects.completions.append(
-            judge.again(judged, attempt.claim, after: .zero, relay: seats[relay].relay.relay.name, now: now)
+        actions.completions.append(
+            judge.again(judged, attempt.claim, after: .zero, relay: relays[relay].name, now: now)
         )
     }
 }

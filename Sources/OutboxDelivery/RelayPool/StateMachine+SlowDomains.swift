@@ -1,10 +1,10 @@
-// How the relay desk keeps the recipients of slow mail systems out of everybody else's way. Pure: no clock, no waiting, no
+// How the relay pool keeps the recipients of slow mail systems out of everybody else's way. Pure: no clock, no waiting, no
 // I/O.
 
 import OutboxCore
 import OutboxStore
 
-extension DeskState {
+extension RelayPool.StateMachine {
     /// A domain of which nothing is known yet, and which has kept a lane for longer, is taken for a slow one.
     static let patienceWithNewDomain = Duration.seconds(5)
     /// So many messages for a slow domain may wait for a lane, and so many that the preferred relay has failed; the others
@@ -16,8 +16,8 @@ extension DeskState {
     /// Slow mail systems, or a relay that asks them before it answers, must not keep all others waiting: a domain that is not
     /// known to work gets half of the lanes, all such domains leave one lane together, and those that are silent get a third.
     func hasLaneFor(_ domain: String, _ relay: Int) -> Bool {
-        let evidence = seats[relay].evidence
-        let lanes = min(seats[relay].relay.connections, seats[relay].limit.value ?? .max)
+        let evidence = relays[relay].evidence
+        let lanes = min(relays[relay].configuration.connections, relays[relay].limit.value ?? .max)
         guard lanes > 1, !evidence.isWorking(domain) else { return true }
         var (own, unproven, silent) = (0, 0, 0)
         for service in served.values where service.relay == relay && !evidence.isWorking(service.domain) {
@@ -31,7 +31,7 @@ extension DeskState {
 
     /// Whether messages for the domain keep lanes for long, as far as the relay shows.
     private func isSlow(_ domain: String, _ relay: Int, now: Timestamp) -> Bool {
-        let evidence = seats[relay].evidence
+        let evidence = relays[relay].evidence
         if evidence.isWorking(domain) { return false }
         return evidence.isSilent(domain)
             || served.values.contains { service in
@@ -42,7 +42,7 @@ extension DeskState {
 
     /// Messages for slow domains, and those that the preferred relay has failed, wait in the outbox but for a few: else they
     /// would fill the queue, and nobody else would be claimed.
-    mutating func sendAside(now: Timestamp, _ effects: inout RelayDesk.Effects) {
+    mutating func sendAside(now: Timestamp, _ actions: inout Actions) {
         guard let preferred, !queue.isEmpty else { return }
         var waiting: [String: Int] = [:]
         var slow: [String: Bool] = [:]
@@ -58,7 +58,7 @@ extension DeskState {
             waiting[key, default: 0] += 1
             return waiting[key, default: 0] > Self.waitingAside
         }
-        effects.completions += aside.map { claim in
+        actions.completions += aside.map { claim in
             let until = now + Self.pauseAside
             return Completion(claim: claim, outcome: .returnedUnsent(until: until), relay: nil, finishedAt: now)
         }

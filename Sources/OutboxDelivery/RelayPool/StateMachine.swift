@@ -1,166 +1,268 @@
-// What the relay desk knows, and to whom it gives the next claim. Pure: no clock, no waiting, no I/O.
+// What the relay pool knows, and what follows from each event. Pure: no clock, no waiting, no chance, no I/O; whatever is
+// to be done comes back as actions.
 
 import OutboxCore
 import OutboxStore
 import SMTPTransport
 
-/// The queue, and each relay's health, limits and idle lanes.
-struct DeskState {
-    /// A lane that waits for a claim.
-    struct Taker {
-        let continuation: CheckedContinuation<Claim?, Never>
-        /// Its number among the relay's lanes.
-        let lane: Int
-        /// It failed to connect while others succeed: it waits a moment before it tries again.
-        let restsUntil: Timestamp?
-    }
-
-    /// A claim that is with a lane.
-    struct Service {
-        let relay: Int
-        let lane: Int
-        let domain: String
-        /// The place of its beginning among all events.
-        let order: Int
-        let startedAt: Timestamp
-        /// When its connection was opened, or its last dot handed over: it shows that the relay lives.
-        var lifeAt: Timestamp
-        /// Since when the final dot is unanswered.
-        var dotAt: Timestamp?
-    }
-
-    /// One relay.
-    struct Seat {
-        var relay: DeliveryRelay
-        var health = RelayHealth()
-        var evidence: RelayEvidence
-        var bucket: TokenBucket?
-        var takers: [Taker] = []
-        var docket: RefusalDocket
-        /// The messages that probe it.
-        var probes: Set<Int64> = []
-        /// The lanes whose connection is open.
-        var connections: Set<Int> = []
-        var limit = ConnectionLimit()
-        /// How many connections in a row failed while the relay took messages over others.
-        var lonelyFailures = 0
-        /// How many connections the relay has refused since one was last opened.
-        var refusedConnections = 0
-        /// The lanes that failed to connect, and until when each rests.
-        var rests: [Int: Timestamp] = [:]
-        /// When a suspected relay gets a message next although another one is up.
-        var trialAt: Timestamp?
-    }
-
-    var judge: Judge
-    let capacity: Int
-    var seats: [Seat]
-    var queue = ClaimQueue()
-    var evidence = MessageEvidence()
-    /// The messages that are with a lane.
-    var served: [Int64: Service] = [:]
-    /// Numbers the events: what came before what is told by it, whatever the clock does.
-    var order = 0
-    /// What became of messages while they were with a lane: nothing of them may be handed over any more.
-    private var void: [Int64: Completion.Outcome] = [:]
-    private(set) var isClosed = false
-
-    /// So many probes may be under way at once.
-    private static let probesAtOnce = 3
-    /// How often a suspected relay gets a message although another one is up.
-    static let trialInterval = Duration.seconds(10)
-
-    init(relays: [DeliveryRelay], judge: Judge, refusalHolding: Duration, now: Timestamp) {
-        precondition(!relays.isEmpty, "the settings have a relay")
-        self.judge = judge
-        seats = relays.map { relay in
-            Seat(
-                relay: relay,
-                evidence: RelayEvidence(suspectAfter: relay.suspectAfter),
-                bucket: relay.rate.map { TokenBucket(rate: $0, now: now) },
-                docket: RefusalDocket(holding: refusalHolding)
-            )
+extension RelayPool {
+    /// The queue, the evidence, and each relay's health, limits and idle lanes.
+    ///
+    /// Each method that stands for an event takes the present in, and returns the actions that follow from it.
+    struct StateMachine {
+        /// What the state machine can't know by itself, at one event.
+        struct Present {
+            /// The stored clock.
+            let now: Timestamp
+            /// Where the clock was just set forward, for how long nothing expires.
+            var expiryHold: Duration?
+            /// Where in the jitter's range a next attempt lies, from 0 up to but not including 1.
+            var chance = 0.5
         }
-        capacity = (relays.map(\.connections).max() ?? 1) * DeliverySettings.claimsPerLane
-    }
 
-    /// Goes by these from now on; a bucket is made anew, so full, only for another rate.
-    mutating func use(_ relays: [DeliveryRelay], schedule: RetrySchedule, now: Timestamp) {
-        judge.schedule = schedule
-        for (index, relay) in relays.enumerated() {
-            if relay.rate != seats[index].relay.rate {
-                seats[index].bucket = relay.rate.map { TokenBucket(rate: $0, now: now) }
+        /// What the pool is to do after an event, in this order.
+        struct Actions {
+            /// Outcomes to record.
+            var completions: [Completion] = []
+            /// Relays whose status changed, to record.
+            var statuses: [RelayStatus] = []
+            /// Messages whose refusals turned out to be the relay's fault after they had been recorded.
+            var acquitted: [Int64] = []
+            /// Idle lanes, each with its next claim; `nil`: it is to end.
+            var assignments: [(lane: LaneID, claim: Claim?)] = []
+            /// Relays that showed how many connections they take.
+            var limits: [(relay: Int, connections: Int)] = []
+            /// What to tell the operator of a relay.
+            var changes: [(relay: Int, change: RelayHealth.Change)] = []
+            /// There may be room for more claims than before.
+            var wakesDispatcher = false
+            /// The next moment at which time alone changes something.
+            var nextMoment: Timestamp?
+        }
+
+        var judge: Judge
+        /// How many claims may wait for a lane.
+        let capacity: Int
+        /// In the configuration's order: the most preferred one first.
+        var relays: [PooledRelay]
+        var queue = ClaimQueue()
+        var evidence = MessageEvidence()
+        /// The claims that lanes have, by their message.
+        var served: [Int64: ServedClaim] = [:]
+        /// Numbers the events: what came before what is told by it, whatever the clock does.
+        var order = 0
+        /// What became of messages while they were with a lane: nothing of them may be handed over any more.
+        private var void: [Int64: Completion.Outcome] = [:]
+        private(set) var isClosed = false
+
+        /// - Parameter holding: how long a rejection waits for others.
+        init(relays: [DeliveryRelay], schedule: RetrySchedule, holding: Duration, now: Timestamp) {
+            precondition(!relays.isEmpty, "the settings have a relay")
+            judge = Judge(schedule: schedule)
+            self.relays = relays.map { relay in
+                PooledRelay(
+                    configuration: relay,
+                    evidence: RelayEvidence(suspectAfter: relay.suspectAfter),
+                    bucket: relay.rate.map { TokenBucket(rate: $0, now: now) },
+                    heldRejections: HeldRejections(holding: holding)
+                )
             }
-            seats[index].relay = relay
+            capacity = (relays.map(\.connections).max() ?? 1) * DeliverySettings.claimsPerLane
         }
     }
+}
 
+// MARK: What it knows
+
+extension RelayPool.StateMachine {
     /// How many claims are with a lane or wait for one.
     var underWay: Int { queue.count + served.count }
-
-    /// A lane has said what became of its claim.
-    ///
-    /// - Returns: what was known of its work.
-    @discardableResult
-    mutating func returned(_ claim: Claim) -> Service? {
-        if !void.isEmpty { void[claim.message.id] = nil }
-        return served.removeValue(forKey: claim.message.id)
-    }
 
     /// What a lane must not hand over any more; `nil` where it may.
     func voidOutcome(of claim: Claim) -> Completion.Outcome? { void[claim.message.id] }
 
-    /// Takes claims back that became void, and marks those that are with a lane.
-    mutating func withdraw(
-        _ ids: [Int64],
-        as outcome: Completion.Outcome,
-        now: Timestamp,
-        _ effects: inout RelayDesk.Effects
-    ) {
-        effects.completions += queue.take(messages: Set(ids)).map { claim in
-            Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: now)
-        }
-        for id in ids {
-            evidence.forget(id)
-            if served[id] != nil { void[id] = outcome }
-        }
-    }
-
     /// The relay to hand messages to, by its place: one that is up, else one that is only suspected.
     var preferred: Int? {
-        seats.indices.first { seats[$0].health.isUp } ?? seats.indices.first { seats[$0].health.takesMessages }
+        relays.indices.first { relays[$0].health.isUp } ?? relays.indices.first { relays[$0].health.takesMessages }
     }
 
-    // MARK: Room
+    /// Every relay as it is now.
+    func statuses(now: Timestamp) -> [RelayStatus] {
+        relays.indices.map { relays[$0].status(position: $0 + 1, now: now) }
+    }
+}
 
-    /// How many more claims there is room for.
-    func room(now: Timestamp) -> Int {
-        if isClosed { return 0 }
-        if let preferred {
-            // What a slow relay gets in two seconds: the rest waits in the outbox, where it can be superseded.
-            let atItsRate = seats[preferred].relay.rate.map { max(1, Int($0 * 2)) } ?? capacity
-            return max(0, min(capacity, atItsRate) - queue.count)
+// MARK: Events of the dispatcher
+
+extension RelayPool.StateMachine {
+    /// Claims come in.
+    ///
+    /// - Returns: those that were not taken over, because the pool is closed.
+    mutating func add(_ claims: [Claim], at present: Present) -> (refused: [Claim], actions: Actions) {
+        guard !isClosed else { return (claims, Actions()) }
+        let actions = act(at: present) { machine, actions in
+            machine.queue.append(claims)
+            machine.sendAside(now: present.now, &actions)
+            machine.assign(now: present.now, &actions)
         }
-        return max(0, dueProbes(now: now) - queue.count)
+        return ([], actions)
     }
 
-    private func dueProbes(now: Timestamp) -> Int { seats.count { isDueForProbe($0, now: now) } }
-
-    private func isDueForProbe(_ seat: Seat, now: Timestamp) -> Bool {
-        seat.probes.count < Self.probesAtOnce && seat.health.isDueForProbe(at: now)
+    /// A newer message or the application made messages void: claims that wait for a lane come back, and those that are
+    /// with a lane are marked.
+    mutating func withdraw(_ ids: [Int64], as outcome: Completion.Outcome, at present: Present) -> Actions {
+        act(at: present) { machine, actions in
+            actions.completions += machine.queue.take(messages: Set(ids)).map { claim in
+                Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: present.now)
+            }
+            for id in ids {
+                machine.evidence.forget(id)
+                if machine.served[id] != nil { machine.void[id] = outcome }
+            }
+        }
     }
 
-    /// How many more claims to ask the store for: none until at least half of what may wait is gone. A claim is a
-    /// transaction; one for every few claims that lanes take would cost more than the messages do.
-    func roomForBatch(now: Timestamp) -> Int {
-        let room = room(now: now)
-        return room > (room + queue.count) / 2 ? room : 0
+    /// The configuration was read anew. A bucket is made anew, so full, only for another rate.
+    mutating func use(_ newer: [DeliveryRelay], schedule: RetrySchedule, at present: Present) -> Actions {
+        act(at: present) { machine, _ in
+            machine.judge.schedule = schedule
+            for (index, relay) in newer.enumerated() {
+                if relay.rate != machine.relays[index].configuration.rate {
+                    machine.relays[index].bucket = relay.rate.map { TokenBucket(rate: $0, now: present.now) }
+                }
+                machine.relays[index].configuration = relay
+            }
+        }
     }
 
-    /// How many urgent claims there is room for beside what waits, all of which is less urgent.
-    func roomForUrgent(priority: Int) -> Int {
-        guard !isClosed, preferred != nil, let lowest = queue.lowestPriority, lowest < priority else { return 0 }
-        return max(0, capacity / DeliverySettings.claimsPerLane - queue.count(fromPriority: priority))
+    /// Nothing more is to be handed out: every lane that waits is to end.
+    ///
+    /// - Returns: the claims that no lane took.
+    mutating func close(at present: Present) -> (returned: [Claim], actions: Actions) {
+        isClosed = true
+        let actions = act(at: present) { machine, actions in
+            for relay in machine.relays.indices {
+                actions.assignments += machine.relays[relay].idleLanes.map { idle in
+                    (LaneID(relay: relay, number: idle.number), nil)
+                }
+                machine.relays[relay].idleLanes = []
+            }
+        }
+        return (queue.takeAll(), actions)
+    }
+
+    /// No lane works any more: the rejections that wait for others are recorded.
+    mutating func releaseRejections(at present: Present) -> Actions {
+        act(at: present) { machine, actions in
+            for relay in machine.relays.indices {
+                actions.completions += machine.relays[relay].heldRejections.confirm()
+            }
+        }
+    }
+}
+
+// MARK: Events of a lane
+
+extension RelayPool.StateMachine {
+    /// A lane has become idle, and takes what is there for its relay, if anything is.
+    mutating func takeAtOnce(_ lane: LaneID, at present: Present) -> (claim: Claim?, actions: Actions) {
+        var claim: Claim?
+        let actions = act(at: present) { machine, _ in claim = machine.claimAtOnce(lane, now: present.now) }
+        return (claim, actions)
+    }
+
+    /// A lane has become idle, and waits.
+    mutating func awaitsClaim(_ lane: LaneID, at present: Present) -> Actions {
+        act(at: present) { machine, actions in
+            guard !machine.isClosed else { return actions.assignments.append((lane, nil)) }
+            let rest = machine.relays[lane.relay].rests.removeValue(forKey: lane.number)
+            machine.relays[lane.relay].idleLanes.append(.init(number: lane.number, restsUntil: rest))
+            machine.assign(now: present.now, &actions)
+        }
+    }
+
+    /// A lane has handed a claim to its relay, which ended like this.
+    mutating func ended(_ result: TransmissionResult, of claim: Claim, relay: Int, at present: Present) -> Actions {
+        act(at: present) { machine, actions in
+            machine.learn(from: result, of: claim, relay: relay, now: present.now, &actions)
+            machine.assign(now: present.now, &actions)
+        }
+    }
+
+    /// A claim has come to an end with a lane that did not ask its relay.
+    mutating func endedUnsent(_ completion: Completion, relay: Int, at present: Present) -> Actions {
+        act(at: present) { machine, actions in
+            let claim = completion.claim
+            machine.returned(claim)
+            actions.completions.append(completion)
+            if machine.relays[relay].probes.remove(claim.message.id) != nil {
+                machine.handle(.probeReturned, relay: relay, now: present.now, &actions)
+            }
+            machine.assign(now: present.now, &actions)
+        }
+    }
+
+    /// What follows from a mail that could not be made.
+    mutating func composition(
+        _ failure: TransmissionFailure,
+        of claim: Claim,
+        at present: Present
+    ) -> Completion {
+        judge.expiryHold = present.expiryHold
+        judge.chance = present.chance
+        return judge.composition(failure, claim, now: present.now)
+    }
+
+    /// A lane's connection was opened for a message.
+    mutating func connectionOpened(_ lane: LaneID, message: Int64, at present: Present) -> Actions {
+        act(at: present) { machine, _ in
+            machine.relays[lane.relay].connections.insert(lane.number)
+            machine.relays[lane.relay].refusedConnections = 0
+            machine.relays[lane.relay].limit.opened(machine.relays[lane.relay].connections.count, now: present.now)
+            machine.served[message]?.lifeAt = present.now
+        }
+    }
+
+    /// A lane has no connection; where it had one, another lane may open one.
+    mutating func connectionClosed(_ lane: LaneID, at present: Present) -> Actions {
+        guard relays[lane.relay].connections.remove(lane.number) != nil else { return Actions() }
+        return act(at: present) { machine, actions in machine.assign(now: present.now, &actions) }
+    }
+
+    /// A lane has handed a final dot over: only the answer is missing.
+    mutating func awaitsAcceptance(of message: Int64, at present: Present) -> Actions {
+        act(at: present) { machine, _ in
+            machine.served[message]?.lifeAt = present.now
+            machine.served[message]?.dotAt = present.now
+        }
+    }
+
+    /// A lane goes by another configuration from now on, over a new connection; a relay that is paused is probed at once.
+    mutating func reconfigured(_ lane: LaneID, at present: Present) -> Actions {
+        act(at: present) { machine, actions in
+            machine.relays[lane.relay].connections.remove(lane.number)
+            machine.handle(.reconfigured, relay: lane.relay, now: present.now, &actions)
+            machine.assign(now: present.now, &actions)
+            actions.wakesDispatcher = true
+        }
+    }
+}
+
+// MARK: Time
+
+extension RelayPool.StateMachine {
+    /// The moment has come that was the next one.
+    mutating func timePassed(at present: Present) -> Actions {
+        let now = present.now
+        return act(at: present) { machine, actions in
+            for relay in machine.relays.indices {
+                actions.completions += machine.relays[relay].heldRejections.release(at: now)
+            }
+            machine.noticeSilence(now: now, &actions)
+            machine.sendAside(now: now, &actions)
+            machine.assign(now: now, &actions)
+            if machine.roomForBatch(now: now) > 0 { actions.wakesDispatcher = true }
+        }
     }
 
     /// The next moment at which time alone changes something.
@@ -172,174 +274,59 @@ struct DeskState {
             next = min(next ?? moment, moment)
         }
         let preferred = preferred
-        for index in seats.indices {
+        for index in relays.indices {
             // While a better relay takes messages, nobody asks after this one.
-            if index < preferred ?? seats.count { consider(seats[index].health.probesAt(now)) }
+            if index < preferred ?? relays.count { consider(relays[index].health.probesAt(now)) }
             // One that should have been released already must not be forgotten.
-            consider(seats[index].docket.nextRelease(now).map { max($0, now + .milliseconds(1)) })
+            consider(relays[index].heldRejections.nextRelease(now).map { max($0, now + .milliseconds(1)) })
             guard !queue.isEmpty else { continue }
-            consider(seats[index].bucket?.nextToken(now: now))
-            if seats[index].health.state == .suspected { consider(seats[index].trialAt) }
-            for taker in seats[index].takers { consider(taker.restsUntil) }
+            consider(relays[index].bucket?.nextToken(now: now))
+            if relays[index].health.state == .suspected { consider(relays[index].trialAt) }
+            for idle in relays[index].idleLanes { consider(idle.restsUntil) }
         }
-        for service in served.values {
-            consider(service.dotAt.map { $0 + seats[service.relay].relay.relay.replyTimeout })
-            if !queue.isEmpty { consider(service.startedAt + Self.patienceWithNewDomain) }
+        for claim in served.values {
+            consider(claim.dotAt.map { $0 + relays[claim.relay].configuration.relay.replyTimeout })
+            if !queue.isEmpty { consider(claim.startedAt + Self.patienceWithNewDomain) }
         }
         return next
     }
 
-    func statuses(now: Timestamp) -> [RelayStatus] {
-        seats.indices.map { seats[$0].relay.status(seats[$0].health, position: $0 + 1, now: now) }
-    }
-
-    // MARK: Assigning
-
-    mutating func add(_ claims: [Claim], now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        queue.append(claims)
-        sendAside(now: now, &effects)
-        assign(now: now, &effects)
-    }
-
-    mutating func addTaker(_ continuation: CheckedContinuation<Claim?, Never>, relay: Int, lane: Int) {
-        let rest = seats[relay].rests.removeValue(forKey: lane)
-        seats[relay].takers.append(Taker(continuation: continuation, lane: lane, restsUntil: rest))
-    }
-
-    /// The next claim for a lane that has just become idle, if there is one for its relay.
-    mutating func takeAtOnce(relay: Int, lane: Int, now: Timestamp) -> Claim? {
-        guard !queue.isEmpty, preferred == relay, seats[relay].rests[lane] == nil,
-            !seats[..<relay].indices.contains(where: { index in
-                (isDueForProbe(seats[index], now: now) || isDueForTrial(seats[index], now: now))
-                    && hasTaker(index, now: now)
-            }),
-            seats[relay].connections.contains(lane) || permitsConnection(relay, now: now),
-            let place = queue.firstPlace(where: { fits($0, relay, now: now) }),
-            seats[relay].bucket?.take(now: now) ?? true
-        else { return nil }
-        let claim = queue.take(at: place)
-        serve(claim, relay: relay, lane: lane, now: now)
-        return claim
-    }
-
-    /// Gives claims to idle lanes, as long as there are both.
-    mutating func assign(now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        // A relay that is slowed to its rate keeps no other one waiting.
-        var slowed: Set<Int> = []
-        while !queue.isEmpty, let (relay, place, isProbe) = relayForNext(besides: slowed, now: now) {
-            guard seats[relay].bucket?.take(now: now) ?? true else {
-                slowed.insert(relay)
-                continue
-            }
-            guard let taker = takeTaker(relay: relay, now: now) else { break }
-            let claim = queue.take(at: place)
-            if isProbe {
-                handle(.probed, relay: relay, now: now, &effects)
-                seats[relay].probes.insert(claim.message.id)
-            }
-            if seats[relay].health.state == .suspected { seats[relay].trialAt = now + Self.trialInterval }
-            serve(claim, relay: relay, lane: taker.lane, now: now)
-            effects.served.append((taker.continuation, claim))
-        }
-        giveBackIfNoneIsUp(now: now, &effects)
-    }
-
-    private mutating func serve(_ claim: Claim, relay: Int, lane: Int, now: Timestamp) {
-        order += 1
-        served[claim.message.id] = Service(
-            relay: relay,
-            lane: lane,
-            domain: claim.domain,
-            order: order,
-            startedAt: now,
-            lifeAt: now
-        )
-    }
-
-    /// - Returns: a relay that has an idle lane, the place of the claim that it may be given, and whether as a probe.
-    private func relayForNext(besides slowed: Set<Int>, now: Timestamp) -> (relay: Int, place: Int, isProbe: Bool)? {
-        let preferred = preferred
-        for index in seats.indices where !slowed.contains(index) && hasTaker(index, now: now) {
-            let seat = seats[index]
-            // While a better relay takes messages, a paused one isn't probed; and no message is sent past the preferred
-            // one because it is busy or slowed: preference, not balance. Only what it has failed goes further.
-            let isProbe = isDueForProbe(seat, now: now) && index < preferred ?? seats.count
-            guard isProbe || seat.health.takesMessages else { continue }
-            if let place = queue.firstPlace(where: { fits($0, index, now: now) }) { return (index, place, isProbe) }
-        }
-        return nil
-    }
-
-    /// Whether a claim may be given to the relay now, as far as the claim is concerned.
-    private func fits(_ claim: Claim, _ relay: Int, now: Timestamp) -> Bool {
-        let seat = seats[relay]
-        guard seat.health.takesMessages else { return true }
-        guard hasLaneFor(claim.domain, relay) else { return false }
-        let isMarked = evidence.isMarked(claim.message.id, relay: relay)
-        guard let preferred, preferred != relay else { return !isForAnother(claim, than: relay) }
-        if isMarked { return false }
-        if relay < preferred, isDueForTrial(seat, now: now) { return true }
-        if evidence.isMarked(claim.message.id, relay: preferred) { return true }
-        // A suspected relay helps out where the preferred one has no idle lane.
-        return seat.health.state == .suspected && !hasTaker(preferred, now: now)
-    }
-
-    /// Whether the relay has failed the message and another one takes messages that has not.
-    func isForAnother(_ claim: Claim, than relay: Int) -> Bool {
-        evidence.isMarked(claim.message.id, relay: relay)
-            && seats.indices.contains { other in
-                other != relay && seats[other].health.takesMessages
-                    && !evidence.isMarked(claim.message.id, relay: other)
-            }
-    }
-
-    private func isDueForTrial(_ seat: Seat, now: Timestamp) -> Bool {
-        guard seat.health.state == .suspected else { return false }
-        return seat.trialAt.map { $0 <= now || $0 > now + Self.trialInterval } ?? true
-    }
-
-    private func hasTaker(_ relay: Int, now: Timestamp) -> Bool {
-        let permitsAnother = permitsConnection(relay, now: now)
-        return seats[relay].takers.contains { taker in
-            taker.isRested(at: now) && (permitsAnother || seats[relay].connections.contains(taker.lane))
-        }
-    }
-
-    /// The lane that was idle last, because its connection is the most likely one to be open.
-    private mutating func takeTaker(relay: Int, now: Timestamp) -> Taker? {
-        let permitsAnother = permitsConnection(relay, now: now)
-        let (takers, open) = (seats[relay].takers, seats[relay].connections)
-        let index =
-            takers.lastIndex { $0.isRested(at: now) && open.contains($0.lane) }
-            ?? takers.lastIndex { $0.isRested(at: now) && permitsAnother }
-        return index.map { seats[relay].takers.remove(at: $0) }
-    }
-
-    private mutating func giveBackIfNoneIsUp(now: Timestamp, _ effects: inout RelayDesk.Effects) {
-        guard !queue.isEmpty, preferred == nil else { return }
-        // A claim that can be a probe as soon as a lane is idle stays.
-        guard queue.count > dueProbes(now: now) else { return }
-        effects.completions += queue.takeAll().map { claim in
-            Completion(claim: claim, outcome: .returnedUnsent(until: nil), relay: nil, finishedAt: now)
-        }
-    }
-
-    // MARK: Closing
-
-    /// - Returns: the claims that no lane took.
-    mutating func close(_ effects: inout RelayDesk.Effects) -> [Claim] {
-        isClosed = true
-        for index in seats.indices {
-            effects.served += seats[index].takers.map { ($0.continuation, nil) }
-            seats[index].takers = []
-        }
-        return queue.takeAll()
+    /// Carries an event out, and tells what every event may have changed: the room for claims, and the next moment.
+    private mutating func act(
+        at present: Present,
+        _ body: (inout RelayPool.StateMachine, inout Actions) -> Void
+    ) -> Actions {
+        var actions = Actions()
+        let hadRoom = roomForBatch(now: present.now) > 0
+        judge.expiryHold = present.expiryHold
+        judge.chance = present.chance
+        body(&self, &actions)
+        if !hadRoom && roomForBatch(now: present.now) > 0 { actions.wakesDispatcher = true }
+        actions.nextMoment = nextMoment(after: present.now)
+        return actions
     }
 }
 
-extension DeskState.Taker {
-    /// A clock that was set back makes no lane rest longer.
-    func isRested(at now: Timestamp) -> Bool {
-        restsUntil.map { $0 <= now || $0 > now + RelayHealth.longestPause } ?? true
+// MARK: What events have in common
+
+extension RelayPool.StateMachine {
+    /// A lane has said what became of its claim.
+    ///
+    /// - Returns: what was known of its work.
+    @discardableResult
+    mutating func returned(_ claim: Claim) -> ServedClaim? {
+        if !void.isEmpty { void[claim.message.id] = nil }
+        return served.removeValue(forKey: claim.message.id)
+    }
+
+    /// Takes in what a relay has shown, and tells of it where something changed.
+    mutating func handle(_ event: RelayEvent, relay: Int, now: Timestamp, _ actions: inout Actions) {
+        let before = relays[relay].health
+        let change = relays[relay].health.handle(event, now: now)
+        if relays[relay].health.state != before.state || relays[relay].health.trouble != before.trouble {
+            actions.statuses.append(relays[relay].status(position: relay + 1, now: now))
+            if relays[relay].health.takesMessages { actions.wakesDispatcher = true }
+        }
+        if change != .none { actions.changes.append((relay, change)) }
     }
 }

@@ -1,0 +1,78 @@
+// What the relay pool keeps of one relay, of a lane, and of a claim that a lane has. Decides nothing.
+
+import OutboxCore
+import OutboxStore
+import SMTPTransport
+
+/// A lane of a relay in the pool.
+struct LaneID: Hashable, Sendable {
+    /// The relay's place in the configuration's order, from 0.
+    let relay: Int
+    /// Its number among the relay's lanes, from 1.
+    let number: Int
+}
+
+/// One relay of the pool.
+struct PooledRelay {
+    /// A lane that waits for a claim.
+    struct IdleLane {
+        /// Its number among the relay's lanes.
+        let number: Int
+        /// It failed to connect while others succeed: it waits a moment before it tries again.
+        let restsUntil: Timestamp?
+    }
+
+    var configuration: DeliveryRelay
+    var health = RelayHealth()
+    var evidence: RelayEvidence
+    var bucket: TokenBucket?
+    /// The lanes that wait for a claim; the one that was idle last stands last.
+    var idleLanes: [IdleLane] = []
+    var heldRejections: HeldRejections
+    /// The messages that probe it.
+    var probes: Set<Int64> = []
+    /// The numbers of the lanes whose connection is open.
+    var connections: Set<Int> = []
+    var limit = ConnectionLimit()
+    /// How many connections in a row failed while the relay took messages over others.
+    var lonelyFailures = 0
+    /// How many connections the relay has refused since one was last opened.
+    var refusedConnections = 0
+    /// The lanes that failed to connect, and until when each rests.
+    var rests: [Int: Timestamp] = [:]
+    /// When a suspected relay gets a message next although another one is up.
+    var trialAt: Timestamp?
+
+    /// Its name in the configuration.
+    var name: String { configuration.relay.name }
+
+    /// How it is, as it is written down.
+    ///
+    /// - Parameter position: its place in the configuration's order, from 1.
+    func status(position: Int, now: Timestamp) -> RelayStatus {
+        configuration.status(health, position: position, now: now)
+    }
+}
+
+extension PooledRelay.IdleLane {
+    /// A clock that was set back makes no lane rest longer.
+    func isRested(at now: Timestamp) -> Bool {
+        restsUntil.map { $0 <= now || $0 > now + RelayHealth.longestPause } ?? true
+    }
+}
+
+/// A claim that a lane has.
+struct ServedClaim {
+    let lane: LaneID
+    let domain: String
+    /// The place of its beginning among all events.
+    let order: Int
+    let startedAt: Timestamp
+    /// When its connection was opened, or its final dot handed over: it shows that the relay lives.
+    var lifeAt: Timestamp
+    /// Since when the final dot is unanswered.
+    var dotAt: Timestamp?
+
+    /// The relay's place in the configuration's order, from 0.
+    var relay: Int { lane.relay }
+}

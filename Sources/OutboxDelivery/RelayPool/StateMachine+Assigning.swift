@@ -1,0 +1,165 @@
+// To which lane the relay pool gives the next claim, and how many claims it has room for. Pure: no clock, no waiting, no
+// I/O.
+
+import OutboxCore
+import OutboxStore
+
+extension RelayPool.StateMachine {
+    /// So many probes may be under way at once.
+    private static let probesAtOnce = 3
+    /// How often a suspected relay gets a message although another one is up.
+    private static let trialInterval = Duration.seconds(10)
+
+    // MARK: Room
+
+    /// How many more claims there is room for.
+    func room(now: Timestamp) -> Int {
+        if isClosed { return 0 }
+        if let preferred {
+            // What a slow relay gets in two seconds: the rest waits in the outbox, where it can be superseded.
+            let atItsRate = relays[preferred].configuration.rate.map { max(1, Int($0 * 2)) } ?? capacity
+            return max(0, min(capacity, atItsRate) - queue.count)
+        }
+        return max(0, dueProbes(now: now) - queue.count)
+    }
+
+    private func dueProbes(now: Timestamp) -> Int { relays.count { isDueForProbe($0, now: now) } }
+
+    private func isDueForProbe(_ pooled: PooledRelay, now: Timestamp) -> Bool {
+        pooled.probes.count < Self.probesAtOnce && pooled.health.isDueForProbe(at: now)
+    }
+
+    /// How many more claims to ask the store for: none until at least half of what may wait is gone. A claim is a
+    /// transaction; one for every few claims that lanes take would cost more than the messages do.
+    func roomForBatch(now: Timestamp) -> Int {
+        let room = room(now: now)
+        return room > (room + queue.count) / 2 ? room : 0
+    }
+
+    /// How many urgent claims there is room for beside what waits, all of which is less urgent.
+    func roomForUrgent(priority: Int) -> Int {
+        guard !isClosed, preferred != nil, let lowest = queue.lowestPriority, lowest < priority else { return 0 }
+        return max(0, capacity / DeliverySettings.claimsPerLane - queue.count(fromPriority: priority))
+    }
+
+    // MARK: Assigning
+
+    /// The next claim for a lane that has just become idle, if there is one for its relay.
+    mutating func claimAtOnce(_ lane: LaneID, now: Timestamp) -> Claim? {
+        let relay = lane.relay
+        guard !queue.isEmpty, preferred == relay, relays[relay].rests[lane.number] == nil,
+            !relays[..<relay].indices.contains(where: { index in
+                (isDueForProbe(relays[index], now: now) || isDueForTrial(relays[index], now: now))
+                    && hasIdleLane(index, now: now)
+            }),
+            relays[relay].connections.contains(lane.number) || permitsConnection(relay, now: now),
+            let place = queue.firstPlace(where: { fits($0, relay, now: now) }),
+            relays[relay].bucket?.take(now: now) ?? true
+        else { return nil }
+        let claim = queue.take(at: place)
+        serve(claim, by: lane, now: now)
+        return claim
+    }
+
+    /// Gives claims to idle lanes, as long as there are both.
+    mutating func assign(now: Timestamp, _ actions: inout Actions) {
+        // A relay that is slowed to its rate keeps no other one waiting.
+        var slowed: Set<Int> = []
+        while !queue.isEmpty, let (relay, place, isProbe) = relayForNext(besides: slowed, now: now) {
+            guard relays[relay].bucket?.take(now: now) ?? true else {
+                slowed.insert(relay)
+                continue
+            }
+            guard let idle = takeIdleLane(relay: relay, now: now) else { break }
+            let claim = queue.take(at: place)
+            if isProbe {
+                handle(.probed, relay: relay, now: now, &actions)
+                relays[relay].probes.insert(claim.message.id)
+            }
+            if relays[relay].health.state == .suspected { relays[relay].trialAt = now + Self.trialInterval }
+            let lane = LaneID(relay: relay, number: idle.number)
+            serve(claim, by: lane, now: now)
+            actions.assignments.append((lane, claim))
+        }
+        giveBackIfNoneIsUp(now: now, &actions)
+    }
+
+    private mutating func serve(_ claim: Claim, by lane: LaneID, now: Timestamp) {
+        order += 1
+        served[claim.message.id] = ServedClaim(
+            lane: lane,
+            domain: claim.domain,
+            order: order,
+            startedAt: now,
+            lifeAt: now
+        )
+    }
+
+    /// - Returns: a relay that has an idle lane, the place of the claim that it may be given, and whether as a probe.
+    private func relayForNext(besides slowed: Set<Int>, now: Timestamp) -> (relay: Int, place: Int, isProbe: Bool)? {
+        let preferred = preferred
+        for index in relays.indices where !slowed.contains(index) && hasIdleLane(index, now: now) {
+            let pooled = relays[index]
+            // While a better relay takes messages, a paused one isn't probed; and no message is sent past the preferred
+            // one because it is busy or slowed: preference, not balance. Only what it has failed goes further.
+            let isProbe = isDueForProbe(pooled, now: now) && index < preferred ?? relays.count
+            guard isProbe || pooled.health.takesMessages else { continue }
+            if let place = queue.firstPlace(where: { fits($0, index, now: now) }) { return (index, place, isProbe) }
+        }
+        return nil
+    }
+
+    /// Whether a claim may be given to the relay now, as far as the claim is concerned.
+    private func fits(_ claim: Claim, _ relay: Int, now: Timestamp) -> Bool {
+        let pooled = relays[relay]
+        guard pooled.health.takesMessages else { return true }
+        guard hasLaneFor(claim.domain, relay) else { return false }
+        let isMarked = evidence.isMarked(claim.message.id, relay: relay)
+        guard let preferred, preferred != relay else { return !isForAnother(claim, than: relay) }
+        if isMarked { return false }
+        if relay < preferred, isDueForTrial(pooled, now: now) { return true }
+        if evidence.isMarked(claim.message.id, relay: preferred) { return true }
+        // A suspected relay helps out where the preferred one has no idle lane.
+        return pooled.health.state == .suspected && !hasIdleLane(preferred, now: now)
+    }
+
+    /// Whether the relay has failed the message and another one takes messages that has not.
+    func isForAnother(_ claim: Claim, than relay: Int) -> Bool {
+        evidence.isMarked(claim.message.id, relay: relay)
+            && relays.indices.contains { other in
+                other != relay && relays[other].health.takesMessages
+                    && !evidence.isMarked(claim.message.id, relay: other)
+            }
+    }
+
+    private func isDueForTrial(_ pooled: PooledRelay, now: Timestamp) -> Bool {
+        guard pooled.health.state == .suspected else { return false }
+        return pooled.trialAt.map { $0 <= now || $0 > now + Self.trialInterval } ?? true
+    }
+
+    private func hasIdleLane(_ relay: Int, now: Timestamp) -> Bool {
+        let permitsAnother = permitsConnection(relay, now: now)
+        return relays[relay].idleLanes.contains { idle in
+            idle.isRested(at: now) && (permitsAnother || relays[relay].connections.contains(idle.number))
+        }
+    }
+
+    /// The lane that was idle last, because its connection is the most likely one to be open.
+    private mutating func takeIdleLane(relay: Int, now: Timestamp) -> PooledRelay.IdleLane? {
+        let permitsAnother = permitsConnection(relay, now: now)
+        let (idleLanes, open) = (relays[relay].idleLanes, relays[relay].connections)
+        let index =
+            idleLanes.lastIndex { $0.isRested(at: now) && open.contains($0.number) }
+            ?? idleLanes.lastIndex { $0.isRested(at: now) && permitsAnother }
+        return index.map { relays[relay].idleLanes.remove(at: $0) }
+    }
+
+    private mutating func giveBackIfNoneIsUp(now: Timestamp, _ actions: inout Actions) {
+        guard !queue.isEmpty, preferred == nil else { return }
+        // A claim that can be a probe as soon as a lane is idle stays.
+        guard queue.count > dueProbes(now: now) else { return }
+        actions.completions += queue.takeAll().map { claim in
+            Completion(claim: claim, outcome: .returnedUnsent(until: nil), relay: nil, finishedAt: now)
+        }
+    }
+}
