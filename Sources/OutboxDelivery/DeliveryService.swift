@@ -64,6 +64,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             store: store,
             configuration: configuration,
             environment: environment,
+            clock: clock,
             gathering: settings.gathering,
             log: log,
             // A message that is open again has a new moment to wake up at, which the dispatcher looks up.

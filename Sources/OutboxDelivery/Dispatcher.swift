@@ -236,7 +236,7 @@ actor Dispatcher {
             try await store.followClock(
                 step: step?.distance,
                 since: step?.since ?? now,
-                now: now,
+                clock: environment.now,
                 longestDelay: longest
             ) > 0
         }) {}
@@ -285,7 +285,8 @@ actor Dispatcher {
         where moment > now {
             delay = min(delay, moment.timeSince(now))
         }
-        let alone = aloneSince.map { $0 + Self.longestAlone }
+        // One that is past waits for room.
+        let alone = aloneSince.map { $0 + Self.longestAlone }.flatMap { $0 > uptime ? $0 : nil }
         let nextAlone = moments.dueAlone != nil && noneAloneBefore > uptime ? noneAloneBefore : nil
         for moment in [alone, nextAlone].compactMap(\.self) { delay = min(delay, moment - uptime) }
         // One that is past waits for something else than time: that nothing is due or being sent.

@@ -45,6 +45,7 @@ final class OutcomeRecorder: Sendable {
     private let store: any DeliveryStore
     private let configuration: CurrentConfiguration
     private let environment: DeliveryEnvironment
+    private let clock: SharedClockWatch
     private let gathering: Duration
     private let log: DeliveryLog
     private let onRecorded: @Sendable ([Completion]) -> Void
@@ -62,6 +63,7 @@ final class OutcomeRecorder: Sendable {
         store: any DeliveryStore,
         configuration: CurrentConfiguration,
         environment: DeliveryEnvironment,
+        clock: SharedClockWatch,
         gathering: Duration,
         log: DeliveryLog,
         onRecorded: @escaping @Sendable ([Completion]) -> Void
@@ -69,6 +71,7 @@ final class OutcomeRecorder: Sendable {
         self.store = store
         self.configuration = configuration
         self.environment = environment
+        self.clock = clock
         self.gathering = gathering
         self.log = log
         self.onRecorded = onRecorded
@@ -177,12 +180,20 @@ final class OutcomeRecorder: Sendable {
         }
     }
 
+    /// The stored clock. A step that nobody has seen is noticed here: what is recorded from now on goes by the new clock, and
+    /// must not be taken for something that went by the old one.
+    private func presentTime() -> Timestamp {
+        let moment = environment.moment()
+        _ = clock.unfollowedStep(at: moment)
+        return moment.now
+    }
+
     /// Takes out of the batch what it has committed.
     private func commit(_ batch: inout Batch) async throws {
         if !batch.completions.isEmpty {
             let completions = batch.completions
             let rules = configuration.value.settings.rules
-            let result = try await store.finish(completions, clock: environment.now, rules: rules)
+            let result = try await store.finish(completions, clock: { [self] in presentTime() }, rules: rules)
             batch.completions = []
             let refused = Set(result.refused.map(\.completion))
             let recorded = refused.isEmpty ? completions : completions.filter { !refused.contains($0) }

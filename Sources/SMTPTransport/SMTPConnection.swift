@@ -127,9 +127,9 @@ final class SMTPConnection {
             case .ready:
                 mayHaveInput = true
             case .timedOut:
-                // A thread that was held up finds the answer beside the passed limit.
+                // A thread that was held up finds the answer beside the passed limit. What follows it has a limit of its own.
                 receive()
-                conversation.timesOut()
+                if let deadline = conversation.deadline, deadline <= .now { conversation.timesOut() }
             case .woken:
                 guard interruption.isAborted else {
                     interruption.settle()

@@ -144,4 +144,16 @@ import Testing
         #expect(health.probesAt(start + .seconds(3)) == start + .seconds(5))
         expect(&health, .accepted, at: start + .seconds(4), gives: .cameBack(after: .seconds(4)))
     }
+
+    @Test("a message that was under way does not end a rest that the relay asked for, however it is answered")
+    func rest() {
+        let now = Timestamp(milliseconds: 1_800_000_000_000)
+        let trouble = RelayTrouble(scope: .relay, reason: .quotaExceeded, stage: .finalDot, detail: "", reply: nil)
+        for event: RelayEvent in [.accepted, .answered, .suspected(trouble)] {
+            var health = RelayHealth()
+            _ = health.handle(.failed(trouble, pause: .seconds(3600)), now: now)
+            _ = health.handle(event, now: now + .seconds(1))
+            #expect(health.probesAt(now + .seconds(1)) == now + .seconds(3600), "\(event)")
+        }
+    }
 }

@@ -13,7 +13,7 @@ struct PauseLogTests {
         var said: [Int] = []
         var counted = 0
         for second in stride(from: 0, to: 4 * 3600, by: 2) {
-            let unsaid = log.begins(for: .rateLimited, now: .seconds(second))
+            let unsaid = log.begins(now: .seconds(second))
             if let unsaid {
                 said.append(second)
                 counted += unsaid + 1
@@ -25,19 +25,30 @@ struct PauseLogTests {
         #expect(counted == 10980 / 2 + 1)
     }
 
-    @Test("a pause for another reason, or one that begins a minute after the last, is said at once")
+    @Test("a pause that begins a minute after the last is said at once")
     func another() {
         var log = PauseLog()
         var told: [Int?] = []
         var ends: [Bool] = []
-        let pauses: [(FailureReason, Int)] = [
-            (.rateLimited, 0), (.rateLimited, 2), (.authenticationRefused, 4), (.authenticationRefused, 65),
-        ]
-        for (reason, begin) in pauses {
-            told.append(log.begins(for: reason, now: .seconds(begin)))
+        for begin in [0, 2, 65] {
+            told.append(log.begins(now: .seconds(begin)))
             ends.append(log.ends(now: .seconds(begin + 1)))
         }
-        #expect(told == [0, nil, 1, 0])
-        #expect(ends == [true, false, true, true])
+        #expect(told == [0, nil, 0])
+        #expect(ends == [true, false, true])
+    }
+
+    @Test("a pause that was not said because the last one had just ended is said when it has lasted for a minute")
+    func outage() {
+        var log = PauseLog()
+        var told = [log.begins(now: .seconds(0))]
+        _ = log.ends(now: .seconds(2))
+        told.append(log.begins(now: .seconds(30)))
+        told.append(log.lasts(now: .seconds(89)))
+        told.append(log.lasts(now: .seconds(90)))
+        told.append(log.lasts(now: .seconds(91)))
+        #expect(told == [0, nil, nil, 0, nil])
+        let endIsSaid = log.ends(now: .seconds(3600))
+        #expect(endIsSaid)
     }
 }

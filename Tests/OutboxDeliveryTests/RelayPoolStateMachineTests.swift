@@ -107,7 +107,8 @@ import Testing
         let failure = TransmissionFailure(stage: .finalDot, fault: .timedOut, detail: "", isUncertain: true)
         let judged = JudgedFailure(failure: failure, verdict: FailurePolicy.verdict(for: failure), isUsedUp: true)
         let delays = (0...4).map { earlier -> Duration? in
-            let completion = judge().again(judged, claim(1, uncertainAttempts: earlier), relay: "r", now: now)
+            var judge = judge()
+            let completion = judge.again(judged, claim(1, uncertainAttempts: earlier), relay: "r", now: now)
             guard case .deferred(_, let next) = completion.outcome else { return nil }
             return next.timeSince(now)
         }
@@ -450,5 +451,191 @@ import Testing
         #expect(returned == [claim(1)] && assigned(actions) == [lane(1, of: 1): nil])
         #expect(assigned(pool.awaitsClaim(lane(1), at: .init(now: now))) == [lane(1): nil])
         #expect(pool.add([claim(2)], at: .init(now: now)).refused == [claim(2)])
+    }
+
+    // MARK: One's trouble is not the others'
+
+    @Test("thirty domains that are known to be silent leave room for an honest mail in the queue", arguments: [2, 10])
+    func silentDomains(connections: Int) {
+        var pool = pool(connections: connections)
+        for number in 1...30 {
+            _ = pool.relays[0].evidence.failed(message: Int64(number), domain: "silent\(number).example", .silence)
+        }
+        pool.relays[0].evidence.accepted(domain: "good.example", order: 1, at: now)
+        var next: Int64 = 1000
+        for _ in 1...200 {
+            let room = pool.roomForBatch(now: now)
+            guard room > 0 else { break }
+            let claims = (0..<room).map { _ in
+                next += 1
+                return claim(next, "p\(next)@silent\(next % 30 + 1).example")
+            }
+            _ = pool.add(claims, at: .init(now: now))
+        }
+        #expect(pool.roomForBatch(now: now) > 0)
+    }
+
+    @Test("of what the preferred relay has refused, the idle lanes of the next one get what they can take at once")
+    func refusedByThePreferredOne() {
+        var pool = pool(relays: 2, connections: 10)
+        for number in 1...10 { _ = pool.awaitsClaim(lane(number, of: 1), at: .init(now: now)) }
+        for id: Int64 in 1...100 {
+            pool.evidence.addRefusal(of: id, relay: 0, order: Int(id), now: now, isProvisional: false)
+        }
+        let actions = pool.add((1...100).map { claim($0, "p\($0)@corp\($0).example") }, at: .init(now: now)).actions
+        #expect(actions.assignments.count == 9, "one lane is left to domains that work")
+        let pauses = Set(actions.completions.map(\.outcome))
+        #expect(pauses == [.returnedUnsent(until: now + .seconds(1))])
+        #expect(pool.queue.count == pool.capacity / 8)
+    }
+
+    @Test("a preferred relay that never answers the final dot gets one trial at a time")
+    func oneTrial() {
+        var pool = pool(relays: 2, connections: 10)
+        for relay in 0...1 {
+            pool.relays[relay].evidence.accepted(domain: "good.example", order: 1, at: now)
+            for number in 1...10 { _ = pool.awaitsClaim(lane(number, of: relay), at: .init(now: now)) }
+        }
+        let trouble = RelayTrouble(scope: .relay, reason: .timedOut, stage: .finalDot, detail: "", reply: nil)
+        var ignored = RelayPool.StateMachine.Actions()
+        pool.handle(.suspected(trouble), relay: 0, now: now, &ignored)
+        for id: Int64 in 1...60 {
+            let time = now + .seconds(2 * id)
+            let new = claim(id, "p\(id)@good.example")
+            for (lane, _) in pool.add([new], at: .init(now: time)).actions.assignments {
+                if lane.relay == 0 {
+                    _ = pool.awaitsAcceptance(of: id, at: .init(now: time))
+                } else {
+                    _ = pool.ended(ok, of: new, relay: 1, at: .init(now: time))
+                    _ = pool.awaitsClaim(lane, at: .init(now: time))
+                }
+            }
+        }
+        #expect(pool.served.values.count { $0.relay == 0 } == 1)
+    }
+
+    @Test("while the first relay is suspected, a second one whose pause is over is probed")
+    func pausedBehindASuspectedOne() {
+        var pool = pool(relays: 2)
+        var ignored = RelayPool.StateMachine.Actions()
+        let trouble = RelayTrouble(scope: .relay, reason: .refusesEverybody, stage: .rcpt, detail: "", reply: nil)
+        pool.handle(.suspected(trouble), relay: 0, now: now, &ignored)
+        pool.handle(.failed(trouble, pause: nil), relay: 1, now: now, &ignored)
+        let next = pool.nextMoment(after: now)
+        #expect(next == now + .seconds(1))
+        _ = pool.awaitsClaim(lane(1), at: .init(now: now))
+        _ = pool.awaitsClaim(lane(1, of: 1), at: .init(now: now))
+        let probe = pool.add([claim(1)], at: .init(now: now + .seconds(1)))
+        #expect(assigned(probe.actions) == [lane(1, of: 1): 1])
+    }
+
+    @Test("a quota that a relay says of one recipient never pauses it; said of a second message in a row, it does")
+    func quotaOfOneRecipient() throws {
+        var pool = pool(connections: 4)
+        let quota = try failure("450 4.7.1 <bad@example.com>: Number of messages per hour exceeded", at: .rcpt)
+        for round: Int64 in 1...5 {
+            let bad = claim(1, "bad@example.com")
+            _ = pool.add([bad], at: .init(now: now))
+            #expect(take(&pool, 1) == bad)
+            let actions = pool.ended(quota, of: bad, relay: 0, at: .init(now: now))
+            guard case .deferred(let judged, _) = actions.completions.last?.outcome else {
+                Issue.record("the message stays open")
+                return
+            }
+            #expect(pool.relays[0].health.isUp && !judged.isUsedUp)
+            let other = claim(100 + round, "p@good\(round).example")
+            _ = pool.add([other], at: .init(now: now))
+            #expect(take(&pool, 2) == other)
+            if round < 5 {
+                _ = pool.ended(ok, of: other, relay: 0, at: .init(now: now))
+            } else {
+                _ = pool.ended(quota, of: other, relay: 0, at: .init(now: now))
+            }
+        }
+        #expect(!pool.relays[0].health.takesMessages)
+    }
+
+    @Test("a mail that only the second relay can carry is not rejected while that one is paused")
+    func onlyTheOtherOffersSMTPUTF8() {
+        var pool = pool(relays: 2)
+        var ignored = RelayPool.StateMachine.Actions()
+        let trouble = RelayTrouble(scope: .relay, reason: .timedOut, stage: .connect, detail: "", reply: nil)
+        pool.handle(.failed(trouble, pause: nil), relay: 1, now: now, &ignored)
+        let mail = claim(1, "jörg@example.com")
+        _ = pool.add([mail], at: .init(now: now))
+        _ = take(&pool, 1)
+        let failure = TransmissionFailure(stage: .mail, fault: .smtpUTF8NotOffered, detail: "")
+        let actions = pool.ended(.failed(failure), of: mail, relay: 0, at: .init(now: now))
+        guard case .deferred = actions.completions.last?.outcome else {
+            Issue.record("the other relay may be able to carry it")
+            return
+        }
+    }
+
+    @Test(
+        "a domain that worked and hangs now leaves lanes to others, and keeps half of them at most once others pass it"
+    )
+    func workingDomainHangs() {
+        var pool = pool(connections: 10)
+        pool.relays[0].evidence.accepted(domain: "big.example", order: 1, at: now)
+        let later = now + .seconds(31)
+        _ = pool.add((1...30).map { claim($0, "p\($0)@big.example") }, at: .init(now: later))
+        for number in 1...10 { _ = take(&pool, number, at: later) }
+        #expect(pool.served.count == 5)
+        _ = pool.add([claim(100, "p@good.example")], at: .init(now: later))
+        #expect(take(&pool, 6, at: later)?.message.id == 100)
+        // Where it had worked a moment ago, it has all lanes, until a claim that began later has passed it.
+        var busy = self.pool(connections: 10)
+        busy.relays[0].evidence.accepted(domain: "big.example", order: 1, at: now)
+        _ = busy.add((1...30).map { claim($0, "p\($0)@big.example") }, at: .init(now: now))
+        for number in 1...9 { _ = take(&busy, number, at: now) }
+        _ = busy.withdraw(Array(10...30), as: .cancelledUnsent, at: .init(now: now))
+        let good = claim(100, "p@good.example")
+        _ = busy.add([good], at: .init(now: now))
+        #expect(take(&busy, 10, at: now) == good)
+        _ = busy.ended(ok, of: good, relay: 0, at: .init(now: now + .seconds(1)))
+        _ = busy.add([claim(31, "p@big.example")], at: .init(now: now + .seconds(6)))
+        #expect(take(&busy, 10, at: now + .seconds(6)) == nil)
+    }
+
+    @Test("where a relay takes so many connections only, the moment to try one more is the next moment")
+    func momentToTryMore() {
+        var pool = pool(connections: 3)
+        pool.relays[0].limit.refused(open: 1, now: now)
+        _ = pool.relays[0].limit.accepted(open: 1, connecting: 0, now: now)
+        _ = pool.add([claim(1, "a@a.example"), claim(2, "b@b.example")], at: .init(now: now))
+        _ = take(&pool, 1)
+        _ = pool.connectionOpened(lane(1), message: 1, at: .init(now: now))
+        #expect(pool.awaitsClaim(lane(2), at: .init(now: now)).assignments.isEmpty)
+        let next = pool.nextMoment(after: now + .seconds(6))
+        #expect(next == now + .seconds(30))
+    }
+
+    @Test("a message that failed by the relay's fault keeps its place before what was requested later")
+    func keepsItsPlace() throws {
+        var pool = pool(relays: 2)
+        _ = pool.add([claim(1)], at: .init(now: now + .seconds(60)))
+        _ = take(&pool, 1, at: now + .seconds(60))
+        let closed = try failure("421 4.3.2 closing", at: .mail)
+        let actions = pool.ended(closed, of: claim(1), relay: 0, at: .init(now: now + .seconds(60)))
+        guard case .deferred(_, let next) = actions.completions.last?.outcome else {
+            Issue.record("the message stays open")
+            return
+        }
+        #expect(next == now, "the time of its request")
+    }
+
+    @Test("rejections that are given back together come back at different moments")
+    func jitterOfSeveral() throws {
+        var judge = Judge(schedule: RetrySchedule(delays: [.seconds(100)], jitter: 0.2))
+        let failure = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
+        let judged = JudgedFailure(failure: failure, verdict: FailurePolicy.verdict(for: failure), isUsedUp: true)
+        let moments = (1...20).map { id -> Timestamp? in
+            guard case .deferred(_, let next) = judge.again(judged, claim(Int64(id)), relay: "r", now: now).outcome else {
+                return nil
+            }
+            return next
+        }
+        #expect(Set(moments).count == 20)
     }
 }

@@ -154,11 +154,11 @@ import Testing
             try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
         }
         #expect(try due() == (ended + .seconds(5)).milliseconds)
-        // Nor what was deferred while this waited for the file, after it had read the clock.
+        // Nor what was deferred in the same moment.
         while try await store.followClock(
             step: .seconds(600),
             since: noon + .seconds(631),
-            now: ended - .seconds(1),
+            now: ended,
             longestDelay: .seconds(1080)
         ) > 0 {}
         #expect(try due() == (ended + .seconds(5)).milliseconds)
@@ -186,6 +186,65 @@ import Testing
             #expect(due == (noon + .seconds(seconds)).milliseconds)
         }
         #expect(try await store.attempts(of: ids[0]).map(\.finishedAt) == [noon])
+    }
+
+    @Test("a claim that is given back after the clock was set back is due at once", arguments: [true, false])
+    func givenBack(asCompletion: Bool) async throws {
+        let id = try outbox.insert()
+        let claims = try await store.claim(now: noon + .seconds(3600)).claims
+        if asCompletion {
+            _ = try await store.finish(
+                [Completion(claim: claims[0], outcome: .returnedUnsent(until: nil), relay: nil, finishedAt: noon)],
+                now: noon + .seconds(1)
+            )
+        } else {
+            try await store.returnUnsent(claims, now: noon + .seconds(1), rules: .lax)
+        }
+        let due = try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
+        #expect(due == (noon + .seconds(1)).milliseconds)
+    }
+
+    @Test("what was given back by the clock after a step forward, or has followed it already, follows it no further")
+    func followedOnce() async throws {
+        let id = try outbox.insert()
+        let first = try #require(try await store.claim().claims.first)
+        _ = try await store.finish([.deferred(first, until: noon + .seconds(5))], now: noon)
+        let again = try #require(try await store.claim(now: noon + .seconds(5)).claims.first)
+        // The clock is set forward by an hour while a lane has it.
+        let later = noon + .seconds(3610)
+        let returned = Completion(
+            claim: again,
+            outcome: .returnedUnsent(until: later + .seconds(10)),
+            relay: nil,
+            finishedAt: later
+        )
+        _ = try await store.finish([returned], now: later)
+        for _ in 1...2 {
+            while try await store.followClock(
+                step: .seconds(3600),
+                since: later,
+                now: later + .seconds(1),
+                longestDelay: .seconds(1080)
+            ) > 0 {}
+            let due = try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
+            #expect(due == (later + .seconds(10)).milliseconds)
+        }
+    }
+
+    @Test("an outcome that is recorded between a step back and the following of it keeps its delay")
+    func keepsItsDelay() async throws {
+        let id = try outbox.insert(requestedAt: noon + .seconds(86_400))
+        let claim = try #require(try await store.claim(now: noon + .seconds(86_400)).claims.first)
+        let ended = noon + .seconds(86_410)
+        _ = try await store.finish([.deferred(claim, until: ended + .seconds(300), at: ended)], now: noon + .seconds(2))
+        while try await store.followClock(
+            step: .seconds(-86_400),
+            since: noon + .seconds(1),
+            now: noon + .seconds(3),
+            longestDelay: .seconds(1080)
+        ) > 0 {}
+        let due = try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
+        #expect(due == (noon + .seconds(302)).milliseconds)
     }
 
     @Test("a state whose row is gone is removed and named, and stops no other message")

@@ -94,4 +94,18 @@ import Testing
         try await store.liftSuppressions(causedBy: [id])
         #expect(try await store.suppressions(at: noon).map(\.messageID) == [other])
     }
+
+    @Test("an acquittal ends the advice to correct the address, also for what the entry kept back meanwhile")
+    func acquittal() async throws {
+        let first = try outbox.insert()
+        let claim = try #require(try await store.claim().claims.first)
+        _ = try await store.finish([.rejected(claim)], now: noon)
+        let second = try outbox.insert(requestedAt: noon + .seconds(1))
+        _ = try await store.claim(now: noon + .seconds(1))
+        #expect(try outbox.state(second) == "suppressed")
+        for id in [first, second] { #expect(try await outbox.database.status(id: id)?.advice == "fix-address") }
+        try await store.liftSuppressions(causedBy: [first])
+        #expect(try await outbox.database.suppressions(at: noon).isEmpty)
+        for id in [first, second] { #expect(try await outbox.database.status(id: id)?.advice != "fix-address") }
+    }
 }

@@ -105,6 +105,10 @@ extension DeliveryStore {
         try await finish(completions, clock: { now }, rules: rules)
     }
 
+    func followClock(step: Duration?, since: Timestamp, now: Timestamp, longestDelay: Duration) async throws -> Int {
+        try await followClock(step: step, since: since, clock: { now }, longestDelay: longestDelay)
+    }
+
     /// - Returns: the completions whose claim was lost.
     func finish(_ completions: [Completion], now: Timestamp) async throws -> [Completion] {
         try await finish(completions, now: now, rules: .lax).lost

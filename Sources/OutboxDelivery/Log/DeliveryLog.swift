@@ -70,35 +70,57 @@ package struct DeliveryLog: Sendable {
         case .none:
             break
         case .wentDown(let trouble):
-            metadata.describe(trouble)
-            guard pauses.begin(name, trouble, now: uptime(), &metadata) else {
+            guard let unsaid = pauses.begins(name, trouble, now: uptime()) else {
+                metadata.describe(trouble)
                 return logger.debug("relay is paused once more", metadata: metadata)
             }
-            if trouble.scope == .configuration {
-                metadata.describe(toMend: trouble, relay)
-                logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
-            } else {
-                logger.warning("relay is paused, and probed until it works again", metadata: metadata)
-            }
+            sayPaused(relay, trouble, unsaid: unsaid)
         case .becameSuspect(let trouble):
-            metadata.describe(trouble)
-            guard pauses.begin(name, trouble, now: uptime(), &metadata) else {
+            guard let unsaid = pauses.begins(name, trouble, isSuspicion: true, now: uptime()) else {
+                metadata.describe(trouble)
                 return logger.debug("relay is suspected once more", metadata: metadata)
             }
-            if trouble.scope == .configuration { metadata.describe(toMend: trouble, relay) }
-            let doing =
-                trouble.reason == .refusesEverybody
-                ? "it refuses everybody; its refusals are provisional, and nobody is suppressed"
-                : "it fails every message; no message pays for it"
-            logger.error("relay is suspected: \(doing)", metadata: metadata)
+            saySuspected(relay, trouble, unsaid: unsaid)
         case .stillDown(let trouble):
+            if let (began, unsaid) = pauses.lasts(name, now: uptime()) {
+                return began.isSuspicion
+                    ? saySuspected(relay, began.trouble, unsaid: unsaid)
+                    : sayPaused(relay, began.trouble, unsaid: unsaid)
+            }
             metadata.describe(trouble)
             logger.debug("relay is still down", metadata: metadata)
         case .cameBack(let after):
             metadata["after"] = "\(after.inMilliseconds)ms"
-            let isSaid = pauses.end(name, now: uptime())
+            let isSaid = pauses.ends(name, now: uptime())
             logger.log(level: isSaid ? .notice : .debug, "relay is back", metadata: metadata)
         }
+    }
+
+    private func sayPaused(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
+        var metadata = metadata(relay, trouble, unsaid: unsaid)
+        if trouble.scope == .configuration {
+            metadata.describe(toMend: trouble, relay)
+            logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
+        } else {
+            logger.warning("relay is paused, and probed until it works again", metadata: metadata)
+        }
+    }
+
+    private func saySuspected(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
+        var metadata = metadata(relay, trouble, unsaid: unsaid)
+        if trouble.scope == .configuration { metadata.describe(toMend: trouble, relay) }
+        let doing =
+            trouble.reason == .refusesEverybody
+            ? "it refuses everybody; its refusals are provisional, and nobody is suppressed"
+            : "it fails every message; no message pays for it"
+        logger.error("relay is suspected: \(doing)", metadata: metadata)
+    }
+
+    private func metadata(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["relay": "\(relay.relay.name)"]
+        metadata.describe(trouble)
+        if unsaid > 0 { metadata["pauses-meanwhile"] = "\(unsaid)" }
+        return metadata
     }
 
     /// A relay refused connections while it took messages over others.
@@ -328,7 +350,7 @@ package struct DeliveryLog: Sendable {
             metadata.describe(reply)
             logger.info("message accepted", metadata: metadata)
         case .deferred(let judged, let next):
-            metadata["next-in"] = "\(next.timeSince(completion.finishedAt).inMilliseconds)ms"
+            metadata["next-in"] = "\(max(next.timeSince(completion.finishedAt), .zero).inMilliseconds)ms"
             // What is the relay's fault is said of the relay, once.
             let level: Logger.Level = judged.isUsedUp ? .notice : .debug
             logger.log(
@@ -357,20 +379,44 @@ private final class StoreTroubles: Sendable {
     let log = Mutex(TroubleLog<StoreTask>())
 }
 
-/// What was said of each relay's pauses, by its name.
+/// What was said of the relays' pauses.
 private final class RelayPauses: Sendable {
-    private let logs = Mutex([String: PauseLog]())
+    /// What kept a relay from being up when that began.
+    struct Beginning {
+        let trouble: RelayTrouble
+        let isSuspicion: Bool
+    }
 
-    /// - Returns: whether it is said; then the number of those that were not is in the metadata.
-    func begin(_ relay: String, _ trouble: RelayTrouble, now: Duration, _ metadata: inout Logger.Metadata) -> Bool {
-        let unsaid = logs.withLock { $0[relay, default: PauseLog()].begins(for: trouble.reason, now: now) }
-        if let unsaid, unsaid > 0 { metadata["pauses-meanwhile"] = "\(unsaid)" }
-        return unsaid != nil
+    private struct State {
+        var logs: [String: [FailureReason: PauseLog]] = [:]
+        var beginnings: [String: Beginning] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// - Returns: how many were not said before; `nil` where this one isn't either.
+    func begins(_ relay: String, _ trouble: RelayTrouble, isSuspicion: Bool = false, now: Duration) -> Int? {
+        state.withLock { state in
+            state.beginnings[relay] = Beginning(trouble: trouble, isSuspicion: isSuspicion)
+            return state.logs[relay, default: [:]][trouble.reason, default: PauseLog()].begins(now: now)
+        }
+    }
+
+    /// - Returns: what began, and how many were not said before, where it is to be said only now.
+    func lasts(_ relay: String, now: Duration) -> (began: Beginning, unsaid: Int)? {
+        state.withLock { state in
+            guard let began = state.beginnings[relay] else { return nil }
+            let unsaid = state.logs[relay, default: [:]][began.trouble.reason, default: PauseLog()].lasts(now: now)
+            return unsaid.map { (began, $0) }
+        }
     }
 
     /// - Returns: whether it is said.
-    func end(_ relay: String, now: Duration) -> Bool {
-        logs.withLock { $0[relay, default: PauseLog()].ends(now: now) }
+    func ends(_ relay: String, now: Duration) -> Bool {
+        state.withLock { state in
+            guard let began = state.beginnings[relay] else { return true }
+            return state.logs[relay, default: [:]][began.trouble.reason, default: PauseLog()].ends(now: now)
+        }
     }
 }
 

@@ -8,7 +8,8 @@ struct ConnectionLimit {
     private(set) var value: Int?
     /// How many were open when it refused one; `nil` unless that is still to be confirmed.
     private var candidate: Int?
-    private var triesMoreAt: Timestamp?
+    /// When one more than the limit is tried; `nil` where there is no limit.
+    private(set) var triesMoreAt: Timestamp?
     private var interval = Self.firstInterval
 
     /// After this time one more connection than the limit is tried: limits of the moment pass. Each refused try doubles it,

@@ -11,6 +11,13 @@ struct Judge: Sendable {
     /// Where in the jitter's range the next attempt lies, from 0 up to but not including 1.
     var chance = 0.5
 
+    /// Messages that one event defers together must not come back together: each takes another place in the range, a golden
+    /// section further.
+    private mutating func nextChance() -> Double {
+        defer { chance = (chance + 0.618_034).truncatingRemainder(dividingBy: 1) }
+        return chance
+    }
+
     /// Each repetition of a mail whose last answer is missing may be one more copy in the person's inbox. After the second
     /// such attempt it is repeated no sooner than this, and after each further one no sooner than the longer time.
     private static let uncertainPause = (second: Duration.seconds(300), further: Duration.seconds(900))
@@ -20,7 +27,7 @@ struct Judge: Sendable {
     /// - Parameters:
     ///   - unproven: how many attempts count in the schedule beside those that the message has paid for.
     ///   - longest: the longest delay.
-    func again(
+    mutating func again(
         _ judged: JudgedFailure,
         _ claim: Claim,
         after delay: Duration? = nil,
@@ -36,8 +43,13 @@ struct Judge: Sendable {
             retryAfter: delay,
             now: now,
             deadline: deadline,
-            chance: chance
+            chance: nextChance()
         )
+        // It lost time through no fault of its own, and keeps its place before what was requested later.
+        if delay == .zero, next == now {
+            let (requestedAt, notBefore) = (claim.message.requestedAt, claim.message.notBefore)
+            next = min(now, max(requestedAt, notBefore ?? requestedAt))
+        }
         if let longest, let later = next { next = min(later, now + longest) }
         if judged.failure.isUncertain, let soonest = next, claim.uncertainAttempts >= 1 {
             let pause = claim.uncertainAttempts == 1 ? Self.uncertainPause.second : Self.uncertainPause.further
@@ -49,7 +61,7 @@ struct Judge: Sendable {
     }
 
     /// What became of a mail that could not be made: no relay is asked.
-    func composition(_ failure: TransmissionFailure, _ claim: Claim, now: Timestamp) -> Completion {
+    mutating func composition(_ failure: TransmissionFailure, _ claim: Claim, now: Timestamp) -> Completion {
         let verdict = FailurePolicy.verdict(for: failure)
         let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: true)
         switch verdict.disposition {

@@ -42,6 +42,12 @@ struct PooledRelay {
     var rests: [Int: Timestamp] = [:]
     /// When a suspected relay gets a message next although another one is up.
     var trialAt: Timestamp?
+    /// The message that it got so last.
+    var trial: Int64?
+    /// Of the claims that it accepted, the place of the latest beginning among all events.
+    var newestAccepted = 0
+    /// The message whose recipient it refused because of a quota or a rate, where it has accepted nothing since.
+    var restAskedFor: Int64?
 
     /// Its name in the configuration.
     var name: String { configuration.relay.name }

@@ -24,7 +24,8 @@ final class RelayPool: Sendable {
     private let log: DeliveryLog
     private let onRoom: @Sendable () -> Void
     private let state: Mutex<State>
-    private let alarm = Mutex<(at: Timestamp, task: Task<Void, Never>)?>(nil)
+    /// When to look next, by the clock that nobody sets.
+    private let alarm = Mutex<(at: Duration, task: Task<Void, Never>)?>(nil)
 
     /// - Parameters:
     ///   - onRoom: called when there is room for more claims than before.
@@ -117,19 +118,22 @@ final class RelayPool: Sendable {
 
     /// The next claim for a lane, if one waits for its relay.
     func takeAtOnce(_ lane: LaneID) -> Claim? {
-        let present = present()
-        let (claim, actions) = state.withLock { $0.machine.takeAtOnce(lane, at: present) }
-        // The lane asks again before it waits: what time changes is asked for then.
+        let (claim, actions, moment) = state.withLock { state in
+            let moment = environment.moment()
+            let (claim, actions) = state.machine.takeAtOnce(lane, at: present(moment))
+            return (claim, actions, moment)
+        }
         if actions.wakesDispatcher { onRoom() }
+        if let next = actions.nextMoment { setAlarm(for: next, seenAt: moment) }
         return claim
     }
 
     /// Waits for the next claim for a lane; `nil` once the pool is closed.
     func take(_ lane: LaneID) async -> Claim? {
         await withCheckedContinuation { continuation in
-            let present = present()
-            carryOut { state in
-                state.waiting[lane] = continuation
+            carryOut { state, present in
+                let former = state.waiting.updateValue(continuation, forKey: lane)
+                precondition(former == nil, "a lane waits once")
                 return state.machine.awaitsClaim(lane, at: present)
             }
         }
@@ -166,14 +170,16 @@ final class RelayPool: Sendable {
 
     /// What follows from a mail that could not be made.
     func composition(_ failure: TransmissionFailure, of claim: Claim) -> Completion {
-        let present = present(needsChance: true)
-        return state.withLock { $0.machine.composition(failure, of: claim, at: present) }
+        state.withLock { state in
+            state.machine.composition(failure, of: claim, at: present(environment.moment(), needsChance: true))
+        }
     }
 
     // MARK: Carrying out
 
-    private func present(needsChance: Bool = false) -> StateMachine.Present {
-        let moment = environment.moment()
+    /// Asked for inside the lock: a thread that read the clocks earlier and came in later would look like a clock that was
+    /// set back.
+    private func present(_ moment: Moment, needsChance: Bool = false) -> StateMachine.Present {
         var present = StateMachine.Present(now: moment.now, expiryHold: clock.expiryHold(at: moment))
         if needsChance { present.chance = environment.chance() }
         return present
@@ -183,50 +189,53 @@ final class RelayPool: Sendable {
         needsChance: Bool = false,
         _ event: (inout StateMachine, StateMachine.Present) -> StateMachine.Actions
     ) {
-        let present = present(needsChance: needsChance)
-        carryOut { event(&$0.machine, present) }
+        carryOut(needsChance: needsChance) { event(&$0.machine, $1) }
     }
 
-    /// Hands over to the recorder first: a probe that was served before its relay's status is on the way could report
-    /// a newer one that the older one would then replace.
-    private func carryOut(_ event: (inout State) -> StateMachine.Actions) {
-        let (actions, served) = state.withLock { state in
-            let actions = event(&state)
+    /// What is to be recorded is handed over inside the lock, so that it comes in the order in which it was decided: a relay's
+    /// older status must not replace the newer one, nor an acquittal come before what it acquits of.
+    private func carryOut(
+        needsChance: Bool = false,
+        _ event: (inout State, StateMachine.Present) -> StateMachine.Actions
+    ) {
+        let (actions, served, moment) = state.withLock { state in
+            let moment = environment.moment()
+            let actions = event(&state, present(moment, needsChance: needsChance))
             let served = actions.assignments.map { lane, claim in
                 guard let continuation = state.waiting.removeValue(forKey: lane) else {
                     preconditionFailure("only a lane that waits is given a claim")
                 }
                 return (continuation: continuation, claim: claim)
             }
-            return (actions, served)
-        }
-        if actions.hasRecords {
-            recorder.record(actions.completions, relays: actions.statuses, acquitted: actions.acquitted)
+            if actions.hasRecords {
+                recorder.record(actions.completions, relays: actions.statuses, acquitted: actions.acquitted)
+            }
+            for (relay, change) in actions.changes { log.relayChanged(configuration.value.relays[relay], change) }
+            return (actions, served, moment)
         }
         for (continuation, claim) in served { continuation.resume(returning: claim) }
         for (relay, connections) in actions.limits {
             log.connectionLimitLearned(configuration.value.relays[relay], connections: connections)
         }
-        for (relay, change) in actions.changes { log.relayChanged(configuration.value.relays[relay], change) }
         if actions.wakesDispatcher { onRoom() }
-        if let next = actions.nextMoment { setAlarm(for: next) }
+        if let next = actions.nextMoment { setAlarm(for: next, seenAt: moment) }
     }
 
-    private func setAlarm(for next: Timestamp) {
+    private func setAlarm(for next: Timestamp, seenAt moment: Moment) {
+        let distance = max(next.timeSince(moment.now), .milliseconds(1))
+        let at = moment.uptime + distance
         alarm.withLock { alarm in
-            if let alarm, alarm.at <= next { return }
+            if let alarm, alarm.at <= at { return }
             alarm?.task.cancel()
             let task = Task { [environment] in
-                do { try await environment.sleep(max(next.timeSince(environment.now()), .milliseconds(1))) } catch {
-                    return
-                }
-                ring(next)
+                do { try await environment.sleep(distance) } catch { return }
+                ring(at)
             }
-            alarm = (next, task)
+            alarm = (at, task)
         }
     }
 
-    private func ring(_ at: Timestamp) {
+    private func ring(_ at: Duration) {
         alarm.withLock { alarm in
             if alarm?.at == at { alarm = nil }
         }

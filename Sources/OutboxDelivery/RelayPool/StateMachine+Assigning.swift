@@ -48,12 +48,9 @@ extension RelayPool.StateMachine {
     mutating func claimAtOnce(_ lane: LaneID, now: Timestamp) -> Claim? {
         let relay = lane.relay
         guard !queue.isEmpty, preferred == relay, relays[relay].rests[lane.number] == nil,
-            !relays[..<relay].indices.contains(where: { index in
-                (isDueForProbe(relays[index], now: now) || isDueForTrial(relays[index], now: now))
-                    && hasIdleLane(index, now: now)
-            }),
+            !isAnotherToBeAsked(before: relay, now: now),
             relays[relay].connections.contains(lane.number) || permitsConnection(relay, now: now),
-            let place = queue.firstPlace(where: { fits($0, relay, now: now) }),
+            let place = firstPlace(for: relay, now: now),
             relays[relay].bucket?.take(now: now) ?? true
         else { return nil }
         let claim = queue.take(at: place)
@@ -76,7 +73,10 @@ extension RelayPool.StateMachine {
                 handle(.probed, relay: relay, now: now, &actions)
                 relays[relay].probes.insert(claim.message.id)
             }
-            if relays[relay].health.state == .suspected { relays[relay].trialAt = now + Self.trialInterval }
+            if relays[relay].health.state == .suspected {
+                relays[relay].trialAt = now + Self.trialInterval
+                relays[relay].trial = claim.message.id
+            }
             let lane = LaneID(relay: relay, number: idle.number)
             serve(claim, by: lane, now: now)
             actions.assignments.append((lane, claim))
@@ -95,32 +95,50 @@ extension RelayPool.StateMachine {
         )
     }
 
+    /// Whether a relay with an idle lane is due for a probe, or for a trial, and should have the next claim first.
+    private func isAnotherToBeAsked(before relay: Int, now: Timestamp) -> Bool {
+        let firstUp = firstUp
+        return relays.indices.contains { index in
+            (index < firstUp && isDueForProbe(relays[index], now: now) || index < relay && isDueForTrial(index, now: now))
+                && hasIdleLane(index, now: now)
+        }
+    }
+
     /// - Returns: a relay that has an idle lane, the place of the claim that it may be given, and whether as a probe.
     private func relayForNext(besides slowed: Set<Int>, now: Timestamp) -> (relay: Int, place: Int, isProbe: Bool)? {
-        let preferred = preferred
-        for index in relays.indices where !slowed.contains(index) && hasIdleLane(index, now: now) {
-            let pooled = relays[index]
-            // While a better relay takes messages, a paused one isn't probed; and no message is sent past the preferred
-            // one because it is busy or slowed: preference, not balance. Only what it has failed goes further.
-            let isProbe = isDueForProbe(pooled, now: now) && index < preferred ?? relays.count
-            guard isProbe || pooled.health.takesMessages else { continue }
-            if let place = queue.firstPlace(where: { fits($0, index, now: now) }) { return (index, place, isProbe) }
+        let firstUp = firstUp
+        // Probes first: a suspected relay that takes whatever it is given must not keep one that may be healthy waiting.
+        for wantsProbe in [true, false] {
+            for index in relays.indices where !slowed.contains(index) && hasIdleLane(index, now: now) {
+                // While a better relay is up, a paused one isn't probed; and no message is sent past the preferred one
+                // because it is busy or slowed: preference, not balance. Only what it has failed goes further.
+                let isProbe = index < firstUp && isDueForProbe(relays[index], now: now)
+                guard wantsProbe ? isProbe : relays[index].health.takesMessages else { continue }
+                if let place = firstPlace(for: index, now: now) { return (index, place, isProbe) }
+            }
         }
         return nil
     }
 
-    /// Whether a claim may be given to the relay now, as far as the claim is concerned.
-    private func fits(_ claim: Claim, _ relay: Int, now: Timestamp) -> Bool {
-        let pooled = relays[relay]
-        guard pooled.health.takesMessages else { return true }
-        guard hasLaneFor(claim.domain, relay) else { return false }
-        let isMarked = evidence.isMarked(claim.message.id, relay: relay)
-        guard let preferred, preferred != relay else { return !isForAnother(claim, than: relay) }
-        if isMarked { return false }
-        if relay < preferred, isDueForTrial(pooled, now: now) { return true }
-        if evidence.isMarked(claim.message.id, relay: preferred) { return true }
-        // A suspected relay helps out where the preferred one has no idle lane.
-        return pooled.health.state == .suspected && !hasIdleLane(preferred, now: now)
+    /// The place of the first claim that may be given to the relay now, as far as the claims are concerned.
+    private func firstPlace(for relay: Int, now: Timestamp) -> Int? {
+        guard relays[relay].health.takesMessages else { return queue.firstPlace { _ in true } }
+        var shares = laneShares(relay, now: now)
+        var hasLane: [String: Bool] = [:]
+        let preferred = preferred ?? relay
+        let takesAny = relay < preferred && isDueForTrial(relay, now: now)
+        // A suspected relay helps out where the preferred one has no idle lane, unless it doesn't answer.
+        let helpsOut =
+            relays[relay].health.state == .suspected && relays[relay].health.trouble?.reason != .timedOut
+            && !hasIdleLane(preferred, now: now)
+        return queue.firstPlace { claim in
+            let isPermitted = hasLane[claim.domain] ?? shares.hasLane(for: claim.domain)
+            hasLane[claim.domain] = isPermitted
+            guard isPermitted else { return false }
+            if preferred == relay { return !isForAnother(claim, than: relay) }
+            if evidence.isMarked(claim.message.id, relay: relay) { return false }
+            return takesAny || helpsOut || evidence.isMarked(claim.message.id, relay: preferred)
+        }
     }
 
     /// Whether the relay has failed the message and another one takes messages that has not.
@@ -132,8 +150,12 @@ extension RelayPool.StateMachine {
             }
     }
 
-    private func isDueForTrial(_ pooled: PooledRelay, now: Timestamp) -> Bool {
-        guard pooled.health.state == .suspected else { return false }
+    private func isDueForTrial(_ relay: Int, now: Timestamp) -> Bool {
+        let pooled = relays[relay]
+        // One at a time: whoever is the trial may wait for minutes.
+        guard pooled.health.state == .suspected, pooled.trial.map({ served[$0]?.relay != relay }) ?? true else {
+            return false
+        }
         return pooled.trialAt.map { $0 <= now || $0 > now + Self.trialInterval } ?? true
     }
 

@@ -32,6 +32,7 @@ extension RelayPool.StateMachine {
         let wasProbe = relays[relay].probes.remove(claim.message.id) != nil
         switch result {
         case .accepted(let reply):
+            relays[relay].newestAccepted = max(relays[relay].newestAccepted, service?.order ?? 0)
             learnFromAcceptance(claim, relay: relay, now: now, &actions)
             actions.completions.append(
                 Completion(claim: claim, outcome: .accepted(reply), relay: name, finishedAt: now)
@@ -53,7 +54,7 @@ extension RelayPool.StateMachine {
                 actions.completions.append(judge.again(judged, claim, after: delay, relay: name, now: now))
             } else if !attempt.isRelays {
                 learnFromRefusal(attempt, relay: relay, now: now, &actions)
-            } else if attempt.needsEvidence {
+            } else if attempt.needsEvidence || isSaidOfRecipient(attempt, relay: relay) {
                 learnFromFailure(attempt, relay: relay, wasProbe: wasProbe, now: now, &actions)
             } else if attempt.failure.stage.isBeforeSession, verdict.scope == .relay,
                 isWorkingElsewhere(attempt, relay: relay, lane: service?.lane, now: now)
@@ -78,6 +79,7 @@ extension RelayPool.StateMachine {
         relays[relay].refusedConnections = 0
         relays[relay].evidence.accepted(domain: claim.domain, order: order, at: now)
         relays[relay].trialAt = nil
+        relays[relay].restAskedFor = nil
         handle(.accepted, relay: relay, now: now, &actions)
         actions.completions += relays[relay].heldRejections.confirm()
         let (open, connecting) = (relays[relay].connections.count, connecting(relay))
@@ -88,6 +90,14 @@ extension RelayPool.StateMachine {
     }
 
     // MARK: The relay's fault
+
+    /// Whether a quota or a rate may be the recipient's, not ours: some relays count by recipient, with the same words. It is
+    /// ours when the relay says so of a second message, and has accepted none between.
+    private mutating func isSaidOfRecipient(_ attempt: FailedAttempt, relay: Int) -> Bool {
+        guard attempt.failure.stage == .rcpt, relays[relay].health.takesMessages else { return false }
+        defer { relays[relay].restAskedFor = attempt.claim.message.id }
+        return relays[relay].restAskedFor.map { $0 == attempt.claim.message.id } ?? true
+    }
 
     /// The relay or the configuration failed the attempt.
     private mutating func blame(
@@ -126,7 +136,7 @@ extension RelayPool.StateMachine {
         _ actions: inout Actions
     ) {
         let message = attempt.claim.message.id
-        if isProven(attempt, relay: relay, now: now) {
+        if attempt.needsEvidence, isProven(attempt, relay: relay, now: now) {
             if wasProbe { handle(.probeReturned, relay: relay, now: now, &actions) }
             return payForItself(attempt, relay: relay, now: now, &actions)
         }
@@ -149,7 +159,7 @@ extension RelayPool.StateMachine {
     }
 
     /// The attempt is repeated by the schedule, or at once over another relay, and uses up nothing.
-    private func withoutPaying(_ attempt: FailedAttempt, relay: Int, now: Timestamp) -> Completion {
+    private mutating func withoutPaying(_ attempt: FailedAttempt, relay: Int, now: Timestamp) -> Completion {
         let message = attempt.claim.message.id
         let isUncertain = attempt.failure.isUncertain
         let isElsewhere = !isUncertain && hasAlternative(message)
@@ -249,9 +259,13 @@ extension RelayPool.StateMachine {
         if attempt.failure.reply == nil {
             // What the relay offers can't carry this message; that says nothing of the relay.
             evidence.addRefusal(of: message, relay: relay, order: order, now: now, isProvisional: false)
-            guard hasAlternative(message) else { return actions.completions.append(refusal) }
+            // One that is paused may be able to, when it is back.
+            guard relays.indices.contains(where: { !evidence.isMarked(message, relay: $0) }) else {
+                return actions.completions.append(refusal)
+            }
+            let delay: Duration? = hasAlternative(message) ? .zero : nil
             let judged = attempt.judged(isUsedUp: true)
-            return actions.completions.append(judge.again(judged, claim, after: .zero, relay: refusal.relay, now: now))
+            return actions.completions.append(judge.again(judged, claim, after: delay, relay: refusal.relay, now: now))
         }
         let earlier = evidence.refusals(of: message, relay: relay)
         if let earlier, relays[relay].evidence.lastAcceptance > earlier.first {

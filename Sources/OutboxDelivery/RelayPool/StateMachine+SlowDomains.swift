@@ -4,62 +4,120 @@
 import OutboxCore
 import OutboxStore
 
-extension RelayPool.StateMachine {
+/// How the lanes of one relay are shared among domains at one moment.
+struct LaneShares {
+    /// What the lanes do whose domains are not known to work.
+    private struct Counts {
+        /// How many lanes each domain has.
+        var own: [String: Int] = [:]
+        var unproven = 0
+        var silent = 0
+        /// Those that have kept their lane for long, by domain.
+        var slow: [String: Int] = [:]
+        var slowLanes = 0
+    }
+
     /// A domain of which nothing is known yet, and which has kept a lane for longer, is taken for a slow one.
-    static let patienceWithNewDomain = Duration.seconds(5)
-    /// So many messages for a slow domain may wait for a lane, and so many that the preferred relay has failed; the others
-    /// wait in the outbox, where they are in nobody's way.
-    private static let waitingAside = 4
-    /// How long they wait there.
-    private static let pauseAside = Duration.seconds(10)
+    static let patience = Duration.seconds(5)
+    /// So long after its last acceptance a domain may still have become silent: it begins with half of the lanes.
+    private static let freshness = Duration.seconds(30)
+
+    /// How many connections the relay takes.
+    private let lanes: Int
+    private let evidence: RelayEvidence
+    private let now: Timestamp
+    private let claims: [ServedClaim]
+    /// The domains that keep a lane for longer than the relay needed for a claim that began later.
+    private let stalled: Set<String>
+    private lazy var counts = count()
+
+    init(_ pooled: PooledRelay, _ served: some Collection<ServedClaim>, relay: Int, now: Timestamp) {
+        lanes = min(pooled.configuration.connections, pooled.limit.value ?? .max)
+        evidence = pooled.evidence
+        self.now = now
+        claims = served.filter { $0.relay == relay }
+        stalled = Set(
+            claims.lazy.filter { $0.startedAt + Self.patience <= now && $0.order < pooled.newestAccepted }.map(\.domain)
+        )
+    }
+
+    private func count() -> Counts {
+        var counts = Counts()
+        for claim in claims where !isWorking(claim.domain) {
+            counts.own[claim.domain, default: 0] += 1
+            counts.unproven += 1
+            if evidence.isSilent(claim.domain) { counts.silent += 1 }
+            if claim.startedAt + Self.patience <= now {
+                counts.slow[claim.domain, default: 0] += 1
+                counts.slowLanes += 1
+            }
+        }
+        return counts
+    }
+
+    /// Whether messages for the domain are known not to keep lanes for long.
+    private func isWorking(_ domain: String) -> Bool {
+        guard !stalled.contains(domain), let last = evidence.lastAccepted(domain) else { return false }
+        return last + Self.freshness > now
+    }
 
     /// Slow mail systems, or a relay that asks them before it answers, must not keep all others waiting: a domain that is not
     /// known to work gets half of the lanes, all such domains leave one lane together, and those that are silent get a third.
-    func hasLaneFor(_ domain: String, _ relay: Int) -> Bool {
-        let evidence = relays[relay].evidence
-        let lanes = min(relays[relay].configuration.connections, relays[relay].limit.value ?? .max)
-        guard lanes > 1, !evidence.isWorking(domain) else { return true }
-        var (own, unproven, silent) = (0, 0, 0)
-        for service in served.values where service.relay == relay && !evidence.isWorking(service.domain) {
-            unproven += 1
-            if service.domain == domain { own += 1 }
-            if evidence.isSilent(service.domain) { silent += 1 }
-        }
-        return own < max(1, lanes / 2) && unproven < lanes - 1
-            && (!evidence.isSilent(domain) || silent < max(1, lanes / 3))
+    mutating func hasLane(for domain: String) -> Bool {
+        guard lanes > 1, !isWorking(domain) else { return true }
+        return counts.own[domain, default: 0] < max(1, lanes / 2) && counts.unproven < lanes - 1
+            && (!evidence.isSilent(domain) || counts.silent < max(1, lanes / 3))
     }
 
     /// Whether messages for the domain keep lanes for long, as far as the relay shows.
-    private func isSlow(_ domain: String, _ relay: Int, now: Timestamp) -> Bool {
-        let evidence = relays[relay].evidence
-        if evidence.isWorking(domain) { return false }
-        return evidence.isSilent(domain)
-            || served.values.contains { service in
-                service.relay == relay && service.domain == domain
-                    && service.startedAt + Self.patienceWithNewDomain <= now
-            }
+    mutating func isSlow(_ domain: String) -> Bool {
+        if isWorking(domain) { return false }
+        if evidence.isSilent(domain) || counts.slow[domain] != nil { return true }
+        // Where such domains hold all lanes that they may, no other one of which nothing is known gets one soon.
+        return lanes > 1 && counts.slowLanes >= lanes - 1
+    }
+}
+
+extension RelayPool.StateMachine {
+    /// So many messages for a slow domain may wait for a lane; the others wait in the outbox, where they are in nobody's way.
+    private static let waitingAside = 4
+    /// How long they wait there.
+    private static let pauseAside = Duration.seconds(10)
+    /// How long a message waits there that the preferred relay has failed: only for an idle lane of the next one.
+    private static let pauseForAnother = Duration.seconds(1)
+
+    func laneShares(_ relay: Int, now: Timestamp) -> LaneShares {
+        LaneShares(relays[relay], served.values, relay: relay, now: now)
     }
 
-    /// Messages for slow domains, and those that the preferred relay has failed, wait in the outbox but for a few: else they
-    /// would fill the queue, and nobody else would be claimed.
+    /// Messages for slow domains, and those that the preferred relay has failed, wait in the outbox but for a few of each: else
+    /// they would fill the queue, and nobody else would be claimed.
     mutating func sendAside(now: Timestamp, _ actions: inout Actions) {
         guard let preferred, !queue.isEmpty else { return }
-        var waiting: [String: Int] = [:]
-        var slow: [String: Bool] = [:]
+        let most = max(1, capacity / 8)
+        var shares = laneShares(preferred, now: now)
         let state = self
+        var (marked, slow) = (0, 0)
+        var waiting: [String: Int] = [:]
+        var isSlow: [String: Bool] = [:]
+        var pauses: [Int64: Duration] = [:]
         let aside = queue.takeAll { claim in
-            let isMarked = state.isForAnother(claim, than: preferred)
+            if state.isForAnother(claim, than: preferred) {
+                marked += 1
+                if marked > most { pauses[claim.message.id] = Self.pauseForAnother }
+                return marked > most
+            }
             let domain = claim.domain
-            let isSlow = slow[domain] ?? state.isSlow(domain, preferred, now: now)
-            slow[domain] = isSlow
-            guard isMarked || isSlow else { return false }
-            // All that was failed counts together.
-            let key = isMarked ? "" : domain
-            waiting[key, default: 0] += 1
-            return waiting[key, default: 0] > Self.waitingAside
+            let isSlowDomain = isSlow[domain] ?? shares.isSlow(domain)
+            isSlow[domain] = isSlowDomain
+            guard isSlowDomain else { return false }
+            waiting[domain, default: 0] += 1
+            guard waiting[domain, default: 0] <= Self.waitingAside, slow < most else { return true }
+            slow += 1
+            return false
         }
         actions.completions += aside.map { claim in
-            let until = now + Self.pauseAside
+            let until = now + (pauses[claim.message.id] ?? Self.pauseAside)
             return Completion(claim: claim, outcome: .returnedUnsent(until: until), relay: nil, finishedAt: now)
         }
     }

@@ -86,6 +86,9 @@ extension RelayPool.StateMachine {
         relays.indices.first { relays[$0].health.isUp } ?? relays.indices.first { relays[$0].health.takesMessages }
     }
 
+    /// The first relay that is up: those before it are asked after, also while one that is suspected takes messages.
+    var firstUp: Int { relays.firstIndex { $0.health.isUp } ?? relays.count }
+
     /// Every relay as it is now.
     func statuses(now: Timestamp) -> [RelayStatus] {
         relays.indices.map { relays[$0].status(position: $0 + 1, now: now) }
@@ -102,8 +105,8 @@ extension RelayPool.StateMachine {
         guard !isClosed else { return (claims, Actions()) }
         let actions = act(at: present) { machine, actions in
             machine.queue.append(claims)
-            machine.sendAside(now: present.now, &actions)
             machine.assign(now: present.now, &actions)
+            machine.sendAside(now: present.now, &actions)
         }
         return ([], actions)
     }
@@ -129,6 +132,11 @@ extension RelayPool.StateMachine {
             for (index, relay) in newer.enumerated() {
                 if relay.rate != machine.relays[index].configuration.rate {
                     machine.relays[index].bucket = relay.rate.map { TokenBucket(rate: $0, now: present.now) }
+                }
+                if relay.relay.url != machine.relays[index].configuration.relay.url {
+                    // Another host has shown nothing yet.
+                    machine.relays[index].limit = ConnectionLimit()
+                    machine.relays[index].evidence = RelayEvidence(suspectAfter: relay.suspectAfter)
                 }
                 machine.relays[index].configuration = relay
             }
@@ -259,8 +267,8 @@ extension RelayPool.StateMachine {
                 actions.completions += machine.relays[relay].heldRejections.release(at: now)
             }
             machine.noticeSilence(now: now, &actions)
-            machine.sendAside(now: now, &actions)
             machine.assign(now: now, &actions)
+            machine.sendAside(now: now, &actions)
             if machine.roomForBatch(now: now) > 0 { actions.wakesDispatcher = true }
         }
     }
@@ -273,20 +281,21 @@ extension RelayPool.StateMachine {
             guard let moment, moment > now else { return }
             next = min(next ?? moment, moment)
         }
-        let preferred = preferred
+        let firstUp = firstUp
         for index in relays.indices {
-            // While a better relay takes messages, nobody asks after this one.
-            if index < preferred ?? relays.count { consider(relays[index].health.probesAt(now)) }
+            // While a better relay is up, nobody asks after this one.
+            if index < firstUp { consider(relays[index].health.probesAt(now)) }
             // One that should have been released already must not be forgotten.
             consider(relays[index].heldRejections.nextRelease(now).map { max($0, now + .milliseconds(1)) })
             guard !queue.isEmpty else { continue }
             consider(relays[index].bucket?.nextToken(now: now))
             if relays[index].health.state == .suspected { consider(relays[index].trialAt) }
             for idle in relays[index].idleLanes { consider(idle.restsUntil) }
+            if !relays[index].idleLanes.isEmpty { consider(relays[index].limit.triesMoreAt) }
         }
         for claim in served.values {
             consider(claim.dotAt.map { $0 + relays[claim.relay].configuration.relay.replyTimeout })
-            if !queue.isEmpty { consider(claim.startedAt + Self.patienceWithNewDomain) }
+            if !queue.isEmpty { consider(claim.startedAt + LaneShares.patience) }
         }
         return next
     }

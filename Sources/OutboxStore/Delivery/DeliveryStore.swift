@@ -80,9 +80,15 @@ package protocol DeliveryStore: Sendable {
     /// - Parameters:
     ///   - step: how far the clock was set forward, negative for back; `nil` where nobody knows, as at the start.
     ///   - since: when the step was noticed: attempts that ended from then on know the clock as it is.
+    ///   - clock: tells the present when the transaction has begun, as for the recording of outcomes.
     ///   - longestDelay: the longest delay that the retry schedule has.
     /// - Returns: how many messages changed; a bounded number at a time, so call again until it is 0.
-    func followClock(step: Duration?, since: Timestamp, now: Timestamp, longestDelay: Duration) async throws -> Int
+    func followClock(
+        step: Duration?,
+        since: Timestamp,
+        clock: @escaping @Sendable () -> Timestamp,
+        longestDelay: Duration
+    ) async throws -> Int
 
     /// Makes open messages `expired` whose `expires_at` has come: a bounded number at a time, the longest expired first.
     ///

@@ -139,8 +139,8 @@ extension OutboxDatabase {
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox_attempt
-                SET finished_at = max(?, started_at), outcome = ?, relay = ?, stage = ?, fault = ?, reason = ?,
-                    counts = ?, reply_code = ?, enhanced_status = ?, detail = ?, queue_id = ?
+                SET started_at = min(started_at, ?1), finished_at = ?1, outcome = ?, relay = ?, stage = ?, fault = ?,
+                    reason = ?, counts = ?, reply_code = ?, enhanced_status = ?, detail = ?, queue_id = ?
                 WHERE message_id = ? AND attempt = ?
                 """
         )

@@ -52,10 +52,11 @@ extension OutboxDatabase {
     package func followClock(
         step: Duration?,
         since: Timestamp,
-        now: Timestamp,
+        clock: @escaping @Sendable () -> Timestamp,
         longestDelay: Duration
     ) async throws -> Int {
         try await write { database in
+            let now = clock()
             var changed = 0
             for priority in try Self.claimablePriorities(database) {
                 // Without a step, and after one back, what lies ahead further than a rule could have set it is due now. The
@@ -81,20 +82,21 @@ extension OutboxDatabase {
             }
             guard changed == 0, let step else { return changed }
             // Retries keep their distance. Those that were set since the step was noticed know the clock as it is, and the
-            // end of their attempt tells them from the others. After a step back, the old clock's moments lie after `now`;
-            // after a step forward, only those do that were recorded while this waited for the file.
+            // end of their attempt tells them from the others; after a step back, the old clock's ends lie after `now`. A
+            // message that was given back has no attempt to tell: after a step forward, what lies further ahead of the old
+            // clock than a retry could have set it was set by the new one, or has followed it already.
             try database.execute(
                 sql: """
                     UPDATE outbox_state SET due_at = max(:now, due_at + :step)
-                    WHERE due_at IS NOT NULL AND due_at > :before AND state = 'deferred' AND NOT EXISTS (
+                    WHERE due_at IS NOT NULL AND due_at > :before AND due_at <= :latest AND state = 'deferred' AND NOT EXISTS (
                         SELECT 1 FROM outbox_attempt AS attempt WHERE attempt.message_id = outbox_state.message_id
                             AND attempt.attempt = outbox_state.last_attempt
-                            AND attempt.finished_at BETWEEN :since AND :latest)
+                            AND attempt.finished_at BETWEEN :since AND :now)
                     """,
                 arguments: [
                     "now": now.milliseconds, "step": step.inMilliseconds, "since": since.milliseconds,
                     "before": step > .zero ? (now - step).milliseconds : now.milliseconds,
-                    "latest": step > .zero ? Int64.max : now.milliseconds,
+                    "latest": step > .zero ? (now - step + longestDelay).milliseconds : Int64.max,
                 ]
             )
             if step < .zero {

@@ -25,6 +25,8 @@ extension OutboxDatabase {
         guard let state = MessageState.sending.after(.returnedUnsent(earlierAttempts: earlier)) else {
             preconditionFailure("a claim can always be returned")
         }
+        // It keeps its place before what came later, but a clock that was set back meanwhile makes it wait for nothing.
+        let due = until ?? min(claim.claimedAt, now)
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox_state
@@ -34,8 +36,7 @@ extension OutboxDatabase {
                 """
         )
         try update.execute(arguments: [
-            state.rawValue, claim.usedUp - 1, earlier, (until ?? claim.claimedAt).milliseconds, claim.sequence,
-            claim.attempt,
+            state.rawValue, claim.usedUp - 1, earlier, due.milliseconds, claim.sequence, claim.attempt,
         ])
         guard database.changesCount == 1 else { return false }
         try forgetAttempt(database, claim)

@@ -35,6 +35,17 @@ extension OutboxDatabase {
                     sql: "DELETE FROM outbox_suppression WHERE message_id = ? AND source = 'refused'",
                     arguments: [id]
                 )
+                // Neither this message's end nor that of those which the entry kept back meanwhile says anything of the
+                // address.
+                try database.execute(
+                    sql: """
+                        UPDATE outbox_state SET blames_address = NULL
+                        WHERE blames_address = 1 AND address = (SELECT address FROM outbox_state WHERE message_id = ?1)
+                            AND (message_id = ?1 OR state = 'suppressed' AND finished_at
+                                >= (SELECT finished_at FROM outbox_state WHERE message_id = ?1))
+                        """,
+                    arguments: [id]
+                )
             }
         }
     }
@@ -78,6 +89,8 @@ extension OutboxDatabase {
                 ON CONFLICT (address) DO UPDATE SET reason = excluded.reason, source = excluded.source,
                     message_id = excluded.message_id, created_at = excluded.created_at,
                     expires_at = max(expires_at, excluded.expires_at)
+                -- An operator's entry stays: it does not end with a refusal that turns out to be the relay's fault.
+                WHERE source <> 'manual' OR excluded.source = 'manual'
                 """,
             arguments: [
                 entry.address, entry.reason, entry.source.rawValue, entry.messageID, entry.createdAt.milliseconds,

@@ -158,14 +158,13 @@ package struct RelayHealth: Hashable, Sendable {
             probedAt = now
             return .none
         case .accepted:
-            // A message that was under way before the relay asked for a rest doesn't end the rest.
-            if case .paused(let until) = state, until > now, isResting { return .none }
-            return comeUp(now)
+            return isAtRest(now) ? .none : comeUp(now)
         case .answered:
-            return state == .suspected ? .none : comeUp(now)
+            return state == .suspected || isAtRest(now) ? .none : comeUp(now)
         case .failed(let trouble, let asked):
             return fail(trouble, asked, now)
         case .suspected(let trouble):
+            if isAtRest(now) { return .none }
             let wasDown = downSince != nil
             self.trouble = trouble
             downSince = downSince ?? now
@@ -178,8 +177,14 @@ package struct RelayHealth: Hashable, Sendable {
         }
     }
 
+    /// A message that was under way before the relay asked for a rest doesn't end the rest.
+    private func isAtRest(_ now: Timestamp) -> Bool {
+        if case .paused(let until) = state { until > now && isResting } else { false }
+    }
+
     private mutating func fail(_ trouble: RelayTrouble, _ asked: Duration?, _ now: Timestamp) -> Change {
-        let isNew = state == .up
+        // That the configuration is to be mended is news of a suspected relay, too.
+        let isNew = state == .up || state == .suspected && trouble.scope == .configuration
         isResting = asked != nil || isResting && !takesMessages
         self.trouble = trouble
         switch state {

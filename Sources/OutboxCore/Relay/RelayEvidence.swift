@@ -34,7 +34,7 @@ package struct RelayEvidence: Sendable {
     private var refused: Set<Int64> = []
     private var refusedWithoutName: Set<Int64> = []
     private var silentDomains = RecentSet(capacity: Self.memory)
-    private var workingDomains = RecentSet(capacity: Self.memory)
+    private var workingDomains = RecentMoments(capacity: Self.memory)
 
     /// - Parameter suspectAfter: after so many permanent refusals in a row the relay is the suspect.
     package init(suspectAfter: Int) {
@@ -53,8 +53,8 @@ package struct RelayEvidence: Sendable {
     /// Messages to this domain ended in time-outs, and none was accepted since.
     package func isSilent(_ domain: String) -> Bool { silentDomains.contains(domain) }
 
-    /// A message to this domain was accepted, and none ended in a time-out since.
-    package func isWorking(_ domain: String) -> Bool { workingDomains.contains(domain) }
+    /// When a message to this domain was last accepted; `nil` where none was lately, or one ended in a time-out since.
+    package func lastAccepted(_ domain: String) -> Timestamp? { workingDomains[domain] }
 
     /// It accepted a message.
     ///
@@ -66,7 +66,7 @@ package struct RelayEvidence: Sendable {
         if !refused.isEmpty { refused = [] }
         if !refusedWithoutName.isEmpty { refusedWithoutName = [] }
         silentDomains.remove(domain)
-        workingDomains.insert(domain)
+        workingDomains[domain] = now
     }
 
     /// An attempt failed within the transaction, and nothing proves that it is the message's own doing.
@@ -75,7 +75,7 @@ package struct RelayEvidence: Sendable {
     package mutating func failed(message: Int64, domain: String, _ failure: Failure) -> Bool {
         if failure == .silence {
             silentDomains.insert(domain)
-            workingDomains.remove(domain)
+            workingDomains[domain] = nil
         }
         // More would prove nothing more.
         if failed.count < max(Self.failuresInARow, Self.silencesInARow) * 2 { failed[message] = (domain, failure) }
@@ -112,5 +112,22 @@ private struct RecentSet: Sendable {
     mutating func remove(_ member: String) {
         guard members.remove(member) != nil else { return }
         order.removeAll { $0 == member }
+    }
+}
+
+/// The moments of those members that were in use last, up to a number.
+private struct RecentMoments: Sendable {
+    let capacity: Int
+    private var moments: [String: Timestamp] = [:]
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    subscript(_ member: String) -> Timestamp? {
+        get { moments[member] }
+        set {
+            moments[member] = newValue
+            guard moments.count > capacity, let oldest = moments.min(by: { $0.value < $1.value }) else { return }
+            moments[oldest.key] = nil
+        }
     }
 }
