@@ -631,7 +631,8 @@ import Testing
         let failure = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
         let judged = JudgedFailure(failure: failure, verdict: FailurePolicy.verdict(for: failure), isUsedUp: true)
         let moments = (1...20).map { id -> Timestamp? in
-            guard case .deferred(_, let next) = judge.again(judged, claim(Int64(id)), relay: "r", now: now).outcome else {
+            guard case .deferred(_, let next) = judge.again(judged, claim(Int64(id)), relay: "r", now: now).outcome
+            else {
                 return nil
             }
             return next

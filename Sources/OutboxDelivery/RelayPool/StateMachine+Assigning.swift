@@ -99,7 +99,8 @@ extension RelayPool.StateMachine {
     private func isAnotherToBeAsked(before relay: Int, now: Timestamp) -> Bool {
         let firstUp = firstUp
         return relays.indices.contains { index in
-            (index < firstUp && isDueForProbe(relays[index], now: now) || index < relay && isDueForTrial(index, now: now))
+            (index < firstUp && isDueForProbe(relays[index], now: now)
+                || index < relay && isDueForTrial(index, now: now))
                 && hasIdleLane(index, now: now)
         }
     }
