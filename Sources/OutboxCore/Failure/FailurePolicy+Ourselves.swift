@@ -139,6 +139,11 @@ extension FailurePolicy {
             "{sender} … must",
             "missing … in from",
             "no mx … your domain",
+            // A list of who may send is searched for us, whatever it is called: "no such user in the access list of senders".
+            "{not} & list/lists/table/map/database/acl … {sender}",
+            "{sender} … {not} … list/lists/table/map/database/acl",
+            "no such {sender}",
+            "no such user/account/mailbox/address … for/of/in/among … {sender}",
         ]
         let unless: [WordPattern] = [
             "recipient* … {faulty}", "unverified/undeliverable address", "return* … sender",

@@ -280,7 +280,7 @@ extension WordList {
         WordList(
             "us",
             """
-            you, youre, youve, your, yours, yourself, sender, client, mailer, customer, tenant, subscription*, plan, upgrade,
+            you, youre, youve, your, yours, yourself, sender, senders, client, mailer, customer, tenant, subscription*, plan, upgrade,
             prepaid, contractual, credit*, login, smtp user, outgoing, outbound, bandwidth, cleartext, hostname, host name,
             this host/client/server/customer/account is, vous, votre, sie haben, ihr, ihre, su cuenta
             """
