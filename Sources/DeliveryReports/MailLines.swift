@@ -6,7 +6,8 @@ struct MailLines {
 
     private(set) var lines: ArraySlice<Line>
 
-    /// - Parameter bytes: a mail, as a mail system hands it to a program: perhaps with a "From " line before it.
+    /// - Parameter bytes: a mail, as a mail system hands it to a program: perhaps with blank lines or a "From " line before
+    ///   it.
     init(_ bytes: [UInt8]) {
         // A mail with no LF at all comes from a system that ends its lines with CR.
         let hasLF = bytes.contains(UInt8(ascii: "\n"))
@@ -14,6 +15,8 @@ struct MailLines {
         var lines = bytes.split(separator: end, omittingEmptySubsequences: false).map { line in
             line.last == UInt8(ascii: "\r") ? line.dropLast() : line
         }
+        // Nothing but a header can be behind blank lines at the beginning, because no mail is without one.
+        lines.removeFirst(lines.prefix { $0.isBlank }.count)
         if lines.first?.starts(with: Array("From ".utf8)) == true { lines.removeFirst() }
         self.lines = lines[...]
     }

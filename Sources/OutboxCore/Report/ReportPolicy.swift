@@ -267,6 +267,8 @@ private final class Statement {
         if says(.mailboxFull) { return .mailboxFull }
         if says(.messageTooBig) { return .messageTooBig }
         if says(.senderRefused) { return .senderRefused }
+        // "Blocked for inactivity" is no policy, unless it is for now.
+        if says(.disused) { return says(.disabledForNow) ? .recipientRefused : nil }
         if says(.policyRefusal) { return .policyRefusal }
         if says(.contentRefused) { return .contentRefused }
         if says(.systemTrouble) || says(.disabledForNow) { return .recipientRefused }
@@ -276,7 +278,7 @@ private final class Statement {
     private var dead: FailureReason? {
         if says(.badDomain) { return .badDomain }
         if says(.unknownRecipient) { return .unknownRecipient }
-        if says(.mailboxDisabled) { return .mailboxDisabled }
+        if says(.mailboxDisabled) || says(.disused) { return .mailboxDisabled }
         return nil
     }
 }

@@ -11,6 +11,8 @@ enum ReportWords: CaseIterable, Sendable {
     case expired, rateLimited, mailboxFull, messageTooBig, senderRefused, policyRefusal, contentRefused, systemTrouble
     /// Disabled or locked for a while.
     case disabledForNow
+    /// Nobody has used the mailbox for so long that it was closed, also where the word for that is "blocked".
+    case disused
     // The address itself.
     case mailboxDisabled, badDomain, unknownRecipient
     /// The mail was refused, and nothing is said of the address: less than a word about it.
@@ -60,7 +62,10 @@ enum ReportWords: CaseIterable, Sendable {
         ontvanger,adres,postbus,odbiorca,użytkownik,uzytkownik,konto,skrzynka,uživatel,adresát,schránka,användare,\
         mottagare,mottagaren,adressen,bruker,brukeren,bruger,brugeren,modtager,modtageren,kullanıcı,alıcı,\
         felhasználó,címzett,utilizator,vastaanottaja,käyttäjä,osoite,пользователь,пользователя,получатель,получателя,\
-        адрес,адресат,адресата,ящик,ящика,аккаунт,користувач,одержувач,адреса
+        адрес,адресат,адресата,ящик,ящика,аккаунт,користувач,одержувач,адреса,\
+        casilla,casillas,cuentas,casella postale,caselle,cassetta,utilizador,endereco,adressat,adressaten,usager,abonné,\
+        konta,kontem,skrzynki,skrzynka pocztowa,odbiorcy,adresata,adresat,adresu,użytkownika,uzytkownika,kontot,\
+        mottagaradressen,mailaddress,mail address,mail drop,účet,příjemce,schranka,uzivatel,hesap,hesabı,fiók,mailaccount,e mailadres,mailadres
         """,
         // What stands between "unknown" and the mailbox.
         "kind": """
@@ -81,11 +86,16 @@ enum ReportWords: CaseIterable, Sendable {
         unknown,nonexistent,non existent,non existant,inexistent,inexistant,inexistante,invalid,illegal,undefined,\
         unrecognized,unrecognised,unbekannt,unbekannter,unbekannte,ungültig,ungueltig,inconnu,inconnue,inconnus,\
         invalide,invalides,introuvable,desconocido,desconocida,desconhecido,desconhecida,inexistente,inválido,\
-        inválida,sconosciuto,sconosciuta,onbekend,nieznany,nieznana,neznámý,neexistuje,nenalezen,okänd,ukjent,ukendt,\
+        onbekende,inválida,invalido,invalida,inesistente,inesistenti,no válido,no válida,no valido,no valida,sconosciuto,sconosciuta,errato,errata,errado,\
+        errada,erróneo,errónea,erroneo,erronea,incorrecto,incorrecta,incorreto,incorreta,onbekend,nieznany,nieznana,neznámý,neexistuje,nenalezen,okänd,ukjent,ukendt,\
         tuntematon,bilinmiyor,bulunamadı,ismeretlen,necunoscut,неизвестен,неизвестный,неизвестного,отсутствует,\
         невідомий,недействителен
         """,
-        "sender": "sender,senders,mail from,from address,from domain,return path,reverse path,envelope from,originator",
+        "sender": """
+        sender,senders,mail from,from address,from domain,return path,reverse path,envelope from,originator,absender,\
+        expéditeur,expediteur,émetteur,emetteur,remitente,mittente,remetente,afzender,nadawca,nadawcy,отправитель,\
+        отправителя,odesílatel,avsändare,avsändaren,avsender,afsender,lähettäjä,gönderen,feladó
+        """,
         "no": """
         rejected,refused,denied,unknown,invalid,blocked,blacklisted,banned,forbidden,unroutable,not,failed,verify,\
         verification,unverified,untrusted,disallowed,must,isnt,cannot,cant,doesnt,does,required,suspicious
@@ -131,7 +141,7 @@ enum ReportWords: CaseIterable, Sendable {
             no space, not enough ~ space/storage, insufficient ~ space/storage/disk, out of ~ space/storage
             lack of ~ space/storage, enough ~ storage, space/storage/allowance ~ used up, disk space, mailbox/inbox/account/maildir ~ size ~ exceed*/limit
             too much mail stored, too much mail data, too many messages on the server, too many messages in
-            zuviele mails auf, zu viele mails auf, postfach ~ voll, speicherplatz, kontingent, boite ~ pleine, boîte ~ pleine
+            no hay espacio, sin espacio, sem espaço, plus despace, kein platz, geen ruimte, brak miejsca, nie ma miejsca, zuviele mails auf, zu viele mails auf, postfach ~ voll, speicherplatz, kontingent, boite ~ pleine, boîte ~ pleine
             pleine, cuota, buzón/buzon ~ lleno, llena, cota, cheia, casella ~ piena, spazio ~ esaurito, przepełniona
             przepełnione, pełna, переполнен*, квота, недостаточно места, доступного места, postbus ~ vol, fuld, täynnä
             =容量, =満杯, =がいっぱい, =已满, =已滿, =配额, =空间不足, =용량, =가득
@@ -144,7 +154,10 @@ enum ReportWords: CaseIterable, Sendable {
             """
         case .senderRefused:
             """
-            {sender} ~ {no}, {no} {sender}, bad/null/empty/unroutable/unroutable/unknown/invalid/unverified sender
+            {sender} ~ {no}, {no} {sender}, {sender} ~ {unknown}, {unknown} {sender}, {sender} ~ {not} ~ {there}
+            su/tu cuenta, votre compte, ihr/ihrem konto/account, sua conta, vostro/tuo account, twoje konto, uw account
+            no such {sender}, no such {who} ~ for/of/in/among ~ {sender}
+            list/lists/table/map/acl of ~ {sender}, bad/null/empty/unroutable/unroutable/unknown/invalid/unverified sender
             empty envelope sender*, not allowed to send, not authorized/authorised to send, not permitted to send
             allowed to send ~ from, no longer accepted as a sender, restricted ~ sender*, send as, sender* list
             only accept* ~ from, domain of sender, your domain, address/identity ~ not verified, not a verified, batv
@@ -165,14 +178,17 @@ enum ReportWords: CaseIterable, Sendable {
             notauthorized, unauthorized, unauthenticated, authentication ~ required/failed/failure/fail, requires authentication
             relay ~ denied, relay access, relaying denied, not permitted to relay, unable to relay, cannot relay, not relay
             as a relay, open relay, open proxy, rcpthosts, greylist*, graylist*, grey listed, members only, non member
-            not a member, not subscribed, moderat*, whitelist*, allowlist*, complaint*, requires confirmation, go away
-            dns ~ record*, arc ~ fail*, tls, starttls, ssl, certificate*, from/header/name ~ not ~ match, encryption ~ required, security
+            gateway ~ not allowed, not a gateway, not local host, not a local host/domain, you/your ~ not ~ in ~ list
+            you/sender/senders/poster ~ not a member, not a member of this/the/our/that/any/list/group, not subscribed, moderat*, whitelist*, allowlist*, complaint*, requires confirmation, go away
+            accept ~ {mail} from, address of your server/host/ip, dns ~ record*, resource record*, invalid dns, arc ~ fail*, tls, starttls, ssl, certificate*, from/header/name ~ not ~ match, encryption ~ required, security
+            password*, passwort, kennwort, contraseña, contrasena, clave incorrecta, mot de passe, senha, wachtwoord, hasło
+            adresse ip, dirección ip, direccion ip, indirizzo ip, endereço ip, endereco ip, ip adresse, ipadresse, adres ip
             gesperrt, richtlinie*, bloqué, bloqueado, bloccato, заблокирован*, отклонено, =拒否設定, =受信拒否, =受信を拒否
-            =ブロック, =被拒绝, =黑名单, =차단
+            =ブロック, =送信者, =差出人, =发件人, =寄件者, =보낸사람, =발신자, =被拒绝, =黑名单, =차단
             """
         case .contentRefused:
             """
-            spam*, ube, uce, bulk, unsolicited, junk, virus*, malware, trojan, phish*, infected, worm, malicious
+            spam*, antispam*, antyspam*, ube, uce, bulk, unsolicited, junk, virus*, malware, trojan, phish*, infected, worm, malicious
             attachment*, content ~ {barred}, {barred} ~ content, unacceptable content, content filter*, content reject*
             {unknown} ~ header/headers/character/characters/body/mime/charset/encoding
             message content, mail content, content restrictions, content policy, restricted content, spamassassin
@@ -182,10 +198,11 @@ enum ReportWords: CaseIterable, Sendable {
             """
         case .systemTrouble:
             """
-            loop*, too many hops, hop count, misconfigur*, configuration error, config error, local error, internal error
+            loop*, too many hops, hop count, misconfigur*, configuration error, config error, local error, internal error, servfail, server failure
+            may/might/could not exist, may/might no longer exist, dns check/query ~ failed
             server error, system error, software error, lookup ~ failed/failure/error, malformed ~ name server
             name server ~ timeout, temporar* ~ fail*/error/problem/unavailable, try again later, try later, not found try again, tempfail
-            mailer error, command died, command output, exit status, out of memory, service ~ unavailable
+            address book ~ unavailable/failed/error, mailer error, command died, command output, exit status, out of memory, service ~ unavailable
             not available ~ later, overload*, too busy, maintenance, protocol error, syntax error, bad sequence
             unknown ~ error/reason/failure/problem/cause/status/command/response/exception, remote server returned an error, hostile dns, internationalized, smtputf8, non ascii
             """
@@ -194,6 +211,12 @@ enum ReportWords: CaseIterable, Sendable {
             temporar* ~ disabled/suspended/locked/inactive/blocked/deactivated/closed/frozen/rejected/refused
             disabled/suspended/locked/inactive/blocked/deactivated/closed/frozen temporar*
             """
+        case .disused:
+            """
+            {who} ~ inactivity/disuse/inutilizzo/inattività/inactividad/desuso/inatividade/inactivité/inaktivität/inaktivitaet
+            {who} has/is/was been/being/now/currently ~ inactivity, {who} ~ administratively disabled/locked/suspended/deactivated
+            {who} ~ inactivité/bezczynności/inactiviteit, {who} ~ falta de uso, {who} ~ falta de utilização, {who} ~ mancato utilizzo
+            """
         case .mailboxDisabled:
             """
             {who} ~ disabled/suspended/inactive/deactivated/discontinued/closed/locked/terminated/cancelled/canceled/frozen
@@ -201,6 +224,11 @@ enum ReportWords: CaseIterable, Sendable {
             {who} ~ not ~ active/activated/enabled, {who} ~ inactivity, inactivity ~ {who}, disabled by owner, suspend, currently suspended
             tried to reach ~ inactive/disabled/suspended/deactivated
             disabled/deactivated/suspended/inactive/closed/terminated/deleted/discontinued/frozen {who}
+            {who} ~ inaktiv/geschlossen/abgelaufen/opgeheven/uitgeschakeld/gedeactiveerd/gesloten
+            {who} ~ inactivo/inactiva/desactivado/desactivada/caducado/caducada/expirado/expirada
+            {who} ~ inattivo/inattiva/disattivato/disattivata/scaduto/scaduta/cessato/cessata/inativo/inativa/desativado/desativada
+            {who} ~ inactif/inactive/desactive/desactivee/fermé/fermée/clôturé/désactivé/désactivée
+            {who} ~ wygasło/wygasła/wyłączone/zablokowane/zablokowana/nieaktywne/nieaktywna
             désactivé, désactivée, deshabilitad*, disabilitat*, desativad*, suspendid*, gesperrtes postfach
             заблокирован ~ ящик, ящик ~ заблокирован, отключен*, nieaktywn*, zablokowan*
             =停止されて, =停用, =已禁用, =被冻结, =휴면, =정지된
@@ -210,8 +238,8 @@ enum ReportWords: CaseIterable, Sendable {
             nxdomain, domain/host/hostname {unknown}, domain/host is/was/not ~ {unknown}, {unknown} domain/host/hostname
             {unknown} mail/destination/recipient/email/internet domain/host, no such ~ domain/host, name or service not known
             domain ~ {not} ~ {there}, host not found, host or domain name not found, host could not be found, hostnotfound
-            domain/host does not/doesnt accept ~ mail, does not/doesnt accept mail, null mx, no ~ mx, no mail server/servers ~
-            name not found, no dns ~ found, domain notfound, unrouteable mail domain, unroutable mail domain
+            domain/host does not/doesnt accept ~ mail, domain/host/§ § does not/doesnt accept mail, § does not/doesnt accept mail, null mx, no mail exchanger, no ~ mx, no mail server/servers ~
+            nonexistent hosts/domains, non existent hosts/domains, name not found, find any host/domain, cannot/cant/couldnt/not/unable ~ find ~ host/domain ~ by/named/called, no dns ~ found, domain notfound, unrouteable mail domain, unroutable mail domain
             there is no domain, domain ~ could not ~ resolve*, unable to resolve ~ domain, domäne ~ nicht
             domain ~ gibt es nicht, domaine ~ inconnu, domaine ~ nexiste pas, dominio ~ no existe, dominio ~ inesistente
             nom de domaine, домен ~ не ~, =ドメインが存在, =ドメインが見つかり, =ホストが見つかり, =域名不存在, =找不到域
@@ -222,14 +250,19 @@ enum ReportWords: CaseIterable, Sendable {
             {who} ~ {unknown}, {unknown} {who}, {unknown} {kind} {who}, {who} ~ {not} ~ {there}, {not} ~ {there} ~ {who}
             no such ~ {who}, no {who} ~ here/found/by/available/named/called/like/for/with, no {kind} {who} ~ here/found/available
             there is no {who}, there is no {kind} {who}, has/have no {who}, has/have no such ~ {who}, is no {who}
-            doesnt/dont/not have a/an ~ account/mailbox/address, nobody ~ named/called/by, no one at this address, no one here by
+            doesnt/dont/not have a/an ~ account/mailbox/address, doesnt/dont/not handle {mail} for ~ {who}, nobody ~ named/called/by, no one/nobody ~ that {who}, no such id/login/name, no one at this address, no one here by
             not a/an/our ~ {who}, not our {who}, not ~ a known, {who} ~ no longer, no longer a/an/our ~ {who}, no longer works
             no longer employed, no longer with us, has left the/our, fails to locate, tried to reach ~ {not} ~ {there}
+            cannot/cant/couldnt find {who}, unable/failed to find {who}, {who} ~ retired/decommissioned, user/mailbox/account/recipient deleted
+            nobody of that name
             @ ~ {unknown}, @ ~ {not} ~ {there}, {unknown} @, nosuchuser, userunknown, unknownuser, usernotfound
             recip not found, bad/wrong/incorrect {who}, bad/wrong/incorrect {kind} {who}, bad ~ destination, badrcptto
-            badrecipientto, validrcptto, {who} ~ not in my ~ list, not/no ~ in ~ directory, not listed in, has been replaced by
+            badrecipientto, validrcptto, {who} ~ not/isnt in my ~ list, @ is no longer available/valid/active/used, @ is no longer in use, {who} not a member of domain, not/no ~ in ~ recipient/recipients/user/users/mailbox list/table/map/database, not/no ~ in ~ directory, not listed in, has been replaced by
             unrouteable/unroutable address, wasnt found at, was not found at, not found at, missing home directory, mistyped
-            {who} ~ gibt es nicht, gibt es nicht, nexiste pas, existe pas, no existe, não existe, nao existe, non esiste
+            {who} ~ gibt es nicht, gibt es nicht, {who} ~ existiert nicht
+            nie ma takiego/takiej/tego {who}, nie znaleziono {who}, no hay tal/ningún/ese/esa/un/una {who}
+            no se encontró/encuentra el/la {who}, não há tal/nenhum/nenhuma/esse/este {who}, aucun/aucune {who}, geen {who} ~ gevonden
+            nexiste plus, existe plus, nexiste pas, existe pas, no existe, não existe, nao existe, non esiste
             nessun utente, bestaat niet, niet gevonden, nie istnieje, finns inte, finnes ikke, findes ikke, eksisterer ikke
             ei ole olemassa, ei löydy, nem létezik, nu există, не существует, не найден, нет такого, не знайдено, не існує
             {who} ~ bulunamadı, böyle bir, neexistuje, δεν υπάρχει

@@ -24,7 +24,9 @@ struct WordText: Sendable {
     private static let wordLimit = 500
 
     init(_ text: String) {
+        // Postfix says behind a reply to what command it was: "(in reply to RCPT TO command)". That is no recipient.
         let text = text.limited(to: Self.limit)
+            .replacing(#/\(in\s+reply\s+to\s[\sA-Za-z]{2,40}\scommand\)/#, with: "")
         var words: [String] = []
         for chunk in text.split(whereSeparator: \.isWhitespace) where words.count < Self.wordLimit {
             Self.append(chunk, to: &words)
@@ -44,6 +46,11 @@ struct WordText: Sendable {
         // "…" and "..." go on with the sentence, as Sendmail's "<ann@example.org>... User unknown" does.
         let marks = tail.filter { ".;!?".contains($0) }
         defer { if marks.count == 1 { words.append(end) } }
+        // "<ann@example.org>: host mx.example.org said: 550 …": what is said is not said of the address before it.
+        if tail == ":", chunk.lowercased() == "said" {
+            words += ["said", end]
+            return
+        }
         // "550-5.1.1": the beginning of a reply's line.
         if let dash = chunk.firstIndex(of: "-"), chunk[..<dash].count == 3, chunk[..<dash].allSatisfy(\.isASCIIDigit) {
             chunk = chunk[chunk.index(after: dash)...]
