@@ -92,6 +92,17 @@ struct QuotedDiagnostic: Sendable, CustomTestStringConvertible {
         #expect((finding.reason?.suppressesAddress == true) == (quoted.address == "dead"), "\(finding)")
     }
 
+    @Test("says the same where a line of the field is broken", arguments: QuotedDiagnostic.all)
+    func folded(quoted: QuotedDiagnostic) throws {
+        let words = quoted.diagnostic.split(separator: " ", omittingEmptySubsequences: false)
+        for count in stride(from: 2, to: min(words.count, 14), by: 4) {
+            let field = words[..<count].joined(separator: " ") + "\n    " + words[count...].joined(separator: " ")
+            let name = "Diagnostic-Code:"
+            let finding = try finding(quoted.report.replacing("\(name) \(quoted.diagnostic)", with: "\(name) \(field)"))
+            #expect((finding.reason?.suppressesAddress == true) == (quoted.address == "dead"), "\(field): \(finding)")
+        }
+    }
+
     @Test("at least nine of ten dead ones are found")
     func share() {
         let dead = QuotedDiagnostic.all.count { $0.address == "dead" }

@@ -137,7 +137,7 @@ extension FailurePolicy {
     /// Amazon SES and Cisco's gateways put a sentence of their own before the reply: `5.1.0 - Unknown address error
     /// 550-'5.7.1 …'`. What the other side said stands between the quotation marks.
     private static func innermostReply(in diagnostic: String) -> String {
-        guard diagnostic.contains(#/^\W*[245]\.\d{1,3}\.\d{1,3} - /#),
+        guard diagnostic.contains(#/^\W*[245]\.\d{1,3}\.\d{1,3}\s*-\s*/#),
             let reply = diagnostic.firstMatch(of: /[245]\d\d[- ]['"].*/.dotMatchesNewlines())
         else { return diagnostic }
         return String(reply.0)

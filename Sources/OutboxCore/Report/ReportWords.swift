@@ -94,11 +94,18 @@ enum ReportWords: CaseIterable, Sendable {
         "sender": """
         sender,senders,mail from,from address,from domain,return path,reverse path,envelope from,originator,absender,\
         expéditeur,expediteur,émetteur,emetteur,remitente,mittente,remetente,afzender,nadawca,nadawcy,отправитель,\
-        отправителя,odesílatel,avsändare,avsändaren,avsender,afsender,lähettäjä,gönderen,feladó
+        отправителя,lexpéditeur,lexpediteur,lémetteur,lemetteur,odesílatel,avsändare,avsändaren,avsender,afsender,lähettäjä,gönderen,feladó
         """,
         "no": """
         rejected,refused,denied,unknown,invalid,blocked,blacklisted,banned,forbidden,unroutable,not,failed,verify,\
         verification,unverified,untrusted,disallowed,must,isnt,cannot,cant,doesnt,does,required,suspicious
+        """,
+        // What an account is that nobody uses: of the sender's, too.
+        "off": """
+        disabled,suspended,inactive,deactivated,closed,locked,terminated,desactivado,desactivada,inactivo,inactiva,\
+        disattivato,disattivata,inattivo,inattiva,désactivé,désactivée,inactif,fermé,fermée,deaktiviert,inaktiv,\
+        gesperrt,gelöscht,zablokowane,zablokowany,nieaktywne,desativado,desativada,inativo,inativa,gedeactiveerd,\
+        заблокирован,заблокирована,отключен
         """,
         "barred": """
         blocked,blacklisted,blocklisted,banned,listed,barred,reputation,rejected,refused,denied,spammer,untrusted,\
@@ -119,6 +126,7 @@ enum ReportWords: CaseIterable, Sendable {
             undeliverable for ~ hours/days, unable to deliver ~ hours/days, connection ~ refused/reset/dropped/lost/closed
             could/couldnt/cannot/cant/unable/failed ~ connect, couldnt ~ connection, no route to host, unreachable
             not reachable, no answer from host, did not/didnt respond, not responding, did not accept ~ requests to connect
+            session/connection/connections/idle ~ inactivity, inactivity ~ session/connection/connections
             network error, zeitüberschreitung, abgelaufen, délai ~ dépassé, tiempo ~ agotado, =タイムアウト, =期限切れ, =超时
             """
         case .rateLimited:
@@ -150,13 +158,14 @@ enum ReportWords: CaseIterable, Sendable {
             """
             {mail} ~ too big/large, {mail} ~ size ~ exceed*, exceed* ~ size, size ~ exceed*/limit, maximum ~ size
             max ~ size, too large, too big, size limit, zu groß, zu gross, trop volumineux, demasiado grande
-            =サイズが大き, =サイズの制限
+            larger than, bigger than, =サイズが大き, =サイズの制限
             """
         case .senderRefused:
             """
             {sender} ~ {no}, {no} {sender}, {sender} ~ {unknown}, {unknown} {sender}, {sender} ~ {not} ~ {there}
             su/tu cuenta, votre compte, ihr/ihrem konto/account, sua conta, vostro/tuo account, twoje konto, uw account
-            no such {sender}, no such {who} ~ for/of/in/among ~ {sender}
+            no such {sender}, no such {who} ~ for/of/in/among ~ {sender}, no ~ mx/exchanger/server/servers ~ {sender}
+            {sender} ~ {off}, {off} {sender}, client/sending/smtp/submitting account/user, removed/deleted/blocked you
             list/lists/table/map/acl of ~ {sender}, bad/null/empty/unroutable/unroutable/unknown/invalid/unverified sender
             empty envelope sender*, not allowed to send, not authorized/authorised to send, not permitted to send
             allowed to send ~ from, no longer accepted as a sender, restricted ~ sender*, send as, sender* list
@@ -177,7 +186,8 @@ enum ReportWords: CaseIterable, Sendable {
             policy, policies, prohibit*, administrativ*, not authorized/authorised/authenticated/permitted/allowed
             notauthorized, unauthorized, unauthenticated, authentication ~ required/failed/failure/fail, requires authentication
             relay ~ denied, relay access, relaying denied, not permitted to relay, unable to relay, cannot relay, not relay
-            as a relay, open relay, open proxy, rcpthosts, greylist*, graylist*, grey listed, members only, non member
+            as a relay, open relay, open proxy, rcpthosts, greylist*, graylist*, grey listed, members only, non member, non members
+            nonmember*, closed for/to ~ members/subscribers/outsiders
             gateway ~ not allowed, not a gateway, not local host, not a local host/domain, you/your ~ not ~ in ~ list
             you/sender/senders/poster ~ not a member, not a member of this/the/our/that/any/list/group, not subscribed, moderat*, whitelist*, allowlist*, complaint*, requires confirmation, go away
             accept ~ {mail} from, address of your server/host/ip, dns ~ record*, resource record*, invalid dns, arc ~ fail*, tls, starttls, ssl, certificate*, from/header/name ~ not ~ match, encryption ~ required, security
@@ -191,6 +201,8 @@ enum ReportWords: CaseIterable, Sendable {
             spam*, antispam*, antyspam*, ube, uce, bulk, unsolicited, junk, virus*, malware, trojan, phish*, infected, worm, malicious
             attachment*, content ~ {barred}, {barred} ~ content, unacceptable content, content filter*, content reject*
             {unknown} ~ header/headers/character/characters/body/mime/charset/encoding
+            {mail} to/for {who} was/is deleted/removed, {mail} to/for this/the/that {who} was/is deleted/removed
+            {mail} to/for this/the/that {who} has/have been deleted/removed
             message content, mail content, content restrictions, content policy, restricted content, spamassassin
             uribl, surbl, pattern detection, message filtered, too many hops ~ spam, dangerous, executable
             werbung, =迷惑メール, =スパム, =ウイルス, =ウィルス, =垃圾邮件, =垃圾郵件, =病毒, =스팸, =바이러스
@@ -199,6 +211,8 @@ enum ReportWords: CaseIterable, Sendable {
         case .systemTrouble:
             """
             loop*, too many hops, hop count, misconfigur*, configuration error, config error, local error, internal error, servfail, server failure
+            locked by ~ process/program/session/thread, locked by another, no such command/option/process/function/program
+            accept ~ {mail} at/right ~ time/moment/present/now, accept ~ {mail} now
             may/might/could not exist, may/might no longer exist, dns check/query ~ failed
             server error, system error, software error, lookup ~ failed/failure/error, malformed ~ name server
             name server ~ timeout, temporar* ~ fail*/error/problem/unavailable, try again later, try later, not found try again, tempfail
@@ -238,7 +252,7 @@ enum ReportWords: CaseIterable, Sendable {
             nxdomain, domain/host/hostname {unknown}, domain/host is/was/not ~ {unknown}, {unknown} domain/host/hostname
             {unknown} mail/destination/recipient/email/internet domain/host, no such ~ domain/host, name or service not known
             domain ~ {not} ~ {there}, host not found, host or domain name not found, host could not be found, hostnotfound
-            domain/host does not/doesnt accept ~ mail, domain/host/§ § does not/doesnt accept mail, § does not/doesnt accept mail, null mx, no mail exchanger, no ~ mx, no mail server/servers ~
+            domain/host does not/doesnt accept ~ mail, domain/host/§ § does not/doesnt accept mail, § does not/doesnt accept mail, null mx, no mail exchanger, no ~ mx, no mail server/servers for/found/defined/exist, no mail server/servers ~ domain, domain has no mail server/servers
             nonexistent hosts/domains, non existent hosts/domains, name not found, find any host/domain, cannot/cant/couldnt/not/unable ~ find ~ host/domain ~ by/named/called, no dns ~ found, domain notfound, unrouteable mail domain, unroutable mail domain
             there is no domain, domain ~ could not ~ resolve*, unable to resolve ~ domain, domäne ~ nicht
             domain ~ gibt es nicht, domaine ~ inconnu, domaine ~ nexiste pas, dominio ~ no existe, dominio ~ inesistente
