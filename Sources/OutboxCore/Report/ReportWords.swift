@@ -165,6 +165,7 @@ enum ReportWords: CaseIterable, Sendable {
             {sender} ~ {no}, {no} {sender}, {sender} ~ {unknown}, {unknown} {sender}, {sender} ~ {not} ~ {there}
             su/tu cuenta, votre compte, ihr/ihrem konto/account, sua conta, vostro/tuo account, twoje konto, uw account
             no such {sender}, no such {who} ~ for/of/in/among ~ {sender}, no ~ mx/exchanger/server/servers ~ {sender}
+            {sender} ~ nexiste/nest, reply address, you send/sent/mailed from, you are sending from
             {sender} ~ {off}, {off} {sender}, client/sending/smtp/submitting account/user, removed/deleted/blocked you
             list/lists/table/map/acl of ~ {sender}, bad/null/empty/unroutable/unroutable/unknown/invalid/unverified sender
             empty envelope sender*, not allowed to send, not authorized/authorised to send, not permitted to send
@@ -211,6 +212,7 @@ enum ReportWords: CaseIterable, Sendable {
         case .systemTrouble:
             """
             loop*, too many hops, hop count, misconfigur*, configuration error, config error, local error, internal error, servfail, server failure
+            {who} agent/backend/database/store/server/service/storage/scanner/filter/node/driver {not} ~ {there}, {unknown} user agent
             locked by ~ process/program/session/thread, locked by another, no such command/option/process/function/program
             accept ~ {mail} at/right ~ time/moment/present/now, accept ~ {mail} now
             may/might/could not exist, may/might no longer exist, dns check/query ~ failed
