@@ -140,14 +140,24 @@ struct DatabaseFileTests {
             #expect(rename(installation.database, data + "/outbox.db") == 0)
             try installation.configure(database: "{path: data/outbox.db, create: true}")
             #expect(chmod(installation.folder.appending(path: "outboxd.yaml").path, 0o644) == 0)
+            // The folder that was cloned into may be closed to everybody else.
+            let program = installation.folder.appending(path: "outboxd")
+            try FileManager.default.copyItem(at: Program.buildFolder.appending(path: "outboxd"), to: program)
+            let templates = installation.folder.appending(path: "templates")
+            try FileManager.default.copyItem(
+                at: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../config/templates"),
+                to: templates
+            )
+            let settings = installation.folder.appending(path: "outboxd.yaml")
+            try (String(contentsOf: settings, encoding: .utf8) + "\ntemplates: \(templates.path)\n")
+                .write(to: settings, atomically: false, encoding: .utf8)
             func errors(folder: mode_t, file: mode_t) async throws -> String {
                 #expect(chmod(data, folder) == 0 && chmod(data + "/outbox.db", file) == 0)
                 let result = try await Program(
                     URL(filePath: "/usr/bin/setpriv"),
                     [
                         "--reuid", "65534", "--regid", "65534", "--clear-groups",
-                        try Program.buildFolder.appending(path: "outboxd").path,
-                        "--config", installation.folder.appending(path: "outboxd.yaml").path,
+                        program.path, "--config", installation.folder.appending(path: "outboxd.yaml").path,
                     ],
                     in: installation.folder
                 ).result()

@@ -194,6 +194,24 @@ struct AttributionTests {
         }
     }
 
+    @Test("a quota that is said of one recipient delays that one, at no cost, and keeps nobody else waiting")
+    func quotaOfOneRecipient() async throws {
+        let fault: Fault = "rcpt: reply 450 4.7.1 \"Number of messages per hour exceeded\" for bad@example.com"
+        try await DeliveryFixture.run(Self.choices([fault])) { fixture in
+            let bad = try await fixture.enqueue(.sample("bad@example.com"))
+            let status = try await fixture.log.waitUntil("the mail is delayed") {
+                let status = try await fixture.database.status(id: bad)
+                return status?.advice == "delivery-delayed" ? status : nil
+            }
+            #expect(status.state == "deferred" && status.attempts == 0)
+            for number in 1...5 {
+                _ = try await fixture.wait(for: fixture.enqueue(.sample("good\(number)@example.org")), .accepted)
+            }
+            #expect(!fixture.log.all.contains { $0.hasPrefix("relay is paused") })
+            #expect(try await fixture.database.suppressions(at: .now).isEmpty)
+        }
+    }
+
     @Test("a relay that refuses everybody for the time being is at fault itself, and no attempt is used up")
     func everybodyForNow() async throws {
         let fault: Fault = "rcpt: reply 451 4.3.5 \"Server configuration error\""

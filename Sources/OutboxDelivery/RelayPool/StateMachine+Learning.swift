@@ -153,8 +153,9 @@ extension RelayPool.StateMachine {
             // The session stands, and the relay talks.
             handle(.answered, relay: relay, now: now, &actions)
         }
-        // It may be wrong about everybody, or slow for everybody; but others are not kept waiting for the answer.
-        if isRelays { handle(.suspected(attempt.trouble), relay: relay, now: now, &actions) }
+        // It may be wrong about everybody, or slow for everybody; but others are not kept waiting for the answer. A quota is
+        // the relay's own word, though perhaps of this recipient only.
+        if isRelays || !attempt.needsEvidence { handle(.suspected(attempt.trouble), relay: relay, now: now, &actions) }
         actions.completions.append(withoutPaying(attempt, relay: relay, now: now))
     }
 

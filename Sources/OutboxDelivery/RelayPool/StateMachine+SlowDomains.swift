@@ -62,10 +62,12 @@ struct LaneShares {
     }
 
     /// Slow mail systems, or a relay that asks them before it answers, must not keep all others waiting: a domain that is not
-    /// known to work gets half of the lanes, all such domains leave one lane together, and those that are silent get a third.
+    /// known to work gets one lane, or half of the lanes where it worked before; all such domains leave one lane together,
+    /// and those that are silent get a third.
     mutating func hasLane(for domain: String) -> Bool {
         guard lanes > 1, !isWorking(domain) else { return true }
-        return counts.own[domain, default: 0] < max(1, lanes / 2) && counts.unproven < lanes - 1
+        let most = evidence.lastAccepted(domain) == nil ? 1 : max(1, lanes / 2)
+        return counts.own[domain, default: 0] < most && counts.unproven < lanes - 1
             && (!evidence.isSilent(domain) || counts.silent < max(1, lanes / 3))
     }
 
