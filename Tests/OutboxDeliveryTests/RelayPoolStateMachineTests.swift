@@ -485,6 +485,65 @@ import Testing
         #expect((1...10).map { take(&pool, $0)?.message.id } == Array(2...11))
     }
 
+    @Test("a domain that worked some time ago gets the last lane, whatever hangs on the others")
+    func lastLane() {
+        var pool = pool(connections: 2)
+        pool.relays[0].evidence.accepted(domain: "good.example", order: 1, at: now)
+        let later = now + .seconds(40)
+        _ = pool.add([claim(1, "a@unknown.example")], at: .init(now: later))
+        #expect(take(&pool, 1, at: later)?.message.id == 1)
+        let evenLater = later + .seconds(10)
+        let added = pool.add([claim(2, "b@good.example"), claim(3, "c@good.example")], at: .init(now: evenLater))
+        #expect(added.actions.completions.isEmpty, "nothing of it is put aside")
+        #expect(take(&pool, 2, at: evenLater)?.message.id == 2)
+    }
+
+    @Test("one slow mail does not slow its domain's other mail, which is accepted meanwhile")
+    func oneSlowMail() {
+        var pool = pool(connections: 10)
+        pool.relays[0].evidence.accepted(domain: "big.example", order: 1, at: now)
+        _ = pool.add((1...2).map { claim($0, "p\($0)@big.example") }, at: .init(now: now))
+        _ = (take(&pool, 1), take(&pool, 2))
+        _ = pool.ended(ok, of: claim(2, "p2@big.example"), relay: 0, at: .init(now: now + .seconds(6)))
+        let later = now + .seconds(7)
+        let added = pool.add((3...60).map { claim($0, "p\($0)@big.example") }, at: .init(now: later))
+        #expect(added.actions.completions.isEmpty)
+        for number in 2...10 { #expect(take(&pool, number, at: later) != nil) }
+    }
+
+    @Test("a mail that hangs alone leaves a second lane to its domain's next one")
+    func secondLane() {
+        var pool = pool(connections: 10)
+        _ = pool.add([claim(1, "poison@corp.example")], at: .init(now: now))
+        _ = take(&pool, 1)
+        let later = now + .seconds(10)
+        _ = pool.add([claim(2, "ann@corp.example")], at: .init(now: later))
+        #expect(take(&pool, 2, at: later)?.message.id == 2)
+    }
+
+    @Test("of a relay with a low rate, mail for hanging domains leaves the queue to others")
+    func rateAndHangingDomain() {
+        var pool = pool(connections: 10)
+        pool.relays[0].configuration.rate = 1
+        _ = pool.add((1...3).map { claim($0, "p\($0)@hangs.example") }, at: .init(now: now))
+        _ = take(&pool, 1)
+        let later = now + .seconds(6)
+        let aside = pool.timePassed(at: .init(now: later)).completions
+        #expect(pool.roomForBatch(now: later) > 0, "\(aside.count) put aside")
+    }
+
+    @Test("a probe is no mail for a silent domain, where another one is there")
+    func probeOfAnother() throws {
+        var pool = pool(relays: 2)
+        _ = pool.relays[1].evidence.failed(message: 9, domain: "silent.example", .silence)
+        var ignored = RelayPool.StateMachine.Actions()
+        let trouble = RelayTrouble(scope: .relay, reason: .timedOut, stage: .connect, detail: "", reply: nil)
+        pool.handle(.failed(trouble, pause: nil), relay: 0, now: now, &ignored)
+        _ = pool.add([claim(1, "a@silent.example"), claim(2, "b@good.example")], at: .init(now: now))
+        let probe = pool.awaitsClaim(lane(1), at: .init(now: now + .seconds(1)))
+        #expect(assigned(probe) == [lane(1): 2])
+    }
+
     @Test("of what the preferred relay has refused, the idle lanes of the next one get what they can take at once")
     func refusedByThePreferredOne() {
         var pool = pool(relays: 2, connections: 10)

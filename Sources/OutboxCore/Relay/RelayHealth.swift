@@ -183,8 +183,8 @@ package struct RelayHealth: Hashable, Sendable {
     }
 
     private mutating func fail(_ trouble: RelayTrouble, _ asked: Duration?, _ now: Timestamp) -> Change {
-        // That the configuration is to be mended is news of a suspected relay, too.
-        let isNew = state == .up || state == .suspected && trouble.scope == .configuration
+        // That the configuration is to be mended, or that the relay asks for a rest, is news of a suspected relay, too.
+        let isNew = state == .up || state == .suspected && (trouble.scope == .configuration || asked != nil)
         isResting = asked != nil || isResting && !takesMessages
         self.trouble = trouble
         switch state {

@@ -109,6 +109,12 @@ package struct DeliveryLog: Sendable {
     private func saySuspected(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
         var metadata = metadata(relay, trouble, unsaid: unsaid)
         if trouble.scope == .configuration { metadata.describe(toMend: trouble, relay) }
+        if trouble.reason == .quotaExceeded || trouble.reason == .rateLimited {
+            return logger.warning(
+                "relay is suspected: it states a quota or rate for one recipient, perhaps for us; no message pays for it",
+                metadata: metadata
+            )
+        }
         let doing =
             trouble.reason == .refusesEverybody
             ? "it refuses everybody; its refusals are provisional, and nobody is suppressed"

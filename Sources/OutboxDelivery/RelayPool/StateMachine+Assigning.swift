@@ -15,12 +15,14 @@ extension RelayPool.StateMachine {
     /// How many more claims there is room for.
     func room(now: Timestamp) -> Int {
         if isClosed { return 0 }
-        if let preferred {
-            // What a slow relay gets in two seconds: the rest waits in the outbox, where it can be superseded.
-            let atItsRate = relays[preferred].configuration.rate.map { max(1, Int($0 * 2)) } ?? capacity
-            return max(0, min(capacity, atItsRate) - queue.count)
-        }
+        if let preferred { return max(0, queueLimit(preferred) - queue.count) }
         return max(0, dueProbes(now: now) - queue.count)
+    }
+
+    /// How many claims may wait for the relay's lanes: of a relay with a rate, those of two seconds. The rest waits in the
+    /// outbox, where it can be superseded.
+    func queueLimit(_ relay: Int) -> Int {
+        min(capacity, relays[relay].configuration.rate.map { max(1, Int($0 * 2)) } ?? capacity)
     }
 
     private func dueProbes(now: Timestamp) -> Int { relays.count { isDueForProbe($0, now: now) } }
@@ -123,7 +125,14 @@ extension RelayPool.StateMachine {
 
     /// The place of the first claim that may be given to the relay now, as far as the claims are concerned.
     private func firstPlace(for relay: Int, now: Timestamp) -> Int? {
-        guard relays[relay].health.takesMessages else { return queue.firstPlace { _ in true } }
+        guard relays[relay].health.takesMessages else {
+            // A probe is to find out about the relay, not about a recipient who keeps relays waiting.
+            let others = [relay, preferred ?? relay]
+            return queue.firstPlace { claim in
+                !evidence.isMarked(claim.message.id, relay: relay)
+                    && !others.contains { relays[$0].evidence.isSilent(claim.domain) }
+            } ?? queue.firstPlace { _ in true }
+        }
         var shares = laneShares(relay, now: now)
         var hasLane: [String: Bool] = [:]
         let preferred = preferred ?? relay

@@ -37,7 +37,12 @@ struct LaneShares {
         self.now = now
         claims = served.filter { $0.relay == relay }
         stalled = Set(
-            claims.lazy.filter { $0.startedAt + Self.patience <= now && $0.order < pooled.newestAccepted }.map(\.domain)
+            claims.lazy.filter { claim in
+                // Where the domain has accepted another message since, this one is an exception.
+                let end = claim.startedAt + Self.patience
+                let isAlone = pooled.evidence.lastAccepted(claim.domain).map { $0 < end } ?? true
+                return end <= now && claim.order < pooled.newestAccepted && isAlone
+            }.map(\.domain)
         )
     }
 
@@ -62,12 +67,17 @@ struct LaneShares {
     }
 
     /// Slow mail systems, or a relay that asks them before it answers, must not keep all others waiting: a domain that is not
-    /// known to work gets one lane, or half of the lanes where it worked before; all such domains leave one lane together,
-    /// and those that are silent get a third.
+    /// known to work gets one lane, two where the first is held for long, or half of the lanes where it worked before; all such
+    /// domains leave one lane together, and those that are silent get a third. The last lane is for a domain that worked once,
+    /// and has no other.
     mutating func hasLane(for domain: String) -> Bool {
         guard lanes > 1, !isWorking(domain) else { return true }
-        let most = evidence.lastAccepted(domain) == nil ? 1 : max(1, lanes / 2)
-        return counts.own[domain, default: 0] < most && counts.unproven < lanes - 1
+        let half = max(1, lanes / 2)
+        let hasWorked = evidence.lastAccepted(domain) != nil
+        let most = hasWorked ? half : counts.slow[domain] == nil ? 1 : min(2, half)
+        let own = counts.own[domain, default: 0]
+        let hasOnlyTheLast = hasWorked && !stalled.contains(domain) && own == 0
+        return own < most && counts.unproven < (hasOnlyTheLast ? lanes : lanes - 1)
             && (!evidence.isSilent(domain) || counts.silent < max(1, lanes / 3))
     }
 
@@ -76,7 +86,7 @@ struct LaneShares {
         if isWorking(domain) { return false }
         if evidence.isSilent(domain) || counts.slow[domain] != nil { return true }
         // Where such domains hold all lanes that they may, no other one of which nothing is known gets one soon.
-        return lanes > 1 && counts.slowLanes >= lanes - 1
+        return evidence.lastAccepted(domain) == nil && lanes > 1 && counts.slowLanes >= lanes - 1
     }
 }
 
@@ -96,7 +106,7 @@ extension RelayPool.StateMachine {
     /// they would fill the queue, and nobody else would be claimed.
     mutating func sendAside(now: Timestamp, _ actions: inout Actions) {
         guard let preferred, !queue.isEmpty else { return }
-        let most = max(1, capacity / 8)
+        let most = queueLimit(preferred) / 8
         var shares = laneShares(preferred, now: now)
         let state = self
         var (marked, slow) = (0, 0)
