@@ -508,6 +508,7 @@ import Testing
         let later = now + .seconds(7)
         let added = pool.add((3...60).map { claim($0, "p\($0)@big.example") }, at: .init(now: later))
         #expect(added.actions.completions.isEmpty)
+        #expect(pool.timePassed(at: .init(now: later)).completions.isEmpty)
         for number in 2...10 { #expect(take(&pool, number, at: later) != nil) }
     }
 
@@ -530,6 +531,7 @@ import Testing
         let later = now + .seconds(6)
         let aside = pool.timePassed(at: .init(now: later)).completions
         #expect(pool.roomForBatch(now: later) > 0, "\(aside.count) put aside")
+        #expect(pool.queue.count == 1, "one has its turn")
     }
 
     @Test("a probe is no mail for a silent domain, where another one is there")

@@ -19,10 +19,11 @@ extension RelayPool.StateMachine {
         return max(0, dueProbes(now: now) - queue.count)
     }
 
-    /// How many claims may wait for the relay's lanes: of a relay with a rate, those of two seconds. The rest waits in the
-    /// outbox, where it can be superseded.
+    /// How many claims may wait for the relay's lanes: of a relay with a rate, those of two seconds, but so many that one for
+    /// a slow domain and one that another relay is to have leave half of the places. The rest waits in the outbox, where it
+    /// can be superseded.
     func queueLimit(_ relay: Int) -> Int {
-        min(capacity, relays[relay].configuration.rate.map { max(1, Int($0 * 2)) } ?? capacity)
+        min(capacity, relays[relay].configuration.rate.map { max(6, Int($0 * 2)) } ?? capacity)
     }
 
     private func dueProbes(now: Timestamp) -> Int { relays.count { isDueForProbe($0, now: now) } }

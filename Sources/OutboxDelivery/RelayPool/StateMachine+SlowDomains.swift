@@ -15,6 +15,8 @@ struct LaneShares {
         /// Those that have kept their lane for long, by domain.
         var slow: [String: Int] = [:]
         var slowLanes = 0
+        /// Those of domains that worked before.
+        var slowWorked = 0
     }
 
     /// A domain of which nothing is known yet, and which has kept a lane for longer, is taken for a slow one.
@@ -38,9 +40,9 @@ struct LaneShares {
         claims = served.filter { $0.relay == relay }
         stalled = Set(
             claims.lazy.filter { claim in
-                // Where the domain has accepted another message since, this one is an exception.
+                // Where the domain has accepted another message lately, this one is an exception.
                 let end = claim.startedAt + Self.patience
-                let isAlone = pooled.evidence.lastAccepted(claim.domain).map { $0 < end } ?? true
+                let isAlone = pooled.evidence.lastAccepted(claim.domain).map { $0 + Self.patience <= now } ?? true
                 return end <= now && claim.order < pooled.newestAccepted && isAlone
             }.map(\.domain)
         )
@@ -55,6 +57,7 @@ struct LaneShares {
             if claim.startedAt + Self.patience <= now {
                 counts.slow[claim.domain, default: 0] += 1
                 counts.slowLanes += 1
+                if evidence.lastAccepted(claim.domain) != nil { counts.slowWorked += 1 }
             }
         }
         return counts
@@ -76,7 +79,8 @@ struct LaneShares {
         let hasWorked = evidence.lastAccepted(domain) != nil
         let most = hasWorked ? half : counts.slow[domain] == nil ? 1 : min(2, half)
         let own = counts.own[domain, default: 0]
-        let hasOnlyTheLast = hasWorked && !stalled.contains(domain) && own == 0
+        // Unless many such domains hang together: then it is for one that works now.
+        let hasOnlyTheLast = hasWorked && !stalled.contains(domain) && own == 0 && counts.slowWorked * 2 < lanes
         return own < most && counts.unproven < (hasOnlyTheLast ? lanes : lanes - 1)
             && (!evidence.isSilent(domain) || counts.silent < max(1, lanes / 3))
     }
@@ -86,7 +90,7 @@ struct LaneShares {
         if isWorking(domain) { return false }
         if evidence.isSilent(domain) || counts.slow[domain] != nil { return true }
         // Where such domains hold all lanes that they may, no other one of which nothing is known gets one soon.
-        return evidence.lastAccepted(domain) == nil && lanes > 1 && counts.slowLanes >= lanes - 1
+        return lanes > 1 && counts.slowLanes >= (evidence.lastAccepted(domain) == nil ? lanes - 1 : lanes)
     }
 }
 
@@ -106,7 +110,7 @@ extension RelayPool.StateMachine {
     /// they would fill the queue, and nobody else would be claimed.
     mutating func sendAside(now: Timestamp, _ actions: inout Actions) {
         guard let preferred, !queue.isEmpty else { return }
-        let most = queueLimit(preferred) / 8
+        let most = max(1, queueLimit(preferred) / 8)
         var shares = laneShares(preferred, now: now)
         let state = self
         var (marked, slow) = (0, 0)
