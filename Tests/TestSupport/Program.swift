@@ -59,8 +59,6 @@ package final class Program: Sendable {
         process.currentDirectoryURL = folder
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         var handles: [FileHandle] = []
-        // The program has its own copies once it runs; Foundation may keep the process, and these with it, for good.
-        defer { for handle in handles { try? handle.close() } }
         if let input {
             let inputFile = folder.appending(path: "\(id).in")
             try Data(input.utf8).write(to: inputFile)
@@ -80,6 +78,8 @@ package final class Program: Sendable {
             continuation.finish()
         }
         try process.run()
+        // The program has its own copies; Foundation may keep the process, and these with it, for good.
+        for handle in handles { try handle.close() }
         self.process = process
     }
 

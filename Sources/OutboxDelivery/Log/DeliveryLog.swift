@@ -14,10 +14,10 @@ enum StoreTask {
 
 /// What delivery tells the operator.
 package struct DeliveryLog: Sendable {
-    private let logger: Logger
-    private let uptime: @Sendable () -> Duration
+    let logger: Logger
+    let uptime: @Sendable () -> Duration
     private let troubles = StoreTroubles()
-    private let pauses = RelayPauses()
+    let pauses = RelayPauses()
 
     /// Makes the vocabulary on top of a logger.
     ///
@@ -60,85 +60,6 @@ package struct DeliveryLog: Sendable {
     }
 
     func relaysReconfigured() { logger.debug("every lane goes by what was read again") }
-
-    /// Once when a relay goes down and once when it is back, but for pauses that come again and again; what is known already
-    /// is for debugging.
-    func relayChanged(_ relay: DeliveryRelay, _ change: RelayHealth.Change) {
-        let name = relay.relay.name
-        var metadata: Logger.Metadata = ["relay": "\(name)"]
-        switch change {
-        case .none:
-            break
-        case .wentDown(let trouble):
-            guard let unsaid = pauses.begins(name, trouble, now: uptime()) else {
-                metadata.describe(trouble)
-                return logger.debug("relay is paused once more", metadata: metadata)
-            }
-            sayPaused(relay, trouble, unsaid: unsaid)
-        case .becameSuspect(let trouble):
-            guard let unsaid = pauses.begins(name, trouble, isSuspicion: true, now: uptime()) else {
-                metadata.describe(trouble)
-                return logger.debug("relay is suspected once more", metadata: metadata)
-            }
-            saySuspected(relay, trouble, unsaid: unsaid)
-        case .stillDown(let trouble):
-            if let (began, unsaid) = pauses.lasts(name, now: uptime()) {
-                return began.isSuspicion
-                    ? saySuspected(relay, began.trouble, unsaid: unsaid)
-                    : sayPaused(relay, began.trouble, unsaid: unsaid)
-            }
-            metadata.describe(trouble)
-            logger.debug("relay is still down", metadata: metadata)
-        case .cameBack(let after):
-            metadata["after"] = "\(after.inMilliseconds)ms"
-            let isSaid = pauses.ends(name, now: uptime())
-            logger.log(level: isSaid ? .notice : .debug, "relay is back", metadata: metadata)
-        }
-    }
-
-    private func sayPaused(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
-        var metadata = metadata(relay, trouble, unsaid: unsaid)
-        if trouble.scope == .configuration {
-            metadata.describe(toMend: trouble, relay)
-            logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
-        } else {
-            logger.warning("relay is paused, and probed until it works again", metadata: metadata)
-        }
-    }
-
-    private func saySuspected(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
-        var metadata = metadata(relay, trouble, unsaid: unsaid)
-        if trouble.scope == .configuration { metadata.describe(toMend: trouble, relay) }
-        if trouble.reason == .quotaExceeded || trouble.reason == .rateLimited {
-            return logger.warning(
-                "relay is suspected: it states a quota or rate for one recipient, perhaps for us; no message pays for it",
-                metadata: metadata
-            )
-        }
-        let doing =
-            trouble.reason == .refusesEverybody
-            ? "it refuses everybody; its refusals are provisional, and nobody is suppressed"
-            : "it fails every message; no message pays for it"
-        logger.error("relay is suspected: \(doing)", metadata: metadata)
-    }
-
-    private func metadata(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) -> Logger.Metadata {
-        var metadata: Logger.Metadata = ["relay": "\(relay.relay.name)"]
-        metadata.describe(trouble)
-        if unsaid > 0 { metadata["pauses-meanwhile"] = "\(unsaid)" }
-        return metadata
-    }
-
-    /// A relay refused connections while it took messages over others.
-    func connectionLimitLearned(_ relay: DeliveryRelay, connections: Int) {
-        logger.notice(
-            "relay takes fewer connections than configured; outboxd uses as many as it takes",
-            metadata: [
-                "relay": "\(relay.relay.name)", "connections": "\(connections)",
-                "setting": "\(relay.setting): connections",
-            ]
-        )
-    }
 
     func stopping(returned: Int) {
         logger.info("delivery is stopping", metadata: ["returned": "\(returned)"])
@@ -385,47 +306,6 @@ private final class StoreTroubles: Sendable {
     let log = Mutex(TroubleLog<StoreTask>())
 }
 
-/// What was said of the relays' pauses.
-private final class RelayPauses: Sendable {
-    /// What kept a relay from being up when that began.
-    struct Beginning {
-        let trouble: RelayTrouble
-        let isSuspicion: Bool
-    }
-
-    private struct State {
-        var logs: [String: [FailureReason: PauseLog]] = [:]
-        var beginnings: [String: Beginning] = [:]
-    }
-
-    private let state = Mutex(State())
-
-    /// - Returns: how many were not said before; `nil` where this one isn't either.
-    func begins(_ relay: String, _ trouble: RelayTrouble, isSuspicion: Bool = false, now: Duration) -> Int? {
-        state.withLock { state in
-            state.beginnings[relay] = Beginning(trouble: trouble, isSuspicion: isSuspicion)
-            return state.logs[relay, default: [:]][trouble.reason, default: PauseLog()].begins(now: now)
-        }
-    }
-
-    /// - Returns: what began, and how many were not said before, where it is to be said only now.
-    func lasts(_ relay: String, now: Duration) -> (began: Beginning, unsaid: Int)? {
-        state.withLock { state in
-            guard let began = state.beginnings[relay] else { return nil }
-            let unsaid = state.logs[relay, default: [:]][began.trouble.reason, default: PauseLog()].lasts(now: now)
-            return unsaid.map { (began, $0) }
-        }
-    }
-
-    /// - Returns: whether it is said.
-    func ends(_ relay: String, now: Duration) -> Bool {
-        state.withLock { state in
-            guard let began = state.beginnings[relay] else { return true }
-            return state.logs[relay, default: [:]][began.trouble.reason, default: PauseLog()].ends(now: now)
-        }
-    }
-}
-
 extension Duration {
     /// Such as `5m12s`; below a second `250ms`.
     fileprivate var inWords: String {
@@ -444,35 +324,5 @@ extension Completion {
         ]
         if let relay { metadata["relay"] = .string(relay) }
         return metadata
-    }
-}
-
-extension Logger.Metadata {
-    fileprivate mutating func describe(toMend trouble: RelayTrouble, _ relay: DeliveryRelay) {
-        if let place = relay.place(toMend: trouble) { self["setting"] = "\(place)" }
-        if trouble.reason.isMendedByReload { self["then"] = "reload outboxd" }
-    }
-
-    fileprivate mutating func describe(_ reply: SMTPReply) {
-        self["smtp.code"] = "\(reply.code)"
-        if let status = reply.enhancedStatus { self["smtp.enhanced"] = .string(status.description) }
-        if let queueID = reply.queueID { self["queue.id"] = .string(queueID) }
-    }
-
-    fileprivate mutating func describe(_ judged: JudgedFailure) {
-        self["fault"] = "\(judged.verdict.scope.rawValue)"
-        self["reason"] = "\(judged.verdict.reason.rawValue)"
-        describe(judged.failure.reply, stage: judged.failure.stage, detail: judged.failure.detail)
-    }
-
-    fileprivate mutating func describe(_ trouble: RelayTrouble) {
-        self["reason"] = "\(trouble.reason.rawValue)"
-        describe(trouble.reply, stage: trouble.stage, detail: trouble.detail)
-    }
-
-    private mutating func describe(_ reply: SMTPReply?, stage: SMTPStage, detail: String) {
-        self["stage"] = "\(stage.rawValue)"
-        // A relay may quote the recipient's address in its words; they are kept in the attempt's row instead.
-        if let reply { describe(reply) } else { self["detail"] = "\(detail)" }
     }
 }

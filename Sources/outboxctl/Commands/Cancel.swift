@@ -15,28 +15,21 @@ struct Cancel: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("A mail address, or the id of one message.", valueName: "address|id"))
-    var subject: String
+    @OptionGroup var argument: SubjectArgument
 
     @Flag(help: "Print one JSON object a message that was open, as `status` shows messages.")
     var json = false
 
     @OptionGroup var options: ConfigurationOptions
 
-    func validate() throws {
-        guard subject.contains("@") || Int64(subject) != nil else {
-            throw ValidationError("'\(subject)' is neither a mail address nor a message's id")
-        }
-    }
-
     func run() async throws {
         try await reportingFailures {
             let database = try options.database(.writing)
             let withdrawn: [Int64]
-            if let id = Int64(subject) {
+            if let id = argument.id {
                 withdrawn = try await database.cancel(id: id) ? [id] : []
             } else {
-                withdrawn = try await database.cancel(recipient: subject)
+                withdrawn = try await database.cancel(recipient: argument.subject)
             }
             for id in withdrawn {
                 guard let message = try await database.status(id: id) else { continue }
@@ -56,13 +49,14 @@ struct Cancel: AsyncParsableCommand {
     }
 
     private func whyNone(_ database: OutboxDatabase) async throws -> String {
-        if let id = Int64(subject) {
+        if let id = argument.id {
             guard let message = try await database.status(id: id) else {
                 return "nothing found: no message with the id \(id)"
             }
             return "nothing to cancel: message \(id) is \(message.state)"
         }
-        return try await database.status(recipient: subject).isEmpty
-            ? "nothing found: no message to \(subject)" : "nothing to cancel: no message to \(subject) is open"
+        return try await database.status(recipient: argument.subject).isEmpty
+            ? "nothing found: no message to \(argument.subject)"
+            : "nothing to cancel: no message to \(argument.subject) is open"
     }
 }

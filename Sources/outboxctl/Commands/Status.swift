@@ -11,8 +11,7 @@ struct Status: AsyncParsableCommand {
         discussion: "The newest mail comes first. Exits with 1 where there is none."
     )
 
-    @Argument(help: ArgumentHelp("A mail address, or the id of one message.", valueName: "address|id"))
-    var subject: String
+    @OptionGroup var argument: SubjectArgument
 
     @Option(
         help: ArgumentHelp("The language of the advice: en or ja. JSON has both.", valueName: "tag"),
@@ -31,30 +30,26 @@ struct Status: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
-    func validate() throws {
-        guard subject.contains("@") || Int64(subject) != nil else {
-            throw ValidationError("'\(subject)' is neither a mail address nor a message's id")
-        }
-    }
-
     func run() async throws {
         try await reportingFailures {
             let database = try options.database(.reading)
             let messages: [StatusRecord]
-            if let id = Int64(subject) {
+            if let id = argument.id {
                 messages = try await database.status(id: id).map { [$0] } ?? []
             } else {
-                messages = try await database.status(recipient: subject)
+                messages = try await database.status(recipient: argument.subject)
             }
-            let recipient = messages.first?.recipient ?? (subject.contains("@") ? subject : nil)
+            let recipient = messages.first?.recipient ?? (argument.subject.contains("@") ? argument.subject : nil)
             if json {
                 print(try JSONText.line(StatusAnswer(recipient: recipient, messages: messages)))
             } else if messages.isEmpty {
-                print("nothing found: no message \(subject.contains("@") ? "to" : "with the id") \(subject)")
+                print(
+                    "nothing found: no message \(argument.subject.contains("@") ? "to" : "with the id") \(argument.subject)"
+                )
             } else {
                 print(
                     StatusText(now: .now, language: language).answer(
-                        recipient: recipient ?? subject,
+                        recipient: recipient ?? argument.subject,
                         messages: messages
                     )
                 )

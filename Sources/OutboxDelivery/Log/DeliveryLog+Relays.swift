@@ -1,0 +1,87 @@
+// What the log says of relays: that they are paused, suspected or back, and how many connections they take. Decides nothing
+// (see PauseLog).
+
+import Logging
+import OutboxCore
+import SMTPTransport
+
+extension DeliveryLog {
+    /// Once when a relay goes down and once when it is back, but for pauses that come again and again; what is known already
+    /// is for debugging.
+    func relayChanged(_ relay: DeliveryRelay, _ change: RelayHealth.Change) {
+        let name = relay.relay.name
+        var metadata: Logger.Metadata = ["relay": "\(name)"]
+        switch change {
+        case .none:
+            break
+        case .wentDown(let trouble):
+            guard let unsaid = pauses.begins(name, trouble, now: uptime()) else {
+                metadata.describe(trouble)
+                return logger.debug("relay is paused once more", metadata: metadata)
+            }
+            sayPaused(relay, trouble, unsaid: unsaid)
+        case .becameSuspect(let trouble):
+            guard let unsaid = pauses.begins(name, trouble, isSuspicion: true, now: uptime()) else {
+                metadata.describe(trouble)
+                return logger.debug("relay is suspected once more", metadata: metadata)
+            }
+            saySuspected(relay, trouble, unsaid: unsaid)
+        case .stillDown(let trouble):
+            if let (began, unsaid) = pauses.lasts(name, now: uptime()) {
+                return began.isSuspicion
+                    ? saySuspected(relay, began.trouble, unsaid: unsaid)
+                    : sayPaused(relay, began.trouble, unsaid: unsaid)
+            }
+            metadata.describe(trouble)
+            logger.debug("relay is still down", metadata: metadata)
+        case .cameBack(let after):
+            metadata["after"] = "\(after.inMilliseconds)ms"
+            let isSaid = pauses.ends(name, now: uptime())
+            logger.log(level: isSaid ? .notice : .debug, "relay is back", metadata: metadata)
+        }
+    }
+
+    private func sayPaused(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
+        var metadata = metadata(relay, trouble, unsaid: unsaid)
+        if trouble.scope == .configuration {
+            metadata.describe(toMend: trouble, relay)
+            logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
+        } else {
+            logger.warning("relay is paused, and probed until it works again", metadata: metadata)
+        }
+    }
+
+    private func saySuspected(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
+        var metadata = metadata(relay, trouble, unsaid: unsaid)
+        if trouble.scope == .configuration { metadata.describe(toMend: trouble, relay) }
+        if trouble.reason == .quotaExceeded || trouble.reason == .rateLimited {
+            return logger.warning(
+                "relay is suspected: it states a quota or rate for one recipient, perhaps for us; no message pays for it",
+                metadata: metadata
+            )
+        }
+        let doing =
+            trouble.reason == .refusesEverybody
+            ? "it refuses everybody; its refusals are provisional, and nobody is suppressed"
+            : "it fails every message; no message pays for it"
+        logger.error("relay is suspected: \(doing)", metadata: metadata)
+    }
+
+    private func metadata(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["relay": "\(relay.relay.name)"]
+        metadata.describe(trouble)
+        if unsaid > 0 { metadata["pauses-meanwhile"] = "\(unsaid)" }
+        return metadata
+    }
+
+    /// A relay refused connections while it took messages over others.
+    func connectionLimitLearned(_ relay: DeliveryRelay, connections: Int) {
+        logger.notice(
+            "relay takes fewer connections than configured; outboxd uses as many as it takes",
+            metadata: [
+                "relay": "\(relay.relay.name)", "connections": "\(connections)",
+                "setting": "\(relay.setting): connections",
+            ]
+        )
+    }
+}
