@@ -52,6 +52,58 @@ import Testing
         #expect(take(&pool, 2, at: evenLater)?.message.id == 2)
     }
 
+    @Test("many domains that worked before and hang together leave the last lane and the queue to one that works")
+    func hangingProvider() {
+        var pool = pool(connections: 10)
+        for number in 1...200 {
+            pool.relays[0].evidence.accepted(domain: "d\(number).example", order: 1, at: now)
+        }
+        let later = now + .seconds(3600)
+        pool.relays[0].evidence.accepted(domain: "good.example", order: 2, at: later)
+        let first = (1...10).map { claim(Int64($0), "p@d\($0).example") }
+        _ = pool.add(first, at: .init(now: later))
+        #expect((1...10).filter { take(&pool, $0, at: later) != nil }.count == 9)
+        let hanging = later + .seconds(6)
+        _ = pool.add((11...200).map { claim(Int64($0), "p@d\($0).example") }, at: .init(now: hanging))
+        #expect(pool.roomForBatch(now: hanging) > 0)
+        _ = pool.add([claim(1000, "a@good.example")], at: .init(now: hanging))
+        #expect(take(&pool, 10, at: hanging)?.message.id == 1000)
+    }
+
+    @Test("of two connections, one hanging mail never keeps the other from a domain that worked before")
+    func twoConnections() {
+        var pool = pool(connections: 2)
+        for domain in ["hangs.example", "good.example"] {
+            pool.relays[0].evidence.accepted(domain: domain, order: 1, at: now)
+        }
+        let later = now + .seconds(40)
+        _ = pool.add([claim(1, "a@hangs.example")], at: .init(now: later))
+        _ = take(&pool, 1, at: later)
+        for seconds in [6, 60] {
+            let time = later + .seconds(seconds)
+            _ = pool.add([claim(Int64(seconds), "b@good.example")], at: .init(now: time))
+            #expect(take(&pool, 2, at: time)?.message.id == Int64(seconds))
+            _ = pool.ended(ok, of: claim(Int64(seconds), "b@good.example"), relay: 0, at: .init(now: time))
+        }
+    }
+
+    @Test("a domain that accepted something after its slow mail had become slow is not put aside later, either")
+    func excusedForGood() {
+        var pool = pool(connections: 10)
+        pool.relays[0].evidence.accepted(domain: "big.example", order: 1, at: now)
+        _ = pool.add((1...2).map { claim($0, "p\($0)@big.example") }, at: .init(now: now))
+        _ = (take(&pool, 1), take(&pool, 2))
+        // Just before, and at the moment at which it becomes slow.
+        _ = pool.ended(ok, of: claim(2, "p2@big.example"), relay: 0, at: .init(now: now + .milliseconds(4900)))
+        _ = pool.add((3...4).map { claim($0, "p\($0)@big.example") }, at: .init(now: now + .milliseconds(4950)))
+        #expect(pool.timePassed(at: .init(now: now + .seconds(5))).completions.isEmpty)
+        #expect(take(&pool, 2, at: now + .seconds(5))?.message.id == 3)
+        _ = pool.ended(ok, of: claim(3, "p3@big.example"), relay: 0, at: .init(now: now + .seconds(6)))
+        let later = now + .seconds(20)
+        let added = pool.add((10...60).map { claim($0, "p\($0)@big.example") }, at: .init(now: later))
+        #expect(added.actions.completions.isEmpty)
+    }
+
     @Test("one slow mail does not slow its domain's other mail, which is accepted meanwhile")
     func oneSlowMail() {
         var pool = pool(connections: 10)

@@ -15,11 +15,11 @@ struct LaneShares {
         /// Those that have kept their lane for long, by domain.
         var slow: [String: Int] = [:]
         var slowLanes = 0
-        /// Those of domains that worked before.
-        var slowWorked = 0
+        /// Lanes of domains that worked before.
+        var worked = 0
     }
 
-    /// A domain of which nothing is known yet, and which has kept a lane for longer, is taken for a slow one.
+    /// A claim that keeps its lane for longer keeps it for long.
     static let patience = Duration.seconds(5)
     /// So long after its last acceptance a domain may still have become silent: it begins with half of the lanes.
     private static let freshness = Duration.seconds(30)
@@ -40,10 +40,10 @@ struct LaneShares {
         claims = served.filter { $0.relay == relay }
         stalled = Set(
             claims.lazy.filter { claim in
-                // Where the domain has accepted another message lately, this one is an exception.
-                let end = claim.startedAt + Self.patience
-                let isAlone = pooled.evidence.lastAccepted(claim.domain).map { $0 + Self.patience <= now } ?? true
-                return end <= now && claim.order < pooled.newestAccepted && isAlone
+                guard claim.isHeldForLong(at: now), claim.order < pooled.newestAccepted else { return false }
+                // Where the domain has accepted another message since then, or just now, this claim is an exception.
+                let last = pooled.evidence.lastAccepted(claim.domain)
+                return last.map { $0 < claim.startedAt + Self.patience && $0 + Self.patience <= now } ?? true
             }.map(\.domain)
         )
     }
@@ -54,10 +54,10 @@ struct LaneShares {
             counts.own[claim.domain, default: 0] += 1
             counts.unproven += 1
             if evidence.isSilent(claim.domain) { counts.silent += 1 }
-            if claim.startedAt + Self.patience <= now {
+            if evidence.lastAccepted(claim.domain) != nil { counts.worked += 1 }
+            if claim.isHeldForLong(at: now) {
                 counts.slow[claim.domain, default: 0] += 1
                 counts.slowLanes += 1
-                if evidence.lastAccepted(claim.domain) != nil { counts.slowWorked += 1 }
             }
         }
         return counts
@@ -71,17 +71,13 @@ struct LaneShares {
 
     /// Slow mail systems, or a relay that asks them before it answers, must not keep all others waiting: a domain that is not
     /// known to work gets one lane, two where the first is held for long, or half of the lanes where it worked before; all such
-    /// domains leave one lane together, and those that are silent get a third. The last lane is for a domain that worked once,
-    /// and has no other.
+    /// domains leave one lane together, and those that are silent get a third.
     mutating func hasLane(for domain: String) -> Bool {
         guard lanes > 1, !isWorking(domain) else { return true }
-        let half = max(1, lanes / 2)
+        let half = (lanes + 1) / 2
         let hasWorked = evidence.lastAccepted(domain) != nil
         let most = hasWorked ? half : counts.slow[domain] == nil ? 1 : min(2, half)
-        let own = counts.own[domain, default: 0]
-        // Unless many such domains hang together: then it is for one that works now.
-        let hasOnlyTheLast = hasWorked && !stalled.contains(domain) && own == 0 && counts.slowWorked * 2 < lanes
-        return own < most && counts.unproven < (hasOnlyTheLast ? lanes : lanes - 1)
+        return counts.own[domain, default: 0] < most && counts.unproven < limit(for: domain)
             && (!evidence.isSilent(domain) || counts.silent < max(1, lanes / 3))
     }
 
@@ -89,8 +85,20 @@ struct LaneShares {
     mutating func isSlow(_ domain: String) -> Bool {
         if isWorking(domain) { return false }
         if evidence.isSilent(domain) || counts.slow[domain] != nil { return true }
-        // Where such domains hold all lanes that they may, no other one of which nothing is known gets one soon.
-        return lanes > 1 && counts.slowLanes >= (evidence.lastAccepted(domain) == nil ? lanes - 1 : lanes)
+        // Where claims that are held for long have all lanes that the domain may have one of, it gets none soon.
+        return lanes > 1 && counts.slowLanes >= limit(for: domain)
+    }
+
+    /// How many lanes domains that are not known to work may have, before this one gets another.
+    ///
+    /// The last lane is for one that works. One that worked some time ago, and has no lane, may take it, unless many such domains
+    /// hold lanes, as those of one provider do that hangs; but where nobody works lately, it is kept for nobody.
+    private mutating func limit(for domain: String) -> Int {
+        guard evidence.lastAccepted(domain) != nil, !stalled.contains(domain), counts.own[domain] == nil else {
+            return lanes - 1
+        }
+        let isKeptForNobody = evidence.lastAcceptedAt.map { $0 + Self.freshness <= now } ?? true
+        return isKeptForNobody || counts.worked * 2 < max(3, lanes) ? lanes : lanes - 1
     }
 }
 
@@ -129,6 +137,8 @@ extension RelayPool.StateMachine {
             guard isSlowDomain else { return false }
             waiting[domain, default: 0] += 1
             guard waiting[domain, default: 0] <= Self.waitingAside, slow < most else { return true }
+            // Where few may wait, none does that can't have a lane: another slow domain's message can.
+            guard most >= Self.waitingAside || shares.hasLane(for: domain) else { return true }
             slow += 1
             return false
         }
@@ -145,4 +155,8 @@ extension Claim {
         guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")) else { return "" }
         return String(address[address.utf8.index(after: at)...])
     }
+}
+
+extension ServedClaim {
+    fileprivate func isHeldForLong(at now: Timestamp) -> Bool { startedAt + LaneShares.patience <= now }
 }
