@@ -1,5 +1,6 @@
 // How often a lasting trouble is said, and how long is waited.
 
+import OutboxStore
 import Testing
 
 @testable import OutboxDelivery
@@ -43,5 +44,14 @@ import Testing
         #expect(!log.failed(.claiming, words: "full", now: .seconds(2)).isSaid)
         let said = (0..<500).filter { log.failed(.claiming, words: "page \($0)", now: .seconds(3)).isSaid }
         #expect(said.count == 6)
+    }
+
+    @Test("a database that is lost never works again, whatever a task still did with the old file")
+    func lost() {
+        let captured = LogCapture()
+        let log = DeliveryLog(logger: captured.logger)
+        log.storeTrouble(.working, OutboxDatabaseError.lost(.replaced(path: "outbox.db")))
+        log.storeWorks(.working)
+        #expect(captured.all.isEmpty)
     }
 }

@@ -189,14 +189,17 @@ package struct DeliveryLog: Sendable {
         }
     }
 
+    /// Until the service ends, nobody needs to try often.
+    private static let pauseWhenLost = Duration.seconds(1)
+
     /// The store failed. A trouble that lasts is said at once, then ever less often.
     ///
     /// - Returns: how long to wait before it is tried again.
     @discardableResult
     func storeTrouble(_ task: StoreTask, _ error: any Error) -> Duration {
+        // A lost file is said once, by whoever ends the service, and is no trouble that ends: SQLite goes on with the old file.
+        if case OutboxDatabaseError.lost = error { return Self.pauseWhenLost }
         let failure = troubles.log.withLock { $0.failed(task, words: "\(error)", now: uptime()) }
-        // A lost file is said once, by whoever ends the service.
-        if case OutboxDatabaseError.lost = error { return failure.pause }
         guard failure.isSaid else { return failure.pause }
         let message: Logger.Message =
             switch task {
