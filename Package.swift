@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// outboxd's rooms and what each may depend on. Dependencies point one way (docs/architecture.md).
+// outboxd's targets and what each may depend on. Dependencies point one way (docs/architecture.md).
 
 import PackageDescription
 
@@ -46,23 +46,34 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .target(name: "OutboxCore", swiftSettings: settings),
-        .target(name: "OutboxStore", dependencies: ["OutboxCore", grdb, sqlite], swiftSettings: settings),
-        .target(name: "SMTPTransport", dependencies: ["OutboxCore", "CCurl"], swiftSettings: settings),
+        .target(name: "InternetMessage", swiftSettings: settings),
+        .target(name: "OutboxCore", dependencies: ["InternetMessage"], swiftSettings: settings),
+        .target(
+            name: "OutboxStore",
+            dependencies: ["InternetMessage", "OutboxCore", grdb, sqlite],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "SMTPTransport",
+            dependencies: ["InternetMessage", "OutboxCore", "CCurl"],
+            swiftSettings: settings
+        ),
         .target(
             name: "MailComposer",
-            dependencies: ["OutboxCore", .product(name: "Mustache", package: "swift-mustache")],
+            dependencies: ["InternetMessage", "OutboxCore", .product(name: "Mustache", package: "swift-mustache")],
             swiftSettings: settings
         ),
         .target(
             name: "OutboxDelivery",
-            dependencies: ["OutboxCore", "OutboxStore", "MailComposer", "SMTPTransport", logging, lifecycle],
+            dependencies: [
+                "InternetMessage", "OutboxCore", "OutboxStore", "MailComposer", "SMTPTransport", logging, lifecycle,
+            ],
             swiftSettings: settings
         ),
-        .target(name: "DeliveryReports", dependencies: ["OutboxCore"], swiftSettings: settings),
+        .target(name: "DeliveryReports", dependencies: ["InternetMessage", "OutboxCore"], swiftSettings: settings),
         .target(
             name: "OutboxSettings",
-            dependencies: [.product(name: "Yams", package: "Yams")],
+            dependencies: ["InternetMessage", .product(name: "Yams", package: "Yams")],
             swiftSettings: settings
         ),
         .target(name: "ServiceProcess", swiftSettings: settings),
@@ -82,7 +93,8 @@ let package = Package(
         .executableTarget(
             name: "outboxctl",
             dependencies: [
-                "DeliveryReports", "MailComposer", "OutboxCore", "OutboxSettings", "OutboxStore", "ProgramSupport",
+                "DeliveryReports", "InternetMessage", "MailComposer", "OutboxCore", "OutboxSettings", "OutboxStore",
+                "ProgramSupport",
                 "ServiceProcess", argumentParser,
             ],
             swiftSettings: settings
@@ -108,15 +120,20 @@ let package = Package(
         ),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
+            name: "InternetMessageTests",
+            dependencies: ["InternetMessage", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "OutboxCoreTests",
-            dependencies: ["OutboxCore"],
+            dependencies: ["InternetMessage", "OutboxCore"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),
         .testTarget(
             name: "OutboxStoreTests",
             dependencies: [
-                "OutboxCore", "OutboxStore", "TestSupport", grdb, sqlite,
+                "InternetMessage", "OutboxCore", "OutboxStore", "TestSupport", grdb, sqlite,
             ],
             swiftSettings: settings
         ),
@@ -130,29 +147,34 @@ let package = Package(
             dependencies: ["ProgramSupport", "OutboxStore", "TestSupport", "outboxctl"],
             swiftSettings: settings
         ),
-        .testTarget(name: "OutboxSettingsTests", dependencies: ["OutboxSettings"], swiftSettings: settings),
+        .testTarget(
+            name: "OutboxSettingsTests",
+            dependencies: ["InternetMessage", "OutboxSettings", "TestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "MailComposerTests",
-            dependencies: ["MailComposer", "OutboxCore"],
+            dependencies: ["InternetMessage", "MailComposer", "OutboxCore"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),
         .testTarget(
             name: "DeliveryReportsTests",
-            dependencies: ["DeliveryReports", "OutboxCore", "TestSupport"],
+            dependencies: ["DeliveryReports", "InternetMessage", "OutboxCore", "TestSupport"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),
         .testTarget(
             name: "SMTPTransportTests",
-            dependencies: ["FakeSMTP", "OutboxCore", "SMTPTransport", "TestSupport"],
+            dependencies: ["FakeSMTP", "InternetMessage", "OutboxCore", "SMTPTransport", "TestSupport"],
             exclude: ["Dialogues"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "OutboxDeliveryTests",
             dependencies: [
-                "FakeSMTP", "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxStore", "SMTPTransport",
+                "FakeSMTP", "InternetMessage", "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxStore",
+                "SMTPTransport",
                 "TestSupport",
                 grdb, logging, lifecycle,
             ],

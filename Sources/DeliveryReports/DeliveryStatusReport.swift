@@ -1,5 +1,6 @@
 // A report of a mail system on a mail that it could not, or could, deliver. Never decides what follows from it.
 
+package import InternetMessage
 package import OutboxCore
 
 /// What a mail system says of a mail that it had taken responsibility for: by fields (RFC 3464), or in words alone.

@@ -1,5 +1,7 @@
 // The parts of a mail (RFC 2046 §5.1), as far down as reports nest them. Never looks into a returned mail.
 
+import InternetMessage
+
 /// A part that has no parts itself, or is a mail of its own.
 struct MailPart {
     let header: HeaderFields

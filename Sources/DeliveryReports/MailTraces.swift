@@ -1,5 +1,6 @@
 // By what a mail that came back can belong to a mail of ours. Never looks anything up.
 
+import InternetMessage
 import OutboxCore
 
 /// The addresses and ids that a mail names, each list with the most trustworthy first.
@@ -79,7 +80,7 @@ extension String {
 
     /// Words of 32 letters and digits, as outboxd's envelope ids are.
     fileprivate func idWords(_ limit: Int) -> [String] {
-        utf8.split { !$0.isLetterOrDigit }.lazy.filter { $0.count == 32 }.prefix(limit)
+        utf8.split { !$0.isASCIILetterOrDigit }.lazy.filter { $0.count == 32 }.prefix(limit)
             .map { String(decoding: $0, as: UTF8.self).lowercased() }
     }
 }
@@ -90,13 +91,6 @@ extension Substring {
         while text.first?.isWhitespace == true { text.removeFirst() }
         while text.last?.isWhitespace == true { text.removeLast() }
         return String(text)
-    }
-}
-
-extension UInt8 {
-    fileprivate var isLetterOrDigit: Bool {
-        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self | 0x20)
-            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
     }
 }
 

@@ -1,5 +1,7 @@
 // What a report says to people, apart from the mail that it returns. Never judges the words.
 
+import InternetMessage
+
 /// The text of a report: what the mail system says, and the returned mail's header where it follows in the same text.
 struct ReportText {
     /// The lines of the mail system's own account.

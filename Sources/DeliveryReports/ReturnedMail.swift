@@ -1,5 +1,6 @@
 // What kind of mail came back to us. Never decides what follows from it, and never throws for what is only odd.
 
+import InternetMessage
 package import OutboxCore
 
 /// A mail that came to the address that reports go to.

@@ -1,5 +1,7 @@
 // Why one message could not become a mail. Carries names and places only: never a token or the value of a variable.
 
+package import InternetMessage
+
 /// A fault of one row: trying again without a change to the row or the templates gives the same error.
 package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertible {
     /// No folder of templates has this name.
@@ -15,9 +17,9 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
     case variablesTooDeep
     /// The row's `variables` are too large for a mail, and a template needs one of them.
     case variablesTooLarge
-    /// The recipient is not a mailbox (RFC 5321 §4.1.2); `reason` says what is wrong, without the address.
-    case invalidRecipient(reason: String)
-    /// The row's `envelope_id` can't stand in a Message-ID: 1 to 64 letters, digits, `.`, `-` or `_` can.
+    /// The recipient is not a mail address; its reason never holds the address.
+    case invalidRecipient(InvalidMailbox)
+    /// The row's `envelope_id` is not an `EnvelopeID`, so it may not fit into a Message-ID.
     case invalidEnvelopeID
     /// The subject is empty, or only white space.
     case emptySubject(file: String)
@@ -40,47 +42,13 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
         case .variablesTooLarge:
             "the row's variables have more than \(JSONReader.sizeLimit) octets: give only what the templates show"
         case .invalidRecipient(let reason):
-            "the recipient is not a mail address: \(reason)"
+            "the recipient must be \(reason.expected)"
         case .invalidEnvelopeID:
-            "the row's envelope_id is not 1 to 64 letters, digits, '.', '-' or '_': let the schema make it"
+            "the row's envelope_id is not 1 to 64 lower-case letters and digits: let the schema make it"
         case .emptySubject(let file):
             "\(file): the subject is empty"
         case .controlCharacterInSubject(let file):
             "\(file): the subject has a line break or another control character: write it on one line"
-        }
-    }
-}
-
-extension String {
-    /// For error texts: a name from outside, cut to 80 characters and without control characters.
-    var printable: String {
-        String(String.UnicodeScalarView(prefix(80).unicodeScalars.map { $0.isControl ? "?" : $0 }))
-    }
-}
-
-extension String {
-    /// With a space for each line break, be it CRLF or one character, and for each other control character: a header is one
-    /// line, and nobody may write a second one into it.
-    var onOneLine: String {
-        guard unicodeScalars.contains(where: \.isControl) else { return self }
-        var line = ""
-        var previous: Unicode.Scalar?
-        for scalar in unicodeScalars {
-            defer { previous = scalar }
-            if scalar == "\n", previous == "\r" { continue }
-            line.unicodeScalars.append(scalar.isControl ? " " : scalar)
-        }
-        return line
-    }
-}
-
-extension Unicode.Scalar {
-    /// Breaks a line or controls a device: never part of a header. Includes NEL, LS and PS, which some programs take
-    /// for line breaks.
-    var isControl: Bool {
-        switch value {
-        case 0x00...0x1F, 0x7F...0x9F, 0x2028, 0x2029: true
-        default: false
         }
     }
 }

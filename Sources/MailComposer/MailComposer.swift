@@ -1,6 +1,7 @@
 // A message and its token in, the bytes of a mail out. Reads files when it is made and never again; no clock, no
 // network.
 
+import InternetMessage
 package import OutboxCore
 
 /// Makes mails from rows of the outbox, with templates that were read and checked at start.
@@ -52,7 +53,7 @@ package struct MailComposer: Sendable {
         do throws(InvalidMailbox) {
             mailbox = try Mailbox(sender.address)
         } catch {
-            problems.append(.init("sender.address", "is not a mail address: \(error.reason)"))
+            problems.append(.init("sender.address", "must be \(error.expected)"))
             throw TemplateLoadingError(problems: problems)
         }
         self.sender = sender
@@ -149,23 +150,23 @@ package struct MailComposer: Sendable {
 
     private func compose(_ message: Message, variables: [String: JSONValue]) throws(CompositionError) -> Mail {
         guard let kind = kindsByName[message.kind] else { throw .unknownKind(message.kind) }
-        guard Self.isEnvelopeID(message.envelopeID) else { throw .invalidEnvelopeID }
+        guard let envelopeID = EnvelopeID(message.envelopeID) else { throw .invalidEnvelopeID }
         let recipient: Mailbox
         do throws(InvalidMailbox) {
             recipient = try Mailbox(message.recipient)
         } catch {
-            throw .invalidRecipient(reason: error.reason)
+            throw .invalidRecipient(error)
         }
         let (language, templates) = kind.lookUp(message.locale)
         let values = TemplateValues(of: message, variables: variables, kind: kind, language: language, sender: sender)
         let skeleton = try templates.skeleton(for: values)
         let subject = try templates.subject(skeleton.subject, values.texts)
-        let messageID = "<\(message.envelopeID)@\(senderMailbox.domain)>"
+        let messageID = "<\(envelopeID.text)@\(senderMailbox.domain)>"
         let encoded = MIMEMessage(
             constantFields: constantFields,
             recipient: recipient,
             messageID: messageID,
-            envelopeID: message.envelopeID,
+            envelopeID: envelopeID.text,
             sentAt: message.firstAttemptAt,
             language: language,
             subject: subject,
@@ -179,19 +180,6 @@ package struct MailComposer: Sendable {
             recipient: recipient.address,
             needsSMTPUTF8: recipient.needsSMTPUTF8 || senderMailbox.needsSMTPUTF8
         )
-    }
-
-    /// Fits a Message-ID (RFC 5322 §3.6.4) and, after "=_", a boundary (RFC 2046 §5.1.1: 70 characters).
-    private static func isEnvelopeID(_ text: String) -> Bool {
-        (1...64).contains(text.utf8.count) && text.utf8.hasDotsOnlyBetweenOthers
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
     }
 
     /// What goes wrong when a kind's templates are rendered with its sample values.

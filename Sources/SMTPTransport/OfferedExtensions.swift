@@ -1,5 +1,7 @@
 // What a relay's answer to EHLO offers, as a value. Never asks for anything.
 
+import InternetMessage
+
 /// The service extensions that a relay named in its (last) answer to EHLO (RFC 5321 §4.1.1.1). After HELO there are none.
 package struct OfferedExtensions: Sendable, Hashable {
     /// RFC 2920.

@@ -1,5 +1,6 @@
 // Follows the part of the conversation that is libcurl's: greeting, EHLO, STARTTLS, AUTH. Never sends anything itself.
 
+import InternetMessage
 import OutboxCore
 
 /// What is known of a connection that libcurl opens, fed by its callbacks.

@@ -1,6 +1,7 @@
 // Says in our words how libcurl's opening of a connection ended. Never judges whose fault it is (see FailurePolicy).
 
 import CCurl
+import InternetMessage
 import OutboxCore
 
 extension EasyHandle.Outcome {

@@ -1,5 +1,6 @@
 // Cuts what a relay sends into replies. Pure; never judges a reply.
 
+import InternetMessage
 import OutboxCore
 
 /// Reads replies (RFC 5321 §4.2) out of bytes that come in pieces of any size.
@@ -114,7 +115,7 @@ struct ReplyHead {
         var bytes = line.makeIterator()
         var code = 0
         for _ in 1...3 {
-            guard let byte = bytes.next(), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            guard let byte = bytes.next(), byte.isASCIIDigit else { return nil }
             code = code * 10 + Int(byte - UInt8(ascii: "0"))
         }
         self.code = code

@@ -1,5 +1,6 @@
 // What is said to a relay from MAIL to the final dot, and what its answers mean. Pure: no I/O, no clock, no threads.
 
+import InternetMessage
 import OutboxCore
 
 /// The conversation over one connection that is open, secured and authenticated: mail transactions one after the other

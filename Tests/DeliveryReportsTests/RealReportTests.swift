@@ -2,6 +2,7 @@
 
 import DeliveryReports
 import Foundation
+import InternetMessage
 import OutboxCore
 import TestSupport
 import Testing

@@ -36,6 +36,25 @@ struct CommandLineTests {
         }
     }
 
+    @Test("outboxctl takes the addresses that a mail can go to, and says what any other must be")
+    func addresses() async throws {
+        try await withInstallation { installation in
+            try installation.configure(port: 2525)
+            _ = try await installation.start("outboxctl", ["migrate"]).result()
+            for row in addressTable {
+                let enqueued = try await installation.start(
+                    "outboxctl",
+                    ["enqueue", "verify-email", row.address],
+                    input: "token"
+                ).result()
+                #expect(enqueued.exitCode == (row.isRecipient ? 0 : 64), "\(row.address.debugDescription)")
+                #expect(row.isRecipient || enqueued.errors.contains("is not a mail address; it must be"))
+            }
+            let added = try await installation.outboxctl("suppression", "add", "Ann <ann@example.com>")
+            #expect(added.exitCode == 64 && added.errors.contains("must be a bare address such as ann@example.com"))
+        }
+    }
+
     @Test("--check says that all is good, and touches nothing")
     func check() async throws {
         try await withInstallation { installation in
@@ -171,9 +190,9 @@ struct CommandLineTests {
             #expect(missing.exitCode == 69)
             #expect(missing.errors.contains("create it with `outboxctl migrate`"))
             #expect(try await installation.outboxctl("migrate").exitCode == 0)
-            let refused = try await installation.outboxctl("enqueue", "verify-email", "a b@c", input: "s3cret")
+            let refused = try await installation.outboxctl("enqueue", "Verify", "ann@example.com", input: "s3cret")
             #expect(refused.exitCode == 65)
-            #expect(refused.errors.contains("recipient is one bare address with one at sign"))
+            #expect(refused.errors.contains("kind is lower case letters digits and hyphens"))
             #expect(!refused.errors.contains("s3cret"))
         }
     }

@@ -145,7 +145,8 @@ import Testing
             "secret-name@x..example",
             "<secret-name@example.com>", "secret-name@example.com.", "\"secret-name\"x\"@example.com",
             "secret-name\u{202E}@example.com",
-            "secret-name\u{3042}\n@example.com", "secret-name@[1 2]", "secret-name@例 え.jp",
+            "secret-name\u{3042}\n@example.com", "secret-name@[1 2]", "secret-name@[192.0.2.1]",
+            "\"secret name\"@example.com", "secret-name@例 え.jp",
             "secret-name@\u{2025}.example", "secret-name@127.0.0.1", "secret-name@example.123", "secret-name@１.２.３.４",
             "secret-name@\(String(repeating: "x", count: 64)).example",
             "secret-name@\(String(repeating: "é", count: 60)).example",
@@ -182,8 +183,7 @@ import Testing
             ("jane@bücher\u{3002}example", "jane@xn--bcher-kva.example", false),
             ("50%off&more@example.com", "50%off&more@example.com", false), ("利用者@example.jp", "利用者@example.jp", true),
             ("jane..doe.@carrier.example", "\"jane..doe.\"@carrier.example", false),
-            ("\"a b\"@example.com", "\"a b\"@example.com", false),
-            ("jane@[192.0.2.1]", "jane@[192.0.2.1]", false), ("o'hara+x@example.com", "o'hara+x@example.com", false),
+            ("o'hara+x@example.com", "o'hara+x@example.com", false),
         ]
     )
     func recipients(recipient: String, expected: String, needsSMTPUTF8: Bool) throws {

@@ -1,6 +1,7 @@
 // A mail made from a skeleton is the mail that Mustache would have made.
 
 import Foundation
+import InternetMessage
 import OutboxCore
 import Testing
 

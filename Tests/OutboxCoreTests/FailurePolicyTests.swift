@@ -1,6 +1,7 @@
 // The failure table, row by row, and the document that shows it.
 
 import Foundation
+import InternetMessage
 import OutboxCore
 import Testing
 

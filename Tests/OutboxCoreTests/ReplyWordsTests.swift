@@ -1,6 +1,7 @@
 // What relays really say, and what follows from it: tables of replies with their source, and the same in other words.
 
 import Foundation
+import InternetMessage
 import Testing
 
 @testable import OutboxCore

@@ -1,5 +1,6 @@
 // Why a mail came back: words against codes, and the more innocent reading first.
 
+import InternetMessage
 import OutboxCore
 import Testing
 

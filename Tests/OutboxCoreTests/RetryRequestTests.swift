@@ -1,5 +1,6 @@
 // What temporary refusals ask for in words.
 
+import InternetMessage
 import OutboxCore
 import Testing
 

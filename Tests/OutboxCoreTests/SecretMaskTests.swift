@@ -1,6 +1,7 @@
 // Secrets in a peer's words: found in each way in which a peer may write them, and nothing else lost.
 
 import Foundation
+import InternetMessage
 import OutboxCore
 import Testing
 

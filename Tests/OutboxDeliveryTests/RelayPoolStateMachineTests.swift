@@ -1,5 +1,6 @@
 // What the relay pool's state machine decides, on values: each event in, its actions out.
 
+import InternetMessage
 import OutboxCore
 import OutboxStore
 import SMTPTransport
@@ -139,6 +140,44 @@ import Testing
         let timedOut = TransmissionFailure(stage: .connect, fault: .timedOut, detail: "")
         _ = pool.ended(.failed(timedOut), of: claim(1), relay: 0, at: .init(now: now + .seconds(1)))
         #expect(!pool.relays[0].health.takesMessages)
+    }
+
+    @Test(
+        "words about us to a single recipient make the relay suspected at once, and an acceptance ends that",
+        arguments: [
+            "550 5.7.1 <localhost>: Helo command rejected: need fully-qualified hostname",
+            "550 Sender verify failed", "554 5.7.1 Client host rejected: cannot find your reverse hostname",
+            "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",
+            "550 5.7.26 Unauthenticated email is not accepted due to domain's DMARC policy",
+        ]
+    )
+    func aboutUs(reply: String) throws {
+        var pool = pool()
+        pool.queue.append([claim(1), claim(2)])
+        _ = take(&pool, 1)
+        let actions = pool.ended(try failure(reply, at: .rcpt), of: claim(1), relay: 0, at: .init(now: now))
+        #expect(pool.relays[0].health.state == .suspected)
+        #expect(pool.relays[0].health.trouble?.reason.settingKeys != nil, "the log names what to mend")
+        guard case .deferred(let judged, _) = actions.completions.last?.outcome else {
+            Issue.record("the message stays open")
+            return
+        }
+        #expect(!judged.isUsedUp)
+        #expect(take(&pool, 2)?.message.id == 2, "others are not kept waiting")
+        _ = pool.ended(ok, of: claim(2), relay: 0, at: .init(now: now))
+        #expect(pool.relays[0].health.isUp)
+    }
+
+    @Test(
+        "a single recipient whose relaying is denied makes no relay suspected",
+        arguments: ["554 5.7.1 Relay access denied"]
+    )
+    func relayingDenied(reply: String) throws {
+        var pool = pool()
+        pool.queue.append([claim(1)])
+        _ = take(&pool, 1)
+        _ = pool.ended(try failure(reply, at: .rcpt), of: claim(1), relay: 0, at: .init(now: now))
+        #expect(pool.relays[0].health.isUp)
     }
 
     @Test("a relay's quota delays its messages no longer than until the next look, should it be lifted")

@@ -1,5 +1,6 @@
 // What the tests of the relay pool's state machine have in common: claims, pools, replies, and events in short.
 
+import InternetMessage
 import OutboxCore
 import OutboxStore
 import SMTPTransport

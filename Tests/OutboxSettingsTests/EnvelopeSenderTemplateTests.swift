@@ -114,30 +114,30 @@ import Testing
             ),
             (
                 "b+{id}",
-                "expected an address with one @, such as no-reply@example.com, found \"b+{id}\""
+                "expected an address with one @, such as ann@example.com, found \"b+{id}\""
             ),
             (
                 "b+{id}@-example.com",
-                "expected a domain name after the @, such as example.com, found \"b+{id}@-example.com\""
+                "expected a domain name after the @ that mail can go to, such as example.com, found \"b+{id}@-example.com\""
             ),
             (
                 "b..{id}@example.com",
                 """
-                expected letters, digits and !#$%&'*+-/=?^_`{|}~ before the @, with single dots between them, found \
+                expected single dots before the @, none of them at an end, found \
                 "b..{id}@example.com"
                 """
             ),
             (
                 "<b+{id}@example.com>",
                 """
-                expected a bare address such as no-reply@example.com, found "<b+{id}@example.com>"; the name beside \
-                it has a key of its own, sender.name
+                expected a bare address such as ann@example.com, without a name, spaces or angle brackets, found \
+                "<b+{id}@example.com>"; the name beside it has a key of its own, sender.name
                 """
             ),
             (
                 "abcdefghijklmnopqrstuvwxyz-123456{id}@example.com",
                 """
-                expected at most 64 characters before the @ and 254 in all, found \
+                expected 1 to 64 octets before the @ and at most 254 in all, found \
                 "abcdefghijklmnopqrstuvwxyz-123456{id}@example.com"; {id} becomes 32 of them
                 """
             ),

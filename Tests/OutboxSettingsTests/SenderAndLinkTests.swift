@@ -1,5 +1,6 @@
 // The sender's address and name, and the links.
 
+import TestSupport
 import Testing
 
 @testable import OutboxSettings
@@ -25,12 +26,11 @@ import Testing
             ("a,b@example.com", "before the @"),
             ("a@", "a domain name"), ("a@-b.example", "a domain name"), ("a@b..example", "a domain name"),
             ("a@example.com.", "a domain name"), ("a@[192.0.2.1]", "a domain name"), ("a@192.0.2.1", "a domain name"),
-            ("\"a\"@example.com", "without a quoted part"), ("ü@example.com", "in ASCII"),
-            ("a@münchen.example", "in ASCII"),
+            ("\"a\"@example.com", "without quotation marks"), ("ü@example.com", "in ASCII"),
             ("Me <a@example.com>", "a bare address"), ("<a@example.com>", "a bare address"),
             ("a@example.com\r\nBcc:b", "a bare address"),
             ("a\u{7F}@example.com", "a bare address"), ("a\u{0}@example.com", "a bare address"),
-            (String(repeating: "a", count: 65) + "@example.com", "at most 64 characters"),
+            (String(repeating: "a", count: 65) + "@example.com", "1 to 64 octets"),
             ("a@" + String(repeating: "abcdefg.", count: 31) + "abcdef", "254 in all"),
         ]
     )
@@ -43,12 +43,23 @@ import Testing
         #expect(expected.contains(reason))
     }
 
+    @Test("a sender is one of the addresses that a mail can go to, in ASCII before the @", arguments: addressTable)
+    func table(row: AddressCase) {
+        #expect(((try? SenderAddress.checked(row.address)) != nil) == row.isSender)
+    }
+
+    @Test("an international domain is taken in its A-labels")
+    func internationalDomain() throws {
+        #expect(try SenderAddress.checked("no-reply@münchen.example") == "no-reply@xn--mnchen-3ya.example")
+    }
+
     @Test("an address with its name is told where the name goes")
     func nameInAddress() {
         let text = Fixture.minimal.replacing("no-reply@cloudone.trendmicro.com", with: "\"Me <me@example.com>\"")
         #expect(
             Fixture.problems(text) == [
-                "line 2: sender.address: expected a bare address such as no-reply@example.com, found "
+                "line 2: sender.address: expected a bare address such as ann@example.com, without a name, spaces or angle "
+                    + "brackets, found "
                     + "\"Me <me@example.com>\"; the name beside it has a key of its own, sender.name"
             ]
         )

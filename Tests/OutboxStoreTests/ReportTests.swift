@@ -1,5 +1,6 @@
 // What reports of other mail systems do to messages.
 
+import InternetMessage
 import OutboxCore
 import OutboxStore
 import Testing

@@ -84,6 +84,19 @@ import Testing
     }
 
     @Test(
+        "the schema takes the addresses that the grammar takes, and those of which SQL can't tell",
+        arguments: addressTable
+    )
+    func addresses(row: AddressCase) throws {
+        if row.isRecipient || row.isBeyondSQL {
+            #expect(throws: Never.self) { try outbox.insert(recipient: row.address) }
+        } else {
+            let error = #expect(throws: DatabaseError.self) { try outbox.insert(recipient: row.address) }
+            #expect(error?.message?.contains("recipient") == true)
+        }
+    }
+
+    @Test(
         "what only a trigger can check is refused with the rule's name as well",
         arguments: [
             ("token", "NULL", "token_is_required"), ("variables", "'[1]'", "variables_is_a_json_object"),

@@ -1,6 +1,7 @@
 // The answers: status, list, and the advice of the view at each moment.
 
 import Foundation
+import InternetMessage
 import OutboxCore
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 // The suppression list: who comes on it, what it does, who comes off it.
 
+import InternetMessage
 import OutboxCore
 import OutboxStore
 import Testing

@@ -2,6 +2,7 @@
 
 import Foundation
 import GRDB
+import InternetMessage
 import OutboxCore
 import OutboxStore
 

@@ -1,6 +1,7 @@
 // Which mechanism of AUTH is used, of those that a relay offers.
 
 import FakeSMTP
+import InternetMessage
 import OutboxCore
 import SMTPTransport
 import Testing

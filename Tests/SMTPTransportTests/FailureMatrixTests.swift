@@ -1,6 +1,7 @@
 // What a lane reports for each kind of fault at each stage of an SMTP transaction, on a new and on a used connection.
 
 import FakeSMTP
+import InternetMessage
 import OutboxCore
 import SMTPTransport
 import Testing

@@ -2,6 +2,7 @@
 
 import FakeSMTP
 import Foundation
+import InternetMessage
 import OutboxCore
 import SMTPTransport
 import Testing

@@ -1,5 +1,7 @@
 // One part's body, as far as it is the same for every message of a shape. Writes no header but its own encoding.
 
+import InternetMessage
+
 /// A body whose fixed lines are encoded already. Only lines with a message's own texts are encoded for each message.
 ///
 /// Quoted-printable and the line ends of MIME start anew with every line, so encoding line by line gives what encoding

@@ -1,5 +1,6 @@
 // The bytes of a mail: header fields and the two parts, in order. Decides no wording and reads no clock.
 
+import InternetMessage
 import OutboxCore
 
 /// A multipart/alternative message (RFC 2046 §5.1.4): the plain text first, then the HTML.

@@ -1,6 +1,7 @@
 // Which language a mail is in. Knows how tags are compared and shortened; never which templates exist.
 
 import Foundation
+import InternetMessage
 
 /// A BCP 47 language tag in the one form that is compared: lower case, with `-` between its subtags.
 struct LanguageTag: Hashable, Sendable {
@@ -42,10 +43,7 @@ struct LanguageTag: Hashable, Sendable {
         let subtags = normalized.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
         let isTag = subtags.allSatisfy { subtag in
             (1...8).contains(subtag.count)
-                && subtag.allSatisfy {
-                    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
-                        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-                }
+                && subtag.allSatisfy { $0.isASCIILowercaseLetter || $0.isASCIIDigit }
         }
         guard isTag, let first = subtags.first, first.count >= 2 else { return nil }
         self.text = normalized

@@ -1,5 +1,6 @@
 // The three templates of one kind in one language. Renders them together; knows nothing of MIME.
 
+import InternetMessage
 import Synchronization
 
 /// What a mail of one kind says in one language.

@@ -1,5 +1,7 @@
 // Finds the tags of a Mustache source and refuses those that outboxd has no use for. Never judges how they nest.
 
+import InternetMessage
+
 /// One tag of a template, with its place.
 ///
 /// The library keeps its parse tree to itself and forgets where a tag stood, but an operator needs the line of the tag

@@ -1,5 +1,7 @@
 // Reads the text of a row's variables. Knows nothing of templates, and never keeps the order of names.
 
+import InternetMessage
+
 /// A reader of JSON (RFC 8259) that takes whatever SQLite takes for strict JSON.
 ///
 /// Foundation's decoder refuses a whole text for one number that it has no type for (`1e400`) and for one half of a
@@ -119,7 +121,7 @@ struct JSONReader {
     /// - Returns: how many there were.
     private mutating func takeDigits() -> Int {
         let start = index
-        while index < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[index]) { index += 1 }
+        while index < bytes.count, bytes[index].isASCIIDigit { index += 1 }
         return index - start
     }
 

@@ -1,6 +1,7 @@
 // The address behind a mail's button. Only puts the token in; never shows it anywhere else.
 
 import Foundation
+import InternetMessage
 import OutboxCore
 
 /// A URL with `{token}` where the token goes.
@@ -55,13 +56,7 @@ struct LinkTemplate: Sendable {
     }
 
     private static func isUnreserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"),
-            UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
-            true
-        default: false
-        }
+        byte.isASCIILetterOrDigit || "-._~".utf8.contains(byte)
     }
 }
 

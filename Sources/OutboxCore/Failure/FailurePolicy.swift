@@ -1,5 +1,7 @@
 // Whose fault a failed attempt is and what follows from it: the one room where reply codes are judged. Pure.
 
+import InternetMessage
+
 /// Whose fault a failure is. The raw values are those of the column `outbox_attempt.scope`.
 package enum FaultScope: String, CaseIterable, Sendable {
     /// This recipient's address: any other mail would pass.

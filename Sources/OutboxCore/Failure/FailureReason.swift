@@ -139,6 +139,11 @@ package enum FailureReason: String, CaseIterable, Sendable {
         self == .relayingDenied || self == .protocolError || self == .authenticationRequired
     }
 
+    /// The words are about us: our quota, sender, account, HELO, IP address or DNS records. Any other message is in doubt as
+    /// well, because all of them come from us. What some relays say of a single message with the same words is left to
+    /// evidence (see ``isSettledByEvidence``).
+    package var isAboutUs: Bool { (subject == .ourselves || subject == .settings) && !isSettledByEvidence }
+
     /// Another address would help, where a recipient's mail system gave this reason for a final refusal: the reason says
     /// that the address is dead or can't be mailed. With any other, and with none, the advice is to contact support.
     package var blamesAddress: Bool {

@@ -1,5 +1,7 @@
 // One row of the failure policy's table: what it applies to, as data that can be printed. Never holds an exception.
 
+import InternetMessage
+
 /// A row of the table by which failures are judged.
 package struct FailureRule: Sendable {
     /// What a rule applies to.

@@ -1,5 +1,7 @@
 // The failure policy's rules, made ready to be asked. Holds no rule of its own (see FailurePolicy).
 
+import InternetMessage
+
 /// Rules in the order in which they are asked, with their patterns of words compiled.
 ///
 /// A reply's words are folded and looked up once, and only when a rule asks for them.

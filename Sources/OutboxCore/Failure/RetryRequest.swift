@@ -1,5 +1,7 @@
 // How long a relay's words ask to wait. Parses free text, so it believes little of it.
 
+import InternetMessage
+
 /// Reads "try again in 5 minutes", "greylisted for 300 seconds", "retry after 00:04:58" out of a temporary refusal.
 ///
 /// There is no standard for it; these are the forms of postgrey, milter-greylist, Exim's and cPanel's configurations.

@@ -1,5 +1,7 @@
 // What one handing-over to a relay showed, as values. Never says what follows from it (see FailurePolicy).
 
+package import InternetMessage
+
 /// How far the conversation with a relay had come. The raw values are those of the column `outbox_attempt.stage`.
 package enum SMTPStage: String, CaseIterable, Sendable {
     /// Making a mail of the message, before any relay is asked.

@@ -1,5 +1,7 @@
 // Whether a relay may be given messages, as a state machine. Pure: the present comes in as an argument.
 
+package import InternetMessage
+
 /// What is wrong with a relay.
 package struct RelayTrouble: Hashable, Sendable {
     /// `relay` or `configuration`.

@@ -1,6 +1,8 @@
 // Why a mail that a relay had accepted came back: the judgement of other mail systems' reports. Pure. What a relay itself
 // answers is judged by FailurePolicy's table.
 
+package import InternetMessage
+
 /// What a report says of one recipient, as far as it helps to judge why the mail did not arrive.
 package struct ReportEvidence: Sendable, Hashable {
     /// The mail system still tries: a delay.

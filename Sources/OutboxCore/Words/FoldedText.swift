@@ -1,5 +1,7 @@
 // A reply's text as the plain words that the failure policy looks for. Never judges them (see FailurePolicy).
 
+import InternetMessage
+
 /// The words of a text, without what carries no meaning: in lower case and ASCII, with white space and punctuation as
 /// mere separators.
 ///
@@ -55,7 +57,7 @@ struct FoldedText: CustomStringConvertible {
             take(chunk[..<mark])
             take(chunk[(mark + 1)...])
             return
-        } else if chunk.allSatisfy({ $0.isDigit || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "#") }) {
+        } else if chunk.allSatisfy({ $0.isASCIIDigit || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "#") }) {
             takeNumber(chunk)
         } else if Self.isHost(chunk) {
             append(Self.kind(ofHost: chunk))
@@ -68,7 +70,7 @@ struct FoldedText: CustomStringConvertible {
 
     /// `24`, `21.99`, `5.7.1`, `192.0.2.1`, `#5.1.1`.
     private mutating func takeNumber(_ chunk: ArraySlice<UInt8>) {
-        let parts = chunk.split { !$0.isDigit }
+        let parts = chunk.split { !$0.isASCIIDigit }
         switch parts.count {
         case 4: append("%ip")
         case 1, 2: append(parts[0])
@@ -81,9 +83,11 @@ struct FoldedText: CustomStringConvertible {
         var start: Int?
         for index in chunk.indices {
             let byte = chunk[index]
-            let isInWord = byte.isLetter || byte.isDigit || byte == 0x80
+            let isInWord = byte.isASCIILetter || byte.isASCIIDigit || byte == 0x80
             // `SendAsDenied` is three words, `rDNS` and `eMail` are one each.
-            let isHump = start.map { $0 + 1 < index && byte.isUpperCase && chunk[index - 1].isLowerCase } ?? false
+            let isHump =
+                start.map { $0 + 1 < index && byte.isASCIIUppercaseLetter && chunk[index - 1].isASCIILowercaseLetter }
+                ?? false
             if let first = start, !isInWord || isHump {
                 append(chunk[first..<index])
                 start = nil
@@ -100,7 +104,7 @@ struct FoldedText: CustomStringConvertible {
     private mutating func append(_ word: some Sequence<UInt8>) {
         guard words.count < Self.wordLimit else { return }
         let start = bytes.count
-        for byte in word { bytes.append(byte.isUpperCase ? byte | 0x20 : byte) }
+        for byte in word { bytes.append(byte.isASCIIUppercaseLetter ? byte | 0x20 : byte) }
         words.append(start..<bytes.count)
         // `host mx.example.com said: 550 …` quotes another server.
         if bytes[start...].elementsEqual("said".utf8) { endSentence() }
@@ -138,7 +142,7 @@ extension FoldedText {
             case 0xC0...0x17F:
                 let letter = unaccented[Int(scalar.value - 0xC0)]
                 // A capital stays one, or `LÍMITE` would have a lower case letter in it and be two words.
-                plain.append(scalar.properties.isUppercase && letter.isLowerCase ? letter & ~0x20 : letter)
+                plain.append(scalar.properties.isUppercase && letter.isASCIILowercaseLetter ? letter & ~0x20 : letter)
             case 0xA0, 0x2000...0x200A, 0x2010...0x2015, 0x2028, 0x2029, 0x202F, 0x2212, 0x3000: plain.append(0x20)
             case 0xAB, 0xBB, 0x201A, 0x201C...0x201F: plain.append(UInt8(ascii: "\""))
             case 0x2026: plain.append(UInt8(ascii: "."))
@@ -165,12 +169,13 @@ extension FoldedText {
         let slash = chunk.firstIndex { "/?".utf8.contains($0) } ?? chunk.endIndex
         guard dot < slash else { return false }
         let labels = chunk[..<slash].split(separator: UInt8(ascii: "."))
-        guard labels.count > 1, let last = labels.last, (2...8).contains(last.count), last.allSatisfy(\.isLetter) else {
+        guard labels.count > 1, let last = labels.last, (2...8).contains(last.count), last.allSatisfy(\.isASCIILetter)
+        else {
             return false
         }
         let name = chunk[..<slash]
-        guard name.allSatisfy({ $0.isLetter || $0.isDigit || "-._".utf8.contains($0) }),
-            !name.contains(where: \.isLowerCase) || !name.contains(where: \.isUpperCase)
+        guard name.allSatisfy({ $0.isASCIILetter || $0.isASCIIDigit || "-._".utf8.contains($0) }),
+            !name.contains(where: \.isASCIILowercaseLetter) || !name.contains(where: \.isASCIIUppercaseLetter)
         else { return false }
         return last.count == 2 || topLevelDomains.contains { last.hasText($0) && last.count == $0.utf8CodeUnitCount }
     }
@@ -198,11 +203,6 @@ extension FoldedText {
 }
 
 extension UInt8 {
-    fileprivate var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
-    fileprivate var isUpperCase: Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) }
-    fileprivate var isLowerCase: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) }
-    fileprivate var isLetter: Bool { isUpperCase || isLowerCase }
-
     /// White space, brackets, quotation marks, and what ends a part of a sentence.
     fileprivate var separatesChunks: Bool {
         switch self {
@@ -221,8 +221,7 @@ extension ArraySlice<UInt8> {
         guard count >= text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { text in
             text.indices.allSatisfy { offset in
-                let byte = self[startIndex + offset]
-                return (byte.isUpperCase ? byte | 0x20 : byte) == text[offset]
+                self[startIndex + offset].asciiLowercased == text[offset]
             }
         }
     }

@@ -1,5 +1,7 @@
 // Takes secrets out of what others say, before it is stored, shown or logged. Never tells what it took out.
 
+import InternetMessage
+
 /// Masks the secrets that a message or a connection holds in the words of a relay or of another mail system.
 ///
 /// A peer may repeat whatever it was sent: the link that a filter objects to, the credentials that it refuses. Each secret
@@ -341,13 +343,7 @@ extension UInt8 {
     }
 
     fileprivate var isBase64: Bool {
-        switch self {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"),
-            UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "="):
-            true
-        default: false
-        }
+        isASCIILetterOrDigit || "+/-_=".utf8.contains(self)
     }
 
     fileprivate var hexDigit: UInt8? {

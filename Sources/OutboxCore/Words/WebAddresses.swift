@@ -1,5 +1,7 @@
 // Cuts the addresses of web pages in what others say. Never asks what is a secret: whatever follows the host may be one.
 
+import InternetMessage
+
 extension String {
     /// The text with "/…" in place of the path, query and fragment of each address of a web page; scheme and host stay.
     ///
@@ -109,10 +111,10 @@ private struct WebAddressCutter {
             end += 1
         }
         guard let lastDot, lastDot > place, end - lastDot > 2,
-            bytes[lastDot + 1..<end].allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) })
+            bytes[lastDot + 1..<end].allSatisfy(\.isASCIILetter)
         else { return nil }
         if end < bytes.count, bytes[end] == UInt8(ascii: ":") {
-            repeat { end += 1 } while end < bytes.count && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[end])
+            repeat { end += 1 } while end < bytes.count && bytes[end].isASCIIDigit
         }
         guard end < bytes.count, "/?".utf8.contains(bytes[end]) else { return nil }
         return hasQuery[end] || hasText("www.", at: place) ? end : nil
@@ -135,11 +137,6 @@ extension UInt8 {
     fileprivate var endsAddress: Bool { self <= 0x20 || self == 0x7F || "<>\"`".utf8.contains(self) }
 
     fileprivate var isHostOctet: Bool {
-        switch self {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"):
-            true
-        default: false
-        }
+        isASCIILetterOrDigit || self == UInt8(ascii: ".") || self == UInt8(ascii: "-")
     }
 }

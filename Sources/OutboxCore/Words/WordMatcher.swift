@@ -1,5 +1,7 @@
 // Finds the patterns of words in a reply. Built once, from the rules' patterns; knows no rule.
 
+import InternetMessage
+
 /// All patterns that are asked for, made ready so that one walk over a reply's words answers for every one of them.
 ///
 /// Each word is looked up in a trie, which says to which *classes* it belongs: a class holds the single words that may
@@ -250,7 +252,7 @@ private struct Trie: Sendable {
             begun[node].forEach(found)
         }
         if node != 0 { whole[node].forEach(found) }
-        if word.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+        if word.allSatisfy(\.isASCIIDigit) {
             let number = Int(next[Self.symbol(UInt8(ascii: "#")) ?? 0])
             if number != 0 { whole[number].forEach(found) }
         }

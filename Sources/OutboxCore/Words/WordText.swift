@@ -1,5 +1,7 @@
 // A text as the words that it says, however it is wrapped, quoted or punctuated. Never judges what they mean.
 
+import InternetMessage
+
 /// The words of a reply or of a report, in lower case.
 ///
 /// What says nothing about a failure's cause is left out, because names deceive: `spam@quota.example` is neither spam nor

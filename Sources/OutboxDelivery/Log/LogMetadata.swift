@@ -1,5 +1,6 @@
 // How a failure, a relay's trouble and a reply stand in a line of the log. Never a recipient's address.
 
+import InternetMessage
 import Logging
 import OutboxCore
 import OutboxStore

@@ -1,6 +1,7 @@
 // What the relay pool learns from how attempts ended, and what follows for the message and the relay. Pure: no clock, no
 // waiting, no I/O. Never judges a reply (see FailurePolicy).
 
+import InternetMessage
 import OutboxCore
 import OutboxStore
 import SMTPTransport
@@ -153,9 +154,11 @@ extension RelayPool.StateMachine {
             // The session stands, and the relay talks.
             handle(.answered, relay: relay, now: now, &actions)
         }
-        // It may be wrong about everybody, or slow for everybody; but others are not kept waiting for the answer. A quota is
-        // the relay's own word, though perhaps of this recipient only.
-        if isRelays || !attempt.needsEvidence { handle(.suspected(attempt.trouble), relay: relay, now: now, &actions) }
+        // It may be wrong about everybody, or slow for everybody; but others are not kept waiting for the answer. Words about us
+        // need no second message, though a relay may mean this recipient only.
+        if isRelays || !attempt.needsEvidence || attempt.verdict.reason.isAboutUs {
+            handle(.suspected(attempt.trouble), relay: relay, now: now, &actions)
+        }
         actions.completions.append(withoutPaying(attempt, relay: relay, now: now))
     }
 

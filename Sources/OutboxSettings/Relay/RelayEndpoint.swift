@@ -2,6 +2,7 @@
 // Never opens a connection, never resolves a name.
 
 import Foundation
+import InternetMessage
 
 /// The address of a relay, `smtp://host[:port]` or `smtps://host[:port]`.
 package struct RelayEndpoint: Sendable, Equatable, Hashable {
@@ -78,7 +79,7 @@ extension RelayEndpoint {
             )
         }
         let host = components.host.map { $0.hasPrefix("[") ? String($0.dropFirst().dropLast()) : $0 } ?? ""
-        guard HostName.isDomain(host) || HostName.isIPv4(host) || HostName.isIPv6(host) else {
+        guard DomainName.isHostName(host) || HostName.isIPv4(host) || HostName.isIPv6(host) else {
             throw .expected(example, hint: "the host must be a name in ASCII, an IPv4 address or an [IPv6 address]")
         }
         let endsInColon = text.hasSuffix(":")

@@ -1,6 +1,7 @@
 // Reads the list of relays and checks what their keys mean together.
 // Never reads a password, never connects.
 
+import InternetMessage
 import Yams
 
 extension SettingReader where Value == [RelaySettings] {
@@ -171,7 +172,7 @@ extension SettingReader where Value == String {
     static var helo: SettingReader {
         let expected = "a host name such as mail.example.com, or an address such as [192.0.2.1] or [IPv6:2001:db8::1]"
         return text(expected: expected).map { (text: String) throws(InvalidSetting) in
-            guard HostName.isDomain(text) || HostName.isAddressLiteral(text) else { throw .expected(expected) }
+            guard DomainName.isHostName(text) || HostName.isAddressLiteral(text) else { throw .expected(expected) }
             return text
         }
     }

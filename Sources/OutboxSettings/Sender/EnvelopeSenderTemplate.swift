@@ -1,16 +1,13 @@
 // The sender in the envelope with a place for a message's identifier, so that a report about a mail finds its message.
 // Never looks an identifier up, never parses a report.
 
+import InternetMessage
+
 /// The template of the address for MAIL FROM. Reports about a mail, such as a bounce, go there (RFC 5321 §4.4 and
 /// §6.1); with an address for each mail (a variable envelope return path) the address alone tells which mail is meant.
 package struct EnvelopeSenderTemplate: Sendable, Equatable {
     /// What the identifier takes the place of.
     package static let placeholder = "{id}"
-    /// The length of the identifiers that outboxd makes, 16 random bytes in hex, in octets.
-    private static let identifierLength = 32
-    /// The longest identifier that the database takes, in octets.
-    private static let identifierLimit = 64
-
     /// What stands before the identifier; ASCII.
     private let prefix: String
     /// What stands behind it: the rest of the local part, the @ and the domain; ASCII.
@@ -35,15 +32,18 @@ package struct EnvelopeSenderTemplate: Sendable, Equatable {
         guard !prefix.contains("@") else {
             throw .expected(example, hint: "\(Self.placeholder) must come before the @")
         }
-        let sample = address(for: String(repeating: "0", count: Self.identifierLength))
+        let sample = address(for: String(repeating: "0", count: EnvelopeID.usualLength))
         // Here, because only here can it be said that the address grows.
-        guard SenderAddress.hasGoodLength(sample) else {
+        let before = sample.utf8.prefix { $0 != UInt8(ascii: "@") }
+        guard before.count <= Mailbox.localPartLimit, sample.utf8.count <= Mailbox.limit else {
             throw .expected(
-                "at most \(SenderAddress.localPartLimit) characters before the @ and \(SenderAddress.limit) in all",
-                hint: "\(Self.placeholder) becomes \(Self.identifierLength) of them"
+                InvalidMailbox.length.expected,
+                hint: "\(Self.placeholder) becomes \(EnvelopeID.usualLength) of them"
             )
         }
-        _ = try SenderAddress.checked(sample)
+        guard try SenderAddress.checked(sample) == sample else {
+            throw .expected("an address in ASCII", hint: "write the domain in its xn-- form")
+        }
     }
 
     /// The template as it stands in the configuration file.
@@ -64,24 +64,12 @@ package struct EnvelopeSenderTemplate: Sendable, Equatable {
     /// - Parameter address: bare, without angle brackets. It comes from outside and may be anything.
     package func envelopeID(in address: String) -> String? {
         // Octets, because a String's lowercased() turns some letters beyond ASCII into ASCII ones.
-        let octets = Self.lowercased(address)
-        let (before, behind) = (Self.lowercased(prefix), Self.lowercased(suffix))
+        let octets = address.utf8.map(\.asciiLowercased)
+        let (before, behind) = (prefix.utf8.map(\.asciiLowercased), suffix.utf8.map(\.asciiLowercased))
         guard octets.count > before.count + behind.count, octets.starts(with: before),
             octets.suffix(behind.count) == behind[...]
         else { return nil }
         let identifier = octets.dropFirst(before.count).dropLast(behind.count)
-        guard identifier.count <= Self.identifierLimit, identifier.allSatisfy(Self.isLowercaseOrDigit) else {
-            return nil
-        }
-        return String(decoding: identifier, as: UTF8.self)
-    }
-
-    private static func lowercased(_ text: String) -> [UInt8] {
-        text.utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
-    }
-
-    private static func isLowercaseOrDigit(_ octet: UInt8) -> Bool {
-        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(octet)
-            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(octet)
+        return EnvelopeID(String(decoding: identifier, as: UTF8.self))?.text
     }
 }

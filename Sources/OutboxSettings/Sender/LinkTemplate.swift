@@ -2,6 +2,7 @@
 // Never sees a token.
 
 import Foundation
+import InternetMessage
 
 /// Checks the entries of `links`.
 enum LinkTemplate {
@@ -45,7 +46,7 @@ enum LinkTemplate {
             throw .refused("a user name or password does not belong in a link that is mailed; remove it")
         }
         let address = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
-        guard HostName.isDomain(address) || HostName.isIPv4(address) || HostName.isIPv6(address),
+        guard DomainName.isHostName(address) || HostName.isIPv4(address) || HostName.isIPv6(address),
             (1...65535).contains(url.port ?? 443)
         else {
             throw .expected(example, hint: "the host must be a name in ASCII or an IP address")

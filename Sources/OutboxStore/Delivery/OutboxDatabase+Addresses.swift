@@ -1,6 +1,7 @@
 // Brings the addresses of new messages into the form in which addresses are compared, as far as SQL can't: it knows no IDNA.
 
 import GRDB
+import InternetMessage
 import OutboxCore
 
 extension OutboxDatabase {

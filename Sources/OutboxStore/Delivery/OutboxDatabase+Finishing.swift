@@ -1,6 +1,7 @@
 // Records how attempts ended, fenced by the claim, and expires what ran out of time. Never decides what follows.
 
 import GRDB
+import InternetMessage
 package import OutboxCore
 import Synchronization
 

@@ -1,6 +1,7 @@
 // The list of addresses that are not mailed for a while. Never decides who belongs on it.
 
 import GRDB
+package import InternetMessage
 package import OutboxCore
 
 extension OutboxDatabase {

@@ -1,5 +1,6 @@
 // How an attempt ended, as it is recorded. Holds no SQL.
 
+package import InternetMessage
 package import OutboxCore
 
 /// A failed attempt, judged.

@@ -3,6 +3,7 @@
 import ArgumentParser
 import DeliveryReports
 import Foundation
+import InternetMessage
 import OutboxCore
 import OutboxSettings
 import OutboxStore

@@ -61,6 +61,8 @@ struct Enqueue: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    func validate() throws { try requireAddress(address) }
+
     func run() async throws {
         try await reportingFailures {
             let database = try options.database(.writing)

@@ -1,6 +1,7 @@
 // outboxctl show.
 
 import ArgumentParser
+import InternetMessage
 import OutboxCore
 import OutboxStore
 import ProgramSupport

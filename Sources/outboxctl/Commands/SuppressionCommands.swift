@@ -1,6 +1,7 @@
 // outboxctl suppression list, add and remove.
 
 import ArgumentParser
+import InternetMessage
 import OutboxCore
 import OutboxSettings
 import OutboxStore
@@ -127,15 +128,6 @@ struct SuppressionCommands: AsyncParsableCommand {
                 print("\(key.canonical) is mailed again")
             }
         }
-    }
-
-}
-
-/// A mistyped address must not look like one that is not on the list.
-private func requireAddress(_ address: String) throws {
-    let parts = address.split(separator: "@", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), !address.contains(where: \.isWhitespace) else {
-        throw ValidationError("'\(address)' is no mail address")
     }
 }
 

@@ -1,6 +1,6 @@
 // Replies as relays really send them.
 
-import OutboxCore
+import InternetMessage
 import Testing
 
 @Suite struct SMTPReplyTests {

@@ -22,7 +22,7 @@ package struct EnhancedStatusCode: Hashable, Sendable, CustomStringConvertible {
         guard parts.count == 3 else { return nil }
         var numbers: [Int] = []
         for part in parts {
-            let isNumber = part.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            let isNumber = part.allSatisfy(\.isASCIIDigit)
             guard (1...3).contains(part.count), isNumber else { return nil }
             numbers.append(part.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) })
         }
@@ -31,9 +31,4 @@ package struct EnhancedStatusCode: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { "\(statusClass).\(subject).\(detail)" }
-}
-
-extension Character {
-    /// One of 0 to 9.
-    var isASCIIDigit: Bool { ("0"..."9").contains(self) }
 }

@@ -63,10 +63,6 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-extension UInt8 {
-    fileprivate var isASCIISpace: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
-}
-
 extension Substring {
     fileprivate var trimmingASCIISpace: Substring {
         let start = utf8.firstIndex { !$0.isASCIISpace } ?? endIndex

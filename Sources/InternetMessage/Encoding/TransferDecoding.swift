@@ -1,11 +1,11 @@
 // Undoes a part's Content-Transfer-Encoding (RFC 2045 §6). RFC 3464 asks for none, but some mail systems use one.
 
-enum TransferDecoding {
+package enum TransferDecoding {
     /// The octets of a part as they were before they were encoded.
     ///
     /// What is damaged is read as far as it goes, and an unknown encoding is taken for none: a report that was cut off may
     /// still say enough.
-    static func decoded(_ body: MailLines, encoding: String?) -> [UInt8] {
+    package static func decoded(_ body: MailLines, encoding: String?) -> [UInt8] {
         switch encoding?.lowercased().prefix(while: { $0.isLetter || $0.isNumber || $0 == "-" }) {
         case "base64": base64(body.bytes)
         case "quoted-printable": quotedPrintable(body.bytes)
@@ -14,7 +14,7 @@ enum TransferDecoding {
     }
 
     /// RFC 2045 §6.8: what is no letter of the alphabet is passed over.
-    static func base64(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+    package static func base64(_ bytes: some Sequence<UInt8>) -> [UInt8] {
         var decoded: [UInt8] = []
         var bits: UInt32 = 0
         var count = 0
@@ -47,7 +47,7 @@ enum TransferDecoding {
     }
 
     /// RFC 2045 §6.7; what isn't an escape stays as it is.
-    static func quotedPrintable(_ bytes: [UInt8]) -> [UInt8] {
+    package static func quotedPrintable(_ bytes: [UInt8]) -> [UInt8] {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
         var index = 0
@@ -68,7 +68,7 @@ enum TransferDecoding {
         return decoded
     }
 
-    static func hexDigit(_ byte: UInt8) -> UInt8? {
+    package static func hexDigit(_ byte: UInt8) -> UInt8? {
         Character(UnicodeScalar(byte)).hexDigitValue.map { UInt8($0) }
     }
 }

@@ -4,7 +4,7 @@
 import Foundation
 
 /// Writes header fields.
-enum HeaderField {
+package enum HeaderField {
     /// The length that a line should keep to, without its CRLF (RFC 5322 §2.1.1).
     private static let lineLength = 78
     /// A line that holds an encoded-word, and an encoded-word itself (RFC 2047 §2).
@@ -13,7 +13,7 @@ enum HeaderField {
 
     /// A field whose value is text for people, such as Subject: as it is where that is ASCII and folds well, else in
     /// encoded-words.
-    static func appendText(_ name: String, _ value: String, to bytes: inout [UInt8]) {
+    package static func appendText(_ name: String, _ value: String, to bytes: inout [UInt8]) {
         bytes += name.utf8
         bytes += ": ".utf8
         let column = name.utf8.count + 2
@@ -28,7 +28,7 @@ enum HeaderField {
     }
 
     /// A field whose value is made of tokens and fits its line, such as Date.
-    static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
+    package static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
         bytes += name.utf8
         bytes += ": ".utf8
         var value = value
@@ -40,7 +40,7 @@ enum HeaderField {
     }
 
     /// A field with one mailbox, such as From.
-    static func appendMailbox(_ name: String, displayName: String?, address: String, to bytes: inout [UInt8]) {
+    package static func appendMailbox(_ name: String, displayName: String?, address: String, to bytes: inout [UInt8]) {
         guard let displayName else { return append(name, address, to: &bytes) }
         let start = bytes.count
         bytes += name.utf8
@@ -153,18 +153,13 @@ enum HeaderField {
 
     /// RFC 2047 §5 (3): what may stand in a "Q" word within a phrase.
     private static func isLiteralInQ(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "!*+-/".utf8.contains(byte)
-        }
+        byte.isASCIILetterOrDigit || "!*+-/".utf8.contains(byte)
     }
 }
 
 extension [UInt8] {
     /// Two upper-case hexadecimal digits (RFC 2045 §6.7 (1), RFC 3986 §2.1).
-    mutating func appendHexadecimal(_ byte: UInt8) {
+    package mutating func appendHexadecimal(_ byte: UInt8) {
         append(Self.hexadecimalDigit(byte >> 4))
         append(Self.hexadecimalDigit(byte & 0x0F))
     }

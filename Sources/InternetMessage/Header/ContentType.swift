@@ -1,16 +1,16 @@
 // The field Content-Type (RFC 2045 §5.1), its parameters cut in pieces or encoded as well (RFC 2231). Never looks at a body.
 
 /// A media type and its parameters.
-struct ContentType {
+package struct ContentType {
     /// `type/subtype` in lower case.
-    let mediaType: String
+    package let mediaType: String
     private let parameters: [String: String]
 
     /// So many characters of a field are looked at.
     private static let limit = 2000
 
     /// - Parameter field: the field's value; without one, a part is plain text (RFC 2045 §5.2).
-    init(_ field: String?) {
+    package init(_ field: String?) {
         var scanner = Scanner(field.map { Array($0.unicodeScalars.prefix(Self.limit)) } ?? [])
         let type = scanner.token()
         let subtype = scanner.skip("/") ? scanner.token() : ""
@@ -26,7 +26,7 @@ struct ContentType {
     }
 
     /// The value of a parameter, by its name in lower case.
-    subscript(_ name: String) -> String? {
+    package subscript(_ name: String) -> String? {
         if let value = parameters[name] { return value }
         if let value = parameters["\(name)*"] { return Self.decoded([(value, true)]) }
         // RFC 2231 §3: pieces with numbers; a * behind the number is for those that are encoded.

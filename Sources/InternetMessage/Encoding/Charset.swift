@@ -2,11 +2,12 @@
 
 import Foundation
 
-enum Charset {
+/// The character sets that mail comes in.
+package enum Charset {
     /// The text; what can't be read in its character set is read as UTF-8, with U+FFFD for what isn't.
     ///
     /// - Parameter name: as in `charset=`, in any case; `nil` and unknown names are UTF-8, which includes US-ASCII.
-    static func text(_ bytes: [UInt8], in name: String?) -> String {
+    package static func text(_ bytes: [UInt8], in name: String?) -> String {
         guard let encoding = name.flatMap({ encodings[$0.lowercased()] }), encoding != .utf8,
             let text = String(data: Data(bytes), encoding: encoding)
         else { return String(decoding: bytes, as: UTF8.self) }

@@ -44,9 +44,6 @@ package struct AddressKey: Sendable, Hashable {
 
     /// As SQLite's lower() does it.
     private static func lowercasedASCII(_ text: String) -> String {
-        String(
-            decoding: text.utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 },
-            as: UTF8.self
-        )
+        String(decoding: text.utf8.map(\.asciiLowercased), as: UTF8.self)
     }
 }

@@ -4,21 +4,21 @@
 import Foundation
 
 /// The two encodings of a text part's body.
-enum TransferEncoding {
+package enum TransferEncoding {
     /// RFC 2045 §6.7 (5), and §6.8.
     private static let lineLength = 76
 
     /// How long a body of so many bytes is in base64, its line ends included.
-    static func base64Length(of count: Int) -> Int { (count + 2) / 3 * 4 * (lineLength + 2) / lineLength }
+    package static func base64Length(of count: Int) -> Int { (count + 2) / 3 * 4 * (lineLength + 2) / lineLength }
 
-    static func appendBase64(_ body: [UInt8], to bytes: inout [UInt8]) {
+    package static func appendBase64(_ body: [UInt8], to bytes: inout [UInt8]) {
         bytes += Data(body).base64EncodedData(options: [
             .lineLength76Characters, .endLineWithCarriageReturn, .endLineWithLineFeed,
         ])
     }
 
     /// Appends a text with CRLF for each CRLF, CR and LF (RFC 2046 §4.1.1).
-    static func appendNormalized(_ source: [UInt8], to bytes: inout [UInt8]) {
+    package static func appendNormalized(_ source: [UInt8], to bytes: inout [UInt8]) {
         var start = 0
         var index = 0
         while index < source.count {
@@ -42,7 +42,7 @@ enum TransferEncoding {
     /// some mail stores would change. A line that begins with a dot stays: the SMTP client stuffs it.
     /// - Returns: how many bytes the text has before it is encoded, with CRLF line ends.
     @discardableResult
-    static func appendQuotedPrintable(_ text: [UInt8], to bytes: inout [UInt8]) -> Int {
+    package static func appendQuotedPrintable(_ text: [UInt8], to bytes: inout [UInt8]) -> Int {
         text.withUnsafeBufferPointer { appendQuotedPrintable($0, to: &bytes) }
     }
 

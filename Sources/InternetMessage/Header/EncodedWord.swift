@@ -2,7 +2,7 @@
 
 extension String {
     /// The text with its encoded words decoded, and without the space between two of them (RFC 2047 §6.2).
-    var decodingWords: String {
+    package var decodingWords: String {
         guard contains("=?") else { return self }
         var decoded = ""
         var rest = self[...]

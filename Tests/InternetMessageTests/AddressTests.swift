@@ -1,6 +1,6 @@
 // When two addresses are the same, and which domains mail can go to.
 
-import OutboxCore
+import InternetMessage
 import Testing
 
 @Suite("Addresses")

@@ -1,0 +1,117 @@
+// One mail address, checked, in the form a header and the envelope take. Never a display name, never a list.
+
+/// A `Mailbox` (RFC 5321 §4.1.2) whose local part may be UTF-8 (RFC 6531 §3.3, RFC 6532 §3.2).
+///
+/// Quoted local parts and address literals, which RFC 5321 has as well, are refused: nobody signs up with one, and many mail
+/// systems refuse them. The CHECKs of `outbox.recipient` refuse the same addresses, as far as SQL can tell; which characters
+/// are assigned, and what IDNA can map, only this type knows.
+package struct Mailbox: Sendable, Hashable {
+    /// The address for a header and for SMTP: a local part that needs quotes has them, and the domain is ASCII.
+    package let address: String
+    /// The domain in ASCII: A-labels where it was not.
+    package let domain: String
+    /// The local part is outside ASCII, so the relay must offer SMTPUTF8 (RFC 6531 §3.4).
+    package let needsSMTPUTF8: Bool
+    /// The local part is a `Dot-string`: it has no dot at an end or beside another one, which some Japanese carriers once
+    /// allowed. One that isn't gets quotes.
+    package let isDotString: Bool
+
+    /// The most octets before the @ (RFC 5321 §4.5.3.1.1).
+    package static let localPartLimit = 64
+    /// The most octets in all: a path with its angle brackets has at most 256 (RFC 5321 §4.5.3.1.3).
+    package static let limit = 254
+
+    /// - Throws: what is wrong with `text`, without repeating it.
+    package init(_ text: String) throws(InvalidMailbox) {
+        guard text.unicodeScalars.allSatisfy({ $0.value > 0x20 && !$0.isControl && $0 != "<" && $0 != ">" }) else {
+            throw .notBare
+        }
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        guard parts.count == 2 else { throw .atSigns }
+        let (local, domain) = (parts[0], parts[1])
+        guard local.first != "\"" else { throw .quoted }
+        guard local.unicodeScalars.allSatisfy(Self.isAllowed) else { throw .localPart }
+        guard (1...Self.localPartLimit).contains(local.utf8.count), text.utf8.count <= Self.limit else { throw .length }
+        let ascii = domain.utf8.allSatisfy { $0 < 0x80 } ? String(domain) : DomainName.aLabels(of: domain)
+        guard let ascii, DomainName.isHostName(ascii), domain.unicodeScalars.allSatisfy(Self.isVisible) else {
+            throw .domain
+        }
+        self.domain = ascii
+        isDotString = local.utf8.hasDotsOnlyBetweenOthers
+        address = isDotString ? "\(local)@\(ascii)" : "\"\(local)\"@\(ascii)"
+        needsSMTPUTF8 = !local.utf8.allSatisfy { $0 < 0x80 }
+        // With A-labels the domain is longer than it was.
+        guard address.utf8.count <= Self.limit else { throw .length }
+    }
+
+    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII ? scalar == "." || isAtomText(UInt8(truncatingIfNeeded: scalar.value)) : !isInvisible(scalar)
+    }
+
+    /// IDNA passes over what can't be seen. Only joiners and variation selectors have a place in a domain, where it knows the
+    /// rules for them.
+    private static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII || scalar.properties.isJoinControl || scalar.properties.isVariationSelector
+            || !isInvisible(scalar)
+    }
+
+    /// `atext` of RFC 5322 §3.2.3.
+    private static func isAtomText(_ byte: UInt8) -> Bool {
+        byte.isASCIILetterOrDigit || "!#$%&'*+-/=?^_`{|}~".utf8.contains(byte)
+    }
+
+    /// Shows nothing or means nothing, so that two addresses look the same, or a letter got lost. The schema refuses what is
+    /// known for ever; which characters are assigned changes with each version of Unicode.
+    private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.properties.isDefaultIgnorableCodePoint { return true }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .surrogate, .privateUse,
+            .unassigned:
+            return true
+        default:
+            // A blank of Braille, and what stands for something that got lost.
+            return ["\u{2800}", "\u{FFFC}", "\u{FFFD}"].contains(scalar)
+        }
+    }
+}
+
+extension Sequence<UInt8> {
+    /// No dot is first, last or beside another one, as in a dot-atom (RFC 5322 §3.2.3); false for nothing at all.
+    package var hasDotsOnlyBetweenOthers: Bool {
+        let dot = UInt8(ascii: ".")
+        var previous = dot
+        for byte in self {
+            if byte == dot, previous == dot { return false }
+            previous = byte
+        }
+        return previous != dot
+    }
+}
+
+/// Why a text is not a mail address; never holds the text.
+package enum InvalidMailbox: Error, Hashable, CaseIterable, Sendable {
+    /// It has a space, a control character or angle brackets.
+    case notBare
+    /// It has no @, or more than one.
+    case atSigns
+    /// Its local part is in quotation marks.
+    case quoted
+    /// Its local part has a character that stands in no address, or that can't be seen.
+    case localPart
+    /// Its local part, or the whole, is too short or too long.
+    case length
+    /// No mail can go to its domain.
+    case domain
+
+    /// What an address must be that this one is not, to follow "must be" or "is not".
+    package var expected: String {
+        switch self {
+        case .notBare: "a bare address such as ann@example.com, without a name, spaces or angle brackets"
+        case .atSigns: "an address with one @, such as ann@example.com"
+        case .quoted: "an address without quotation marks, such as ann@example.com"
+        case .localPart: "letters, digits and !#$%&'*+-/=?^_`{|}~. before the @"
+        case .length: "1 to \(Mailbox.localPartLimit) octets before the @ and at most \(Mailbox.limit) in all"
+        case .domain: "a domain name after the @ that mail can go to, such as example.com"
+        }
+    }
+}

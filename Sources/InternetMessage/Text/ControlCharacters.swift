@@ -1,0 +1,40 @@
+// Control characters, and texts without them: nobody may write a second line into a header, or move the cursor of whoever
+// reads a log or an error.
+
+extension Unicode.Scalar {
+    /// Breaks a line or controls a device: never part of a header. Includes NEL, LS and PS, which some programs take
+    /// for line breaks.
+    package var isControl: Bool {
+        switch value {
+        case 0x00...0x1F, 0x7F...0x9F, 0x2028, 0x2029: true
+        default: false
+        }
+    }
+}
+
+extension String {
+    /// For error texts: a name from outside, cut to 80 characters and without control characters.
+    package var printable: String {
+        String(String.UnicodeScalarView(prefix(80).unicodeScalars.map { $0.isControl ? "?" : $0 }))
+    }
+
+    /// With a space for each line break, be it CRLF or one character, and for each other control character.
+    package var onOneLine: String {
+        guard unicodeScalars.contains(where: \.isControl) else { return self }
+        var line = ""
+        var previous: Unicode.Scalar?
+        for scalar in unicodeScalars {
+            defer { previous = scalar }
+            if scalar == "\n", previous == "\r" { continue }
+            line.unicodeScalars.append(scalar.isControl ? " " : scalar)
+        }
+        return line
+    }
+
+    /// With one space wherever there was space or a control character, and none around it.
+    package var collapsingSpace: String {
+        unicodeScalars.split { scalar in
+            scalar.properties.isWhitespace || scalar.properties.generalCategory == .control
+        }.map { String($0) }.joined(separator: " ")
+    }
+}

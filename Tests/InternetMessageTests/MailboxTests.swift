@@ -1,0 +1,54 @@
+// Which texts are mail addresses, by the table that schema, settings and outboxctl are compared with as well.
+
+import InternetMessage
+import TestSupport
+import Testing
+
+@Suite struct MailboxTests {
+    @Test("a text is a mail address or it isn't", arguments: addressTable)
+    func table(row: AddressCase) {
+        let mailbox = try? Mailbox(row.address)
+        #expect((mailbox != nil) == row.isRecipient)
+        #expect(mailbox.map { $0.address.utf8.count <= Mailbox.limit && DomainName.isHostName($0.domain) } ?? true)
+    }
+
+    @Test(
+        "the refusal names what is wrong",
+        arguments: [
+            ("Ann <ann@example.com>", InvalidMailbox.notBare), ("ann@example.com\n", .notBare), ("ann", .atSigns),
+            ("a@b@example.com", .atSigns), ("\"a\"@example.com", .quoted), ("a(b)@example.com", .localPart),
+            ("ann\u{200B}@example.com", .localPart), ("@example.com", .length),
+            ("\(String(repeating: "a", count: 65))@example.com", .length), ("ann@", .domain),
+            ("ann@192.0.2.1", .domain),
+        ]
+    )
+    func reasons(address: String, reason: InvalidMailbox) {
+        #expect(throws: reason) { try Mailbox(address) }
+    }
+
+    @Test("an international domain becomes A-labels, a local part outside ASCII needs SMTPUTF8, odd dots get quotes")
+    func forms() throws {
+        #expect(try Mailbox("ann@bücher.example").address == "ann@xn--bcher-kva.example")
+        #expect(try Mailbox("ann@bücher.example").needsSMTPUTF8 == false)
+        #expect(try Mailbox("ünal@example.com").needsSMTPUTF8)
+        #expect(try Mailbox("a..b@example.com").address == "\"a..b\"@example.com")
+    }
+
+    @Test("an address that is too long with its domain in A-labels is refused", arguments: [(26, true), (28, false)])
+    func longALabels(labels: Int, isTaken: Bool) throws {
+        let domain = Array(repeating: "ü", count: labels).joined(separator: ".")
+        let address = "\(String(repeating: "a", count: 38))@\(domain).example"
+        #expect(address.utf8.count <= Mailbox.limit)
+        #expect(((try? Mailbox(address)) != nil) == isTaken)
+    }
+
+    @Test(
+        "an envelope id is 1 to 64 lower-case letters and digits",
+        arguments: [
+            ("0", true), (String(repeating: "f", count: 64), true), ("", false),
+            (String(repeating: "f", count: 65), false),
+            ("ABC", false), ("a-b", false), ("a.b", false), ("ä", false), ("a\n", false),
+        ]
+    )
+    func envelopeIDs(text: String, isOne: Bool) { #expect((EnvelopeID(text) != nil) == isOne) }
+}
