@@ -73,7 +73,7 @@ let package = Package(
         .target(name: "DeliveryReports", dependencies: ["InternetMessage", "OutboxCore"], swiftSettings: settings),
         .target(
             name: "OutboxSettings",
-            dependencies: ["InternetMessage", .product(name: "Yams", package: "Yams")],
+            dependencies: ["InternetMessage", "OutboxCore", logging, .product(name: "Yams", package: "Yams")],
             swiftSettings: settings
         ),
         .target(name: "ServiceProcess", swiftSettings: settings),
@@ -149,7 +149,7 @@ let package = Package(
         ),
         .testTarget(
             name: "OutboxSettingsTests",
-            dependencies: ["InternetMessage", "OutboxSettings", "TestSupport"],
+            dependencies: ["InternetMessage", "OutboxCore", "OutboxSettings", "TestSupport", logging],
             swiftSettings: settings
         ),
         .testTarget(

@@ -2,6 +2,7 @@
 // reads a file.
 
 package import MailComposer
+import OutboxCore
 import SMTPTransport
 import Synchronization
 
@@ -32,19 +33,20 @@ package struct DeliveryConfiguration: Sendable {
     package func taking(_ newer: DeliveryConfiguration) -> (taken: DeliveryConfiguration, needingRestart: [String]) {
         var taken = newer
         var keys: [String] = []
-        if relays.map(\.relay.name) != newer.relays.map(\.relay.name) { keys.append("relays (number, order or names)") }
+        if relays.map(\.name) != newer.relays.map(\.name) { keys.append("relays (number, order or names)") }
         taken.relays = relays.map { old in
-            guard var relay = newer.relays.first(where: { $0.relay.name == old.relay.name }) else { return old }
-            if relay.connections != old.connections { keys.append("connections of \(old.relay.name)") }
-            if relay.suspectAfter != old.suspectAfter { keys.append("suspect_after of \(old.relay.name)") }
-            relay.connections = old.connections
-            relay.suspectAfter = old.suspectAfter
+            guard var relay = newer.relays.first(where: { $0.name == old.name }) else { return old }
+            let (before, after) = (old.configuration, relay.configuration)
+            if after.connections != before.connections { keys.append("connections of \(old.name)") }
+            if after.suspectAfter != before.suspectAfter { keys.append("suspect_after of \(old.name)") }
+            relay.configuration.connections = before.connections
+            relay.configuration.suspectAfter = before.suspectAfter
             return relay
         }
-        if newer.settings.lease != settings.lease { keys.append("lease") }
-        if newer.settings.pollInterval != settings.pollInterval { keys.append("poll_interval") }
-        taken.settings.lease = settings.lease
-        taken.settings.pollInterval = settings.pollInterval
+        if newer.settings.times.lease != settings.times.lease { keys.append("lease") }
+        if newer.settings.times.pollInterval != settings.times.pollInterval { keys.append("poll_interval") }
+        taken.settings.times.lease = settings.times.lease
+        taken.settings.times.pollInterval = settings.times.pollInterval
         return (taken, keys)
     }
 }

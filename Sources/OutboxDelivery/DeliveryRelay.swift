@@ -1,35 +1,29 @@
-// One relay as delivery treats it: how to reach it and how hard to use it. Never opens a connection.
+// One relay as delivery knows it. Never opens a connection.
 
-import OutboxCore
+package import OutboxCore
 import OutboxStore
 package import SMTPTransport
 
-/// A relay with its limits.
+/// A relay and its place in the configuration.
 package struct DeliveryRelay: Sendable {
-    /// How to reach it.
-    package var relay: SMTPRelay
+    /// How to reach it, with its password.
+    package var smtp: SMTPRelay
     /// Where it stands in the configuration, such as `relays[0]`, for messages that send an operator there.
     package var setting: String
-    /// How many connections, so lanes, are kept to it at most.
-    package var connections: Int
-    /// Messages a second at most, above 0; `nil`: as fast as it takes them.
-    package var rate: Double?
-    /// After so many permanent refusals in a row without one acceptance it is suspected itself.
-    package var suspectAfter: Int
 
-    /// Makes it; the defaults are those of the configuration file.
-    package init(
-        _ relay: SMTPRelay,
-        setting: String = "relays[0]",
-        connections: Int = 10,
-        rate: Double? = nil,
-        suspectAfter: Int = 20
-    ) {
-        self.relay = relay
+    /// Makes it.
+    package init(_ relay: SMTPRelay, setting: String = "relays[0]") {
+        smtp = relay
         self.setting = setting
-        self.connections = connections
-        self.rate = rate
-        self.suspectAfter = suspectAfter
+    }
+
+    /// What the relay is called.
+    package var name: String { configuration.name }
+
+    /// What the configuration says of it.
+    package var configuration: RelayConfiguration {
+        get { smtp.configuration }
+        set { smtp.configuration = newValue }
     }
 
     /// Its health as it is written down; `position` counts from 1.
@@ -46,7 +40,7 @@ package struct DeliveryRelay: Sendable {
         }
         let trouble = health.trouble
         return RelayStatus(
-            name: relay.name,
+            name: name,
             position: position,
             state: state,
             pausedUntil: pausedUntil,

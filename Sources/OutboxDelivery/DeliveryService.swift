@@ -94,16 +94,16 @@ package struct DeliveryService: Service, CustomStringConvertible {
             pulse: pulse
         )
         let lanes = relays.indices.flatMap { index in
-            (1...relays[index].connections).map { number in
-                (relay: index, number: number, lane: SMTPLane(relay: relays[index].relay, number: number))
+            (1...relays[index].configuration.connections).map { number in
+                (relay: index, number: number, lane: SMTPLane(relay: relays[index].smtp, number: number))
             }
         }
         try await store.replaceRelays(pool.statuses)
         store.showDaemon()
 
         let loss = await withTaskGroup(of: Void.self) { background in
-            background.addTask { await watch(wake, every: settings.pollInterval) }
-            background.addTask { await keeper(of: settings.lease, leases).run() }
+            background.addTask { await watch(wake, every: settings.times.pollInterval) }
+            background.addTask { await keeper(of: settings.times.lease, leases).run() }
             background.addTask { await inspect() }
             background.addTask { [retentionKeeper] in await retentionKeeper.run() }
             background.addTask { await reload(lanes, pool) }
@@ -158,7 +158,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
     private var retentionKeeper: RetentionKeeper {
         RetentionKeeper(
             store: store,
-            retention: { [configuration] in configuration.value.settings.retention },
+            retention: { [configuration] in configuration.value.settings.times.retention },
             environment: environment,
             log: log
         )
@@ -252,7 +252,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             await withTaskGroup(of: Void.self) { group in
                 for (index, number, lane) in lanes {
                     group.addTask {
-                        await lane.use(relays[index].relay)
+                        await lane.use(relays[index].smtp)
                         pool.reconfigured(LaneID(relay: index, number: number))
                     }
                 }
@@ -283,7 +283,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         pool: RelayPool,
         recorder: OutcomeRecorder
     ) async -> Duration {
-        let grace = Task { [environment, log, grace = configuration.value.settings.shutdownGrace] in
+        let grace = Task { [environment, log, grace = configuration.value.settings.times.shutdownGrace] in
             do { try await environment.sleep(grace) } catch { return }
             log.graceOver(after: grace)
             for (_, _, lane) in lanes { lane.abortSending() }

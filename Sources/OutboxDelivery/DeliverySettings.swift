@@ -1,7 +1,6 @@
 // How delivery behaves, as plain values. Never reads a file.
 
 package import OutboxCore
-package import OutboxStore
 
 /// The knobs of the delivery services; the configuration file fills them.
 package struct DeliverySettings: Sendable {
@@ -9,50 +8,38 @@ package struct DeliverySettings: Sendable {
     package var envelopeSender: @Sendable (_ envelopeID: String) -> String
     /// When to try again.
     package var schedule: RetrySchedule
-    /// What keeps a message from being sent.
+    /// Conditions beside its time that hold or stop a message.
     package var rules: DeliveryRules
-    /// How long a claim is held unless it is renewed; after a crash its messages are tried again that much later.
-    package var lease: Duration
-    /// How often to look for new messages even when nothing notified of one.
-    package var pollInterval: Duration
+    /// How long the service holds, looks, keeps and waits.
+    package var times: ServiceTimes
     /// How long outcomes are gathered before they are committed together.
     package var gathering: Duration
     /// How long a permanent refusal waits for the relay to accept something else before it is final: longer than a burst
     /// takes, short beside a person's patience.
     package var refusalHolding: Duration
-    /// How long final messages stay; `nil`: for ever.
-    package var retention: Duration?
-    /// How long messages that are being sent may take to finish when the service stops.
-    package var shutdownGrace: Duration
     /// How long a look for damage in the outbox's tables may take.
     package var inspectionLimit: Duration
 
     /// How many claimed messages may wait for a lane, for each lane: enough to bridge a commit.
     static let claimsPerLane = 16
 
-    /// Makes settings; the defaults are those of the configuration file.
+    /// Makes settings.
     package init(
         envelopeSender: @escaping @Sendable (_ envelopeID: String) -> String,
         schedule: RetrySchedule = RetrySchedule(),
         rules: DeliveryRules = DeliveryRules(),
-        lease: Duration = .seconds(60),
-        pollInterval: Duration = .seconds(1),
+        times: ServiceTimes = ServiceTimes(),
         gathering: Duration = .milliseconds(10),
         refusalHolding: Duration = .seconds(2),
-        retention: Duration? = .seconds(30 * 86_400),
-        shutdownGrace: Duration = .seconds(20),
         inspectionLimit: Duration = .seconds(30)
     ) {
         self.envelopeSender = envelopeSender
         self.schedule = schedule
         self.rules = rules
         self.rules.giveUpAfter = schedule.giveUpAfter
-        self.lease = lease
-        self.pollInterval = pollInterval
+        self.times = times
         self.gathering = gathering
         self.refusalHolding = refusalHolding
-        self.retention = retention
-        self.shutdownGrace = shutdownGrace
         self.inspectionLimit = inspectionLimit
     }
 }

@@ -66,7 +66,7 @@ actor Dispatcher {
         self.recorder = recorder
         self.wantsQuiet = wantsQuiet
         self.isClosing = isClosing
-        lostClaims = LostClaims(lease: configuration.value.settings.lease)
+        lostClaims = LostClaims(lease: configuration.value.settings.times.lease)
         self.store = store
         self.configuration = configuration
         self.environment = environment
@@ -191,7 +191,7 @@ actor Dispatcher {
                 selection,
                 limit: limit,
                 now: now,
-                lease: settings.lease,
+                lease: settings.times.lease,
                 rules: settings.rules,
                 expiryHold: expiryHold
             )
@@ -203,7 +203,7 @@ actor Dispatcher {
         log.withoutToken(batch.withoutToken)
         log.refused(batch.refused)
         log.claimed(batch.claims)
-        batch.lease(until: uptime + settings.lease)
+        batch.lease(until: uptime + settings.times.lease)
         if selection == .interruptedOne, !batch.claims.isEmpty {
             isTryingAlone = true
             log.triedAlone(batch.claims)
@@ -249,13 +249,13 @@ actor Dispatcher {
     ///
     /// - Returns: whether it took something over.
     private func rescue(_ moments: NextMoments, _ now: Timestamp, _ settings: DeliverySettings) async throws -> Bool {
-        guard let lease = moments.lease, lease <= now || lease > now + settings.lease else {
+        guard let lease = moments.lease, lease <= now || lease > now + settings.times.lease else {
             nextLostLook = nil
             return false
         }
         let began = environment.uptime()
         if let nextLostLook, began < nextLostLook { return false }
-        let expired = try await step { try await store.expiredClaims(now: now, lease: settings.lease) }
+        let expired = try await step { try await store.expiredClaims(now: now, lease: settings.times.lease) }
         let ended = environment.uptime()
         let lost = lostClaims.look(expired, took: ended - began, uptime: ended)
         if !lost.isEmpty {

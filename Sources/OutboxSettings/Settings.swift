@@ -1,9 +1,12 @@
-// What the configuration file says, as plain values with their defaults.
+// What the configuration file says, as the values that the program uses, in the order of config/outboxd.yaml.
 // Never reads a file, never holds a password, never refers to global state.
+
+package import Logging
+package import OutboxCore
 
 /// The configuration of outboxd. `SettingsFile.load` fills it; a test may build one by hand.
 ///
-/// The defaults here are the ones that `config/outboxd.yaml` states; a test compares the two.
+/// The defaults are the ones that `config/outboxd.yaml` states; a test compares the two.
 package struct Settings: Sendable, Equatable {
     /// The SQLite file with the outbox. Whether it exists is for the store to find out.
     package var database: DatabaseSettings
@@ -16,30 +19,16 @@ package struct Settings: Sendable, Equatable {
     package var links: [String: String]
     /// The relays in order of preference; at least one, each with a name of its own.
     package var relays: [RelaySettings]
-    /// How often one person may be mailed.
-    package var limits = LimitSettings()
-    /// The kinds whose older unsent messages are still sent when a newer one of that kind for the same person arrives;
-    /// each has an entry in `links`. Of every other kind only the newest token is mailed.
-    package var keepOlder: Set<String> = []
+    /// `limits`, `keep_older` (each kind has an entry in `links`), `suppression` and `give_up_after`.
+    package var rules = DeliveryRules()
     /// What people who wait for a mail are told.
-    package var guidance = GuidanceSettings()
-    /// How long an address that takes no mail is left alone.
-    package var suppression = SuppressionSettings()
-    /// When a deferred message is tried again.
-    package var retry = RetrySettings()
-    /// How long a message without `expires_at` is tried, counted from its request; 1 minute to 30 days.
-    package var giveUpAfter: Duration = .seconds(24 * 60 * 60)
-    /// How long a claim on a message lasts unless it is renewed, which a living daemon does: so long after a crash its
-    /// messages are tried again; 2 seconds to 24 hours.
-    package var lease: Duration = .seconds(60)
-    /// How often the database is looked at when nothing has announced a change; 10 ms to 1 hour.
-    package var pollInterval: Duration = .seconds(1)
-    /// How long messages stay that are final; 1 hour to 3650 days, and at least `guidance.window`; nil keeps them for ever.
-    package var retention: Duration? = .seconds(30 * 24 * 60 * 60)
-    /// How long running attempts may go on after the signal to stop; 0 to 10 minutes.
-    package var shutdownGrace: Duration = .seconds(20)
-    /// What is logged.
-    package var log = LogSettings()
+    package var guidance = Guidance()
+    /// `retry`, and `give_up_after` once more: when a deferred message is tried again.
+    package var schedule = RetrySchedule()
+    /// `lease`, `poll_interval`, `retention` and `shutdown_grace`.
+    package var times = ServiceTimes()
+    /// The least severe level that is logged.
+    package var logLevel = Logger.Level.info
 
     /// Settings with only what has no default.
     package init(
@@ -52,5 +41,67 @@ package struct Settings: Sendable, Equatable {
         self.sender = sender
         self.links = links
         self.relays = relays
+    }
+}
+
+/// The SQLite file with the outbox: `database`.
+package struct DatabaseSettings: Sendable, Equatable {
+    /// Absolute path of the file; a symbolic link is followed when it is opened.
+    package var path: String
+    /// Whether outboxd makes the file at start where there is none. Without it a file system that is not mounted yet is
+    /// noticed, instead of being covered by an empty outbox under its mount point.
+    package var create: Bool
+
+    /// Settings for a file that must be there, unless `create` says otherwise.
+    package init(path: String, create: Bool = false) {
+        self.path = path
+        self.create = create
+    }
+}
+
+/// The sender of every mail, in the From field (RFC 5322 §3.6.2) and in the envelope (RFC 5321 §4.1.1.2): `sender`.
+package struct SenderSettings: Sendable, Equatable {
+    /// The bare address, `local-part@domain` in ASCII, at most 254 octets.
+    package var address: String
+    /// The display name, 1 to 128 characters without control characters; nil sends the bare address.
+    package var name: String?
+    /// The template of the address in the envelope; nil puts `address` there.
+    package var envelopeFrom: EnvelopeSenderTemplate?
+
+    /// A sender; the arguments are taken as they are, the reader has checked them.
+    package init(address: String, name: String? = nil, envelopeFrom: EnvelopeSenderTemplate? = nil) {
+        self.address = address
+        self.name = name
+        self.envelopeFrom = envelopeFrom
+    }
+}
+
+/// One entry of `relays`.
+package struct RelaySettings: Sendable, Equatable {
+    /// Where it listens.
+    package var endpoint: RelayEndpoint
+    /// User name and password; nil sends without AUTH.
+    package var credentials: RelayCredentials?
+    /// Everything else; its name is by default `host:port`.
+    package var configuration: RelayConfiguration
+
+    /// A relay with the defaults.
+    package init(endpoint: RelayEndpoint, name: String? = nil) {
+        self.endpoint = endpoint
+        configuration = RelayConfiguration(name: name ?? endpoint.hostAndPort, url: endpoint.url)
+    }
+}
+
+/// What SMTP AUTH (RFC 4954) needs: there is never a user name without the place of its password.
+package struct RelayCredentials: Sendable, Equatable {
+    /// The user name, 1 to 255 characters without control characters.
+    package var user: String
+    /// Where the password is read from.
+    package var password: PasswordSource
+
+    /// Credentials; nothing is read yet.
+    package init(user: String, password: PasswordSource) {
+        self.user = user
+        self.password = password
     }
 }

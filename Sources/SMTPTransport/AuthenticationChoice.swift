@@ -1,20 +1,6 @@
 // Which of the mechanisms that a relay offers libcurl may use. Pure; never sees a password.
 
-/// A mechanism of AUTH (RFC 4954) by the name that libcurl knows it by.
-package enum AuthenticationMechanism: String, Sendable, Hashable, CaseIterable {
-    /// RFC 4616.
-    case plain = "PLAIN"
-    /// What Microsoft's and many other servers offer beside it; never standardised.
-    case login = "LOGIN"
-    /// RFC 2195.
-    case cramMD5 = "CRAM-MD5"
-    /// RFC 2831, historic since RFC 6331.
-    case digestMD5 = "DIGEST-MD5"
-    /// Microsoft's.
-    case ntlm = "NTLM"
-    /// Kerberos (RFC 4752); needs a ticket of the user that outboxd runs as.
-    case gssapi = "GSSAPI"
-}
+import OutboxCore
 
 /// What libcurl may choose from.
 ///
@@ -26,13 +12,13 @@ struct AuthenticationChoice: Equatable {
 
     /// The choice for a relay's first connection.
     init(_ relay: SMTPRelay) {
-        if let mechanism = relay.authentication {
-            mechanisms = [mechanism.rawValue]
+        if let mechanism = relay.configuration.authentication {
+            mechanisms = [mechanism.name]
         } else {
-            switch relay.tls {
+            switch relay.configuration.tls {
             // The connection protects the password.
             case .required, .opportunistic:
-                mechanisms = [AuthenticationMechanism.plain.rawValue, AuthenticationMechanism.login.rawValue]
+                mechanisms = [AuthenticationMechanism.plain.name, AuthenticationMechanism.login.name]
             case .none: mechanisms = []
             }
         }
@@ -42,7 +28,7 @@ struct AuthenticationChoice: Equatable {
 
     /// What else can be tried over another connection where none of these was offered; `nil`: nothing.
     func alternative(offered: [String], at relay: SMTPRelay) -> AuthenticationChoice? {
-        guard relay.authentication == nil, !mechanisms.isEmpty else { return nil }
+        guard relay.configuration.authentication == nil, !mechanisms.isEmpty else { return nil }
         let withPassword = ["SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5", "CRAM-MD5", "NTLM"].filter(offered.contains)
         if !withPassword.isEmpty { return AuthenticationChoice(mechanisms: withPassword) }
         // Last, because it needs a ticket, not a password.
@@ -53,4 +39,9 @@ struct AuthenticationChoice: Equatable {
     var loginOptions: String? {
         mechanisms.isEmpty ? nil : mechanisms.map { "AUTH=\($0)" }.joined(separator: ";")
     }
+}
+
+extension AuthenticationMechanism {
+    /// The name that EHLO and libcurl have for it.
+    var name: String { rawValue.uppercased() }
 }

@@ -117,7 +117,7 @@ final class EasyHandle {
     // MARK: Options
 
     private func setOptions(_ relay: SMTPRelay) {
-        set(CURLOPT_URL, relay.url + "/" + (relay.helo.map(percentEncoded) ?? ""))
+        set(CURLOPT_URL, relay.configuration.url + "/" + (relay.configuration.helo.map(percentEncoded) ?? ""))
         set(CURLOPT_PROTOCOLS_STR, "smtp,smtps")
         set(CURLOPT_CONNECT_ONLY, 1)
         // Without it libcurl uses SIGALRM, which is not for programs with threads (libcurl-thread(3)).
@@ -127,13 +127,13 @@ final class EasyHandle {
         set(CURLOPT_TCP_KEEPALIVE, 1)
         // Without it, the wait for a name server that doesn't answer outlasts the limit on connecting.
         setUnlessTooOld(ccurl_set_quick_exit(handle))
-        set(CURLOPT_CONNECTTIMEOUT_MS, Int(relay.connectTimeout.inMilliseconds))
-        set(CURLOPT_SERVER_RESPONSE_TIMEOUT, max(1, Int(relay.replyTimeout.components.seconds)))
-        set(CURLOPT_USE_SSL, relay.tls.useSSL)
+        set(CURLOPT_CONNECTTIMEOUT_MS, Int(relay.configuration.connectTimeout.inMilliseconds))
+        set(CURLOPT_SERVER_RESPONSE_TIMEOUT, max(1, Int(relay.configuration.replyTimeout.components.seconds)))
+        set(CURLOPT_USE_SSL, relay.configuration.tls.useSSL)
         // Both are libcurl's defaults, and stand here because everything hangs on them.
         set(CURLOPT_SSL_VERIFYPEER, 1)
         set(CURLOPT_SSL_VERIFYHOST, 2)
-        if let caFile = relay.caFile {
+        if let caFile = relay.configuration.caFile {
             set(CURLOPT_CAINFO, caFile)
             // Trust these and no others.
             set(CURLOPT_CAPATH, nil)

@@ -17,7 +17,7 @@ extension EasyHandle.Outcome {
                 stage: .auth,
                 fault: .authenticationNotOffered,
                 detail: "there is a password for the relay, and it does not offer AUTH"
-                    + (relay.tls == .none ? " without TLS" : "")
+                    + (relay.configuration.tls == .none ? " without TLS" : "")
             )
         }
         // With implicit TLS the handshake comes before the first reply, and no command has been sent.

@@ -41,7 +41,10 @@ final class SMTPConnection {
         self.wake = wake
         conversation = SMTPConversation(
             extensions: extensions,
-            limits: SMTPConversation.Limits(reply: relay.replyTimeout, finalDot: relay.finalDotTimeout)
+            limits: SMTPConversation.Limits(
+                reply: relay.configuration.replyTimeout,
+                finalDot: relay.configuration.finalDotTimeout
+            )
         )
     }
 

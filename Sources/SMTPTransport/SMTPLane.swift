@@ -46,7 +46,7 @@ package actor SMTPLane {
         self.relay = relay
         self.closingTimeout = closingTimeout ?? Self.closingLimit
         mask = relay.mask
-        idle = relay.idle
+        idle = relay.configuration.idle
         thread = LaneThread(name: "lane-\(number)")
     }
 
@@ -91,7 +91,7 @@ package actor SMTPLane {
 
     /// The same, where the connection has carried as many messages as it may, or was refused too many.
     package func closeFullConnection() {
-        let isFull = messagesOnConnection >= relay.messagesPerConnection
+        let isFull = messagesOnConnection >= relay.configuration.messagesPerConnection
         if isFull || refusalsInARow >= Self.refusalsPerConnection { closeConnection() }
     }
 

@@ -1,16 +1,6 @@
-// Where and how to submit mail: everything libcurl has to know of a relay. Never opens a connection.
+// A relay with its password, and a mail with its envelope. Never opens a connection.
 
-import OutboxCore
-
-/// How a connection to a relay is protected.
-package enum TLSPolicy: Sendable, Hashable {
-    /// TLS or nothing: STARTTLS for `smtp://` (RFC 3207), from the first byte for `smtps://` (RFC 8314).
-    case required
-    /// TLS where the relay offers STARTTLS, plain text where it doesn't.
-    case opportunistic
-    /// Never TLS: for a relay on this machine.
-    case none
-}
+package import OutboxCore
 
 /// A user name and password for AUTH. Its description shows neither.
 package struct SMTPCredentials: Sendable, CustomStringConvertible, CustomReflectable {
@@ -29,58 +19,15 @@ package struct SMTPCredentials: Sendable, CustomStringConvertible, CustomReflect
 
 /// One relay, as its lanes use it.
 package struct SMTPRelay: Sendable {
-    /// What the relay is called in logs and in attempts' rows.
-    package var name: String
-    /// `smtp://host:port` or `smtps://host:port`, without a path.
-    package var url: String
-    /// How the connection is protected.
-    package var tls: TLSPolicy
-    /// A PEM file with the certificates to trust instead of the system's.
-    package var caFile: String?
+    /// Where and how to reach it.
+    package var configuration: RelayConfiguration
     /// What to authenticate with; `nil`: no AUTH.
     package var credentials: SMTPCredentials?
-    /// The one mechanism of AUTH to use; `nil`: PLAIN or LOGIN over TLS, else what libcurl can do.
-    package var authentication: AuthenticationMechanism?
-    /// The name to say in EHLO (RFC 5321 §4.1.1.1); `nil`: this machine's host name.
-    package var helo: String?
-    /// How long name look-up, TCP connection and TLS handshake may take.
-    package var connectTimeout: Duration
-    /// How long each reply may take, in whole seconds (libcurl knows no finer unit), and each piece of the content.
-    package var replyTimeout: Duration
-    /// How long the reply to the final dot may take (RFC 5321 §4.5.3.2.6): whoever gives up before it comes sends twice.
-    package var finalDotTimeout: Duration
-    /// A connection is closed after so many messages.
-    package var messagesPerConnection: Int
-    /// A connection unused for this long is closed, before the relay does so.
-    package var idle: Duration
 
-    /// Makes a relay; the defaults are those of the configuration file.
-    package init(
-        name: String,
-        url: String,
-        tls: TLSPolicy = .required,
-        caFile: String? = nil,
-        credentials: SMTPCredentials? = nil,
-        authentication: AuthenticationMechanism? = nil,
-        helo: String? = nil,
-        connectTimeout: Duration = .seconds(10),
-        replyTimeout: Duration = .seconds(60),
-        finalDotTimeout: Duration = .seconds(600),
-        messagesPerConnection: Int = 100,
-        idle: Duration = .seconds(8)
-    ) {
-        self.name = name
-        self.url = url
-        self.tls = tls
-        self.caFile = caFile
+    /// Makes a relay.
+    package init(_ configuration: RelayConfiguration, credentials: SMTPCredentials? = nil) {
+        self.configuration = configuration
         self.credentials = credentials
-        self.authentication = authentication
-        self.helo = helo
-        self.connectTimeout = connectTimeout
-        self.replyTimeout = replyTimeout
-        self.finalDotTimeout = finalDotTimeout
-        self.messagesPerConnection = messagesPerConnection
-        self.idle = idle
     }
 }
 

@@ -83,21 +83,14 @@ struct OperatorLog: LogHandler {
 final class LogThreshold: Sendable {
     private let current: Mutex<Logger.Level>
 
-    init(_ level: LogLevel) { current = Mutex(Logger.Level(level)) }
+    init(_ level: Logger.Level) { current = Mutex(level) }
 
     var level: Logger.Level { current.withLock(\.self) }
 
-    func set(_ level: LogLevel) { current.withLock { $0 = Logger.Level(level) } }
+    func set(_ level: Logger.Level) { current.withLock { $0 = level } }
 }
 
 extension Logger.Level {
-    fileprivate init(_ level: LogLevel) {
-        guard let own = Self(rawValue: level.rawValue) else {
-            preconditionFailure("the configuration has swift-log's levels")
-        }
-        self = own
-    }
-
     /// The priority of sd-daemon(3).
     fileprivate var syslogPriority: Int {
         switch self {

@@ -8,47 +8,22 @@ import OutboxStore
 import ProgramSupport
 import SMTPTransport
 
-extension SMTPRelay {
-    /// The relay that the configuration describes, with its password read.
+extension DeliveryRelay {
+    /// The relay at the given place of the list `relays`, with its password read.
     ///
     /// - Throws: `ProgramFailure` where the password can't be read.
-    init(_ settings: RelaySettings, environment: [String: String]) throws {
-        self.init(
-            name: settings.name,
-            url: settings.endpoint.url,
-            tls: TLSPolicy(settings.tls),
-            caFile: settings.caFile,
-            authentication: settings.authentication.map { AuthenticationMechanism($0) },
-            helo: settings.helo,
-            connectTimeout: settings.connectTimeout,
-            replyTimeout: settings.replyTimeout,
-            finalDotTimeout: settings.finalDotTimeout,
-            messagesPerConnection: settings.messagesPerConnection,
-            idle: settings.idle
-        )
-        guard let credentials = settings.credentials else { return }
-        do {
-            let password = try credentials.password.read(environment: environment)
-            self.credentials = SMTPCredentials(user: credentials.user, password: password.revealed)
-        } catch {
-            throw ProgramFailure.configuration("relay \(settings.name): \(error)")
-        }
-    }
-}
-
-extension DeliveryRelay {
-    /// The relay at the given place of the list `relays`.
-    ///
-    /// - Throws: `ProgramFailure` where its password can't be read.
     init(_ settings: RelaySettings, at index: Int, environment: [String: String]) throws {
-        let password = settings.credentials.map { " (\($0.password.place))" } ?? ""
-        self.init(
-            try SMTPRelay(settings, environment: environment),
-            setting: "relays[\(index)]\(password)",
-            connections: settings.connections,
-            rate: settings.rate,
-            suspectAfter: settings.suspectAfter
-        )
+        let place = settings.credentials.map { " (\($0.password.place))" } ?? ""
+        var relay = SMTPRelay(settings.configuration)
+        do {
+            relay.credentials = try settings.credentials.map { credentials in
+                let password = try credentials.password.read(environment: environment)
+                return SMTPCredentials(user: credentials.user, password: password.revealed)
+            }
+        } catch {
+            throw ProgramFailure.configuration("relay \(settings.configuration.name): \(error)")
+        }
+        self.init(relay, setting: "relays[\(index)]\(place)")
     }
 
     /// All relays of the configuration, in order of preference.
@@ -61,59 +36,16 @@ extension DeliveryRelay {
     }
 }
 
-extension TLSPolicy {
-    init(_ settings: RelayTLS) {
-        switch settings {
-        case .required: self = .required
-        case .opportunistic: self = .opportunistic
-        case .none: self = .none
-        }
-    }
-}
-
-extension AuthenticationMechanism {
-    init(_ settings: RelayAuthentication) {
-        switch settings {
-        case .plain: self = .plain
-        case .login: self = .login
-        case .cramMD5: self = .cramMD5
-        case .digestMD5: self = .digestMD5
-        case .ntlm: self = .ntlm
-        case .gssapi: self = .gssapi
-        }
-    }
-}
-
 extension DeliverySettings {
     init(_ settings: Settings) {
         self.init(
             envelopeSender: { [sender = settings.sender] envelopeID in
                 sender.envelopeFrom?.address(for: envelopeID) ?? sender.address
             },
-            schedule: RetrySchedule(
-                delays: settings.retry.delays,
-                jitter: settings.retry.jitter,
-                giveUpAfter: settings.giveUpAfter
-            ),
-            rules: DeliveryRules(
-                limits: ResendLimits(
-                    minimumInterval: settings.limits.minimumInterval,
-                    perHour: settings.limits.perHour
-                ),
-                keepOlder: settings.keepOlder,
-                suppression: settings.suppression.duration
-            ),
-            lease: settings.lease,
-            pollInterval: settings.pollInterval,
-            retention: settings.retention,
-            shutdownGrace: settings.shutdownGrace
+            schedule: settings.schedule,
+            rules: settings.rules,
+            times: settings.times
         )
-    }
-}
-
-extension Guidance {
-    init(_ settings: GuidanceSettings) {
-        self.init(patience: settings.patience, resends: settings.resends, window: settings.window)
     }
 }
 

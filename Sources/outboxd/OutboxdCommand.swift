@@ -70,7 +70,7 @@ struct OutboxdCommand: AsyncParsableCommand {
     private func serve(_ environment: [String: String]) async throws {
         let signals = await UnixSignalsSequence(trapping: .sighup)
         let loaded = try LoadedConfiguration(options, environment: environment)
-        let threshold = LogThreshold(loaded.settings.log.level)
+        let threshold = LogThreshold(loaded.settings.logLevel)
         let logger = OperatorLog.makeLogger(threshold: threshold)
         let log = DeliveryLog(logger: logger)
         let store = try await openDatabase(loaded.settings, logger: logger)
@@ -116,7 +116,7 @@ struct OutboxdCommand: AsyncParsableCommand {
         let store: OutboxDatabase
         do {
             store = try OutboxDatabase(path: path, access: settings.database.create ? .migrating : .upgrading)
-            try await store.setGuidance(Guidance(settings.guidance))
+            try await store.setGuidance(settings.guidance)
         } catch let error as OutboxDatabaseError {
             throw ProgramFailure(error, databaseAt: path)
         }

@@ -48,10 +48,10 @@ struct ReloadService: Service, CustomStringConvertible {
     private func take(_ loaded: LoadedConfiguration) async throws {
         try CertificateFile.check(loaded.settings)
         // Before the rest, because nothing but this can fail.
-        try await store.setGuidance(Guidance(loaded.settings.guidance))
+        try await store.setGuidance(loaded.settings.guidance)
         var waiting = current.take(loaded.delivery)
         if loaded.settings.database.path != store.path { waiting.insert("database", at: 0) }
-        threshold.set(loaded.settings.log.level)
+        threshold.set(loaded.settings.logLevel)
         log.reloaded(needingRestart: waiting, notReadAgain: loaded.fixedCredentials)
         board.reloaded(needingRestart: waiting)
     }

@@ -3,6 +3,7 @@
 
 import Foundation
 import MailComposer
+import OutboxCore
 import OutboxSettings
 import ProgramSupport
 
@@ -28,7 +29,7 @@ struct ServiceCheck {
         let settings = try options.settings()
         do { _ = try MailComposer(settings: settings) } catch { problems.append("\(error)") }
         for relay in settings.relays {
-            problems += problemsOf(relay, installed).map { "relay \(relay.name): \($0)" }
+            problems += problemsOf(relay, installed).map { "relay \(relay.configuration.name): \($0)" }
         }
         if let problem = problemOfDatabase(settings.database.path, installed) {
             problems.append("database \(settings.database.path): \(problem)")
@@ -59,7 +60,7 @@ struct ServiceCheck {
 
     private func problemsOf(_ relay: RelaySettings, _ installed: Installed?) -> [String] {
         var problems: [String] = []
-        if let file = relay.caFile, let problem = CertificateFile.problem(file) {
+        if let file = relay.configuration.caFile, let problem = CertificateFile.problem(file) {
             problems.append("ca_file: \(problem)")
         }
         guard let password = relay.credentials?.password else { return problems }

@@ -11,8 +11,8 @@ import Testing
 @Suite("Attribution by evidence", .timeLimit(.minutes(10)))
 struct AttributionTests {
     private static func patient(_ relay: inout SMTPRelay) {
-        relay.connectTimeout = .seconds(30)
-        relay.replyTimeout = .seconds(30)
+        relay.configuration.connectTimeout = .seconds(30)
+        relay.configuration.replyTimeout = .seconds(30)
     }
 
     /// A fixture's choices that try again after moments.
@@ -32,9 +32,12 @@ struct AttributionTests {
     ) async throws {
         try await FakeSMTPServer.with { second in
             var choices = choices
-            var relay = SMTPRelay(name: "second", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+            var relay = SMTPRelay(
+                RelayConfiguration(name: "second", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+            )
             Self.patient(&relay)
-            choices.furtherRelays = [DeliveryRelay(relay, setting: "relays[1]", connections: 2)]
+            relay.configuration.connections = 2
+            choices.furtherRelays = [DeliveryRelay(relay, setting: "relays[1]")]
             try await DeliveryFixture.run(choices) { try await body($0, second) }
         }
     }
@@ -235,9 +238,12 @@ struct AttributionTests {
         let fault: Fault = "rcpt: reply 554 5.7.1 \"Not this one\" for bad@example.com"
         try await FakeSMTPServer.with(faults: [fault]) { second in
             var choices = Self.choices([fault])
-            var relay = SMTPRelay(name: "second", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+            var relay = SMTPRelay(
+                RelayConfiguration(name: "second", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+            )
             Self.patient(&relay)
-            choices.furtherRelays = [DeliveryRelay(relay, setting: "relays[1]", connections: 2)]
+            relay.configuration.connections = 2
+            choices.furtherRelays = [DeliveryRelay(relay, setting: "relays[1]")]
             try await DeliveryFixture.run(choices) { fixture in
                 let bad = try await fixture.enqueue(.sample("bad@example.com"))
                 #expect(try await fixture.wait(for: bad, .rejected).advice == "contact-support")
@@ -275,8 +281,8 @@ struct AttributionTests {
         let slow = (1...30).map { "slow\($0)@silent.example" }
         var choices = Self.choices(try slow.map { try Fault(parsing: "rcpt: hang for \($0)") }, connections: 4)
         choices.changeRelay = { relay in
-            relay.connectTimeout = .seconds(30)
-            relay.replyTimeout = .seconds(3)
+            relay.configuration.connectTimeout = .seconds(30)
+            relay.configuration.replyTimeout = .seconds(3)
         }
         choices.schedule = RetrySchedule(delays: [.seconds(1)], jitter: 0)
         try await DeliveryFixture.run(choices) { fixture in
@@ -359,9 +365,9 @@ struct AttributionTests {
         var choices = Self.choices(try slow.map { try Fault(parsing: "rcpt: hang for \($0)") }, connections: 4)
         choices.grace = .milliseconds(100)
         choices.changeRelay = { relay in
-            relay.connectTimeout = .seconds(30)
+            relay.configuration.connectTimeout = .seconds(30)
             // Longer than the test waits: what passes, passes beside lanes that hang.
-            relay.replyTimeout = .seconds(600)
+            relay.configuration.replyTimeout = .seconds(600)
         }
         try await DeliveryFixture.run(choices) { fixture in
             let known = try await fixture.enqueue(.sample("known@example.com"))

@@ -12,6 +12,7 @@ import Testing
         try await DeliveryFixture.run(.init(lease: .seconds(3))) { fixture in
             var lasting = Configuration()
             lasting.allowsUnsafeTransactions = true
+            lasting.busyMode = .timeout(60)
             let other = try DatabaseQueue(path: fixture.database.path, configuration: lasting)
             try await other.writeWithoutTransaction { database in
                 try database.execute(

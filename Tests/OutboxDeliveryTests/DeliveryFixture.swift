@@ -101,38 +101,37 @@ struct DeliveryFixture {
         folder: URL
     ) throws -> DeliveryConfiguration {
         var relay = SMTPRelay(
-            name: "fake",
-            url: "smtp://127.0.0.1:\(server.port)",
-            tls: .none,
-            connectTimeout: .seconds(1),
-            replyTimeout: .seconds(1)
+            RelayConfiguration(name: "fake", url: "smtp://127.0.0.1:\(server.port)", tls: .none)
         )
+        relay.configuration.connectTimeout = .seconds(1)
+        relay.configuration.replyTimeout = .seconds(1)
         if choices.usesTLS {
             let file = folder.appending(path: "ca.pem")
             try (server.certificatePEM ?? "").write(to: file, atomically: true, encoding: .utf8)
-            relay.tls = .required
-            relay.caFile = file.path
+            relay.configuration.tls = .required
+            relay.configuration.caFile = file.path
         }
         // One limit for every reply, unless a test is about the final dot's own.
-        let standard = relay.finalDotTimeout
+        let standard = relay.configuration.finalDotTimeout
         choices.changeRelay(&relay)
-        if relay.finalDotTimeout == standard { relay.finalDotTimeout = relay.replyTimeout }
-        let first = DeliveryRelay(
-            relay,
-            connections: choices.connections,
-            rate: choices.rate,
-            suspectAfter: choices.suspectAfter
-        )
+        if relay.configuration.finalDotTimeout == standard {
+            relay.configuration.finalDotTimeout = relay.configuration.replyTimeout
+        }
+        relay.configuration.connections = choices.connections
+        relay.configuration.rate = choices.rate
+        relay.configuration.suspectAfter = choices.suspectAfter
+        var times = ServiceTimes()
+        times.lease = choices.lease
+        times.shutdownGrace = choices.grace
         return DeliveryConfiguration(
             composer: try composer(),
-            relays: [first] + choices.furtherRelays,
+            relays: [DeliveryRelay(relay)] + choices.furtherRelays,
             settings: DeliverySettings(
                 envelopeSender: { _ in "no-reply@cloudone.trendmicro.com" },
                 schedule: choices.schedule,
                 rules: choices.rules,
-                lease: choices.lease,
-                refusalHolding: choices.refusalHolding,
-                shutdownGrace: choices.grace
+                times: times,
+                refusalHolding: choices.refusalHolding
             )
         )
     }
@@ -153,7 +152,12 @@ struct DeliveryFixture {
     /// Puts another configuration of the first relay to use.
     func use(_ relay: SMTPRelay) {
         var newer = configuration.value
-        newer.relays[0].relay = relay
+        // How hard it is used stays as it is.
+        let before = newer.relays[0].configuration
+        newer.relays[0].smtp = relay
+        newer.relays[0].configuration.connections = before.connections
+        newer.relays[0].configuration.rate = before.rate
+        newer.relays[0].configuration.suspectAfter = before.suspectAfter
         _ = configuration.take(newer)
     }
 

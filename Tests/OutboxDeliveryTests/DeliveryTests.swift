@@ -144,7 +144,7 @@ struct DeliveryTests {
         var choices = DeliveryFixture.Choices()
         choices.faults = ["finalDot: delay 6s"]
         choices.lease = .seconds(2)
-        choices.changeRelay = { $0.replyTimeout = .seconds(30) }
+        choices.changeRelay = { $0.configuration.replyTimeout = .seconds(30) }
         try await DeliveryFixture.run(choices) { fixture in
             let id = try await fixture.enqueue(.sample())
             _ = try await fixture.wait(for: id, .accepted)
@@ -157,7 +157,7 @@ struct DeliveryTests {
     func thousand() async throws {
         var choices = DeliveryFixture.Choices()
         choices.connections = 10
-        choices.changeRelay = { $0.replyTimeout = .seconds(30) }
+        choices.changeRelay = { $0.configuration.replyTimeout = .seconds(30) }
         try await DeliveryFixture.run(choices) { fixture in
             let other = try OutboxDatabase(path: fixture.database.path, access: .writing)
             _ = try await other.enqueue((1...1000).map { .sample("person\($0)@example.com") })
@@ -174,7 +174,7 @@ struct DeliveryTests {
     @Test("an idle connection is closed with QUIT after its time")
     func idle() async throws {
         var choices = DeliveryFixture.Choices()
-        choices.changeRelay = { $0.idle = .milliseconds(200) }
+        choices.changeRelay = { $0.configuration.idle = .milliseconds(200) }
         try await DeliveryFixture.run(choices) { fixture in
             let id = try await fixture.enqueue(.sample())
             _ = try await fixture.wait(for: id, .accepted)
@@ -193,8 +193,8 @@ struct DeliveryTests {
         choices.faults = [hang]
         choices.connections = 1
         choices.changeRelay = {
-            $0.messagesPerConnection = messagesPerConnection
-            $0.replyTimeout = Self.forEver
+            $0.configuration.messagesPerConnection = messagesPerConnection
+            $0.configuration.replyTimeout = Self.forEver
         }
         try await DeliveryFixture.run(choices) { fixture in
             for _ in 1...3 {
@@ -217,8 +217,8 @@ struct DeliveryTests {
         choices.faults = [hang]
         choices.connections = 1
         choices.changeRelay = {
-            $0.idle = .seconds(1)
-            $0.replyTimeout = Self.forEver
+            $0.configuration.idle = .seconds(1)
+            $0.configuration.replyTimeout = Self.forEver
         }
         try await DeliveryFixture.run(choices) { fixture in
             _ = try await fixture.wait(for: fixture.enqueue(.sample()), .accepted)
@@ -238,7 +238,7 @@ struct DeliveryTests {
         for fault in ["rcpt: reply 450 4.7.1", "finalDot: reply 554 5.7.1", "finalDot: reply 250 2.0.0"] {
             var choices = DeliveryFixture.Choices()
             choices.faults = [try Fault(parsing: "\(fault) \"listed: \(words) queued as Q1\"")]
-            choices.changeRelay = { $0.replyTimeout = .seconds(60) }
+            choices.changeRelay = { $0.configuration.replyTimeout = .seconds(60) }
             try await DeliveryFixture.run(choices) { fixture in
                 let id = try await fixture.enqueue(.sample())
                 let status = try await fixture.log.waitUntil("an attempt is recorded") {

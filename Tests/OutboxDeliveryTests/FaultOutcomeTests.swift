@@ -204,8 +204,8 @@ struct FaultOutcomeTests {
         choices.changeRelay = { relay in
             relay.credentials = SMTPCredentials(user: "outboxd", password: "CANARY-p4ss")
             // Only what is meant to time out must: all cells run at the same time.
-            relay.connectTimeout = .seconds(cell.fault.hasSuffix("hang") ? 5 : 30)
-            relay.replyTimeout = relay.connectTimeout
+            relay.configuration.connectTimeout = .seconds(cell.fault.hasSuffix("hang") ? 5 : 30)
+            relay.configuration.replyTimeout = relay.configuration.connectTimeout
         }
         choices.refusalHolding = .zero
         // Time stands still, later than any insert: a second attempt would hide the first one's traces.

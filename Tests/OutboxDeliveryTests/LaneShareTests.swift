@@ -131,7 +131,7 @@ import Testing
     @Test("of a relay with a low rate, mail for hanging domains leaves the queue to others")
     func rateAndHangingDomain() {
         var pool = pool(connections: 10)
-        pool.relays[0].configuration.rate = 1
+        pool.relays[0].relay.configuration.rate = 1
         _ = pool.add((1...3).map { claim($0, "p\($0)@hangs.example") }, at: .init(now: now))
         _ = take(&pool, 1)
         let later = now + .seconds(6)

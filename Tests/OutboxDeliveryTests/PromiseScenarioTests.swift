@@ -30,8 +30,8 @@ struct PromiseScenarioTests {
         choices.rules = DeliveryRules()
         choices.environment = clock.environment(seed: 7)
         choices.changeRelay = { relay in
-            relay.connectTimeout = .seconds(60)
-            relay.replyTimeout = .seconds(60)
+            relay.configuration.connectTimeout = .seconds(60)
+            relay.configuration.replyTimeout = .seconds(60)
         }
         try await DeliveryFixture.run(choices) { fixture in
             try await Self.live(fixture, clock, from: start)

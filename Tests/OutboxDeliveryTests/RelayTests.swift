@@ -15,8 +15,8 @@ struct RelayTests {
     }
 
     private static func patient(_ relay: inout SMTPRelay) {
-        relay.connectTimeout = .seconds(30)
-        relay.replyTimeout = .seconds(30)
+        relay.configuration.connectTimeout = .seconds(30)
+        relay.configuration.replyTimeout = .seconds(30)
     }
 
     @Test("with the first relay down, messages go through the second at once, and back when it works again")
@@ -25,9 +25,12 @@ struct RelayTests {
             var choices = DeliveryFixture.Choices()
             choices.faults = ["connect: drop"]
             choices.changeRelay = Self.patient
-            var fallback = SMTPRelay(name: "second", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+            var fallback = SMTPRelay(
+                RelayConfiguration(name: "second", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+            )
             Self.patient(&fallback)
-            choices.furtherRelays = [DeliveryRelay(fallback, setting: "relays[1]", connections: 2)]
+            fallback.configuration.connections = 2
+            choices.furtherRelays = [DeliveryRelay(fallback, setting: "relays[1]")]
             try await DeliveryFixture.run(choices) { fixture in
                 for message in Self.people(20) { _ = try await fixture.enqueue(message) }
                 for id in 1...20 {
@@ -115,7 +118,9 @@ struct RelayTests {
             #expect(relay.fault == "configuration")
             #expect(relay.setting == "relays[0]: user and password")
 
-            var mended = SMTPRelay(name: "fake", url: "smtp://127.0.0.1:\(fixture.server.port)", tls: .none)
+            var mended = SMTPRelay(
+                RelayConfiguration(name: "fake", url: "smtp://127.0.0.1:\(fixture.server.port)", tls: .none)
+            )
             Self.patient(&mended)
             mended.credentials = SMTPCredentials(user: "outboxd", password: "CANARY-right")
             fixture.use(mended)
@@ -137,7 +142,9 @@ struct RelayTests {
                 _ = try await other.enqueue(Self.people(1000))
                 _ = try await fixture.server.ledger.waitForAccepted(count: 3, timeout: .seconds(60))
                 // Another server shows best that the lane uses other settings.
-                var moved = SMTPRelay(name: "fake", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+                var moved = SMTPRelay(
+                    RelayConfiguration(name: "fake", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
+                )
                 Self.patient(&moved)
                 fixture.use(moved)
                 _ = try await second.ledger.waitForAccepted(count: 1, timeout: .seconds(60))
@@ -258,7 +265,7 @@ struct RelayTests {
         let busy: Fault = "finalDot: hang"
         choices.faults = [busy]
         // Longer than the test waits: a time-out would give the claim back by another way.
-        choices.changeRelay = { $0.replyTimeout = .seconds(120) }
+        choices.changeRelay = { $0.configuration.replyTimeout = .seconds(120) }
         try await DeliveryFixture.run(choices) { fixture in
             _ = try await fixture.enqueue(.sample("first@example.com"))
             try await fixture.server.ledger.waitForFiring(of: busy)

@@ -16,16 +16,16 @@ struct ReloadTests {
         try await DeliveryFixture.run { fixture in
             let old = fixture.configuration.value
             var newer = old
-            newer.relays[0].connections = 7
-            newer.relays[0].suspectAfter = 3
-            newer.relays[0].rate = 5
-            newer.relays[0].relay.replyTimeout = .seconds(9)
+            newer.relays[0].configuration.connections = 7
+            newer.relays[0].configuration.suspectAfter = 3
+            newer.relays[0].configuration.rate = 5
+            newer.relays[0].configuration.replyTimeout = .seconds(9)
             var second = newer.relays[0]
-            second.relay.name = "second"
+            second.configuration.name = "second"
             newer.relays.append(second)
-            newer.settings.lease = .seconds(30)
-            newer.settings.pollInterval = .seconds(3)
-            newer.settings.shutdownGrace = .seconds(4)
+            newer.settings.times.lease = .seconds(30)
+            newer.settings.times.pollInterval = .seconds(3)
+            newer.settings.times.shutdownGrace = .seconds(4)
             newer.settings.rules.suppression = .seconds(5)
             let keys = fixture.configuration.take(newer)
             #expect(
@@ -35,12 +35,19 @@ struct ReloadTests {
                 ]
             )
             let taken = fixture.configuration.value
-            #expect(taken.relays.map(\.relay.name) == ["fake"])
-            #expect(taken.relays[0].connections == old.relays[0].connections && taken.relays[0].suspectAfter == 20)
-            #expect(taken.relays[0].rate == 5 && taken.relays[0].relay.replyTimeout == .seconds(9))
-            #expect(taken.settings.lease == old.settings.lease)
-            #expect(taken.settings.pollInterval == old.settings.pollInterval)
-            #expect(taken.settings.shutdownGrace == .seconds(4) && taken.settings.rules.suppression == .seconds(5))
+            #expect(taken.relays.map(\.name) == ["fake"])
+            #expect(
+                taken.relays[0].configuration.connections == old.relays[0].configuration.connections
+                    && taken.relays[0].configuration.suspectAfter == 20
+            )
+            #expect(
+                taken.relays[0].configuration.rate == 5 && taken.relays[0].configuration.replyTimeout == .seconds(9)
+            )
+            #expect(taken.settings.times.lease == old.settings.times.lease)
+            #expect(taken.settings.times.pollInterval == old.settings.times.pollInterval)
+            #expect(
+                taken.settings.times.shutdownGrace == .seconds(4) && taken.settings.rules.suppression == .seconds(5)
+            )
         }
     }
 
@@ -49,7 +56,7 @@ struct ReloadTests {
         var choices = DeliveryFixture.Choices()
         choices.rate = 0.01
         choices.faults = [#"rcpt: reply 450 4.2.1 "Busy" for late@example.com"#]
-        choices.changeRelay = { $0.replyTimeout = .seconds(10) }
+        choices.changeRelay = { $0.configuration.replyTimeout = .seconds(10) }
         try await DeliveryFixture.run(choices) { fixture in
             let first = try await fixture.enqueue(.sample())
             _ = try await fixture.wait(for: first, .accepted)
@@ -59,7 +66,7 @@ struct ReloadTests {
                 schedule: RetrySchedule(delays: [.seconds(7)], jitter: 0),
                 rules: DeliveryRules(limits: ResendLimits(minimumInterval: .seconds(600), perHour: 6))
             )
-            newer.relays[0].rate = nil
+            newer.relays[0].configuration.rate = nil
             _ = fixture.configuration.take(newer)
 
             // The old rate would let the next one pass after 100 s.

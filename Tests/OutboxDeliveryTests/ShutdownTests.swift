@@ -15,7 +15,7 @@ struct ShutdownTests {
         choices.connections = 1
         let delay: Fault = "finalDot: delay 300ms"
         choices.faults = [delay]
-        choices.changeRelay = { $0.replyTimeout = .seconds(10) }
+        choices.changeRelay = { $0.configuration.replyTimeout = .seconds(10) }
         try await withOutcome(choices) { fixture in
             for _ in 1...5 { _ = try await fixture.enqueue(.sample()) }
             try await fixture.server.ledger.waitForFiring(of: delay)
@@ -37,7 +37,7 @@ struct ShutdownTests {
         choices.grace = .milliseconds(200)
         let hang: Fault = "finalDot: hang"
         choices.faults = [hang]
-        choices.changeRelay = { $0.replyTimeout = .seconds(60) }
+        choices.changeRelay = { $0.configuration.replyTimeout = .seconds(60) }
         try await withOutcome(choices) { fixture in
             _ = try await fixture.enqueue(.sample())
             try await fixture.server.ledger.waitForFiring(of: hang)

@@ -39,11 +39,10 @@ extension StateMachineFixture {
     }
 
     func pool(relays count: Int = 1, connections: Int = 2) -> RelayPool.StateMachine {
-        let relays = (0..<count).map { number in
-            DeliveryRelay(
-                SMTPRelay(name: "relay\(number)", url: "smtp://127.0.0.1:1", replyTimeout: .seconds(60)),
-                connections: connections
-            )
+        let relays = (0..<count).map { number -> DeliveryRelay in
+            var configuration = RelayConfiguration(name: "relay\(number)", url: "smtp://127.0.0.1:1")
+            configuration.connections = connections
+            return DeliveryRelay(SMTPRelay(configuration))
         }
         return RelayPool.StateMachine(
             relays: relays,

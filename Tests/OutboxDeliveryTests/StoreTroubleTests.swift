@@ -154,7 +154,7 @@ struct StoreTroubleTests {
         let delay: Fault = "mail: delay 2s nth 1"
         let busy: Fault = "rcpt: reply 450 4.2.1 \"busy\" nth 1"
         choices.faults = [delay, busy]
-        choices.changeRelay = { $0.replyTimeout = .seconds(30) }
+        choices.changeRelay = { $0.configuration.replyTimeout = .seconds(30) }
         try await DeliveryFixture.run(choices) { fixture in
             let id = try await fixture.enqueue(.sample())
             try await fixture.server.ledger.waitForFiring(of: delay)
@@ -178,7 +178,7 @@ struct StoreTroubleTests {
         choices.grace = .milliseconds(100)
         let hang: Fault = "finalDot: hang"
         choices.faults = [hang]
-        choices.changeRelay = { $0.replyTimeout = .seconds(120) }
+        choices.changeRelay = { $0.configuration.replyTimeout = .seconds(120) }
         try await DeliveryFixture.run(choices) { fixture in
             let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
             _ = try await application.enqueue((1...30).map { .sample("slow\($0)@example.com", priority: -5) })
@@ -196,7 +196,7 @@ struct StoreTroubleTests {
         choices.connections = 1
         let delay: Fault = "data: delay 5s nth 1"
         choices.faults = [delay]
-        choices.changeRelay = { $0.replyTimeout = .seconds(30) }
+        choices.changeRelay = { $0.configuration.replyTimeout = .seconds(30) }
         try await DeliveryFixture.run(choices) { fixture in
             let id = try await fixture.enqueue(.sample())
             try await fixture.server.ledger.waitForFiring(of: delay)

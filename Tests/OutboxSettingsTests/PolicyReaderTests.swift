@@ -1,5 +1,6 @@
 // Limits, older mails, guidance and suppression: how far each may go, and what they mean together.
 
+import OutboxCore
 import Testing
 
 @testable import OutboxSettings
@@ -17,14 +18,14 @@ import Testing
 
                 """
         )
-        #expect(settings.limits.minimumInterval == .zero)
-        #expect(settings.limits.perHour == 1)
-        #expect(settings.keepOlder == [])
+        #expect(settings.rules.limits?.minimumInterval == .zero)
+        #expect(settings.rules.limits?.perHour == 1)
+        #expect(settings.rules.keepOlder == [])
         #expect(settings.guidance.patience == .seconds(10))
         #expect(settings.guidance.resends == 0)
         #expect(settings.guidance.window == .seconds(60))
-        #expect(settings.suppression.duration == .seconds(3600))
-        #expect(settings.retention == .seconds(3600))
+        #expect(settings.rules.suppression == .seconds(3600))
+        #expect(settings.times.retention == .seconds(3600))
     }
 
     @Test("the greatest values are taken")
@@ -39,20 +40,20 @@ import Testing
 
                 """
         )
-        #expect(settings.limits.minimumInterval == .seconds(3600))
-        #expect(settings.limits.perHour == 1000)
-        #expect(settings.keepOlder == ["verify-email", "reset-password"])
+        #expect(settings.rules.limits?.minimumInterval == .seconds(3600))
+        #expect(settings.rules.limits?.perHour == 1000)
+        #expect(settings.rules.keepOlder == ["verify-email", "reset-password"])
         #expect(settings.guidance.patience == .seconds(3600))
         #expect(settings.guidance.resends == 10)
         #expect(settings.guidance.window == .seconds(604_800))
-        #expect(settings.suppression.duration == .seconds(315_360_000))
-        #expect(settings.retention == .seconds(315_360_000))
+        #expect(settings.rules.suppression == .seconds(315_360_000))
+        #expect(settings.times.retention == .seconds(315_360_000))
     }
 
     @Test("messages stay for thirty days, or for ever")
     func retention() throws {
-        #expect(try Fixture.read(Fixture.minimal).retention == .seconds(30 * 86_400))
-        #expect(try Fixture.read(Fixture.minimal + "retention: none\n").retention == nil)
+        #expect(try Fixture.read(Fixture.minimal).times.retention == .seconds(30 * 86_400))
+        #expect(try Fixture.read(Fixture.minimal + "retention: none\n").times.retention == nil)
     }
 
     @Test(

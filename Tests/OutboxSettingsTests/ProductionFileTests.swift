@@ -1,6 +1,7 @@
 // config/outboxd.yaml against the code: it loads, it shows every key, and the defaults it states are the real ones.
 
 import Foundation
+import OutboxCore
 import Testing
 
 @testable import OutboxSettings
@@ -40,16 +41,16 @@ import Testing
         var stated = try SettingsFile.read(try everythingActive(), file: path)
         // These have no default, so the file shows examples.
         #expect(stated.templates == "/etc/outboxd/templates")
-        #expect(stated.relays[0].caFile == "/etc/outboxd/relay-ca.pem")
-        #expect(stated.relays[0].helo == "mail.example.com")
-        #expect(stated.relays[0].authentication == .login)
-        #expect(stated.relays[0].rate == 10)
+        #expect(stated.relays[0].configuration.caFile == "/etc/outboxd/relay-ca.pem")
+        #expect(stated.relays[0].configuration.helo == "mail.example.com")
+        #expect(stated.relays[0].configuration.authentication == .login)
+        #expect(stated.relays[0].configuration.rate == 10)
         #expect(stated.sender.envelopeFrom?.text == "bounces+{id}@example.com")
         stated.templates = nil
-        stated.relays[0].caFile = nil
-        stated.relays[0].helo = nil
-        stated.relays[0].authentication = nil
-        stated.relays[0].rate = nil
+        stated.relays[0].configuration.caFile = nil
+        stated.relays[0].configuration.helo = nil
+        stated.relays[0].configuration.authentication = nil
+        stated.relays[0].configuration.rate = nil
         stated.sender.envelopeFrom = nil
         #expect(stated == (try SettingsFile.load(path)))
     }

@@ -1,5 +1,6 @@
 // The relays in the file: URLs, protection, credentials, numbers.
 
+import OutboxCore
 import Testing
 
 @testable import OutboxSettings
@@ -180,10 +181,10 @@ import Testing
         #expect(Fixture.relayProblems(line) == ["line 6: relays[0].\(message)"])
     }
 
-    @Test("auth takes a mechanism's name", arguments: RelayAuthentication.allCases)
-    func authentication(mechanism: RelayAuthentication) throws {
+    @Test("auth takes a mechanism's name", arguments: AuthenticationMechanism.allCases)
+    func authentication(mechanism: AuthenticationMechanism) throws {
         let relay = try Fixture.relay("auth: \(mechanism.rawValue)", "user: u", "password: {file: p}")
-        #expect(relay.authentication == mechanism)
+        #expect(relay.configuration.authentication == mechanism)
     }
 
     @Test("another name is refused, with the names that are known")
@@ -198,14 +199,14 @@ import Testing
 
     @Test("helo takes a host name or an address literal", arguments: ["mail", "mail.example.com", "[192.0.2.1]"])
     func helo(name: String) throws {
-        #expect(try Fixture.relay("helo: '\(name)'").helo == name)
+        #expect(try Fixture.relay("helo: '\(name)'").configuration.helo == name)
     }
 
     @Test("the rate and the suspicion of a relay take their ends", arguments: [(0.01, 1), (10_000, 1000)])
     func ends(rate: Double, suspectAfter: Int) throws {
         let relay = try Fixture.relay("rate: \(rate)", "suspect_after: \(suspectAfter)")
-        #expect(relay.rate == rate)
-        #expect(relay.suspectAfter == suspectAfter)
+        #expect(relay.configuration.rate == rate)
+        #expect(relay.configuration.suspectAfter == suspectAfter)
     }
 
     @Test("smtps goes with tls: required only", arguments: ["none", "opportunistic"])
@@ -220,7 +221,7 @@ import Testing
                     + "or use smtp://"
             ]
         )
-        #expect(try Fixture.read("\(text)    tls: required\n").relays[0].tls == .required)
+        #expect(try Fixture.read("\(text)    tls: required\n").relays[0].configuration.tls == .required)
     }
 
     @Test("a certificate file has no use without TLS")

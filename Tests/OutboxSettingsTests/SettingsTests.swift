@@ -1,6 +1,8 @@
 // The settings that good files give.
 
 import Foundation
+import Logging
+import OutboxCore
 import Testing
 
 @testable import OutboxSettings
@@ -9,7 +11,7 @@ import Testing
     @Test("the minimal file gives its values and the defaults for the rest")
     func minimal() throws {
         var relay = RelaySettings(endpoint: RelayEndpoint(scheme: .smtp, host: "127.0.0.1", port: 2525))
-        relay.tls = .none
+        relay.configuration.tls = .none
         let expected = Settings(
             database: DatabaseSettings(path: "/etc/outboxd/outbox.db"),
             sender: SenderSettings(address: "no-reply@cloudone.trendmicro.com", name: "Trend Cloud One"),
@@ -67,46 +69,46 @@ import Testing
         #expect(settings.sender == SenderSettings(address: "a@b.example", name: "yes", envelopeFrom: envelopeFrom))
         #expect(settings.templates == "/etc/outboxd/my/templates")
         #expect(settings.links == ["reset-password": "http://localhost:8080/reset/{token}"])
-        #expect(settings.limits.minimumInterval == .seconds(90))
-        #expect(settings.limits.perHour == 3)
-        #expect(settings.keepOlder == ["reset-password"])
+        #expect(settings.rules.limits?.minimumInterval == .seconds(90))
+        #expect(settings.rules.limits?.perHour == 3)
+        #expect(settings.rules.keepOlder == ["reset-password"])
         #expect(settings.guidance.patience == .seconds(120))
         #expect(settings.guidance.resends == 2)
         #expect(settings.guidance.window == .seconds(10_800))
-        #expect(settings.suppression.duration == .seconds(604_800))
-        #expect(settings.giveUpAfter == .seconds(259_200))
-        #expect(settings.lease == .seconds(1260))
-        #expect(settings.pollInterval == .milliseconds(250))
-        #expect(settings.shutdownGrace == .zero)
-        #expect(settings.log.level == .debug)
-        #expect(settings.retry.delays == [.seconds(1), .seconds(86_340), .milliseconds(10)])
-        #expect(settings.retry.jitter == 0.5)
+        #expect(settings.rules.suppression == .seconds(604_800))
+        #expect(settings.schedule.giveUpAfter == .seconds(259_200))
+        #expect(settings.times.lease == .seconds(1260))
+        #expect(settings.times.pollInterval == .milliseconds(250))
+        #expect(settings.times.shutdownGrace == .zero)
+        #expect(settings.logLevel == .debug)
+        #expect(settings.schedule.delays == [.seconds(1), .seconds(86_340), .milliseconds(10)])
+        #expect(settings.schedule.jitter == 0.5)
 
         var first = RelaySettings(endpoint: RelayEndpoint(scheme: .smtps, host: "One.example.com", port: 465))
-        first.name = "first"
-        first.caFile = "/etc/outboxd/ca.pem"
+        first.configuration.name = "first"
+        first.configuration.caFile = "/etc/outboxd/ca.pem"
         first.credentials = RelayCredentials(user: "1001", password: .file("/etc/outboxd/secrets/one"))
-        first.helo = "[IPv6:2001:db8::1]"
-        first.connections = 100
-        first.messagesPerConnection = 100_000
-        first.idle = .seconds(60)
-        first.connectTimeout = .milliseconds(1500)
-        first.replyTimeout = .seconds(120)
-        first.finalDotTimeout = .milliseconds(1500)
-        first.authentication = .cramMD5
-        first.rate = 0.5
-        first.suspectAfter = 7
+        first.configuration.helo = "[IPv6:2001:db8::1]"
+        first.configuration.connections = 100
+        first.configuration.messagesPerConnection = 100_000
+        first.configuration.idle = .seconds(60)
+        first.configuration.connectTimeout = .milliseconds(1500)
+        first.configuration.replyTimeout = .seconds(120)
+        first.configuration.finalDotTimeout = .milliseconds(1500)
+        first.configuration.authentication = .cramMD5
+        first.configuration.rate = 0.5
+        first.configuration.suspectAfter = 7
         var second = RelaySettings(endpoint: RelayEndpoint(scheme: .smtp, host: "::1", port: 2525))
-        second.tls = .opportunistic
+        second.configuration.tls = .opportunistic
         second.credentials = RelayCredentials(user: "u", password: .credential("smtp-password"))
         #expect(settings.relays == [first, second])
-        #expect(settings.relays.map(\.name) == ["first", "[::1]:2525"])
+        #expect(settings.relays.map(\.configuration.name) == ["first", "[::1]:2525"])
         #expect(settings.relays.map(\.endpoint.url) == ["smtps://One.example.com:465", "smtp://[::1]:2525"])
     }
 
     @Test("the first twelve default delays take less than five minutes")
     func defaultDelays() {
-        let delays = RetrySettings().delays
+        let delays = RetrySchedule().delays
         #expect(delays.count == 17)
         #expect(delays.prefix(12).reduce(.zero, +) == .seconds(290))
         #expect(delays.suffix(5) == [.seconds(60), .seconds(120), .seconds(300), .seconds(600), .seconds(900)])

@@ -24,9 +24,9 @@ struct AuthenticationTests {
         try await FakeSMTPServer.with(options) { server in
             try await withCAFile(of: server) { file in
                 let relay = SMTPRelay(server, tls: tls == .none ? .none : .required).with {
-                    if tls != .none { $0.caFile = file }
+                    if tls != .none { $0.configuration.caFile = file }
                     $0.credentials = SMTPCredentials(user: "outboxd", password: password)
-                    $0.authentication = authentication
+                    $0.configuration.authentication = authentication
                 }
                 let result = await SMTPLane(relay: relay, number: 1).send(.sample())
                 if let failure = result.failure { #expect(!String(reflecting: failure).contains("CANARY")) }

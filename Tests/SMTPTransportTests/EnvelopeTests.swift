@@ -68,7 +68,7 @@ struct EnvelopeTests {
         let fault: Fault = #"ehlo: reply 250 "fake\nSTARTTLS\nSIZE 10000" nth 2"#
         try await FakeSMTPServer.with(options, faults: [fault]) { server in
             try await withCAFile(of: server) { file in
-                let relay = SMTPRelay(server, tls: .required).with { $0.caFile = file }
+                let relay = SMTPRelay(server, tls: .required).with { $0.configuration.caFile = file }
                 #expect(await SMTPLane(relay: relay, number: 1).send(.sample()).isAccepted)
                 #expect(server.ledger.accepted.first?.parameters.keys.contains("SIZE") == true)
             }

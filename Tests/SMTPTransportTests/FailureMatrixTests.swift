@@ -76,7 +76,10 @@ struct FailureMatrixTests {
         let fault = try Fault(parsing: "\(stage.rawValue): \(kind.rawValue)")
         try await FakeSMTPServer.with(.init(tls: .startTLS), faults: [fault]) { server in
             try await withCAFile(of: server) { file in
-                let lane = SMTPLane(relay: SMTPRelay(server, tls: .required).with { $0.caFile = file }, number: 1)
+                let lane = SMTPLane(
+                    relay: SMTPRelay(server, tls: .required).with { $0.configuration.caFile = file },
+                    number: 1
+                )
                 try check(try #require(await lane.send(.sample()).failure), stage: stage, kind: kind)
                 #expect(server.ledger.acceptedCount == 0 && server.ledger.connectionCount == 1)
             }

@@ -26,15 +26,16 @@ extension SMTPRelay {
             stages.contains(where: limited.contains) ? .seconds(15) : .seconds(60)
         }
         let opening: [Fault.Stage] = [.connect, .ehlo, .startTLS, .auth]
-        self.init(
+        var configuration = RelayConfiguration(
             name: "fake",
             url: "\(scheme)://\(host ?? server.host):\(server.port)",
-            tls: tls,
-            connectTimeout: limit(opening),
-            replyTimeout: limit(opening + [.mail, .rcpt, .data, .body]),
-            // The kernel takes a small mail as a whole, so that a relay that hangs in its middle is waited for at the end.
-            finalDotTimeout: limit([.body, .finalDot])
+            tls: tls
         )
+        configuration.connectTimeout = limit(opening)
+        configuration.replyTimeout = limit(opening + [.mail, .rcpt, .data, .body])
+        // The kernel takes a small mail as a whole, so that a relay that hangs in its middle is waited for at the end.
+        configuration.finalDotTimeout = limit([.body, .finalDot])
+        self.init(configuration)
     }
 
     /// The same relay with a change.

@@ -30,7 +30,10 @@ struct LaneTests {
 
     @Test("runs on a thread that the kernel knows by the lane's number")
     func threadName() async throws {
-        let lane = SMTPLane(relay: SMTPRelay(name: "nobody", url: "smtp://127.0.0.1:9", tls: .none), number: 4711)
+        let lane = SMTPLane(
+            relay: SMTPRelay(RelayConfiguration(name: "nobody", url: "smtp://127.0.0.1:9", tls: .none)),
+            number: 4711
+        )
         await lane.closeConnection()
         let threads = "/proc/self/task"
         let names = try FileManager.default.contentsOfDirectory(atPath: threads).compactMap { thread in
@@ -52,7 +55,7 @@ struct LaneTests {
     @Test("replaces its connection after the configured number of messages")
     func messagesPerConnection() async throws {
         try await FakeSMTPServer.with { server in
-            let relay = SMTPRelay(server).with { $0.messagesPerConnection = 3 }
+            let relay = SMTPRelay(server).with { $0.configuration.messagesPerConnection = 3 }
             let lane = SMTPLane(relay: relay, number: 1)
             for _ in 1...7 { #expect(await lane.send(.sample()).isAccepted) }
             #expect(server.ledger.connectionCount == 3)
@@ -106,7 +109,7 @@ struct LaneTests {
     func reportBeforeQuit() async throws {
         let hang: Fault = "quit: hang"
         try await FakeSMTPServer.with(faults: [hang]) { server in
-            let relay = SMTPRelay(server).with { $0.messagesPerConnection = 2 }
+            let relay = SMTPRelay(server).with { $0.configuration.messagesPerConnection = 2 }
             let lane = SMTPLane(relay: relay, number: 1, closingTimeout: .milliseconds(100))
             for _ in 1...2 {
                 #expect(await lane.send(.sample()).isAccepted)
@@ -123,8 +126,8 @@ struct LaneTests {
         try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none), faults: [hang]) { server in
             try await withCAFile(of: server) { file in
                 let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with {
-                    if usesTLS { $0.caFile = file }
-                    $0.replyTimeout = Self.forEver
+                    if usesTLS { $0.configuration.caFile = file }
+                    $0.configuration.replyTimeout = Self.forEver
                 }
                 let lane = SMTPLane(relay: relay, number: 1, closingTimeout: .milliseconds(100))
                 #expect(await lane.send(.sample()).isAccepted)
@@ -154,7 +157,9 @@ struct LaneTests {
         let hang: Fault = "quit: hang"
         try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none), faults: [hang]) { server in
             try await withCAFile(of: server) { file in
-                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with {
+                    if usesTLS { $0.configuration.caFile = file }
+                }
                 let lane = SMTPLane(relay: relay, number: 1, closingTimeout: Self.forEver)
                 #expect(await lane.send(.sample()).isAccepted)
                 await lane.leave()
@@ -201,7 +206,7 @@ struct LaneTests {
         var options = FakeSMTPServer.Options()
         options.log = { line in lines.continuation.yield(line) }
         try await FakeSMTPServer.with(options) { server in
-            let lane = SMTPLane(relay: SMTPRelay(server).with { $0.helo = name }, number: 1)
+            let lane = SMTPLane(relay: SMTPRelay(server).with { $0.configuration.helo = name }, number: 1)
             #expect(await lane.send(.sample()).isAccepted)
             lines.continuation.finish()
             var said: [String] = []
@@ -225,11 +230,11 @@ struct LaneTests {
         let server = try await FakeSMTPServer.start()
         let port = server.port
         await server.stop()
-        let closed = SMTPRelay(name: "closed", url: "smtp://127.0.0.1:\(port)", tls: .none)
+        let closed = SMTPRelay(RelayConfiguration(name: "closed", url: "smtp://127.0.0.1:\(port)", tls: .none))
         let refused = try #require(await SMTPLane(relay: closed, number: 1).send(.sample()).failure)
         #expect(refused.fault == .couldNotConnect && refused.stage == .connect && !refused.isUncertain)
 
-        let nameless = SMTPRelay(name: "nameless", url: "smtp://relay.invalid:25", tls: .none)
+        let nameless = SMTPRelay(RelayConfiguration(name: "nameless", url: "smtp://relay.invalid:25", tls: .none))
         let unknown = try #require(await SMTPLane(relay: nameless, number: 1).send(.sample()).failure)
         #expect(unknown.fault == .couldNotResolve && unknown.stage == .connect)
     }
@@ -281,7 +286,7 @@ struct LaneTests {
     func abort() async throws {
         let hang: Fault = "finalDot: hang"
         try await FakeSMTPServer.with(faults: [hang]) { server in
-            let relay = SMTPRelay(server).with { $0.replyTimeout = .seconds(60) }
+            let relay = SMTPRelay(server).with { $0.configuration.replyTimeout = .seconds(60) }
             let lane = SMTPLane(relay: relay, number: 1)
             async let sending = lane.send(.sample())
             try await server.ledger.waitForFiring(of: hang)

@@ -69,7 +69,9 @@ struct OddReplyTests {
         let fault = try Fault(parsing: #"finalDot: raw "250 2.0.0 taken\r\n\#(second)\r\n""#)
         try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none), faults: [fault]) { server in
             try await withCAFile(of: server) { file in
-                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with {
+                    if usesTLS { $0.configuration.caFile = file }
+                }
                 let lane = SMTPLane(relay: relay, number: 1)
                 for number in 1...10 {
                     #expect(await lane.send(.sample(to: "u\(number)@example.com")).isAccepted)
@@ -110,7 +112,9 @@ struct OddReplyTests {
     func idleStray(stray: String, usesTLS: Bool) async throws {
         try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none)) { server in
             try await withCAFile(of: server) { file in
-                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with {
+                    if usesTLS { $0.configuration.caFile = file }
+                }
                 let lane = SMTPLane(relay: relay, number: 1)
                 #expect(await lane.send(.sample()).isAccepted)
                 try await server.interject(Array(stray.utf8))
@@ -165,7 +169,9 @@ struct OddReplyTests {
         options.offers.remove(.size)
         try await FakeSMTPServer.with(options, faults: faults) { server in
             try await withCAFile(of: server) { file in
-                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with {
+                    if usesTLS { $0.configuration.caFile = file }
+                }
                 // More than the buffers of both sides together, so that the relay has answered before the end of it.
                 let mail = OutgoingMail.sample(body: .manyLines(octets: 14_000_000))
                 let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
@@ -207,7 +213,9 @@ struct OddReplyTests {
         ]
         try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none), faults: faults) { server in
             try await withCAFile(of: server) { file in
-                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with { if usesTLS { $0.caFile = file } }
+                let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with {
+                    if usesTLS { $0.configuration.caFile = file }
+                }
                 let small = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
                 #expect(small.detail == "554 5.7.1 no" && !small.isUncertain)
                 let mail = OutgoingMail.sample(to: "big@example.com", body: .manyLines(octets: 8_000_000))
@@ -225,7 +233,9 @@ struct OddReplyTests {
         var options = FakeSMTPServer.Options()
         options.maximumMessageSize = 100_000_000
         try await FakeSMTPServer.with(options, faults: [try Fault(parsing: text)]) { server in
-            let relay = SMTPRelay(server).with { $0.replyTimeout = .seconds(text.hasSuffix("hang") ? 5 : 60) }
+            let relay = SMTPRelay(server).with {
+                $0.configuration.replyTimeout = .seconds(text.hasSuffix("hang") ? 5 : 60)
+            }
             // More than the buffers of both sides together.
             let mail = OutgoingMail.sample(body: .manyLines(octets: 14_000_000))
             let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
@@ -243,10 +253,10 @@ struct OddReplyTests {
             try await withCAFile(of: server) { file in
                 let scheme = tls == .implicit ? "smtps" : "smtp"
                 let relay = SMTPRelay(server, tls: tls == .none ? .none : .required, scheme: scheme).with {
-                    if tls != .none { $0.caFile = file }
-                    $0.connectTimeout = .seconds(60)
-                    $0.replyTimeout = .seconds(60)
-                    $0.finalDotTimeout = .seconds(60)
+                    if tls != .none { $0.configuration.caFile = file }
+                    $0.configuration.connectTimeout = .seconds(60)
+                    $0.configuration.replyTimeout = .seconds(60)
+                    $0.configuration.finalDotTimeout = .seconds(60)
                 }
                 let mail = OutgoingMail.sample(body: .manyLines(octets: 5_000_000))
                 let lane = SMTPLane(relay: relay, number: 1)
@@ -262,13 +272,13 @@ struct OddReplyTests {
     func finalDotLimit() async throws {
         try await FakeSMTPServer.with(faults: ["finalDot: delay 8s nth 1", "finalDot: hang nth 2"]) { server in
             let relay = SMTPRelay(server).with {
-                $0.connectTimeout = .seconds(60)
-                $0.replyTimeout = .seconds(5)
-                $0.finalDotTimeout = .seconds(60)
+                $0.configuration.connectTimeout = .seconds(60)
+                $0.configuration.replyTimeout = .seconds(5)
+                $0.configuration.finalDotTimeout = .seconds(60)
             }
             let lane = SMTPLane(relay: relay, number: 1)
             #expect(await lane.send(.sample()).isAccepted)
-            await lane.use(relay.with { $0.finalDotTimeout = .seconds(2) })
+            await lane.use(relay.with { $0.configuration.finalDotTimeout = .seconds(2) })
             let failure = try #require(await lane.send(.sample()).failure)
             #expect(failure.fault == .timedOut && failure.isUncertain && failure.stage == .finalDot)
         }
@@ -277,7 +287,7 @@ struct OddReplyTests {
     @Test("an answer that came in time is read by a lane that was held up until its limit had passed")
     func heldUp() async throws {
         try await FakeSMTPServer.with { server in
-            let relay = SMTPRelay(server).with { $0.finalDotTimeout = .milliseconds(100) }
+            let relay = SMTPRelay(server).with { $0.configuration.finalDotTimeout = .milliseconds(100) }
             let mail = OutgoingMail(
                 envelopeSender: "no-reply@example.com",
                 recipient: "ann@example.com",
@@ -326,11 +336,11 @@ struct OddReplyTests {
         try await FakeSMTPServer.with(options, faults: [hang]) { server in
             try await withCAFile(of: server) { file in
                 let relay = SMTPRelay(server, tls: .required).with {
-                    $0.caFile = file
+                    $0.configuration.caFile = file
                     $0.credentials = SMTPCredentials(user: "outboxd", password: "CANARY-p4ss")
-                    $0.connectTimeout = .seconds(3600)
-                    $0.replyTimeout = .seconds(3600)
-                    $0.finalDotTimeout = .seconds(3600)
+                    $0.configuration.connectTimeout = .seconds(3600)
+                    $0.configuration.replyTimeout = .seconds(3600)
+                    $0.configuration.finalDotTimeout = .seconds(3600)
                 }
                 let lane = SMTPLane(relay: relay, number: 1)
                 // So much that the lane waits for room to write.

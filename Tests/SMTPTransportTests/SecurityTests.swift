@@ -15,7 +15,7 @@ struct SecurityTests {
     func startTLS() async throws {
         try await FakeSMTPServer.with(.init(tls: .startTLS)) { server in
             try await withCAFile(of: server) { file in
-                let relay = SMTPRelay(server, tls: .required).with { $0.caFile = file }
+                let relay = SMTPRelay(server, tls: .required).with { $0.configuration.caFile = file }
                 #expect(await SMTPLane(relay: relay, number: 1).send(.sample()).isAccepted)
                 #expect(server.ledger.accepted.first?.isSecure == true)
             }
@@ -26,7 +26,7 @@ struct SecurityTests {
     func implicitTLS() async throws {
         try await FakeSMTPServer.with(.init(tls: .implicit)) { server in
             try await withCAFile(of: server) { file in
-                let relay = SMTPRelay(server, tls: .required, scheme: "smtps").with { $0.caFile = file }
+                let relay = SMTPRelay(server, tls: .required, scheme: "smtps").with { $0.configuration.caFile = file }
                 #expect(await SMTPLane(relay: relay, number: 1).send(.sample()).isAccepted)
                 #expect(server.ledger.accepted.first?.isSecure == true)
             }
@@ -52,7 +52,7 @@ struct SecurityTests {
         options.certificate = kind
         try await FakeSMTPServer.with(options) { server in
             try await withCAFile(of: server) { file in
-                let relay = SMTPRelay(server, tls: .required).with { $0.caFile = file }
+                let relay = SMTPRelay(server, tls: .required).with { $0.configuration.caFile = file }
                 let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
                 #expect(failure.fault == .certificate)
                 #expect(server.ledger.commands["MAIL"] == nil)

@@ -24,13 +24,13 @@ struct SilentNameServerTests {
                 atomically: true,
                 encoding: .utf8
             )
-            let relay = SMTPRelay(
+            var configuration = RelayConfiguration(
                 name: "unknown",
                 url: "smtp://smtp.relay-of-ours.test:2525",
-                tls: .none,
-                connectTimeout: .seconds(2)
+                tls: .none
             )
-            let lane = SMTPLane(relay: relay, number: 1)
+            configuration.connectTimeout = .seconds(2)
+            let lane = SMTPLane(relay: SMTPRelay(configuration), number: 1)
             // Only the lane's thread, and what it starts, lives in the network without name servers.
             let sockets = try await Task(executorPreference: lane.taskExecutor) {
                 try Self.isolateThread(resolverConfiguration: file.path)

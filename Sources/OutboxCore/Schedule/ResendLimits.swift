@@ -2,10 +2,10 @@
 
 /// Keeps anybody from using the product's form to flood a stranger's inbox: a limit delays a mail, it never drops it.
 package struct ResendLimits: Hashable, Sendable {
-    /// Mails of one kind to one address are at least so far apart.
-    package let minimumInterval: Duration
-    /// At most so many of them within an hour; at least 1.
-    package let perHour: Int
+    /// Mails of one kind to one address are at least so far apart; 0 to 1 hour in the configuration file.
+    package var minimumInterval: Duration
+    /// At most so many of them within an hour; 1 to 1,000.
+    package var perHour: Int
 
     /// The highest `perHour`: no history longer than this decides anything.
     package static let mostPerHour = 1000

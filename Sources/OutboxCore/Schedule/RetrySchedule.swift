@@ -12,16 +12,20 @@
 /// our own relay, and a token is worth little later.
 package struct RetrySchedule: Hashable, Sendable {
     /// The delay after the first attempt, after the second, and so on; the last one repeats. Never empty.
-    package let delays: [Duration]
+    /// In the configuration file 1 to 100 delays of 10 milliseconds to 24 hours.
+    package var delays: [Duration]
     /// How far a delay may be from the listed one: 0.2 is ±20 %. Keeps messages that failed together from coming back
     /// together.
-    package let jitter: Double
+    package var jitter: Double
     /// How long a message without `expires_at` is tried, from its request or its `not_before` on, whichever is later.
-    package let giveUpAfter: Duration
+    package var giveUpAfter: Duration
 
     /// A last attempt that the deadline leaves room for comes this long before it, so that the mail is still worth
     /// opening.
     package static let lastAttemptMargin = Duration.seconds(2)
+
+    /// How long a message is tried where nobody says otherwise.
+    package static let defaultGiveUpAfter = Duration.seconds(24 * 3600)
 
     /// The default list of delays: 5, 10, 15, 20 s, then 30 s until five minutes have passed, then 1 to 15 minutes.
     package static let defaultDelays: [Duration] =
@@ -36,7 +40,7 @@ package struct RetrySchedule: Hashable, Sendable {
     package init(
         delays: [Duration] = Self.defaultDelays,
         jitter: Double = 0.2,
-        giveUpAfter: Duration = .seconds(24 * 3600)
+        giveUpAfter: Duration = Self.defaultGiveUpAfter
     ) {
         precondition(!delays.isEmpty && (0..<1).contains(jitter), "a schedule has a delay, and jitter below 1")
         self.delays = delays

@@ -35,7 +35,7 @@ struct LaneWorker: Sendable {
         if let claim = pool.takeAtOnce(id) { return claim }
         let closing = Task { [environment, configuration, pool, id] in
             do {
-                try await environment.sleep(configuration.value.relays[id.relay].relay.idle)
+                try await environment.sleep(configuration.value.relays[id.relay].configuration.idle)
                 lane.closeConnection()
                 pool.connectionClosed(id)
             } catch {

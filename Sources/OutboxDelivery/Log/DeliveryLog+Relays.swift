@@ -9,7 +9,7 @@ extension DeliveryLog {
     /// Once when a relay goes down and once when it is back, but for pauses that come again and again; what is known already
     /// is for debugging.
     func relayChanged(_ relay: DeliveryRelay, _ change: RelayHealth.Change) {
-        let name = relay.relay.name
+        let name = relay.name
         var metadata: Logger.Metadata = ["relay": "\(name)"]
         switch change {
         case .none:
@@ -68,7 +68,7 @@ extension DeliveryLog {
     }
 
     private func metadata(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) -> Logger.Metadata {
-        var metadata: Logger.Metadata = ["relay": "\(relay.relay.name)"]
+        var metadata: Logger.Metadata = ["relay": "\(relay.name)"]
         metadata.describe(trouble)
         if unsaid > 0 { metadata["pauses-meanwhile"] = "\(unsaid)" }
         return metadata
@@ -79,7 +79,7 @@ extension DeliveryLog {
         logger.notice(
             "relay takes fewer connections than configured; outboxd uses as many as it takes",
             metadata: [
-                "relay": "\(relay.relay.name)", "connections": "\(connections)",
+                "relay": "\(relay.name)", "connections": "\(connections)",
                 "setting": "\(relay.setting): connections",
             ]
         )

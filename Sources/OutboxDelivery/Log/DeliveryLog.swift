@@ -33,7 +33,7 @@ package struct DeliveryLog: Sendable {
     }
 
     func started(relays: [DeliveryRelay], database: String) {
-        let names = relays.map { "\($0.relay.name) (\($0.connections))" }.joined(separator: ", ")
+        let names = relays.map { "\($0.name) (\($0.configuration.connections))" }.joined(separator: ", ")
         logger.info("delivery started", metadata: ["relays": "\(names)", "database": "\(database)"])
     }
 

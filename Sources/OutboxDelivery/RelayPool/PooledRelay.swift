@@ -22,7 +22,7 @@ struct PooledRelay {
         let restsUntil: Timestamp?
     }
 
-    var configuration: DeliveryRelay
+    var relay: DeliveryRelay
     var health = RelayHealth()
     var evidence: RelayEvidence
     var bucket: TokenBucket?
@@ -49,14 +49,16 @@ struct PooledRelay {
     /// The message whose recipient it refused because of a quota or a rate, where it has accepted nothing since.
     var restAskedFor: Int64?
 
+    /// What the configuration says of it.
+    var configuration: RelayConfiguration { relay.configuration }
     /// Its name in the configuration.
-    var name: String { configuration.relay.name }
+    var name: String { configuration.name }
 
     /// How it is, as it is written down.
     ///
     /// - Parameter position: its place in the configuration's order, from 1.
     func status(position: Int, now: Timestamp) -> RelayStatus {
-        configuration.status(health, position: position, now: now)
+        relay.status(health, position: position, now: now)
     }
 }
 

@@ -27,7 +27,7 @@ extension RelayPool.StateMachine {
     /// accepted nothing since, is late: new messages go elsewhere.
     mutating func noticeSilence(now: Timestamp, _ actions: inout Actions) {
         for service in served.values {
-            let (pooled, limit) = (relays[service.relay], relays[service.relay].configuration.relay.replyTimeout)
+            let (pooled, limit) = (relays[service.relay], relays[service.relay].configuration.replyTimeout)
             guard pooled.health.isUp, let dotAt = service.dotAt, dotAt + limit <= now,
                 pooled.evidence.lastAcceptance < service.order
             else { continue }

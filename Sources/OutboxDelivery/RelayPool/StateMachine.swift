@@ -61,13 +61,13 @@ extension RelayPool {
             judge = Judge(schedule: schedule)
             self.relays = relays.map { relay in
                 PooledRelay(
-                    configuration: relay,
-                    evidence: RelayEvidence(suspectAfter: relay.suspectAfter),
-                    bucket: relay.rate.map { TokenBucket(rate: $0, now: now) },
+                    relay: relay,
+                    evidence: RelayEvidence(suspectAfter: relay.configuration.suspectAfter),
+                    bucket: relay.configuration.rate.map { TokenBucket(rate: $0, now: now) },
                     heldRejections: HeldRejections(holding: holding)
                 )
             }
-            capacity = (relays.map(\.connections).max() ?? 1) * DeliverySettings.claimsPerLane
+            capacity = (relays.map(\.configuration.connections).max() ?? 1) * DeliverySettings.claimsPerLane
         }
     }
 }
@@ -130,15 +130,17 @@ extension RelayPool.StateMachine {
         act(at: present) { machine, _ in
             machine.judge.schedule = schedule
             for (index, relay) in newer.enumerated() {
-                if relay.rate != machine.relays[index].configuration.rate {
-                    machine.relays[index].bucket = relay.rate.map { TokenBucket(rate: $0, now: present.now) }
+                if relay.configuration.rate != machine.relays[index].configuration.rate {
+                    machine.relays[index].bucket = relay.configuration.rate.map {
+                        TokenBucket(rate: $0, now: present.now)
+                    }
                 }
-                if relay.relay.url != machine.relays[index].configuration.relay.url {
+                if relay.configuration.url != machine.relays[index].configuration.url {
                     // Another host has shown nothing yet.
                     machine.relays[index].limit = ConnectionLimit()
-                    machine.relays[index].evidence = RelayEvidence(suspectAfter: relay.suspectAfter)
+                    machine.relays[index].evidence = RelayEvidence(suspectAfter: relay.configuration.suspectAfter)
                 }
-                machine.relays[index].configuration = relay
+                machine.relays[index].relay = relay
             }
         }
     }
@@ -294,7 +296,7 @@ extension RelayPool.StateMachine {
             if !relays[index].idleLanes.isEmpty { consider(relays[index].limit.triesMoreAt) }
         }
         for claim in served.values {
-            consider(claim.dotAt.map { $0 + relays[claim.relay].configuration.relay.replyTimeout })
+            consider(claim.dotAt.map { $0 + relays[claim.relay].configuration.replyTimeout })
             if !queue.isEmpty { consider(claim.startedAt + LaneShares.patience) }
         }
         return next

@@ -1,6 +1,9 @@
 // Reads the whole configuration: the one place that knows which keys there are and what each may be.
 // Never opens the files and relays that the configuration names.
 
+import Logging
+import OutboxCore
+
 extension SettingReader where Value == Settings {
     /// The top of the file.
     static var settings: SettingReader {
@@ -30,45 +33,47 @@ extension SettingReader where Value == Settings {
                 relays: relays ?? []
             )
             settings.templates = templates
-            settings.limits = keys.optional("limits", .limits, default: settings.limits)
-            settings.keepOlder = keys.optional("keep_older", .kinds(in: links), default: settings.keepOlder)
+            settings.rules.limits = keys.optional("limits", .limits) ?? settings.rules.limits
+            settings.rules.keepOlder = keys.optional("keep_older", .kinds(in: links), default: settings.rules.keepOlder)
             settings.guidance = keys.optional("guidance", .guidance, default: settings.guidance)
-            settings.suppression = keys.optional("suppression", .suppression, default: settings.suppression)
-            settings.retry = keys.optional("retry", .retry, default: settings.retry)
-            settings.giveUpAfter = keys.optional(
+            settings.rules.suppression = keys.optional("suppression", .suppression, default: settings.rules.suppression)
+            settings.schedule = keys.optional("retry", .retry, default: settings.schedule)
+            let giveUpAfter = keys.optional(
                 "give_up_after",
                 .duration(.seconds(60)...(.seconds(30 * 86_400))),
-                default: settings.giveUpAfter
+                default: settings.schedule.giveUpAfter
             )
-            settings.lease = keys.optional(
+            settings.schedule.giveUpAfter = giveUpAfter
+            settings.rules.giveUpAfter = giveUpAfter
+            settings.times.lease = keys.optional(
                 "lease",
                 // A claim may wait 5 s for another program's write lock, and so may its renewal.
                 .duration(.seconds(10)...(.seconds(86_400))),
-                default: settings.lease
+                default: settings.times.lease
             )
-            settings.pollInterval = keys.optional(
+            settings.times.pollInterval = keys.optional(
                 "poll_interval",
                 .duration(.milliseconds(10)...(.seconds(3600))),
-                default: settings.pollInterval
+                default: settings.times.pollInterval
             )
-            settings.retention = keys.optional(
+            settings.times.retention = keys.optional(
                 "retention",
                 .durationOrNone(.seconds(3600)...(.seconds(3650 * 86_400))),
-                default: settings.retention
+                default: settings.times.retention
             )
-            if keys.has("retention"), let retention = settings.retention, retention < settings.guidance.window {
+            if keys.has("retention"), let retention = settings.times.retention, retention < settings.guidance.window {
                 keys.report(
                     "retention",
                     "\(retention.settingText) is shorter than guidance.window (\(settings.guidance.window.settingText)), so "
                         + "requests would be forgotten that the advice counts; raise retention, or lower guidance.window"
                 )
             }
-            settings.shutdownGrace = keys.optional(
+            settings.times.shutdownGrace = keys.optional(
                 "shutdown_grace",
                 .duration(.zero...(.seconds(600))),
-                default: settings.shutdownGrace
+                default: settings.times.shutdownGrace
             )
-            settings.log = keys.optional("log", .log, default: settings.log)
+            settings.logLevel = keys.optional("log", .logLevel, default: settings.logLevel)
             return settings
         }
     }
@@ -123,27 +128,27 @@ extension SettingReader where Value == [String: String] {
     }
 }
 
-extension SettingReader where Value == LimitSettings {
+extension SettingReader where Value == ResendLimits {
     /// `limits`.
     static var limits: SettingReader {
         mapping(expected: "a mapping with the keys minimum_interval and per_hour") { keys in
-            var limits = LimitSettings()
+            var limits = ResendLimits()
             limits.minimumInterval = keys.optional(
                 "minimum_interval",
                 .duration(.zero...(.seconds(3600))),
                 default: limits.minimumInterval
             )
-            limits.perHour = keys.optional("per_hour", .integer(1...1000), default: limits.perHour)
+            limits.perHour = keys.optional("per_hour", .integer(1...ResendLimits.mostPerHour), default: limits.perHour)
             return limits
         }
     }
 }
 
-extension SettingReader where Value == GuidanceSettings {
+extension SettingReader where Value == Guidance {
     /// `guidance`.
     static var guidance: SettingReader {
         mapping(expected: "a mapping with the keys patience, resends and window") { keys in
-            var guidance = GuidanceSettings()
+            var guidance = Guidance()
             let patience = keys.optional("patience", .duration(.seconds(10)...(.seconds(3600))))
             guidance.patience = patience ?? guidance.patience
             guidance.resends = keys.optional("resends", .integer(0...10), default: guidance.resends)
@@ -167,48 +172,44 @@ extension SettingReader where Value == GuidanceSettings {
     }
 }
 
-extension SettingReader where Value == SuppressionSettings {
+extension SettingReader where Value == Duration {
     /// `suppression`.
     static var suppression: SettingReader {
         mapping(expected: "a mapping with the key duration") { keys in
-            var suppression = SuppressionSettings()
-            suppression.duration = keys.optional(
+            keys.optional(
                 "duration",
                 .duration(.seconds(3600)...(.seconds(3650 * 86_400))),
-                default: suppression.duration
+                default: DeliveryRules().suppression
             )
-            return suppression
         }
     }
 }
 
-extension SettingReader where Value == RetrySettings {
+extension SettingReader where Value == RetrySchedule {
     /// `retry`.
     static var retry: SettingReader {
         mapping(expected: "a mapping with the keys delays and jitter") { keys in
-            var retry = RetrySettings()
-            retry.delays = keys.optional(
+            var schedule = RetrySchedule()
+            schedule.delays = keys.optional(
                 "delays",
                 .list(
                     of: .duration(.milliseconds(10)...(.seconds(86_400))),
                     expected: "a list of durations such as [5s, 30s, 2m]",
                     count: 1...100
                 ),
-                default: retry.delays
+                default: schedule.delays
             )
-            retry.jitter = keys.optional("jitter", .decimal(0...0.5), default: retry.jitter)
-            return retry
+            schedule.jitter = keys.optional("jitter", .decimal(0...0.5), default: schedule.jitter)
+            return schedule
         }
     }
 }
 
-extension SettingReader where Value == LogSettings {
+extension SettingReader where Value == Logger.Level {
     /// `log`.
-    static var log: SettingReader {
+    static var logLevel: SettingReader {
         mapping(expected: "a mapping with the key level") { keys in
-            var log = LogSettings()
-            log.level = keys.optional("level", .choice, default: log.level)
-            return log
+            keys.optional("level", .choice, default: .info)
         }
     }
 }

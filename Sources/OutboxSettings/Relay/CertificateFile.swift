@@ -1,6 +1,7 @@
 // Looks whether a file holds certificates. Never judges them: a relay's chain is libcurl's to verify.
 
 import Foundation
+import OutboxCore
 
 /// A file of certificate authorities as `ca_file` names it: PEM (RFC 7468).
 package enum CertificateFile {
@@ -41,8 +42,8 @@ package enum CertificateFile {
     /// - Throws: `CertificateError` with the first that isn't.
     package static func check(_ settings: Settings) throws(CertificateError) {
         for relay in settings.relays {
-            guard let file = relay.caFile, let problem = problem(file) else { continue }
-            throw CertificateError(description: "relay \(relay.name): ca_file: \(problem)")
+            guard let file = relay.configuration.caFile, let problem = problem(file) else { continue }
+            throw CertificateError(description: "relay \(relay.configuration.name): ca_file: \(problem)")
         }
     }
 

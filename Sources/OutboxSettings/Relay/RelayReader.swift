@@ -2,6 +2,7 @@
 // Never reads a password, never connects.
 
 import InternetMessage
+import OutboxCore
 import Yams
 
 extension SettingReader where Value == [RelaySettings] {
@@ -20,14 +21,14 @@ extension SettingReader where Value == [RelaySettings] {
             var firstWithName: [String: String] = [:]
             var isGood = true
             for (relay, place) in relays {
-                if let first = firstWithName[relay.name] {
+                if let first = firstWithName[relay.configuration.name] {
                     place.report(
-                        "the name \(SettingCursor.quoted(relay.name)) is also that of \(first); give each relay a name "
+                        "the name \(SettingCursor.quoted(relay.configuration.name)) is also that of \(first); give each relay a name "
                             + "of its own with the key name"
                     )
                     isGood = false
                 } else {
-                    firstWithName[relay.name] = place.path
+                    firstWithName[relay.configuration.name] = place.path
                 }
             }
             return isGood ? relays.map(\.0) : nil
@@ -48,40 +49,51 @@ extension SettingReader where Value == RelaySettings {
             // Stands in until the URL is corrected, so that the other keys are checked at the same time.
             let standIn = RelayEndpoint(scheme: .smtp, host: "localhost")
             var relay = RelaySettings(endpoint: endpoint ?? standIn, name: name)
-            relay.tls = keys.optional("tls", .choice, default: relay.tls)
-            relay.caFile = keys.optional("ca_file", .path(expected: "the path of a file with certificates"))
+            relay.configuration.tls = keys.optional("tls", .choice, default: relay.configuration.tls)
+            relay.configuration.caFile = keys.optional(
+                "ca_file",
+                .path(expected: "the path of a file with certificates")
+            )
             let user = keys.optional("user", .line(expected: "a user name", limit: 255))
             let password = keys.optional("password", .password)
-            relay.authentication = keys.optional("auth", SettingReader<RelayAuthentication>.choice)
-            relay.helo = keys.optional("helo", .helo)
-            relay.connections = keys.optional("connections", .integer(1...100), default: relay.connections)
-            relay.messagesPerConnection = keys.optional(
+            relay.configuration.authentication = keys.optional("auth", SettingReader<AuthenticationMechanism>.choice)
+            relay.configuration.helo = keys.optional("helo", .helo)
+            relay.configuration.connections = keys.optional(
+                "connections",
+                .integer(1...100),
+                default: relay.configuration.connections
+            )
+            relay.configuration.messagesPerConnection = keys.optional(
                 "messages_per_connection",
                 .integer(1...100_000),
-                default: relay.messagesPerConnection
+                default: relay.configuration.messagesPerConnection
             )
-            relay.idle = keys.optional(
+            relay.configuration.idle = keys.optional(
                 "idle",
                 .duration(.seconds(1)...(.seconds(3600)), wholeSeconds: true),
-                default: relay.idle
+                default: relay.configuration.idle
             )
-            relay.connectTimeout = keys.optional(
+            relay.configuration.connectTimeout = keys.optional(
                 "connect_timeout",
                 .duration(.milliseconds(100)...(.seconds(300))),
-                default: relay.connectTimeout
+                default: relay.configuration.connectTimeout
             )
-            relay.replyTimeout = keys.optional(
+            relay.configuration.replyTimeout = keys.optional(
                 "reply_timeout",
                 .duration(.seconds(1)...(.seconds(600)), wholeSeconds: true),
-                default: relay.replyTimeout
+                default: relay.configuration.replyTimeout
             )
-            relay.finalDotTimeout = keys.optional(
+            relay.configuration.finalDotTimeout = keys.optional(
                 "final_dot_timeout",
                 .duration(.seconds(1)...(.seconds(3600))),
-                default: relay.finalDotTimeout
+                default: relay.configuration.finalDotTimeout
             )
-            relay.rate = keys.optional("rate", .decimal(0.01...10_000))
-            relay.suspectAfter = keys.optional("suspect_after", .integer(1...1000), default: relay.suspectAfter)
+            relay.configuration.rate = keys.optional("rate", .decimal(0.01...10_000))
+            relay.configuration.suspectAfter = keys.optional(
+                "suspect_after",
+                .integer(1...1000),
+                default: relay.configuration.suspectAfter
+            )
             if let user, let password { relay.credentials = RelayCredentials(user: user, password: password) }
             checkCredentials(&keys)
             checkProtection(relay, &keys)
@@ -102,24 +114,24 @@ extension SettingReader where Value == RelaySettings {
     }
 
     private static func checkProtection(_ relay: RelaySettings, _ keys: inout MappingReader) {
-        if relay.endpoint.scheme == .smtps, relay.tls != .required {
+        if relay.endpoint.scheme == .smtps, relay.configuration.tls != .required {
             keys.report(
                 "tls",
-                "\(relay.tls.rawValue) does not go with smtps://, which is TLS from the first byte; "
+                "\(relay.configuration.tls.rawValue) does not go with smtps://, which is TLS from the first byte; "
                     + "remove tls, or use smtp://"
             )
             return
         }
-        if relay.tls == .none, keys.has("ca_file") {
+        if relay.configuration.tls == .none, keys.has("ca_file") {
             keys.report(
                 "ca_file",
                 "there are no certificates to check with tls: none; remove ca_file, or set tls: required"
             )
         }
-        if keys.has("password"), relay.tls != .required, !relay.endpoint.isLoopback {
+        if keys.has("password"), relay.configuration.tls != .required, !relay.endpoint.isLoopback {
             keys.report(
                 "tls",
-                "with \(relay.tls.rawValue) the password could be sent in the clear; use tls: required, which is the "
+                "with \(relay.configuration.tls.rawValue) the password could be sent in the clear; use tls: required, which is the "
                     + "default (a relay on this machine may do without)"
             )
         }

@@ -1,7 +1,7 @@
 // What the running outboxd knows of its relays, and what the configuration says of advice, for everybody else to read.
 
 import GRDB
-import OutboxCore
+package import OutboxCore
 
 extension OutboxDatabase {
     /// Replaces everything known of relays by these: what the configuration has at start.
@@ -84,22 +84,5 @@ extension OutboxDatabase {
             relay.name, relay.position, relay.state, relay.pausedUntil?.milliseconds, relay.downSince?.milliseconds,
             relay.fault, relay.reason, relay.stage, relay.detail, relay.setting, relay.updatedAt.milliseconds,
         ])
-    }
-}
-
-/// When a person is told to do something else than wait; the row of `outbox_guidance`.
-package struct Guidance: Sendable, Hashable {
-    /// How long to wait for a mail before looking in Junk and asking again.
-    package let patience: Duration
-    /// How many times to ask again before contacting support.
-    package let resends: Int
-    /// Within which time those count.
-    package let window: Duration
-
-    /// Makes it; the defaults are those of the configuration file and of the product's help page.
-    package init(patience: Duration = .seconds(300), resends: Int = 1, window: Duration = .seconds(3600)) {
-        self.patience = patience
-        self.resends = resends
-        self.window = window
     }
 }

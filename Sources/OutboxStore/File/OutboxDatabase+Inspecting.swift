@@ -58,6 +58,8 @@ extension OutboxDatabase {
                 ORDER BY name IN ('outbox', 'outbox_state', 'outbox_attempt', 'outbox_secret'), name
                 """
         )
+        // From here on: an interrupt that came before would be an error, not an answer.
+        clock.start()
         var findings: [String] = []
         for (index, table) in tables.enumerated() {
             let rest = Array(tables[index...])
@@ -96,8 +98,10 @@ private final class InspectionTime: Sendable {
         over.withLock { $0 = limit <= .zero }
         timer.setEventHandler { [weak self] in self?.end() }
         timer.schedule(deadline: .now() + .milliseconds(Int(limit.inMilliseconds)), repeating: Self.repetition)
-        timer.activate()
     }
+
+    /// The timer of a time that is over never fires, so that nothing is interrupted that was not asked for.
+    func start() { timer.activate() }
 
     var isOver: Bool { over.withLock(\.self) }
 

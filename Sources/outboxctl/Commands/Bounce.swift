@@ -50,7 +50,7 @@ struct Bounce: AsyncParsableCommand {
                 }
                 switch mail {
                 case .report(let report):
-                    try await take(report, of: message, settings.suppression.duration, into: database)
+                    try await take(report, of: message, settings.rules.suppression, into: database)
                 case .automatic(let answer):
                     try await take(answer, of: message, into: database)
                 }

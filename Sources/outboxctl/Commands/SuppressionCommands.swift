@@ -87,7 +87,7 @@ struct SuppressionCommands: AsyncParsableCommand {
         func run() async throws {
             try await reportingFailures {
                 let now = Timestamp.now
-                let span = try span ?? options.settings().suppression.duration
+                let span = try span ?? options.settings().rules.suppression
                 let entry = Suppression(
                     address: AddressKey(address).canonical,
                     reason: reason,
