@@ -15,6 +15,8 @@ final class SMTPConnection {
     }
 
     /// What is written in one go: a TLS record. A longer write could go out in part without our knowing which.
+    /// How often, while the answer to RCPT is missing, whoever sends the mail is asked whether it may be waited for.
+    private static let askingInterval = Duration.seconds(1)
     private static let writeSize = 16 * 1024
     private static let readSize = 16 * 1024
 
@@ -126,13 +128,18 @@ final class SMTPConnection {
                 }
             }
             if conversation.ending != nil { continue }
-            switch wait(toWrite: isBlocked, until: conversation.deadline) {
+            let asksAt = conversation.awaitsRecipient ? ContinuousClock.now + Self.askingInterval : nil
+            switch wait(toWrite: isBlocked, until: [conversation.deadline, asksAt].compactMap(\.self).min()) {
             case .ready:
                 mayHaveInput = true
             case .timedOut:
                 // A thread that was held up finds the answer beside the passed limit. What follows it has a limit of its own.
                 receive()
-                if let deadline = conversation.deadline, deadline <= .now { conversation.timesOut() }
+                if let deadline = conversation.deadline, deadline <= .now {
+                    conversation.timesOut()
+                } else if conversation.awaitsRecipient, !mail.mayWait() {
+                    conversation.stopsWaiting()
+                }
             case .woken:
                 guard interruption.isAborted else {
                     interruption.settle()

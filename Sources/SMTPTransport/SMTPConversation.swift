@@ -172,6 +172,9 @@ struct SMTPConversation {
     /// Everything was written, and it is the relay's turn.
     var awaitsReply: Bool { ending == nil && progress == .awaitingReply }
 
+    /// Only the answer to RCPT is missing, before anything of the content is handed over.
+    var awaitsRecipient: Bool { awaitsReply && step == .recipient }
+
     /// The relay waits for the content: whoever sends the mail is to say whether it may go.
     var asksForPermission: Bool { ending == nil && progress == .awaitingPermission }
 
@@ -255,6 +258,11 @@ struct SMTPConversation {
             case .due, .awaitingReply, .awaitingPermission: "the relay does not answer"
             }
         fail(.timedOut, detail: what)
+    }
+
+    /// The recipient's answer is awaited no longer, because others wait.
+    mutating func stopsWaiting() {
+        if awaitsRecipient { fail(.timedOut, detail: "the relay does not answer, and other messages wait") }
     }
 
     /// The mail is ended from our side.

@@ -56,6 +56,8 @@ package struct OutgoingMail: Sendable {
     package let didHandOver: @Sendable () -> Void
     /// Called on the lane's thread when a connection was opened for it: greeting, TLS and AUTH have passed.
     package let didConnect: @Sendable () -> Void
+    /// Asked every second while the answer to RCPT is missing: `false` ends the mail as a time-out does.
+    package let mayWait: @Sendable () -> Bool
 
     /// Makes a mail.
     package init(
@@ -64,8 +66,10 @@ package struct OutgoingMail: Sendable {
         content: [UInt8],
         mayHandOver: @escaping @Sendable () -> Bool = { true },
         didHandOver: @escaping @Sendable () -> Void = {},
-        didConnect: @escaping @Sendable () -> Void = {}
+        didConnect: @escaping @Sendable () -> Void = {},
+        mayWait: @escaping @Sendable () -> Bool = { true }
     ) {
+        self.mayWait = mayWait
         self.didConnect = didConnect
         self.mayHandOver = mayHandOver
         self.didHandOver = didHandOver

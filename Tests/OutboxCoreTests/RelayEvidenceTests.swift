@@ -56,7 +56,7 @@ import Testing
         evidence.accepted(domain: "other.example", order: 1, at: now)
         #expect(evidence.isSilent("slow.example"))
         evidence.accepted(domain: "slow.example", order: 2, at: now)
-        #expect(!evidence.isSilent("slow.example") && evidence.lastAccepted("slow.example") != nil)
+        #expect(!evidence.isSilent("slow.example") && evidence.lastWorked("slow.example") != nil)
     }
 
     @Test("the twentieth refusal of an address makes the relay the suspect, and the third that names no address")

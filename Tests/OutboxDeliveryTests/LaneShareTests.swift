@@ -140,6 +140,47 @@ import Testing
         #expect(pool.queue.count == 1, "one has its turn")
     }
 
+    @Test(
+        "only those that have waited for the longest time may wait on while others need a lane of a relay that is quick"
+    )
+    func cutShort() {
+        var pool = pool(connections: 3)
+        pool.relays[0].evidence.accepted(domain: "good.example", order: 1, at: now)
+        let waiting = (1...3).map { claim(Int64($0), "p@hangs\($0).example") }
+        for (number, claim) in waiting.enumerated() {
+            pool.relays[0].evidence.accepted(domain: claim.domain, order: 1, at: now)
+            _ = pool.add([claim], at: .init(now: now))
+            #expect(take(&pool, number + 1) == claim)
+        }
+        let later = now + .seconds(5)
+        #expect(waiting.allSatisfy { pool.mayWait(for: $0, at: later) }, "nobody else waits")
+        _ = pool.add([claim(9, "a@good.example")], at: .init(now: later))
+        #expect(waiting.allSatisfy { pool.mayWait(for: $0, at: now + .seconds(4)) })
+        #expect(waiting.allSatisfy { pool.mayWait(for: $0, at: now + .seconds(31)) }, "the relay may be slow for all")
+        #expect(waiting.map { pool.mayWait(for: $0, at: later) } == [true, false, false])
+        let timedOut = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
+        let actions = pool.ended(.failed(timedOut), of: waiting[1], relay: 0, at: .init(now: later))
+        guard case .deferred(let judged, _) = actions.completions.last?.outcome else {
+            Issue.record("the message stays open")
+            return
+        }
+        #expect(!judged.isUsedUp && pool.relays[0].health.isUp)
+        #expect(pool.relays[0].evidence.isSilent("hangs2.example"))
+        #expect(take(&pool, 2, at: later)?.message.id == 9)
+    }
+
+    @Test("a domain whose message timed out is silent, also where the relay accepted another one meanwhile")
+    func silentBesideOthers() {
+        var pool = pool(connections: 10)
+        _ = pool.add([claim(1, "a@silent.example"), claim(2, "b@good.example")], at: .init(now: now))
+        _ = (take(&pool, 1), take(&pool, 2))
+        _ = pool.ended(ok, of: claim(2, "b@good.example"), relay: 0, at: .init(now: now))
+        let timedOut = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
+        let later = now + .seconds(60)
+        _ = pool.ended(.failed(timedOut), of: claim(1, "a@silent.example"), relay: 0, at: .init(now: later))
+        #expect(pool.relays[0].evidence.isSilent("silent.example"))
+    }
+
     @Test("a probe is no mail for a silent domain, where another one is there")
     func probeOfAnother() throws {
         var pool = pool(relays: 2)

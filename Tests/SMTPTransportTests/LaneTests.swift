@@ -246,6 +246,25 @@ struct LaneTests {
         }
     }
 
+    @Test("gives a silent recipient up when it may wait no longer, hands nothing over, and carries the next mail")
+    func stopsWaiting() async throws {
+        try await FakeSMTPServer.with(faults: ["rcpt: hang for slow@example.com"]) { server in
+            var relay = SMTPRelay(server)
+            relay.replyTimeout = .seconds(3600)
+            let lane = SMTPLane(relay: relay, number: 1)
+            let mail = OutgoingMail(
+                envelopeSender: "no-reply@example.com",
+                recipient: "slow@example.com",
+                content: [],
+                mayWait: { false }
+            )
+            let failure = try #require(await lane.send(mail).failure)
+            #expect(failure.stage == .rcpt && failure.fault == .timedOut && !failure.isUncertain)
+            #expect(await lane.send(.sample()).isAccepted)
+            #expect(server.ledger.acceptedCount == 1)
+        }
+    }
+
     @Test("a late answer to the last mail is never taken for an answer to the next")
     func lateReply() async throws {
         let delay: Fault = "finalDot: delay 20s nth 1"

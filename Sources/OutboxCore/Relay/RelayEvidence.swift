@@ -1,5 +1,5 @@
-// Whose doing the failures at one relay are, judged by its other answers. Pure, and knows no time: what matters is the order
-// in which answers come. Never reads a reply (see FailurePolicy).
+// Whose doing the failures at one relay are, judged by its other answers, and whose recipients keep it waiting. Pure: for whose
+// doing a failure is, the order counts in which answers come, not the time. Never reads a reply (see FailurePolicy).
 
 /// What the answers of one relay prove since it last accepted a message.
 ///
@@ -21,6 +21,10 @@ package struct RelayEvidence: Sendable {
     package static let silencesInARow = 5
     /// So many permanent refusals in a row that say nothing of the address make the relay the suspect.
     package static let unnamedRefusalsInARow = 3
+    /// An attempt that takes longer keeps its connection for long.
+    package static let patience = Duration.seconds(5)
+    /// So long after its last quick answer a domain, or the relay, may have become slow.
+    package static let freshness = Duration.seconds(30)
     /// So many domains are remembered, of those that work and of those that are silent.
     private static let memory = 256
 
@@ -29,6 +33,8 @@ package struct RelayEvidence: Sendable {
     /// When the relay last accepted a message.
     package private(set) var lastAcceptedAt: Timestamp?
 
+    /// When the relay last answered quickly for anybody.
+    private var quickAt: Timestamp?
     private let suspectAfter: Int
     private var failed: [Int64: (domain: String, failure: Failure)] = [:]
     private var refused: Set<Int64> = []
@@ -53,20 +59,48 @@ package struct RelayEvidence: Sendable {
     /// Messages to this domain ended in time-outs, and none was accepted since.
     package func isSilent(_ domain: String) -> Bool { silentDomains.contains(domain) }
 
-    /// When a message to this domain was last accepted; `nil` where none was lately, or one ended in a time-out since.
-    package func lastAccepted(_ domain: String) -> Timestamp? { workingDomains[domain] }
+    /// When a message to this domain was last answered in time; `nil` where none was lately, or one ended in a time-out since,
+    /// or was answered late.
+    package func lastWorked(_ domain: String) -> Timestamp? { workingDomains[domain] }
+
+    /// It has answered somebody quickly lately: who waits for long does not wait for the relay.
+    package func isQuick(at now: Timestamp) -> Bool { quickAt.map { $0 + Self.freshness > now } ?? false }
 
     /// It accepted a message.
     ///
-    /// - Parameter order: the place of this event among all of them.
-    package mutating func accepted(domain: String, order: Int, at now: Timestamp) {
+    /// - Parameters:
+    ///   - order: the place of this event among all of them.
+    ///   - began: when the attempt began; `nil`: just now.
+    package mutating func accepted(domain: String, order: Int, at now: Timestamp, began: Timestamp? = nil) {
         lastAcceptance = order
         lastAcceptedAt = now
         if !failed.isEmpty { failed = [:] }
         if !refused.isEmpty { refused = [] }
         if !refusedWithoutName.isEmpty { refusedWithoutName = [] }
+        answered(domain: domain, began: began ?? now, at: now)
+    }
+
+    /// It accepted a message, or refused it, which keeps a connection no longer.
+    ///
+    /// A late answer shows that the domain is not silent, but not that it works, unless others wait as long for theirs, so that
+    /// the relay is slow, or the domain worked before, so that the message is.
+    package mutating func answered(domain: String, began: Timestamp, at now: Timestamp) {
+        let isLate = began + Self.patience <= now
+        if !isLate { quickAt = now }
         silentDomains.remove(domain)
-        workingDomains[domain] = now
+        if !isLate || !isQuick(at: now) || workingDomains[domain] != nil { workingDomains[domain] = now }
+    }
+
+    /// An attempt that began then ended in a time-out within the transaction, whosever doing it is: where the relay answered for
+    /// nobody else of the domain meanwhile, the next one would take as long.
+    package mutating func timedOut(domain: String, began: Timestamp) {
+        guard !hasWorked(domain, since: began) else { return }
+        silentDomains.insert(domain)
+        workingDomains[domain] = nil
+    }
+
+    private func hasWorked(_ domain: String, since began: Timestamp) -> Bool {
+        workingDomains[domain].map { $0 > began } ?? false
     }
 
     /// An attempt failed within the transaction, and nothing proves that it is the message's own doing.

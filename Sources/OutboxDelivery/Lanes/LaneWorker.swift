@@ -60,7 +60,8 @@ struct LaneWorker: Sendable {
                 content: composed.bytes,
                 mayHandOver: { [self] in reasonToWithhold(claim, settings) == nil },
                 didHandOver: { [pool] in pool.awaitsAcceptance(of: claim) },
-                didConnect: { [pool, id] in pool.connectionOpened(id, for: claim) }
+                didConnect: { [pool, id] in pool.connectionOpened(id, for: claim) },
+                mayWait: { [pool] in pool.mayWait(for: claim) }
             )
         } catch {
             return pool.endedUnsent(pool.composition(error.failure, of: claim), relay: id.relay)

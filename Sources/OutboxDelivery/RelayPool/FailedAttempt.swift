@@ -10,6 +10,8 @@ struct FailedAttempt {
     let verdict: Verdict
     /// The place of its beginning among all events.
     let began: Int
+    /// The relay was not given the time that it may take.
+    var isCutShort = false
 
     /// By its code, it is the relay's or the configuration's fault.
     var isRelays: Bool { verdict.scope == .relay || verdict.scope == .configuration }

@@ -80,6 +80,8 @@ struct ServedClaim {
     var lifeAt: Timestamp
     /// Since when the final dot is unanswered.
     var dotAt: Timestamp?
+    /// It was told to wait for its recipient no longer, because others wait.
+    var isCutShort = false
 
     /// The relay's place in the configuration's order, from 0.
     var relay: Int { lane.relay }

@@ -159,6 +159,11 @@ final class RelayPool: Sendable {
     /// Takes in that a lane has no connection; where it had one, another lane may open one.
     func connectionClosed(_ lane: LaneID) { happens { $0.connectionClosed(lane, at: $1) } }
 
+    /// Whether a lane may go on waiting for the answer to RCPT, although others may need the lane.
+    func mayWait(for claim: Claim) -> Bool {
+        state.withLock { $0.machine.mayWait(for: claim, at: environment.now()) }
+    }
+
     /// Takes in that the whole of a message was handed over: only the answer to the final dot is missing.
     func awaitsAcceptance(of claim: Claim) { happens { $0.awaitsAcceptance(of: claim.message.id, at: $1) } }
 

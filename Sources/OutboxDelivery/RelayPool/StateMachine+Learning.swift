@@ -34,25 +34,31 @@ extension RelayPool.StateMachine {
         switch result {
         case .accepted(let reply):
             relays[relay].newestAccepted = max(relays[relay].newestAccepted, service?.order ?? 0)
-            learnFromAcceptance(claim, relay: relay, now: now, &actions)
+            learnFromAcceptance(claim, began: service?.startedAt, relay: relay, now: now, &actions)
             actions.completions.append(
                 Completion(claim: claim, outcome: .accepted(reply), relay: name, finishedAt: now)
             )
         case .withheld:
             preconditionFailure("the lane knows why it withheld the content, and reports that")
         case .failed(let failure):
+            learnOfDomain(claim.domain, failure, began: service?.startedAt ?? now, relay: relay, now: now, &actions)
             let verdict = FailurePolicy.verdict(for: failure)
             let attempt = FailedAttempt(
                 claim: claim,
                 failure: failure,
                 verdict: verdict,
-                began: service?.order ?? order
+                began: service?.order ?? order,
+                isCutShort: failure.fault == .timedOut && service?.isCutShort ?? false
             )
             if failure.fault == .interrupted {
                 if wasProbe { handle(.probeReturned, relay: relay, now: now, &actions) }
                 let judged = attempt.judged(isUsedUp: failure.isUncertain)
                 let delay: Duration? = failure.isUncertain ? nil : .zero
                 actions.completions.append(judge.again(judged, claim, after: delay, relay: name, now: now))
+            } else if attempt.isCutShort {
+                // It proves nothing of the relay, nor of the message.
+                evidence.addFailure(of: claim.message.id, relay: relay, order: order, now: now, isUsedUp: false)
+                actions.completions.append(withoutPaying(attempt, relay: relay, now: now))
             } else if !attempt.isRelays {
                 learnFromRefusal(attempt, relay: relay, now: now, &actions)
             } else if attempt.needsEvidence || isSaidOfRecipient(attempt, relay: relay) {
@@ -68,17 +74,36 @@ extension RelayPool.StateMachine {
         if actions.completions.last?.outcome.isFinal == true { evidence.forget(claim.message.id) }
     }
 
+    /// How long a domain keeps lanes does not depend on whose doing the failure is.
+    private mutating func learnOfDomain(
+        _ domain: String,
+        _ failure: TransmissionFailure,
+        began: Timestamp,
+        relay: Int,
+        now: Timestamp,
+        _ actions: inout Actions
+    ) {
+        guard failure.stage.isAboutMessage else { return }
+        if failure.reply != nil {
+            relays[relay].evidence.answered(domain: domain, began: began, at: now)
+        } else if failure.fault == .timedOut {
+            relays[relay].evidence.timedOut(domain: domain, began: began)
+            sendAside(now: now, &actions)
+        }
+    }
+
     // MARK: Acceptance
 
     private mutating func learnFromAcceptance(
         _ claim: Claim,
+        began: Timestamp?,
         relay: Int,
         now: Timestamp,
         _ actions: inout Actions
     ) {
         relays[relay].lonelyFailures = 0
         relays[relay].refusedConnections = 0
-        relays[relay].evidence.accepted(domain: claim.domain, order: order, at: now)
+        relays[relay].evidence.accepted(domain: claim.domain, order: order, at: now, began: began)
         relays[relay].trialAt = nil
         relays[relay].restAskedFor = nil
         handle(.accepted, relay: relay, now: now, &actions)
@@ -148,7 +173,6 @@ extension RelayPool.StateMachine {
             isSilence ? .silence : .answer
         )
         evidence.addFailure(of: message, relay: relay, order: order, now: now, isUsedUp: false)
-        if isSilence { sendAside(now: now, &actions) }
         if !relays[relay].health.takesMessages {
             guard wasProbe, attempt.failure.reply != nil else { return blame(relay, attempt, now: now, &actions) }
             // The session stands, and the relay talks.
