@@ -14,9 +14,9 @@ final class SMTPConnection {
         case failed(TransmissionFailure)
     }
 
-    /// What is written in one go: a TLS record. A longer write could go out in part without our knowing which.
     /// How often, while the answer to RCPT is missing, whoever sends the mail is asked whether it may be waited for.
     private static let askingInterval = Duration.seconds(1)
+    /// What is written in one go: a TLS record. A longer write could go out in part without our knowing which.
     private static let writeSize = 16 * 1024
     private static let readSize = 16 * 1024
 

@@ -379,7 +379,9 @@ struct AttributionTests {
                 let honest = try await fixture.enqueue(.sample("honest\(number)@example.com"))
                 #expect(try await fixture.wait(for: honest, .accepted).attempts == 1)
             }
-            #expect(fixture.server.ledger.firingCount == 3)
+            // Lanes give up silent recipients while others wait, and go on to the next ones; the relay is not blamed.
+            #expect(fixture.server.ledger.firingCount >= 3)
+            #expect(!fixture.log.all.contains { $0.hasPrefix("relay is paused") || $0.hasPrefix("relay is suspected") })
         }
     }
 }

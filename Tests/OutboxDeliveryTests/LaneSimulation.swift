@@ -1,6 +1,7 @@
 // A relay pool in virtual time: an outbox that offers what is due, lanes, and mail systems that answer, refuse or are silent.
 // Values only: no clock, no socket, no store.
 
+import InternetMessage
 import OutboxCore
 import OutboxStore
 import SMTPTransport
@@ -64,9 +65,11 @@ struct LaneSimulation: StateMachineFixture {
     ) {
         self.answer = answer
         let start = Timestamp(milliseconds: 1_800_000_000_000)
-        let relays = (0..<count).map { number in
-            let relay = SMTPRelay(name: "relay\(number)", url: "smtp://127.0.0.1:1", replyTimeout: .seconds(60))
-            return DeliveryRelay(relay, connections: lanes, rate: rate)
+        let relays = (0..<count).map { number -> DeliveryRelay in
+            var configuration = RelayConfiguration(name: "relay\(number)", url: "smtp://127.0.0.1:1")
+            configuration.connections = lanes
+            configuration.rate = rate
+            return DeliveryRelay(SMTPRelay(configuration))
         }
         pool = RelayPool.StateMachine(
             relays: relays,

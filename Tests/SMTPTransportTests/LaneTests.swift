@@ -250,7 +250,7 @@ struct LaneTests {
     func stopsWaiting() async throws {
         try await FakeSMTPServer.with(faults: ["rcpt: hang for slow@example.com"]) { server in
             var relay = SMTPRelay(server)
-            relay.replyTimeout = .seconds(3600)
+            relay.configuration.replyTimeout = .seconds(3600)
             let lane = SMTPLane(relay: relay, number: 1)
             let mail = OutgoingMail(
                 envelopeSender: "no-reply@example.com",

@@ -20,8 +20,8 @@ extension RelayPool.StateMachine {
     }
 
     /// How many claims may wait for the relay's lanes: of a relay with a rate, those of two seconds, but so many that one for
-    /// a silent domain, one for a slow one and one that another relay is to have leave half of the places. The rest waits in the outbox, where it
-    /// can be superseded.
+    /// a silent domain, one for a slow one and one that another relay is to have leave half of the places. The rest waits in
+    /// the outbox, where it can be superseded.
     func queueLimit(_ relay: Int) -> Int {
         min(capacity, relays[relay].configuration.rate.map { max(8, Int($0 * 2)) } ?? capacity)
     }
