@@ -169,7 +169,7 @@ private struct History {
     private mutating func bounce(_ daemon: OutboxDatabase) async throws {
         guard let id = try envelopeIDs().randomElement(using: &random) else { return }
         let report = DeliveryReportRecord(
-            action: Bool.random(using: &random) ? "failed" : "delayed",
+            action: Bool.random(using: &random) ? .failed : .delayed,
             receivedAt: now,
             status: "5.0.0",
             reason: nil,
