@@ -4,12 +4,15 @@ import CCurl
 import OutboxCore
 
 extension EasyHandle.Outcome {
+    /// There is a connection, though perhaps none to mail over.
+    var isConnected: Bool { code == CURLE_OK }
+
     /// Why there is no connection to mail over; `nil` where there is one.
     ///
     /// A refusing reply is what counts, whatever code libcurl ended with: it maps the same refusal to different codes
     /// by stage, and its response code can be a stale one.
     func failure(_ relay: SMTPRelay) -> TransmissionFailure? {
-        if code == CURLE_OK {
+        if isConnected {
             // Where AUTH is not offered, libcurl goes on without it.
             guard relay.credentials != nil, !dialogue.isAuthenticated else { return nil }
             return TransmissionFailure(

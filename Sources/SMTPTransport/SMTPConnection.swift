@@ -1,6 +1,5 @@
 // Carries the conversation over an open connection: moves bytes, waits, keeps time. Never decides what is said.
 
-import CCurl
 import Glibc
 import OutboxCore
 
@@ -75,7 +74,7 @@ final class SMTPConnection {
         let outcome = handle.open()
         interruption.hasOpened()
         let failure = outcome.failure(relay)
-        guard outcome.code == CURLE_OK, let socket = handle.socket else {
+        guard outcome.isConnected, let socket = handle.socket else {
             return (.failed(failure ?? .lostWhileOpening), outcome)
         }
         let extensions = outcome.dialogue.extensions

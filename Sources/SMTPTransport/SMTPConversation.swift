@@ -202,7 +202,7 @@ struct SMTPConversation {
     private mutating func take(_ reply: RelayReply) {
         if progress == .awaitingReply {
             answer(reply)
-        } else if reply.isClosing || reply.isRefusal && step == .content && !content.isUntouched {
+        } else if reply.closesConnection || reply.isRefusal && step == .content && !content.isUntouched {
             // A relay may say 421 at any time (RFC 5321 §3.8), and some refuse a mail before they have all of it.
             refuse(reply, isInStep: false)
         } else {
@@ -220,7 +220,7 @@ struct SMTPConversation {
             say(.recipient)
         case .recipient where reply.isPositive:
             say(.data)
-        case .data where reply.code == 354:
+        case .data where reply.asksForContent:
             step = .content
             progress = .awaitingPermission
             deadline = nil
@@ -277,12 +277,12 @@ struct SMTPConversation {
     private mutating func refuse(_ reply: RelayReply, isInStep: Bool) {
         let parsed = reply.parsed
         let failure = TransmissionFailure(stage: stage, fault: .reply(parsed), detail: parsed.description)
-        let isOfConnection = step == .reset || reply.isClosing && isBeforeAnswerOnUsedConnection
+        let isOfConnection = step == .reset || reply.closesConnection && isBeforeAnswerOnUsedConnection
         // A refused final dot ends the transaction; a refused RCPT or DATA doesn't.
         if step == .content { leavesTransactionOpen = false }
         end(
             .failed(failure),
-            keepsConnection: isInStep && !reply.isClosing && step != .reset,
+            keepsConnection: isInStep && !reply.closesConnection && step != .reset,
             isForNewConnection: isOfConnection
         )
     }

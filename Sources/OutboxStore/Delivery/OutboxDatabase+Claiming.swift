@@ -373,7 +373,7 @@ extension OutboxDatabase {
             sql: """
                 UPDATE outbox_state SET state = ?1, finished_at = ?2, due_at = NULL, secret = NULL,
                     blames_address = CASE ?1 WHEN 'suppressed' THEN 1 WHEN 'rejected' THEN 0 END
-                WHERE sequence = ?3 AND due_at IS NOT NULL
+                WHERE sequence = ?3 AND (state = 'queued' OR state = 'deferred')
                 """
         )
         for sequence in sequences {

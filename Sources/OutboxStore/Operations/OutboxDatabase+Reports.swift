@@ -55,10 +55,11 @@ extension OutboxDatabase {
                 try database.execute(
                     sql: """
                         UPDATE outbox_state SET state = ?, finished_at = ?, blames_address = ?
-                        WHERE message_id = ?
+                        WHERE message_id = ? AND state = 'accepted'
                         """,
                     arguments: [state, report.receivedAt, report.reason?.known?.suppressesAddress ?? false, id]
                 )
+                guard database.changesCount == 1 else { throw DatabaseError.ignoredByTrigger }
             }
             let until = suppressFor.map { report.receivedAt + $0 }
             if let until {
