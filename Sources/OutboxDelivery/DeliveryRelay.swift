@@ -51,7 +51,7 @@ package struct DeliveryRelay: Sendable {
             state: state,
             pausedUntil: pausedUntil,
             downSince: health.downSince,
-            fault: trouble?.scope,
+            fault: trouble?.fault,
             reason: trouble?.reason,
             stage: trouble?.stage,
             detail: trouble?.detail,

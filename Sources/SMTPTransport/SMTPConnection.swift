@@ -247,19 +247,19 @@ private struct OutputBuffer: ~Copyable {
 extension TransmissionFailure {
     static let interruptedBeforeSending = TransmissionFailure(
         stage: .connect,
-        fault: .interrupted,
+        cause: .interrupted,
         detail: "not sent because of the shutdown of outboxd"
     )
 
     fileprivate static let withoutDescriptors = TransmissionFailure(
         stage: .connect,
-        fault: .couldNotConnect,
+        cause: .couldNotConnect,
         detail: "outboxd has no file descriptor left for a connection; raise LimitNOFILE in its unit"
     )
 
     fileprivate static let lostWhileOpening = TransmissionFailure(
         stage: .connect,
-        fault: .connectionLost,
+        cause: .connectionLost,
         detail: "the connection broke as soon as it was open"
     )
 }

@@ -99,14 +99,14 @@ struct SMTPConversation {
         if mail.needsSMTPUTF8, !extensions.hasSMTPUTF8 {
             return TransmissionFailure(
                 stage: .mail,
-                fault: .smtpUTF8NotOffered,
+                cause: .smtpUTF8NotOffered,
                 detail: "the address is outside ASCII, and the relay does not offer SMTPUTF8"
             )
         }
         if let limit = extensions.largestMail, mail.content.count > limit {
             return TransmissionFailure(
                 stage: .mail,
-                fault: .tooLargeForRelay,
+                cause: .tooLargeForRelay,
                 detail: "the mail has \(mail.content.count) octets, and the relay takes \(limit) (its SIZE)"
             )
         }
@@ -276,7 +276,7 @@ struct SMTPConversation {
 
     private mutating func refuse(_ reply: RelayReply, isInStep: Bool) {
         let parsed = reply.parsed
-        let failure = TransmissionFailure(stage: stage, fault: .reply(parsed), detail: parsed.description)
+        let failure = TransmissionFailure(stage: stage, cause: .reply(parsed), detail: parsed.description)
         let isOfConnection = step == .reset || reply.closesConnection && isBeforeAnswerOnUsedConnection
         // A refused final dot ends the transaction; a refused RCPT or DATA doesn't.
         if step == .content { leavesTransactionOpen = false }
@@ -287,22 +287,22 @@ struct SMTPConversation {
         )
     }
 
-    private mutating func fail(_ fault: TransmissionFault, _ reply: RelayReply? = nil, detail: String? = nil) {
+    private mutating func fail(_ cause: TransmissionCause, _ reply: RelayReply? = nil, detail: String? = nil) {
         let words = reply.map { ": \($0.parsed)" } ?? ""
         let standard =
-            fault == .outOfStep
+            cause == .outOfStep
             ? "the relay sent a reply that answers no command\(words)" : "the relay sent a line that is no SMTP reply"
         let failure = TransmissionFailure(
             stage: stage,
-            fault: fault,
+            cause: cause,
             detail: detail ?? standard,
             isUncertain: hasHandedOver
         )
-        let isStale = fault == .connectionLost && isBeforeAnswerOnUsedConnection
+        let isStale = cause == .connectionLost && isBeforeAnswerOnUsedConnection
         end(
             .failed(failure),
             keepsConnection: false,
-            isForNewConnection: isStale || fault == .outOfStep && !hasHandedOver
+            isForNewConnection: isStale || cause == .outOfStep && !hasHandedOver
         )
     }
 

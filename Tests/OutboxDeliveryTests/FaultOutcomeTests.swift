@@ -15,11 +15,11 @@ struct FaultOutcomeTests {
         var state = MessageState.accepted
         var outcome = AttemptOutcome.accepted
         var stage = "final-dot"
-        var scope: FaultScope?
+        var fault: Verdict.Fault?
         var reason: FailureReason?
         var reply: String?
 
-        var isRelays: Bool { scope == .relay || scope == .configuration }
+        var isRelays: Bool { fault == .relay || fault == .configuration }
         /// A reset may come while the connection is being made.
         var reasons: [String?] {
             let isEither = stage == "connect" && reason == .connectionLost && reply == nil
@@ -73,7 +73,7 @@ struct FaultOutcomeTests {
     ]
 
     /// Whose fault a deed is, by the stage; what comes from the network is always the relay's.
-    private static func judgement(_ deed: Deed, at stage: SMTPStage) -> (FaultScope, FailureReason, isFinal: Bool)? {
+    private static func judgement(_ deed: Deed, at stage: SMTPStage) -> (Verdict.Fault, FailureReason, isFinal: Bool)? {
         switch deed {
         case .delay: return nil
         case .closing: return (.relay, .relayClosing, false)
@@ -100,14 +100,14 @@ struct FaultOutcomeTests {
     }
 
     private static func expectation(_ deed: Deed, at stage: SMTPStage) -> Expectation {
-        guard let (scope, reason, isFinal) = judgement(deed, at: stage) else { return Expectation() }
+        guard let (fault, reason, isFinal) = judgement(deed, at: stage) else { return Expectation() }
         // Without an answer to the final dot nobody knows.
         let isUncertain = stage == .finalDot && deed.reply == nil
         return Expectation(
             state: isFinal ? .rejected : .deferred,
             outcome: isUncertain ? .uncertain : isFinal ? .rejected : .deferred,
             stage: stage.rawValue,
-            scope: scope,
+            fault: fault,
             reason: reason,
             reply: deed.reply
         )
@@ -116,7 +116,7 @@ struct FaultOutcomeTests {
     /// Faults that only some stages know.
     private static let further: [(String, Expectation)] = {
         func uncertain(_ reason: FailureReason) -> Expectation {
-            Expectation(state: .deferred, outcome: .uncertain, scope: .relay, reason: reason)
+            Expectation(state: .deferred, outcome: .uncertain, fault: .relay, reason: reason)
         }
         return [
             // The kernel takes a small body as a whole, so that a break in it looks like one after it.
@@ -128,7 +128,7 @@ struct FaultOutcomeTests {
                 Expectation(
                     state: .deferred,
                     outcome: .deferred,
-                    scope: .relay,
+                    fault: .relay,
                     reason: .relayClosing,
                     reply: "421 4.3.2 closing"
                 )
@@ -141,7 +141,7 @@ struct FaultOutcomeTests {
                     state: .rejected,
                     outcome: .rejected,
                     stage: "rcpt",
-                    scope: .recipient,
+                    fault: .recipient,
                     reason: .mailboxFull,
                     reply: "552 5.2.2 mailbox full"
                 )
@@ -152,7 +152,7 @@ struct FaultOutcomeTests {
                     state: .deferred,
                     outcome: .deferred,
                     stage: "rcpt",
-                    scope: .recipient,
+                    fault: .recipient,
                     reason: .recipientDeferred,
                     reply: "450 4.2.1 busy"
                 )
@@ -174,7 +174,7 @@ struct FaultOutcomeTests {
                     state: .deferred,
                     outcome: .deferred,
                     stage: "tls",
-                    scope: .relay,
+                    fault: .relay,
                     reason: .tlsFailed
                 )
             )
@@ -223,7 +223,7 @@ struct FaultOutcomeTests {
             let status = try await fixture.wait(for: id, cell.expected.state)
             try await expect(cell, fixture, status)
             let isMet = fixture.server.ledger.firingCount(of: fault) >= 1
-            #expect(isMet == (cell.expected.scope != nil || cell.fault.contains("delay") && !cell.isUnmet))
+            #expect(isMet == (cell.expected.fault != nil || cell.fault.contains("delay") && !cell.isUnmet))
         }
     }
 
@@ -234,7 +234,7 @@ struct FaultOutcomeTests {
         let attempt = try #require(attempts.first)
         #expect(attempt.outcome == expected.outcome)
         #expect(attempt.stage?.rawValue == expected.stage)
-        #expect(attempt.fault?.known == expected.scope)
+        #expect(attempt.fault?.known == expected.fault)
         #expect(expected.reasons.contains(attempt.reason?.rawValue))
         #expect(attempt.relay == "fake")
         if let reply = expected.reply { #expect(attempt.detail == reply) } else { #expect(attempt.detail != nil) }

@@ -104,7 +104,7 @@ import Testing
         let claim = try #require(try await store.claim().claims.first)
         let failure = TransmissionFailure(
             stage: .finalDot,
-            fault: .connectionLost,
+            cause: .connectionLost,
             detail: "lost",
             isUncertain: true
         )

@@ -147,7 +147,7 @@ struct OddReplyTests {
                 #expect(server.ledger.acceptedCount == 1)
             } else {
                 let failure = try #require(result.failure)
-                #expect(failure.fault == .outOfStep, "\(failure)")
+                #expect(failure.cause == .outOfStep, "\(failure)")
                 #expect(!failure.isUncertain)
                 #expect(failure.detail.hasPrefix("the relay sent a reply that answers no command"))
                 #expect(server.ledger.acceptedCount == 0)
@@ -168,7 +168,7 @@ struct OddReplyTests {
                 // More than the buffers of both sides together, so that the relay has answered before the end of it.
                 let mail = OutgoingMail.sample(body: .manyLines(octets: 14_000_000))
                 let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
-                #expect(failure.fault == .outOfStep && failure.stage == .body && !failure.isUncertain, "\(failure)")
+                #expect(failure.cause == .outOfStep && failure.stage == .body && !failure.isUncertain, "\(failure)")
                 #expect(server.ledger.acceptedCount == 0 && server.ledger.connectionCount == 2)
             }
         }
@@ -185,7 +185,7 @@ struct OddReplyTests {
             try await server.ledger.waitForFiring(of: fault)
             try await server.interject(octets)
             let failure = try #require(await sending.failure)
-            #expect(failure.fault == .garbledReply && failure.stage == .rcpt, "\(failure)")
+            #expect(failure.cause == .garbledReply && failure.stage == .rcpt, "\(failure)")
         }
     }
 
@@ -193,7 +193,7 @@ struct OddReplyTests {
     func intermediateDot() async throws {
         try await FakeSMTPServer.with(faults: [#"finalDot: raw "354 go\r\n""#]) { server in
             let failure = try #require(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).failure)
-            #expect(failure.fault == .outOfStep && failure.isUncertain && failure.stage == .finalDot)
+            #expect(failure.cause == .outOfStep && failure.isUncertain && failure.stage == .finalDot)
             #expect(server.ledger.connectionCount == 1)
         }
     }
@@ -229,7 +229,7 @@ struct OddReplyTests {
             let mail = OutgoingMail.sample(body: .manyLines(octets: 14_000_000))
             let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
             #expect(failure.stage == .body && !failure.isUncertain)
-            #expect(failure.fault == (text.hasSuffix("hang") ? .timedOut : .connectionLost))
+            #expect(failure.cause == (text.hasSuffix("hang") ? .timedOut : .connectionLost))
         }
     }
 
@@ -269,7 +269,7 @@ struct OddReplyTests {
             #expect(await lane.send(.sample()).isAccepted)
             await lane.use(relay.with { $0.finalDotTimeout = .seconds(2) })
             let failure = try #require(await lane.send(.sample()).failure)
-            #expect(failure.fault == .timedOut && failure.isUncertain && failure.stage == .finalDot)
+            #expect(failure.cause == .timedOut && failure.isUncertain && failure.stage == .finalDot)
         }
     }
 
@@ -338,7 +338,7 @@ struct OddReplyTests {
                 try await server.ledger.waitForFiring(of: hang)
                 lane.abortSending()
                 let failure = try #require(await sending.failure)
-                #expect(failure.fault == .interrupted)
+                #expect(failure.cause == .interrupted)
                 #expect(failure.isUncertain == (stage == "finalDot"))
             }
         }

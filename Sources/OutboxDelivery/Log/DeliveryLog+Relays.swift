@@ -43,7 +43,7 @@ extension DeliveryLog {
 
     private func sayPaused(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
         var metadata = metadata(relay, trouble, unsaid: unsaid)
-        if trouble.scope == .configuration {
+        if trouble.fault == .configuration {
             metadata.describe(toMend: trouble, relay)
             logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
         } else {
@@ -53,7 +53,7 @@ extension DeliveryLog {
 
     private func saySuspected(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
         var metadata = metadata(relay, trouble, unsaid: unsaid)
-        if trouble.scope == .configuration { metadata.describe(toMend: trouble, relay) }
+        if trouble.fault == .configuration { metadata.describe(toMend: trouble, relay) }
         if trouble.reason == .quotaExceeded || trouble.reason == .rateLimited {
             return logger.warning(
                 "relay is suspected: it states a quota or rate for one recipient, perhaps for us; no message pays for it",

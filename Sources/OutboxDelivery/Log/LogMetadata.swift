@@ -17,7 +17,7 @@ extension Logger.Metadata {
     }
 
     mutating func describe(_ judged: JudgedFailure) {
-        self["fault"] = "\(judged.verdict.scope.rawValue)"
+        self["fault"] = "\(judged.verdict.fault.rawValue)"
         self["reason"] = "\(judged.verdict.reason.rawValue)"
         describe(judged.failure.reply, stage: judged.failure.stage, detail: judged.failure.detail)
     }

@@ -47,7 +47,7 @@ extension RelayPool.StateMachine {
                 verdict: verdict,
                 began: service?.order ?? order
             )
-            if failure.fault == .interrupted {
+            if failure.cause == .interrupted {
                 if wasProbe { handle(.probeReturned, relay: relay, now: now, &actions) }
                 let judged = attempt.judged(isUsedUp: failure.isUncertain)
                 let delay: Duration? = failure.isUncertain ? nil : .zero
@@ -56,7 +56,7 @@ extension RelayPool.StateMachine {
                 learnFromRefusal(attempt, relay: relay, now: now, &actions)
             } else if attempt.needsEvidence || isSaidOfRecipient(attempt, relay: relay) {
                 learnFromFailure(attempt, relay: relay, wasProbe: wasProbe, now: now, &actions)
-            } else if attempt.failure.stage.isBeforeSession, verdict.scope == .relay,
+            } else if attempt.failure.stage.isBeforeSession, verdict.fault == .relay,
                 isWorkingElsewhere(attempt, relay: relay, lane: service?.lane, now: now)
             {
                 keepLaneBack(attempt, relay: relay, lane: service?.lane, now: now, &actions)
@@ -140,7 +140,7 @@ extension RelayPool.StateMachine {
             if wasProbe { handle(.probeReturned, relay: relay, now: now, &actions) }
             return payForItself(attempt, relay: relay, now: now, &actions)
         }
-        let isSilence = attempt.failure.fault == .timedOut
+        let isSilence = attempt.failure.cause == .timedOut
         let isRelays = relays[relay].evidence.failed(
             message: message,
             domain: attempt.claim.domain,

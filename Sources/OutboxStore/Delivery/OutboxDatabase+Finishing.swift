@@ -147,7 +147,7 @@ extension OutboxDatabase {
         let reply = outcome.reply
         try update.execute(arguments: [
             completion.finishedAt, outcome.attemptOutcome, completion.relay, failure?.stage ?? .finalDot,
-            outcome.judgement?.verdict.scope, outcome.judgement?.verdict.reason, counts, reply?.code,
+            outcome.judgement?.verdict.fault, outcome.judgement?.verdict.reason, counts, reply?.code,
             reply?.enhancedStatus?.description, failure?.detail ?? reply?.description, reply?.queueID,
             completion.claim.message.id, completion.claim.attempt,
         ])
@@ -194,7 +194,7 @@ extension Completion.Outcome {
     /// Whether another address would help, for a message that was rejected.
     fileprivate var blamesAddress: Bool? {
         guard case .rejected(let judged) = self else { return nil }
-        return judged.verdict.scope == .recipient && judged.verdict.reason.blamesAddress
+        return judged.verdict.fault == .recipient && judged.verdict.reason.blamesAddress
     }
 
     fileprivate var reply: SMTPReply? {

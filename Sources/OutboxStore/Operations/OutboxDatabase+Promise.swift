@@ -24,7 +24,7 @@ package struct PromiseRecord: Decodable, FetchableRecord, Hashable, Sendable {
     /// How many attempts' rows there are.
     package let lastAttempt: Int
     /// Whose fault the last failed attempt was.
-    package let fault: StoredCode<FaultScope>?
+    package let fault: StoredCode<Verdict.Fault>?
     /// Why it failed.
     package let reason: StoredCode<FailureReason>?
 

@@ -18,7 +18,7 @@ extension Timestamp: DatabaseValueConvertible, StatementColumnConvertible {
 
 // Columns of their raw values.
 extension MessageState: DatabaseValueConvertible {}
-extension FaultScope: DatabaseValueConvertible {}
+extension Verdict.Fault: DatabaseValueConvertible {}
 extension FailureReason: DatabaseValueConvertible {}
 extension SMTPStage: DatabaseValueConvertible {}
 extension ReportedAction: DatabaseValueConvertible {}

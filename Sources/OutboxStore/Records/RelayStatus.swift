@@ -21,7 +21,7 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
     /// Since when it isn't up.
     package let downSince: Timestamp?
     /// Whose fault that is.
-    package let fault: StoredCode<FaultScope>?
+    package let fault: StoredCode<Verdict.Fault>?
     /// Why it isn't up.
     package let reason: StoredCode<FailureReason>?
     /// How far the conversation came.
@@ -51,7 +51,7 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
         state: State,
         pausedUntil: Timestamp?,
         downSince: Timestamp?,
-        fault: FaultScope?,
+        fault: Verdict.Fault?,
         reason: FailureReason?,
         stage: SMTPStage?,
         detail: String?,

@@ -79,7 +79,7 @@ package struct AttemptRecord: Codable, FetchableRecord, Hashable, Sendable {
     /// How far the conversation came.
     package let stage: StoredCode<SMTPStage>?
     /// Whose fault a failure is.
-    package let fault: StoredCode<FaultScope>?
+    package let fault: StoredCode<Verdict.Fault>?
     /// Why it failed.
     package let reason: StoredCode<FailureReason>?
     /// Whether the retry schedule counts it.

@@ -10,7 +10,7 @@ struct PromiseMeasure: Encodable, Sendable {
         let record: PromiseRecord
         /// How long it took, or has taken so far.
         let delay: Duration
-        /// A raw value of `FaultScope`, or `outboxd`, or `resend-limit`.
+        /// A raw value of `Verdict.Fault`, or `outboxd`, or `resend-limit`.
         let fault: String
         let reason: String
     }
