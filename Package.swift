@@ -187,7 +187,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "outboxd", "outboxctl", "fake-smtp"],
+            dependencies: ["OutboxDelivery", "TestSupport", "outboxd", "outboxctl", "fake-smtp"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),

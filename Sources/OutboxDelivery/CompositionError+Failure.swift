@@ -14,6 +14,6 @@ extension CompositionError {
                 .invalidEnvelopeID, .emptySubject, .controlCharacterInSubject:
                 .badValues
             }
-        return TransmissionFailure(stage: .compose, fault: .composition(fault), detail: description)
+        return TransmissionFailure(stage: .compose, cause: .composition(fault), detail: description)
     }
 }

@@ -29,13 +29,13 @@ package struct DeliveryRelay: Sendable {
     /// Its health as it is written down; `position` counts from 1.
     func status(_ health: RelayHealth, position: Int, now: Timestamp) -> RelayStatus {
         var pausedUntil: Timestamp?
-        let state: String
+        let state: RelayStatus.State
         switch health.state {
-        case .up: state = "up"
-        case .suspected: state = "suspected"
-        case .probing: state = "probing"
+        case .up: state = .up
+        case .suspected: state = .suspected
+        case .probing: state = .probing
         case .paused(let until):
-            state = "paused"
+            state = .paused
             pausedUntil = until
         }
         let trouble = health.trouble
@@ -45,9 +45,9 @@ package struct DeliveryRelay: Sendable {
             state: state,
             pausedUntil: pausedUntil,
             downSince: health.downSince,
-            fault: trouble?.scope.rawValue,
-            reason: trouble?.reason.rawValue,
-            stage: trouble?.stage.rawValue,
+            fault: trouble?.fault,
+            reason: trouble?.reason,
+            stage: trouble?.stage,
             detail: trouble?.detail,
             setting: trouble.flatMap { place(toMend: $0) },
             updatedAt: now

@@ -116,6 +116,8 @@ package final class OutboxDatabase: Sendable {
             }
         } catch let error as DatabaseError {
             throw translated(error)
+        } catch is RowDecodingError {
+            throw OutboxDatabaseError.unknownValue(path: path)
         }
     }
 
@@ -136,6 +138,8 @@ package final class OutboxDatabase: Sendable {
             }
         } catch let error as DatabaseError {
             throw translated(error)
+        } catch is RowDecodingError {
+            throw OutboxDatabaseError.unknownValue(path: path)
         }
     }
 

@@ -34,6 +34,8 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
     case schemaTooOld(path: String, found: Int, known: Int)
     /// The file's schema comes from a newer program.
     case schemaTooNew(found: Int, known: Int)
+    /// A row says something of a message that this program doesn't know.
+    case unknownValue(path: String)
     /// A program from before version 0.1.0 made the outbox in the file.
     case developmentBuild
     /// A CHECK, UNIQUE or NOT NULL constraint refused a row; the name says what was wrong.
@@ -102,6 +104,9 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
         case .schemaTooNew(let found, let known):
             "the outbox has schema version \(found), which is newer than this program's \(known); "
                 + "install the newer outboxd and outboxctl"
+        case .unknownValue(let path):
+            "a row of the outbox in \(path) holds a value that this program doesn't know; install the newer outboxd and "
+                + "outboxctl, or look for what wrote it"
         case .developmentBuild:
             "a development build made the outbox in this file, and there is no way from it to this version; "
                 + "start with a new file, or drop the tables and views whose names begin with outbox"

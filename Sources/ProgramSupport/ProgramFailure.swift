@@ -59,8 +59,8 @@ package struct ProgramFailure: Error, CustomStringConvertible {
             case .constraint, .idempotencyKeyReused: ExitStatus.dataError
             case .notCreated, .lost, .folderUnusable: ExitStatus.temporary
             case .noFile, .unreachable, .notReadable, .notWritable, .cannotOpen, .noDatabase, .corrupt,
-                .encoding, .noWriteAheadLog, .networkFileSystem, .schemaTooOld, .schemaTooNew, .developmentBuild,
-                .diskFull, .locked, .inputOutput, .sqlite:
+                .encoding, .noWriteAheadLog, .networkFileSystem, .schemaTooOld, .schemaTooNew, .unknownValue,
+                .developmentBuild, .diskFull, .locked, .inputOutput, .sqlite:
                 ExitStatus.unavailable
             }
     }

@@ -62,7 +62,7 @@ struct OpeningDialogue {
         lastReplyStage = stage
         switch stage {
         case .ehlo where isExtended && reply.isPositive: extensions = OfferedExtensions(answer: reply.lines)
-        case .startTLS where reply.code == 220: stage = .tls
+        case .startTLS where reply.isReadyForTLS: stage = .tls
         case .auth: isAuthenticated = reply.isPositive
         case .compose, .connect, .tls, .ehlo, .startTLS, .mail, .rcpt, .data, .body, .finalDot: break
         }

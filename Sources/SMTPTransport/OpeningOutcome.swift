@@ -5,28 +5,31 @@ import InternetMessage
 import OutboxCore
 
 extension EasyHandle.Outcome {
+    /// There is a connection, though perhaps none to mail over.
+    var isConnected: Bool { code == CURLE_OK }
+
     /// Why there is no connection to mail over; `nil` where there is one.
     ///
     /// A refusing reply is what counts, whatever code libcurl ended with: it maps the same refusal to different codes
     /// by stage, and its response code can be a stale one.
     func failure(_ relay: SMTPRelay) -> TransmissionFailure? {
-        if code == CURLE_OK {
+        if isConnected {
             // Where AUTH is not offered, libcurl goes on without it.
             guard relay.credentials != nil, !dialogue.isAuthenticated else { return nil }
             return TransmissionFailure(
                 stage: .auth,
-                fault: .authenticationNotOffered,
+                cause: .authenticationNotOffered,
                 detail: "there is a password for the relay, and it does not offer AUTH"
                     + (relay.configuration.tls == .none ? " without TLS" : "")
             )
         }
         // With implicit TLS the handshake comes before the first reply, and no command has been sent.
         let stage = isTLSFailure && dialogue.stage == .connect ? .tls : dialogue.stage
-        let fault = fault(at: stage)
+        let cause = cause(at: stage)
         return TransmissionFailure(
-            stage: fault.isOfAuthentication ? .auth : stage,
-            fault: fault,
-            detail: detail(of: fault)
+            stage: cause.isOfAuthentication ? .auth : stage,
+            cause: cause,
+            detail: detail(of: cause)
         )
     }
 
@@ -35,7 +38,7 @@ extension EasyHandle.Outcome {
         code == CURLE_LOGIN_DENIED && !dialogue.hasTriedToAuthenticate && dialogue.refusal == nil
     }
 
-    private func fault(at stage: SMTPStage) -> TransmissionFault {
+    private func cause(at stage: SMTPStage) -> TransmissionCause {
         // What the relay answered before counts all the same.
         if wasAborted, dialogue.refusal == nil { return .interrupted }
         if dialogue.isGarbled { return .garbledReply }
@@ -72,8 +75,8 @@ extension EasyHandle.Outcome {
         }
     }
 
-    private func detail(of fault: TransmissionFault) -> String {
-        switch fault {
+    private func detail(of cause: TransmissionCause) -> String {
+        switch cause {
         case .reply(let reply), .authenticationRefused(.some(let reply)): reply.description
         case .authenticationRefused(nil): authenticationDetail
         case .startTLSNotOffered: "the relay does not offer STARTTLS, and TLS is required"
@@ -94,7 +97,7 @@ extension EasyHandle.Outcome {
     }
 }
 
-extension TransmissionFault {
+extension TransmissionCause {
     /// libcurl finds out that it has no mechanism before it says AUTH.
     fileprivate var isOfAuthentication: Bool {
         switch self {

@@ -87,19 +87,13 @@ struct ReplyParser {
 }
 
 /// A complete reply as it came.
-struct RelayReply: Equatable {
+struct RelayReply: ReplyCoded, Equatable {
     let code: Int
     /// `250-text`, without control characters.
     let lines: [String]
 
     /// Its parts. Of most replies nobody needs more than the code.
     var parsed: SMTPReply { SMTPReply(lines: lines) ?? SMTPReply(code: code, text: "") }
-    /// 2yz: the command was carried out (RFC 5321 §4.3.2 lets a client go by the first digit).
-    var isPositive: Bool { (200...299).contains(code) }
-    /// 4yz or 5yz.
-    var isRefusal: Bool { code >= 400 }
-    /// The relay closes the connection (RFC 5321 §3.8).
-    var isClosing: Bool { code == 421 }
 }
 
 /// How a line of a reply begins (RFC 5321 §4.2): three digits, then a space or the line's end in the last line, a hyphen

@@ -1,6 +1,5 @@
 // Carries the conversation over an open connection: moves bytes, waits, keeps time. Never decides what is said.
 
-import CCurl
 import Glibc
 import OutboxCore
 
@@ -80,7 +79,7 @@ final class SMTPConnection {
         let outcome = handle.open()
         interruption.hasOpened()
         let failure = outcome.failure(relay)
-        guard outcome.code == CURLE_OK, let socket = handle.socket else {
+        guard outcome.isConnected, let socket = handle.socket else {
             return (.failed(failure ?? .lostWhileOpening), outcome)
         }
         let extensions = outcome.dialogue.extensions
@@ -258,19 +257,19 @@ private struct OutputBuffer: ~Copyable {
 extension TransmissionFailure {
     static let interruptedBeforeSending = TransmissionFailure(
         stage: .connect,
-        fault: .interrupted,
+        cause: .interrupted,
         detail: "not sent because of the shutdown of outboxd"
     )
 
     fileprivate static let withoutDescriptors = TransmissionFailure(
         stage: .connect,
-        fault: .couldNotConnect,
+        cause: .couldNotConnect,
         detail: "outboxd has no file descriptor left for a connection; raise LimitNOFILE in its unit"
     )
 
     fileprivate static let lostWhileOpening = TransmissionFailure(
         stage: .connect,
-        fault: .connectionLost,
+        cause: .connectionLost,
         detail: "the connection broke as soon as it was open"
     )
 }

@@ -100,14 +100,14 @@ struct SMTPConversation {
         if mail.needsSMTPUTF8, !extensions.hasSMTPUTF8 {
             return TransmissionFailure(
                 stage: .mail,
-                fault: .smtpUTF8NotOffered,
+                cause: .smtpUTF8NotOffered,
                 detail: "the address is outside ASCII, and the relay does not offer SMTPUTF8"
             )
         }
         if let limit = extensions.largestMail, mail.content.count > limit {
             return TransmissionFailure(
                 stage: .mail,
-                fault: .tooLargeForRelay,
+                cause: .tooLargeForRelay,
                 detail: "the mail has \(mail.content.count) octets, and the relay takes \(limit) (its SIZE)"
             )
         }
@@ -206,7 +206,7 @@ struct SMTPConversation {
     private mutating func take(_ reply: RelayReply) {
         if progress == .awaitingReply {
             answer(reply)
-        } else if reply.isClosing || reply.isRefusal && step == .content && !content.isUntouched {
+        } else if reply.closesConnection || reply.isRefusal && step == .content && !content.isUntouched {
             // A relay may say 421 at any time (RFC 5321 §3.8), and some refuse a mail before they have all of it.
             refuse(reply, isInStep: false)
         } else {
@@ -224,7 +224,7 @@ struct SMTPConversation {
             say(.recipient)
         case .recipient where reply.isPositive:
             say(.data)
-        case .data where reply.code == 354:
+        case .data where reply.asksForContent:
             step = .content
             progress = .awaitingPermission
             deadline = nil
@@ -285,33 +285,33 @@ struct SMTPConversation {
 
     private mutating func refuse(_ reply: RelayReply, isInStep: Bool) {
         let parsed = reply.parsed
-        let failure = TransmissionFailure(stage: stage, fault: .reply(parsed), detail: parsed.description)
-        let isOfConnection = step == .reset || reply.isClosing && isBeforeAnswerOnUsedConnection
+        let failure = TransmissionFailure(stage: stage, cause: .reply(parsed), detail: parsed.description)
+        let isOfConnection = step == .reset || reply.closesConnection && isBeforeAnswerOnUsedConnection
         // A refused final dot ends the transaction; a refused RCPT or DATA doesn't.
         if step == .content { leavesTransactionOpen = false }
         end(
             .failed(failure),
-            keepsConnection: isInStep && !reply.isClosing && step != .reset,
+            keepsConnection: isInStep && !reply.closesConnection && step != .reset,
             isForNewConnection: isOfConnection
         )
     }
 
-    private mutating func fail(_ fault: TransmissionFault, _ reply: RelayReply? = nil, detail: String? = nil) {
+    private mutating func fail(_ cause: TransmissionCause, _ reply: RelayReply? = nil, detail: String? = nil) {
         let words = reply.map { ": \($0.parsed)" } ?? ""
         let standard =
-            fault == .outOfStep
+            cause == .outOfStep
             ? "the relay sent a reply that answers no command\(words)" : "the relay sent a line that is no SMTP reply"
         let failure = TransmissionFailure(
             stage: stage,
-            fault: fault,
+            cause: cause,
             detail: detail ?? standard,
             isUncertain: hasHandedOver
         )
-        let isStale = fault == .connectionLost && isBeforeAnswerOnUsedConnection
+        let isStale = cause == .connectionLost && isBeforeAnswerOnUsedConnection
         end(
             .failed(failure),
             keepsConnection: false,
-            isForNewConnection: isStale || fault == .outOfStep && !hasHandedOver
+            isForNewConnection: isStale || cause == .outOfStep && !hasHandedOver
         )
     }
 

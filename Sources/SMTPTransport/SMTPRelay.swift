@@ -90,14 +90,14 @@ extension OutgoingMail {
         if !recipient.isSayable || recipient.isEmpty {
             return TransmissionFailure(
                 stage: .compose,
-                fault: .composition(.badRecipient),
+                cause: .composition(.badRecipient),
                 detail: "the recipient's address has a control character or an angle bracket"
             )
         }
         if !envelopeSender.isSayable {
             return TransmissionFailure(
                 stage: .compose,
-                fault: .composition(.badSender),
+                cause: .composition(.badSender),
                 detail: "the envelope sender's address has a control character or an angle bracket"
             )
         }

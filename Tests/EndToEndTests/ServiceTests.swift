@@ -69,7 +69,7 @@ struct ServiceTests {
             let ended = try await daemon.result()
             #expect(ended.exitCode == 0)
             let errors = ended.errors
-            #expect(errors.contains("needs-restart=lease"), "\(errors)")
+            #expect(errors.contains("needs.restart=lease"), "\(errors)")
             #expect(errors.contains("debug: messages claimed"))
         }
     }

@@ -6,8 +6,8 @@ import OutboxCore
 import Testing
 
 @Suite struct FailurePolicyTests {
-    private static func verdict(_ fault: TransmissionFault, at stage: SMTPStage) -> Verdict {
-        FailurePolicy.verdict(for: TransmissionFailure(stage: stage, fault: fault, detail: ""))
+    private static func verdict(_ cause: TransmissionCause, at stage: SMTPStage) -> Verdict {
+        FailurePolicy.verdict(for: TransmissionFailure(stage: stage, cause: cause, detail: ""))
     }
 
     private static func verdict(_ reply: String, at stage: SMTPStage) throws -> Verdict {
@@ -17,40 +17,40 @@ import Testing
     @Test(
         "what the network or the relay does is the relay's fault, and tried again",
         arguments: [
-            (TransmissionFault.couldNotResolve, FailureReason.nameNotResolved), (.couldNotConnect, .noConnection),
+            (TransmissionCause.couldNotResolve, FailureReason.nameNotResolved), (.couldNotConnect, .noConnection),
             (.connectionLost, .connectionLost), (.timedOut, .timedOut), (.garbledReply, .garbledReply),
             (.tlsHandshake, .tlsFailed), (.other(curlCode: 99), .libcurlError),
         ]
     )
-    func relayFaults(fault: TransmissionFault, reason: FailureReason) {
+    func relayFaults(cause: TransmissionCause, reason: FailureReason) {
         for stage in SMTPStage.allCases {
-            #expect(Self.verdict(fault, at: stage) == Verdict(.relay, .again, reason))
+            #expect(Self.verdict(cause, at: stage) == Verdict(.relay, .again, reason))
         }
     }
 
     @Test(
         "what an operator has to mend is the configuration's fault, and costs no message",
         arguments: [
-            (TransmissionFault.certificate, FailureReason.certificateNotTrusted),
+            (TransmissionCause.certificate, FailureReason.certificateNotTrusted),
             (.startTLSNotOffered, .startTLSNotOffered), (.authenticationRefused(nil), .authenticationRefused),
             (.authenticationRefused(SMTPReply(code: 535, text: "bad")), .authenticationRefused),
             (.composition(.unknownKind), .noTemplates),
         ]
     )
-    func configurationFaults(fault: TransmissionFault, reason: FailureReason) {
+    func configurationFaults(cause: TransmissionCause, reason: FailureReason) {
         for stage in SMTPStage.allCases {
-            #expect(Self.verdict(fault, at: stage) == Verdict(.configuration, .again, reason))
+            #expect(Self.verdict(cause, at: stage) == Verdict(.configuration, .again, reason))
         }
     }
 
     @Test("a 421 means the relay, whatever the command was", arguments: SMTPStage.allCases)
     func serviceCloses(stage: SMTPStage) throws {
-        #expect(try Self.verdict("421 4.7.0 Too many connections", at: stage).scope == .relay)
+        #expect(try Self.verdict("421 4.7.0 Too many connections", at: stage).fault == .relay)
         #expect(try Self.verdict("421 Closing", at: stage) == Verdict(.relay, .again, .relayClosing))
     }
 
     /// Replies as relays give them, and what each means.
-    static let replies: [(String, SMTPStage, FaultScope, Verdict.Disposition, FailureReason)] = [
+    static let replies: [(String, SMTPStage, Verdict.Fault, Verdict.Disposition, FailureReason)] = [
         ("554 5.7.1 No", .connect, .relay, .again, .sessionRefused),
         ("554 5.7.1 Your host is blocked", .connect, .configuration, .again, .addressBlocked),
         ("451 4.3.0 Later", .ehlo, .relay, .again, .sessionRefused),
@@ -103,11 +103,11 @@ import Testing
     func reply(
         text: String,
         stage: SMTPStage,
-        scope: FaultScope,
+        fault: Verdict.Fault,
         disposition: Verdict.Disposition,
         reason: FailureReason
     ) throws {
-        #expect(try Self.verdict(text, at: stage) == Verdict(scope, disposition, reason))
+        #expect(try Self.verdict(text, at: stage) == Verdict(fault, disposition, reason))
     }
 
     @Test("a message that can't be made into a mail is refused for good")
@@ -143,7 +143,7 @@ import Testing
                     for stage in [SMTPStage.mail, .rcpt, .finalDot] {
                         let reply = SMTPReply(code: code, enhancedStatus: status, text: words)
                         let verdict = Self.verdict(.reply(reply), at: stage)
-                        #expect(verdict.disposition == .again && [.relay, .configuration].contains(verdict.scope))
+                        #expect(verdict.disposition == .again && [.relay, .configuration].contains(verdict.fault))
                     }
                 }
             }
@@ -215,7 +215,7 @@ import Testing
         #expect(FailureReason.spfFailed.settingKeys?.contains("SPF") == true)
         #expect(FailureReason.dkimFailed.settingKeys?.contains("DKIM") == true)
         #expect(FailureReason.dmarcFailed.settingKeys?.contains("DMARC") == true)
-        for rule in FailurePolicy.rules where rule.scope == .configuration {
+        for rule in FailurePolicy.rules where rule.fault == .configuration {
             #expect(rule.reason.settingKeys != nil, "\(rule.tableRow)")
         }
     }

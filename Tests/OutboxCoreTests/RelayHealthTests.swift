@@ -6,7 +6,7 @@ import Testing
 @Suite struct RelayHealthTests {
     private let start = Timestamp(milliseconds: 1_800_000_000_000)
     private let trouble = RelayTrouble(
-        scope: .relay,
+        fault: .relay,
         reason: .noConnection,
         stage: .connect,
         detail: "refused",
@@ -148,7 +148,7 @@ import Testing
     @Test("a message that was under way does not end a rest that the relay asked for, however it is answered")
     func rest() {
         let now = Timestamp(milliseconds: 1_800_000_000_000)
-        let trouble = RelayTrouble(scope: .relay, reason: .quotaExceeded, stage: .finalDot, detail: "", reply: nil)
+        let trouble = RelayTrouble(fault: .relay, reason: .quotaExceeded, stage: .finalDot, detail: "", reply: nil)
         for event: RelayEvent in [.accepted, .answered, .suspected(trouble)] {
             var health = RelayHealth()
             _ = health.handle(.failed(trouble, pause: .seconds(3600)), now: now)

@@ -10,7 +10,7 @@ import Testing
 struct QuotedReply: Sendable, CustomTestStringConvertible {
     let stage: SMTPStage
     let lines: [String]
-    let scope: String
+    let fault: String
     let disposition: String
     /// `nil`: any that is about us.
     let reason: String?
@@ -21,17 +21,17 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
 
     var verdict: Verdict? {
         SMTPReply(lines: lines).map {
-            FailurePolicy.verdict(for: TransmissionFailure(stage: stage, fault: .reply($0), detail: ""))
+            FailurePolicy.verdict(for: TransmissionFailure(stage: stage, cause: .reply($0), detail: ""))
         }
     }
 
     /// What is wrong with the verdict; `nil` where it is right.
     var mistake: String? {
         guard let verdict else { return "no reply" }
-        let got = [verdict.scope.rawValue, verdict.disposition.rawValue, verdict.reason.rawValue]
-        let isAboutUs = verdict.scope == .relay || verdict.scope == .configuration
+        let got = [verdict.fault.rawValue, verdict.disposition.rawValue, verdict.reason.rawValue]
+        let isAboutUs = verdict.fault == .relay || verdict.fault == .configuration
         guard let reason else { return isAboutUs ? nil : "\(got), and not about us" }
-        let isRight = got == [scope, disposition, reason] && verdict.pause == pause
+        let isRight = got == [fault, disposition, reason] && verdict.pause == pause
         return isRight ? nil : "\(got) \(verdict.pause.map { "\($0)" } ?? "no pause")"
     }
 
@@ -47,7 +47,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
             return QuotedReply(
                 stage: stage,
                 lines: fields[1].components(separatedBy: "\\n"),
-                scope: fields[2],
+                fault: fields[2],
                 disposition: fields[3],
                 reason: fields[4] == "*" ? nil : fields[4],
                 pause: Int(fields[5]).map { .seconds($0) },
@@ -92,7 +92,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
             let dressed = QuotedReply(
                 stage: reply.stage,
                 lines: lines,
-                scope: reply.scope,
+                fault: reply.fault,
                 disposition: reply.disposition,
                 reason: reply.reason,
                 pause: reply.pause,
@@ -103,7 +103,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
     }
 
     private static let aboutUs = replies.filter {
-        $0.reason == nil || $0.scope == "relay" || $0.scope == "configuration"
+        $0.reason == nil || $0.fault == "relay" || $0.fault == "configuration"
     }
 
     @Test("what is about us is so at every later stage and with every code, and ends no message", arguments: aboutUs)
@@ -120,10 +120,10 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
                     // Microsoft's 5.7.515 and some of Google's refusals say with the code alone what is missing.
                     if status != original.enhancedStatus && reply.saysItByCode { continue }
                     let verdict = FailurePolicy.verdict(
-                        for: TransmissionFailure(stage: stage, fault: .reply(dressed), detail: "")
+                        for: TransmissionFailure(stage: stage, cause: .reply(dressed), detail: "")
                     )
                     #expect(verdict.disposition == .again, "\(code) \(stage) \(verdict)")
-                    #expect([.relay, .configuration].contains(verdict.scope), "\(dressed) \(stage) \(verdict)")
+                    #expect([.relay, .configuration].contains(verdict.fault), "\(dressed) \(stage) \(verdict)")
                     #expect(!verdict.reason.suppressesAddress)
                 }
             }
@@ -137,7 +137,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
         #expect(FailurePolicy.hourPause < FailurePolicy.dayPause)
         #expect(FailurePolicy.dayPause < FailurePolicy.monthPause)
         for rule in FailurePolicy.rules {
-            let isOurs = [.quotaExceeded, .rateLimited].contains(rule.reason) && rule.scope == .relay
+            let isOurs = [.quotaExceeded, .rateLimited].contains(rule.reason) && rule.fault == .relay
             #expect((rule.pause != nil) == isOurs, "\(rule.tableRow)")
         }
     }
@@ -145,7 +145,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
     @Test("a delay that a relay names in words is passed on beside the pause")
     func retryAfter() throws {
         let reply = try #require(SMTPReply(lines: ["550 Too many messages. Try again in 92 seconds."]))
-        let verdict = FailurePolicy.verdict(for: TransmissionFailure(stage: .auth, fault: .reply(reply), detail: ""))
+        let verdict = FailurePolicy.verdict(for: TransmissionFailure(stage: .auth, cause: .reply(reply), detail: ""))
         #expect(verdict == Verdict(.relay, .again, .rateLimited, retryAfter: .seconds(92), pause: .seconds(1)))
     }
 

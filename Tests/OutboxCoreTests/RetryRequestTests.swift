@@ -32,7 +32,7 @@ import Testing
 
     private func retryAfter(_ text: String) throws -> Duration? {
         let reply = try #require(SMTPReply(lines: ["451 4.7.1 \(text)"]))
-        let failure = TransmissionFailure(stage: .rcpt, fault: .reply(reply), detail: "")
+        let failure = TransmissionFailure(stage: .rcpt, cause: .reply(reply), detail: "")
         return FailurePolicy.verdict(for: failure).retryAfter
     }
 }

@@ -161,8 +161,8 @@ struct SecretMaskTests {
         let mask = SecretMask([secret])
         let reply = SMTPReply(code: 554, enhancedStatus: EnhancedStatusCode(5, 7, 1), text: "listed: \(secret)")
         let masked = SMTPReply(code: 554, enhancedStatus: EnhancedStatusCode(5, 7, 1), text: "listed: [secret]")
-        func failure(_ fault: TransmissionFault, _ detail: String) -> TransmissionResult {
-            .failed(TransmissionFailure(stage: .finalDot, fault: fault, detail: detail, isUncertain: true))
+        func failure(_ cause: TransmissionCause, _ detail: String) -> TransmissionResult {
+            .failed(TransmissionFailure(stage: .finalDot, cause: cause, detail: detail, isUncertain: true))
         }
         #expect(TransmissionResult.accepted(reply).masked(by: mask) == .accepted(masked))
         #expect(
@@ -173,7 +173,7 @@ struct SecretMaskTests {
             failure(.authenticationRefused(reply), reply.description).masked(by: mask)
                 == failure(.authenticationRefused(masked), "554 5.7.1 listed: [secret]")
         )
-        for fault in [TransmissionFault.certificate, .authenticationRefused(nil), .other(curlCode: 1)] {
+        for fault in [TransmissionCause.certificate, .authenticationRefused(nil), .other(curlCode: 1)] {
             #expect(failure(fault, "it said \(secret)").masked(by: mask) == failure(fault, "it said [secret]"))
         }
     }

@@ -57,7 +57,7 @@ struct AttributionTests {
             for number in 1... {
                 let good = try await fixture.enqueue(.sample("good\(number)@example.com"))
                 #expect(try await fixture.wait(for: good, .accepted).attempts == 1)
-                if try await fixture.database.status(id: bad)?.state == "rejected" { break }
+                if try await fixture.database.status(id: bad)?.state == .rejected { break }
             }
             let attempts = try await fixture.database.attempts(of: bad)
             #expect(attempts.count >= 2)
@@ -92,8 +92,8 @@ struct AttributionTests {
                 try await fixture.database.attempts(of: bad).count >= 5 ? true : nil
             }
             let status = try #require(try await fixture.database.status(id: bad))
-            #expect(status.attempts == (status.state == "sending" ? 1 : 0))
-            #expect(try await fixture.database.relays().first?.state == "up")
+            #expect(status.attempts == (status.state == .sending ? 1 : 0))
+            #expect(try await fixture.database.relays().first?.state == .up)
             let good = try await fixture.enqueue(.sample("good@example.com"))
             _ = try await fixture.wait(for: good, .accepted)
             #expect(!fixture.log.all.contains { $0.hasPrefix("relay is paused") })
@@ -106,11 +106,11 @@ struct AttributionTests {
         choices.schedule = RetrySchedule(delays: [.seconds(2)], jitter: 0)
         try await DeliveryFixture.run(choices) { fixture in
             for number in 1...10 { _ = try await fixture.enqueue(.sample("person\(number)@example.com")) }
-            let relay = try await fixture.waitForRelay { $0.state == "suspected" }
-            #expect(relay.reason == "relay-closing" && relay.stage == "rcpt")
+            let relay = try await fixture.waitForRelay { $0.state == .suspected }
+            #expect(relay.reason?.known == .relayClosing && relay.stage?.known == .rcpt)
             #expect(fixture.log.all.count { $0.hasPrefix("relay is suspected: it fails every message") } == 1)
             for status in try await fixture.database.list(StatusFilter(limit: 20)) {
-                #expect(status.attempts == (status.state == "sending" ? 1 : 0))
+                #expect(status.attempts == (status.state == .sending ? 1 : 0))
                 #expect(status.advice == "delivery-delayed")
             }
             fixture.server.setFaults([])
@@ -137,9 +137,9 @@ struct AttributionTests {
             #expect(second.ledger.acceptedCount == 15)
             #expect(fixture.server.ledger.acceptedCount == 0)
             // Once it is suspected, it is asked now and then.
-            let relay = try await fixture.waitForRelay { $0.state == "suspected" }
-            #expect(relay.reason == "refuses-everybody")
-            #expect(relay.stage == fault.stage.rawValue.lowercased().replacing("finaldot", with: "final-dot"))
+            let relay = try await fixture.waitForRelay { $0.state == .suspected }
+            #expect(relay.reason?.known == .refusesEverybody)
+            #expect(relay.stage?.rawValue == fault.stage.rawValue.lowercased().replacing("finaldot", with: "final-dot"))
             #expect(relay.detail?.contains("; the last one with: 55") == true)
             #expect(fixture.server.ledger.firingCount(of: fault) < 15)
         }
@@ -159,12 +159,12 @@ struct AttributionTests {
                 fixture.server.ledger.firingCount(of: fault) >= 60 ? true : nil
             }
             let open = try await fixture.database.list(StatusFilter(limit: 100))
-            #expect(open.allSatisfy { ["deferred", "sending"].contains($0.state) })
-            #expect(try await fixture.database.relays().first?.state == "suspected")
+            #expect(open.allSatisfy { $0.state == .deferred || $0.state == .sending })
+            #expect(try await fixture.database.relays().first?.state == .suspected)
             fixture.server.setFaults([])
             for id in 1...15 { _ = try await fixture.wait(for: Int64(id), .accepted) }
             #expect(fixture.server.ledger.acceptedCount == 15)
-            #expect(try await fixture.database.relays().first?.state == "up")
+            #expect(try await fixture.database.relays().first?.state == .up)
         }
     }
 
@@ -189,8 +189,8 @@ struct AttributionTests {
                 #expect(try await fixture.wait(for: id, .accepted).attempts == 1)
             }
             #expect(second.ledger.acceptedCount == 5)
-            let relay = try await fixture.waitForRelay { $0.state != "up" }
-            #expect(relay.fault == "relay" || relay.setting != nil)
+            let relay = try await fixture.waitForRelay { $0.state != .up }
+            #expect(relay.fault?.known == .relay || relay.setting != nil)
             #expect(try await fixture.database.suppressions(at: .now).isEmpty)
             // A few find it out, or one where its words say how long it will last; a suspected one is tried now and then.
             #expect(fixture.server.ledger.firingCount(of: fault) <= 5)
@@ -205,7 +205,7 @@ struct AttributionTests {
             let status = try await fixture.log.waitUntil("the mail is delayed") {
                 let status = try await fixture.database.status(id: bad)
                 // Between two attempts: one that is under way counts until it has failed.
-                return status?.state == "deferred" && status?.advice == "delivery-delayed" ? status : nil
+                return status?.state == .deferred && status?.advice == "delivery-delayed" ? status : nil
             }
             #expect(status.attempts == 0)
             for number in 1...5 {
@@ -223,11 +223,11 @@ struct AttributionTests {
         choices.schedule = RetrySchedule(delays: [.seconds(2)], jitter: 0)
         try await DeliveryFixture.run(choices) { fixture in
             for number in 1...10 { _ = try await fixture.enqueue(.sample("person\(number)@example.com")) }
-            let relay = try await fixture.waitForRelay { $0.state == "suspected" }
-            #expect(relay.fault == "relay" && relay.detail == "451 4.3.5 Server configuration error")
+            let relay = try await fixture.waitForRelay { $0.state == .suspected }
+            #expect(relay.fault?.known == .relay && relay.detail == "451 4.3.5 Server configuration error")
             #expect(fixture.log.all.count { $0.hasPrefix("relay is suspected: it fails every message") } == 1)
             for status in try await fixture.database.list(StatusFilter(limit: 20)) {
-                #expect(status.attempts == (status.state == "sending" ? 1 : 0))
+                #expect(status.attempts == (status.state == .sending ? 1 : 0))
                 #expect(status.advice == "delivery-delayed")
             }
         }
@@ -249,7 +249,7 @@ struct AttributionTests {
                 #expect(try await fixture.wait(for: bad, .rejected).advice == "contact-support")
                 let attempts = try await fixture.database.attempts(of: bad)
                 #expect(attempts.map(\.relay) == ["fake", "second"])
-                #expect(attempts.map(\.outcome) == ["deferred", "rejected"])
+                #expect(attempts.map(\.outcome) == [.deferred, .rejected])
                 let good = try await fixture.enqueue(.sample())
                 _ = try await fixture.wait(for: good, .accepted)
                 #expect(second.ledger.acceptedCount == 0)
@@ -270,7 +270,7 @@ struct AttributionTests {
             let said = fixture.log.all.filter { $0.hasPrefix("relay takes fewer connections") }
             #expect(said.count == 1 && said.first?.contains("connections=5") == true)
             let all = try await fixture.database.list(StatusFilter(limit: 2000))
-            #expect(all.allSatisfy { $0.state == "sending" || $0.attempts == 1 })
+            #expect(all.allSatisfy { $0.state == .sending || $0.attempts == 1 })
             // Five lanes are turned away at first, each of them once or twice until the limit is known.
             #expect(fixture.server.ledger.connectionCount < 40)
         }
@@ -298,7 +298,7 @@ struct AttributionTests {
                 #expect(waited < .seconds(60), "a machine under load is slow, but 30 time-outs are 90 s")
                 if number >= 5 { try await Task.sleep(for: .milliseconds(500)) }
             }
-            let open = try await fixture.database.list(StatusFilter(limit: 100)).filter { $0.state != "accepted" }
+            let open = try await fixture.database.list(StatusFilter(limit: 100)).filter { $0.state != .accepted }
             #expect(open.count == 30)
         }
     }
@@ -315,7 +315,7 @@ struct AttributionTests {
         try await DeliveryFixture.run(choices) { fixture in
             let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
             _ = try await application.enqueue((1...500).map { .sample("invented\($0)@example.com") })
-            _ = try await fixture.waitForRelay { $0.state == "suspected" }
+            _ = try await fixture.waitForRelay { $0.state == .suspected }
             #expect(try await fixture.database.suppressions(at: .now).isEmpty)
             for number in 1...20 {
                 let before = fixture.server.ledger.firingCount
@@ -347,7 +347,7 @@ struct AttributionTests {
         try await DeliveryFixture.run(choices) { fixture in
             let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
             _ = try await application.enqueue((1...100).map { .sample("bad\($0)@example.com") })
-            _ = try await fixture.waitForRelay { $0.state == "suspected" }
+            _ = try await fixture.waitForRelay { $0.state == .suspected }
             for number in 1...10 {
                 let before = fixture.server.ledger.firingCount
                 let good = try await fixture.enqueue(.sample("good\(number)@example.com"))

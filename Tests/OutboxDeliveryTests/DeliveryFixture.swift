@@ -176,7 +176,7 @@ struct DeliveryFixture {
     /// Waits until a message is in a state.
     func wait(for id: Int64, _ state: MessageState) async throws -> StatusRecord {
         try await log.waitUntil("message \(id) is \(state)") {
-            guard let status = try await database.status(id: id), status.state == state.rawValue else { return nil }
+            guard let status = try await database.status(id: id), status.state == state else { return nil }
             return status
         }
     }

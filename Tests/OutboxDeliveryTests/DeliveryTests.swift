@@ -34,7 +34,7 @@ struct DeliveryTests {
             let id = try await fixture.enqueue(.sample())
             _ = try await fixture.wait(for: id, .accepted)
             let attempts = try await fixture.database.attempts(of: id)
-            #expect(attempts.map(\.outcome) == ["uncertain", "deferred", "accepted"])
+            #expect(attempts.map(\.outcome) == [.uncertain, .deferred, .accepted])
             #expect(attempts.map(\.attempt) == [1, 2, 3])
             let mails = fixture.server.ledger.accepted
             #expect(mails.count == 2)
@@ -75,7 +75,7 @@ struct DeliveryTests {
             let waiting = try await fixture.wait(for: unknownKind, .deferred)
             #expect(waiting.detail?.contains("no templates for the kind 'invented'") == true)
             let attempt = try #require(try await fixture.database.attempts(of: unknownKind).first)
-            #expect(attempt.stage == "compose" && attempt.fault == "configuration" && attempt.relay == nil)
+            #expect(attempt.stage?.known == .compose && attempt.fault?.known == .configuration && attempt.relay == nil)
         }
     }
 
@@ -134,7 +134,7 @@ struct DeliveryTests {
             { fixture in
                 _ = try await fixture.wait(for: 1, .accepted)
                 let attempts = try await fixture.database.attempts(of: 1)
-                #expect(attempts.map(\.outcome) == ["uncertain", "accepted"])
+                #expect(attempts.map(\.outcome) == [.uncertain, .accepted])
             }
         )
     }
@@ -148,7 +148,7 @@ struct DeliveryTests {
         try await DeliveryFixture.run(choices) { fixture in
             let id = try await fixture.enqueue(.sample())
             _ = try await fixture.wait(for: id, .accepted)
-            #expect(try await fixture.database.attempts(of: id).map(\.outcome) == ["accepted"])
+            #expect(try await fixture.database.attempts(of: id).map(\.outcome) == [.accepted])
             #expect(fixture.server.ledger.acceptedCount == 1)
         }
     }

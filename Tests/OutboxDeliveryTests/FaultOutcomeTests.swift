@@ -13,13 +13,13 @@ struct FaultOutcomeTests {
     /// What is expected of one cell of the matrix.
     struct Expectation: Sendable {
         var state = MessageState.accepted
-        var outcome = "accepted"
+        var outcome = AttemptOutcome.accepted
         var stage = "final-dot"
-        var scope: FaultScope?
+        var fault: Verdict.Fault?
         var reason: FailureReason?
         var reply: String?
 
-        var isRelays: Bool { scope == .relay || scope == .configuration }
+        var isRelays: Bool { fault == .relay || fault == .configuration }
         /// A reset may come while the connection is being made.
         var reasons: [String?] {
             let isEither = stage == "connect" && reason == .connectionLost && reply == nil
@@ -28,7 +28,7 @@ struct FaultOutcomeTests {
 
         /// From RCPT on one failure may be the message's own doing.
         var pausesRelay: Bool { isRelays && !["rcpt", "data", "body", "final-dot"].contains(stage) }
-        var isUsedUp: Bool { !isRelays || outcome == "uncertain" }
+        var isUsedUp: Bool { !isRelays || outcome == .uncertain }
     }
 
     struct Cell: Sendable, CustomTestStringConvertible {
@@ -73,7 +73,7 @@ struct FaultOutcomeTests {
     ]
 
     /// Whose fault a deed is, by the stage; what comes from the network is always the relay's.
-    private static func judgement(_ deed: Deed, at stage: SMTPStage) -> (FaultScope, FailureReason, isFinal: Bool)? {
+    private static func judgement(_ deed: Deed, at stage: SMTPStage) -> (Verdict.Fault, FailureReason, isFinal: Bool)? {
         switch deed {
         case .delay: return nil
         case .closing: return (.relay, .relayClosing, false)
@@ -100,14 +100,14 @@ struct FaultOutcomeTests {
     }
 
     private static func expectation(_ deed: Deed, at stage: SMTPStage) -> Expectation {
-        guard let (scope, reason, isFinal) = judgement(deed, at: stage) else { return Expectation() }
+        guard let (fault, reason, isFinal) = judgement(deed, at: stage) else { return Expectation() }
         // Without an answer to the final dot nobody knows.
         let isUncertain = stage == .finalDot && deed.reply == nil
         return Expectation(
             state: isFinal ? .rejected : .deferred,
-            outcome: isUncertain ? "uncertain" : isFinal ? "rejected" : "deferred",
+            outcome: isUncertain ? .uncertain : isFinal ? .rejected : .deferred,
             stage: stage.rawValue,
-            scope: scope,
+            fault: fault,
             reason: reason,
             reply: deed.reply
         )
@@ -116,7 +116,7 @@ struct FaultOutcomeTests {
     /// Faults that only some stages know.
     private static let further: [(String, Expectation)] = {
         func uncertain(_ reason: FailureReason) -> Expectation {
-            Expectation(state: .deferred, outcome: "uncertain", scope: .relay, reason: reason)
+            Expectation(state: .deferred, outcome: .uncertain, fault: .relay, reason: reason)
         }
         return [
             // The kernel takes a small body as a whole, so that a break in it looks like one after it.
@@ -127,8 +127,8 @@ struct FaultOutcomeTests {
                 "body: reply 421 4.3.2 \"closing\"",
                 Expectation(
                     state: .deferred,
-                    outcome: "deferred",
-                    scope: .relay,
+                    outcome: .deferred,
+                    fault: .relay,
                     reason: .relayClosing,
                     reply: "421 4.3.2 closing"
                 )
@@ -139,9 +139,9 @@ struct FaultOutcomeTests {
                 "rcpt: reply 552 5.2.2 \"mailbox full\" for ann@example.com",
                 Expectation(
                     state: .rejected,
-                    outcome: "rejected",
+                    outcome: .rejected,
                     stage: "rcpt",
-                    scope: .recipient,
+                    fault: .recipient,
                     reason: .mailboxFull,
                     reply: "552 5.2.2 mailbox full"
                 )
@@ -150,9 +150,9 @@ struct FaultOutcomeTests {
                 "rcpt: reply 450 4.2.1 \"busy\" odds 1",
                 Expectation(
                     state: .deferred,
-                    outcome: "deferred",
+                    outcome: .deferred,
                     stage: "rcpt",
-                    scope: .recipient,
+                    fault: .recipient,
                     reason: .recipientDeferred,
                     reply: "450 4.2.1 busy"
                 )
@@ -172,9 +172,9 @@ struct FaultOutcomeTests {
                 "startTLS: break-tls",
                 Expectation(
                     state: .deferred,
-                    outcome: "deferred",
+                    outcome: .deferred,
                     stage: "tls",
-                    scope: .relay,
+                    fault: .relay,
                     reason: .tlsFailed
                 )
             )
@@ -223,7 +223,7 @@ struct FaultOutcomeTests {
             let status = try await fixture.wait(for: id, cell.expected.state)
             try await expect(cell, fixture, status)
             let isMet = fixture.server.ledger.firingCount(of: fault) >= 1
-            #expect(isMet == (cell.expected.scope != nil || cell.fault.contains("delay") && !cell.isUnmet))
+            #expect(isMet == (cell.expected.fault != nil || cell.fault.contains("delay") && !cell.isUnmet))
         }
     }
 
@@ -233,21 +233,21 @@ struct FaultOutcomeTests {
         #expect(attempts.count == 1)
         let attempt = try #require(attempts.first)
         #expect(attempt.outcome == expected.outcome)
-        #expect(attempt.stage == expected.stage)
-        #expect(attempt.fault == expected.scope?.rawValue)
-        #expect(expected.reasons.contains(attempt.reason))
+        #expect(attempt.stage?.rawValue == expected.stage)
+        #expect(attempt.fault?.known == expected.fault)
+        #expect(expected.reasons.contains(attempt.reason?.rawValue))
         #expect(attempt.relay == "fake")
         if let reply = expected.reply { #expect(attempt.detail == reply) } else { #expect(attempt.detail != nil) }
         #expect(attempt.counts == expected.isUsedUp)
         #expect(status.attempts == (expected.isUsedUp ? 1 : 0))
-        #expect(status.mayArriveTwice == (expected.outcome == "uncertain"))
+        #expect(status.mayArriveTwice == (expected.outcome == .uncertain))
 
         let pause = try status.nextAttemptAt.map { try $0.timeSince(#require(attempt.finishedAt)) }
         let delay: Duration = expected.pausesRelay ? .milliseconds(1250) : .seconds(100)
         #expect(pause == (expected.state == .deferred ? delay : nil))
 
-        let relay = try await fixture.waitForRelay { $0.state == (expected.pausesRelay ? "paused" : "up") }
-        #expect((expected.pausesRelay ? expected.reasons : [nil]).contains(relay.reason))
+        let relay = try await fixture.waitForRelay { $0.state == (expected.pausesRelay ? .paused : .up) }
+        #expect((expected.pausesRelay ? expected.reasons : [nil]).contains(relay.reason?.rawValue))
         let pausedFor = try relay.pausedUntil.map { try $0.timeSince(#require(attempt.finishedAt)) }
         #expect(pausedFor == (expected.pausesRelay ? .seconds(1) : nil))
     }

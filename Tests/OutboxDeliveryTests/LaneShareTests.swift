@@ -158,7 +158,7 @@ import Testing
         #expect(waiting.allSatisfy { pool.mayWait(for: $0, at: now + .seconds(4)) })
         #expect(waiting.allSatisfy { pool.mayWait(for: $0, at: now + .seconds(31)) }, "the relay may be slow for all")
         #expect(waiting.map { pool.mayWait(for: $0, at: later) } == [true, false, false])
-        let timedOut = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
+        let timedOut = TransmissionFailure(stage: .rcpt, cause: .timedOut, detail: "")
         let actions = pool.ended(.failed(timedOut), of: waiting[1], relay: 0, at: .init(now: later))
         guard case .deferred(let judged, _) = actions.completions.last?.outcome else {
             Issue.record("the message stays open")
@@ -175,7 +175,7 @@ import Testing
         _ = pool.add([claim(1, "a@silent.example"), claim(2, "b@good.example")], at: .init(now: now))
         _ = (take(&pool, 1), take(&pool, 2))
         _ = pool.ended(ok, of: claim(2, "b@good.example"), relay: 0, at: .init(now: now))
-        let timedOut = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
+        let timedOut = TransmissionFailure(stage: .rcpt, cause: .timedOut, detail: "")
         let later = now + .seconds(60)
         _ = pool.ended(.failed(timedOut), of: claim(1, "a@silent.example"), relay: 0, at: .init(now: later))
         #expect(pool.relays[0].evidence.isSilent("silent.example"))
@@ -186,7 +186,7 @@ import Testing
         var pool = pool(relays: 2)
         _ = pool.relays[1].evidence.failed(message: 9, domain: "silent.example", .silence)
         var ignored = RelayPool.StateMachine.Actions()
-        let trouble = RelayTrouble(scope: .relay, reason: .timedOut, stage: .connect, detail: "", reply: nil)
+        let trouble = RelayTrouble(fault: .relay, reason: .timedOut, stage: .connect, detail: "", reply: nil)
         pool.handle(.failed(trouble, pause: nil), relay: 0, now: now, &ignored)
         _ = pool.add([claim(1, "a@silent.example"), claim(2, "b@good.example")], at: .init(now: now))
         let probe = pool.awaitsClaim(lane(1), at: .init(now: now + .seconds(1)))
@@ -214,7 +214,7 @@ import Testing
             pool.relays[relay].evidence.accepted(domain: "good.example", order: 1, at: now)
             for number in 1...10 { _ = pool.awaitsClaim(lane(number, of: relay), at: .init(now: now)) }
         }
-        let trouble = RelayTrouble(scope: .relay, reason: .timedOut, stage: .finalDot, detail: "", reply: nil)
+        let trouble = RelayTrouble(fault: .relay, reason: .timedOut, stage: .finalDot, detail: "", reply: nil)
         var ignored = RelayPool.StateMachine.Actions()
         pool.handle(.suspected(trouble), relay: 0, now: now, &ignored)
         for id: Int64 in 1...60 {
@@ -236,7 +236,7 @@ import Testing
     func pausedBehindASuspectedOne() {
         var pool = pool(relays: 2)
         var ignored = RelayPool.StateMachine.Actions()
-        let trouble = RelayTrouble(scope: .relay, reason: .refusesEverybody, stage: .rcpt, detail: "", reply: nil)
+        let trouble = RelayTrouble(fault: .relay, reason: .refusesEverybody, stage: .rcpt, detail: "", reply: nil)
         pool.handle(.suspected(trouble), relay: 0, now: now, &ignored)
         pool.handle(.failed(trouble, pause: nil), relay: 1, now: now, &ignored)
         let next = pool.nextMoment(after: now)
@@ -278,12 +278,12 @@ import Testing
     func onlyTheOtherOffersSMTPUTF8() {
         var pool = pool(relays: 2)
         var ignored = RelayPool.StateMachine.Actions()
-        let trouble = RelayTrouble(scope: .relay, reason: .timedOut, stage: .connect, detail: "", reply: nil)
+        let trouble = RelayTrouble(fault: .relay, reason: .timedOut, stage: .connect, detail: "", reply: nil)
         pool.handle(.failed(trouble, pause: nil), relay: 1, now: now, &ignored)
         let mail = claim(1, "jörg@example.com")
         _ = pool.add([mail], at: .init(now: now))
         _ = take(&pool, 1)
-        let failure = TransmissionFailure(stage: .mail, fault: .smtpUTF8NotOffered, detail: "")
+        let failure = TransmissionFailure(stage: .mail, cause: .smtpUTF8NotOffered, detail: "")
         let actions = pool.ended(.failed(failure), of: mail, relay: 0, at: .init(now: now))
         guard case .deferred = actions.completions.last?.outcome else {
             Issue.record("the other relay may be able to carry it")
@@ -347,7 +347,7 @@ import Testing
     @Test("rejections that are given back together come back at different moments")
     func jitterOfSeveral() throws {
         var judge = Judge(schedule: RetrySchedule(delays: [.seconds(100)], jitter: 0.2))
-        let failure = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
+        let failure = TransmissionFailure(stage: .rcpt, cause: .timedOut, detail: "")
         let judged = JudgedFailure(failure: failure, verdict: FailurePolicy.verdict(for: failure), isUsedUp: true)
         let moments = (1...20).map { id -> Timestamp? in
             guard case .deferred(_, let next) = judge.again(judged, claim(Int64(id)), relay: "r", now: now).outcome

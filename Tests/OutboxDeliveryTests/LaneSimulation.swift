@@ -37,7 +37,7 @@ struct LaneSimulation: StateMachineFixture {
         case asks(Claim, LaneID)
     }
 
-    private static let timedOut = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
+    private static let timedOut = TransmissionFailure(stage: .rcpt, cause: .timedOut, detail: "")
 
     private(set) var pool: RelayPool.StateMachine
     private(set) var mails: [Int64: Mail] = [:]
@@ -184,7 +184,7 @@ struct LaneSimulation: StateMachineFixture {
                 return
             }
             chance = (chance + 0.618_034).truncatingRemainder(dividingBy: 1)
-            if case .failed(let failure) = result, failure.fault == .timedOut {
+            if case .failed(let failure) = result, failure.cause == .timedOut {
                 connected.remove(lane)
                 perform(pool.connectionClosed(lane, at: present()))
             }
@@ -227,7 +227,7 @@ struct LaneSimulation: StateMachineFixture {
         case .accepts(let after): events.add(.end(claim, lane, ok), at: time + after)
         case .refuses(let after):
             let reply = SMTPReply(code: 550, text: "5.1.1 User unknown")
-            let failure = TransmissionFailure(stage: .rcpt, fault: .reply(reply), detail: "")
+            let failure = TransmissionFailure(stage: .rcpt, cause: .reply(reply), detail: "")
             events.add(.end(claim, lane, .failed(failure)), at: time + after)
         case .silent(let until):
             events.add(.end(claim, lane, .failed(Self.timedOut)), at: time + until)

@@ -11,7 +11,7 @@ import Testing
 @Suite struct RelayPoolStateMachineTests: StateMachineFixture {
     @Test("after the second uncertain attempt the mail is repeated no sooner than 5, then 15 minutes later")
     func uncertain() throws {
-        let failure = TransmissionFailure(stage: .finalDot, fault: .timedOut, detail: "", isUncertain: true)
+        let failure = TransmissionFailure(stage: .finalDot, cause: .timedOut, detail: "", isUncertain: true)
         let judged = JudgedFailure(failure: failure, verdict: FailurePolicy.verdict(for: failure), isUsedUp: true)
         let delays = (0...4).map { earlier -> Duration? in
             var judge = judge()
@@ -106,7 +106,7 @@ import Testing
         var pool = pool(connections: 4)
         pool.queue.append([claim(100, "slow@silent.example")])
         _ = take(&pool, 1)
-        let timedOut = TransmissionFailure(stage: .rcpt, fault: .timedOut, detail: "")
+        let timedOut = TransmissionFailure(stage: .rcpt, cause: .timedOut, detail: "")
         let first = claim(100, "slow@silent.example")
         _ = pool.ended(.failed(timedOut), of: first, relay: 0, at: .init(now: now))
         let more = (1...30).map { claim($0, "p\($0)@silent.example") } + [claim(31, "honest@other.example")]
@@ -137,7 +137,7 @@ import Testing
         var pool = pool(connections: 3)
         pool.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example")])
         _ = (take(&pool, 1), take(&pool, 2))
-        let timedOut = TransmissionFailure(stage: .connect, fault: .timedOut, detail: "")
+        let timedOut = TransmissionFailure(stage: .connect, cause: .timedOut, detail: "")
         _ = pool.ended(.failed(timedOut), of: claim(1), relay: 0, at: .init(now: now + .seconds(1)))
         #expect(!pool.relays[0].health.takesMessages)
     }

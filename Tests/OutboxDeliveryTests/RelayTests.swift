@@ -41,7 +41,7 @@ struct RelayTests {
                 #expect(fixture.log.all.count { $0.hasPrefix("relay is paused") } == 1)
                 let relays = try await fixture.database.relays()
                 #expect(relays.map(\.name) == ["fake", "second"])
-                #expect(relays[0].state != "up" && relays[0].reason == "connection-lost" && relays[1].state == "up")
+                #expect(relays[0].state != .up && relays[0].reason?.known == .connectionLost && relays[1].state == .up)
 
                 fixture.server.setFaults([])
                 // Only a message finds out whether the relay works, so there is one until one did.
@@ -52,7 +52,7 @@ struct RelayTests {
                     _ = try await fixture.wait(for: id, .accepted)
                 }
                 _ = try await fixture.log.waitUntil("the relay is up") {
-                    try await fixture.database.relays().allSatisfy { $0.state == "up" } ? true : nil
+                    try await fixture.database.relays().allSatisfy { $0.state == .up } ? true : nil
                 }
                 let before = second.ledger.acceptedCount
                 let id = try await fixture.enqueue(.sample("last@example.com"))
@@ -77,15 +77,15 @@ struct RelayTests {
             }
             let open = try await fixture.database.list(StatusFilter(limit: 1000))
             #expect(open.count == 200)
-            for message in open where message.state != "sending" {
-                #expect(["queued", "deferred"].contains(message.state) && message.attempts == 0)
+            for message in open where message.state != .sending {
+                #expect(message.state.isClaimable && message.attempts == 0)
                 #expect(message.advice == "delivery-delayed")
             }
             #expect(fixture.log.all.count { $0.hasPrefix("relay is paused") } == 1)
             #expect(!fixture.log.all.contains { $0.hasPrefix("message deferred") && $0.contains("level=notice") })
             // Four lanes at first, then one probe at a time: 1, 2, 4 … s apart.
             #expect(fixture.server.ledger.connectionCount <= 4 + 8)
-            let relay = try await fixture.waitForRelay { $0.reason == "relay-closing" }
+            let relay = try await fixture.waitForRelay { $0.reason?.known == .relayClosing }
             #expect(relay.detail == "421 4.3.2 down for maintenance")
 
             fixture.server.setFaults([])
@@ -114,8 +114,8 @@ struct RelayTests {
             #expect(errors.count == 1)
             #expect(errors.first?.contains("setting=relays[0]: user and password") == true)
             #expect(errors.first?.contains("reason=authentication-refused") == true)
-            let relay = try await fixture.waitForRelay { $0.reason == "authentication-refused" }
-            #expect(relay.fault == "configuration")
+            let relay = try await fixture.waitForRelay { $0.reason?.known == .authenticationRefused }
+            #expect(relay.fault?.known == .configuration)
             #expect(relay.setting == "relays[0]: user and password")
 
             var mended = SMTPRelay(
@@ -181,16 +181,16 @@ struct RelayTests {
         try await DeliveryFixture.run(choices) { fixture in
             let other = try OutboxDatabase(path: fixture.database.path, access: .writing)
             _ = try await other.enqueue(Self.people(60))
-            _ = try await fixture.waitForRelay { $0.state == "suspected" }
+            _ = try await fixture.waitForRelay { $0.state == .suspected }
             _ = try await fixture.log.waitUntil("everybody is refused twice") {
                 fixture.server.ledger.firingCount >= 120 ? true : nil
             }
             let messages = try await fixture.database.list(StatusFilter(limit: 100))
-            #expect(messages.allSatisfy { ["queued", "deferred", "sending"].contains($0.state) })
+            #expect(messages.allSatisfy { $0.state.isOpen })
             #expect(try await fixture.database.suppressions(at: .now).isEmpty)
             #expect(fixture.log.all.count { $0.hasPrefix("relay is suspected: it refuses everybody") } == 1)
-            let relay = try await fixture.waitForRelay { $0.reason == "refuses-everybody" }
-            #expect(relay.fault == "relay")
+            let relay = try await fixture.waitForRelay { $0.reason?.known == .refusesEverybody }
+            #expect(relay.fault?.known == .relay)
 
             fixture.server.setFaults([])
             _ = try await fixture.server.ledger.waitForAccepted(count: 60, timeout: .seconds(60))
@@ -252,7 +252,7 @@ struct RelayTests {
             _ = try await other.enqueue(Self.people(300))
             _ = try await fixture.server.ledger.waitForAccepted(count: 300, timeout: .seconds(60))
             let status = try #require(try await fixture.database.status(id: poison))
-            #expect(["deferred", "sending"].contains(status.state))
+            #expect(status.state == .deferred || status.state == .sending)
         }
     }
 
@@ -289,7 +289,7 @@ struct RelayTests {
             let id = try await fixture.enqueue(.sample())
             let status = try await fixture.wait(for: id, .deferred)
             let attempt = try #require(try await fixture.database.attempts(of: id).first)
-            #expect(attempt.reason == "greylisted")
+            #expect(attempt.reason?.known == .greylisted)
             #expect(status.nextAttemptAt?.timeSince(try #require(attempt.finishedAt)) == .seconds(420))
         }
     }

@@ -46,7 +46,7 @@ import Testing
                 fixture.log.all.first { $0.hasPrefix("old messages removed") }
             }
             #expect(line.contains("count=1000"))
-            #expect(try await fixture.database.status(id: id)?.state == "accepted")
+            #expect(try await fixture.database.status(id: id)?.state == .accepted)
             #expect(try await fixture.database.status(id: 1) == nil)
             #expect(fixture.log.all.filter { $0.hasPrefix("old messages removed") }.count == 1)
             #expect(sleeps.withLock { $0.filter { $0 >= .milliseconds(50) && $0 < .seconds(1) } }.count >= 4)

@@ -63,7 +63,8 @@ struct RowToMailTests {
             let status = try await fixture.wait(for: id, .rejected)
             #expect(status.advice == "fix-address")
             let attempt = try #require(try await fixture.database.attempts(of: id).first)
-            #expect(attempt.reason == "unusable-recipient" && attempt.fault == "recipient" && attempt.relay == nil)
+            #expect(attempt.reason?.known == .unusableRecipient && attempt.fault?.known == .recipient)
+            #expect(attempt.relay == nil)
             #expect(fixture.server.ledger.connectionCount == 0)
         }
     }
@@ -83,7 +84,7 @@ struct RowToMailTests {
             _ = try await fixture.wait(for: 3, .accepted)
             #expect(fixture.server.ledger.accepted.flatMap(\.recipients) == ["Ann@xn--bcher-kva.example"])
             let states = try await fixture.database.status(recipient: "ann@bücher.example").map(\.state)
-            #expect(states == ["accepted", "superseded", "superseded"])
+            #expect(states == [.accepted, .superseded, .superseded])
         }
     }
 }

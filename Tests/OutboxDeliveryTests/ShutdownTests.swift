@@ -22,9 +22,9 @@ struct ShutdownTests {
         } afterwards: { database in
             let messages = try await database.list(StatusFilter())
             #expect(messages.count == 5)
-            #expect(messages.count { $0.state == "accepted" } >= 1)
-            for message in messages where message.state != "accepted" {
-                #expect(message.state == "queued" && message.attempts == 0)
+            #expect(messages.count { $0.state == .accepted } >= 1)
+            for message in messages where message.state != .accepted {
+                #expect(message.state == .queued && message.attempts == 0)
                 #expect(try await database.attempts(of: message.id).isEmpty)
             }
         }
@@ -43,9 +43,9 @@ struct ShutdownTests {
             try await fixture.server.ledger.waitForFiring(of: hang)
         } afterwards: { database in
             let message = try #require(try await database.status(id: 1))
-            #expect(message.state == "deferred")
+            #expect(message.state == .deferred)
             let attempts = try await database.attempts(of: 1)
-            #expect(attempts.map(\.outcome) == ["uncertain"])
+            #expect(attempts.map(\.outcome) == [.uncertain])
             #expect(attempts.first?.detail == "ended by the shutdown of outboxd")
         }
     }

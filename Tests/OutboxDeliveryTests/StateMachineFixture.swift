@@ -60,7 +60,7 @@ extension StateMachineFixture {
 
     func failure(_ reply: String, at stage: SMTPStage) throws -> TransmissionResult {
         let reply = try #require(SMTPReply(lines: [reply]))
-        return .failed(TransmissionFailure(stage: stage, fault: .reply(reply), detail: reply.description))
+        return .failed(TransmissionFailure(stage: stage, cause: .reply(reply), detail: reply.description))
     }
 
     func lane(_ number: Int, of relay: Int = 0) -> LaneID { LaneID(relay: relay, number: number) }

@@ -67,7 +67,7 @@ struct StoreTroubleTests {
                     fixture.log.all.contains { $0.hasPrefix("the machine's clock was set") } ? true : nil
                 }
             }
-            for id in first { #expect(try await fixture.database.status(id: id)?.state != "expired") }
+            for id in first { #expect(try await fixture.database.status(id: id)?.state != .expired) }
             let recipients = fixture.server.ledger.accepted.map(\.recipients)
             #expect(Set(recipients).count == recipients.count)
             #expect(fixture.log.all.contains { $0.hasPrefix("the machine's clock was set") })
@@ -91,7 +91,7 @@ struct StoreTroubleTests {
             }
             let good = try await fixture.enqueue(.sample("good@example.com"))
             _ = try await fixture.wait(for: good, .accepted)
-            #expect(try await fixture.database.status(id: bad)?.state == "sending")
+            #expect(try await fixture.database.status(id: bad)?.state == .sending)
             #expect(fixture.server.ledger.accepted.count == 2)
         }
     }

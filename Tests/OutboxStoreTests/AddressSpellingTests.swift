@@ -123,7 +123,7 @@ import Testing
         try await store.suppress(
             Suppression(
                 address: AddressKey(Self.spellings[3]).canonical,
-                reason: "test",
+                reason: StoredCode(rawValue: "test"),
                 source: .manual,
                 messageID: nil,
                 createdAt: noon,

@@ -24,7 +24,7 @@ import Testing
         let files = try FileManager.default.contentsOfDirectory(atPath: outbox.folder.path)
         #expect(!files.contains { $0.hasPrefix("copy.db-") }, "\(files)")
         let restored = try OutboxDatabase(path: copy, access: .upgrading)
-        #expect(try await restored.status(id: first)?.state == "accepted")
+        #expect(try await restored.status(id: first)?.state == .accepted)
         #expect(try await restored.claim().claims.map(\.message.token) == [Token("s3cret")])
     }
 

@@ -144,17 +144,17 @@ private struct History {
             "450 4.2.1 Busy", "451 4.7.1 Greylisted for 300 seconds", "550 5.1.1 Unknown", "421 Closing", "554 No",
         ]
         let reply = SMTPReply(lines: [replies.randomElement(using: &random) ?? ""])
-        let faults: [TransmissionFault] = [reply.map { .reply($0) } ?? .timedOut, .connectionLost, .couldNotConnect]
-        let fault = faults.randomElement(using: &random) ?? .timedOut
-        let isUncertain = fault == .connectionLost
+        let faults: [TransmissionCause] = [reply.map { .reply($0) } ?? .timedOut, .connectionLost, .couldNotConnect]
+        let cause = faults.randomElement(using: &random) ?? .timedOut
+        let isUncertain = cause == .connectionLost
         let failure = TransmissionFailure(
             stage: isUncertain ? .finalDot : .rcpt,
-            fault: fault,
+            cause: cause,
             detail: "random",
             isUncertain: isUncertain
         )
         let verdict = FailurePolicy.verdict(for: failure)
-        let isUsedUp = verdict.scope != .relay || isUncertain
+        let isUsedUp = verdict.fault != .relay || isUncertain
         let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: isUsedUp)
         if verdict.disposition == .final { return .rejected(judged) }
         let next = schedule.nextAttempt(
@@ -170,7 +170,7 @@ private struct History {
     private mutating func bounce(_ daemon: OutboxDatabase) async throws {
         guard let id = try envelopeIDs().randomElement(using: &random) else { return }
         let report = DeliveryReportRecord(
-            action: Bool.random(using: &random) ? "failed" : "delayed",
+            action: Bool.random(using: &random) ? .failed : .delayed,
             receivedAt: now,
             status: "5.0.0",
             reason: nil,

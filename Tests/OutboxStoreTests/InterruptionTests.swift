@@ -92,8 +92,8 @@ import Testing
             #expect(try outbox.state(poison) == (crash < 3 ? "deferred" : "rejected"))
         }
         let attempts = try await store.attempts(of: poison)
-        #expect(attempts.map(\.outcome) == Array(repeating: "uncertain", count: 5))
-        #expect(attempts.last?.reason == "ends-outboxd")
+        #expect(attempts.map(\.outcome) == Array(repeating: .uncertain, count: 5))
+        #expect(attempts.last?.reason?.known == .endsOutboxd)
         #expect(try await store.status(id: poison)?.advice == "contact-support")
         #expect(try outbox.state(innocent) == "sending")
     }

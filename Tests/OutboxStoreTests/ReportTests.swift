@@ -11,12 +11,12 @@ import Testing
 
     init() throws { outbox = try TemporaryOutbox() }
 
-    private func report(_ action: String, _ reason: FailureReason? = nil) -> DeliveryReportRecord {
+    private func report(_ action: ReportedAction, _ reason: FailureReason? = nil) -> DeliveryReportRecord {
         DeliveryReportRecord(
             action: action,
             receivedAt: noon + .seconds(60),
             status: "5.1.1",
-            reason: reason?.rawValue,
+            reason: reason,
             reportingMTA: "mail.example.com",
             detail: "550 5.1.1 unknown"
         )
@@ -33,16 +33,16 @@ import Testing
     func failed() async throws {
         let (id, envelopeID) = try await accepted()
         let effect = try await store.record(
-            report("failed", .unknownRecipient),
+            report(.failed, .unknownRecipient),
             envelopeID: envelopeID,
             suppressFor: .seconds(100)
         )
         let until = noon + .seconds(160)
-        #expect(effect == ReportEffect(messageID: id, hasBounced: true, state: "bounced", suppressedUntil: until))
+        #expect(effect == ReportEffect(messageID: id, hasBounced: true, state: .bounced, suppressedUntil: until))
         let status = try #require(try await store.status(id: id))
-        #expect(status.state == "bounced" && status.finishedAt == noon + .seconds(60))
+        #expect(status.state == .bounced && status.finishedAt == noon + .seconds(60))
         #expect(status.acceptedAt == noon && status.advice == "fix-address")
-        #expect(try await store.reports(of: id) == [report("failed", .unknownRecipient)])
+        #expect(try await store.reports(of: id) == [report(.failed, .unknownRecipient)])
         let entry = try #require(try await store.suppressions(at: noon).first)
         #expect(entry.address == "ann@example.com" && entry.source == .reported && entry.messageID == id)
     }
@@ -50,17 +50,17 @@ import Testing
     @Test("a second one changes nothing but its own row")
     func twice() async throws {
         let (id, envelopeID) = try await accepted()
-        for _ in 1...2 { _ = try await store.record(report("failed"), envelopeID: envelopeID, suppressFor: nil) }
+        for _ in 1...2 { _ = try await store.record(report(.failed), envelopeID: envelopeID, suppressFor: nil) }
         #expect(try outbox.state(id) == "bounced")
         #expect(try await store.reports(of: id).count == 1)
         #expect(try await store.suppressions(at: noon).isEmpty)
     }
 
-    @Test("what is no failure is a note", arguments: ReportedAction.allCases.map(\.rawValue).filter { $0 != "failed" })
-    func notes(action: String) async throws {
+    @Test("what is no failure is a note", arguments: ReportedAction.allCases.filter { $0 != .failed })
+    func notes(action: ReportedAction) async throws {
         let (id, envelopeID) = try await accepted()
         let effect = try await store.record(report(action), envelopeID: envelopeID, suppressFor: .seconds(100))
-        #expect(effect == ReportEffect(messageID: id, hasBounced: false, state: "accepted", suppressedUntil: nil))
+        #expect(effect == ReportEffect(messageID: id, hasBounced: false, state: .accepted, suppressedUntil: nil))
         #expect(try outbox.state(id) == "accepted")
         #expect(try await store.reports(of: id).map(\.action) == [action])
         #expect(try await store.suppressions(at: noon).isEmpty)
@@ -72,9 +72,9 @@ import Testing
     )
     func advice(reason: FailureReason?) async throws {
         let (id, envelopeID) = try await accepted()
-        _ = try await store.record(report("failed", reason), envelopeID: envelopeID, suppressFor: nil)
+        _ = try await store.record(report(.failed, reason), envelopeID: envelopeID, suppressFor: nil)
         let status = try #require(try await store.status(id: id))
-        #expect(status.state == "bounced")
+        #expect(status.state == .bounced)
         #expect(status.advice == (reason?.suppressesAddress == true ? "fix-address" : "contact-support"))
     }
 
@@ -82,7 +82,7 @@ import Testing
     func undone() async throws {
         let (id, envelopeID) = try await accepted()
         let effect = try await store.record(
-            report("failed", .unknownRecipient),
+            report(.failed, .unknownRecipient),
             envelopeID: envelopeID,
             suppressFor: .seconds(100)
         )
@@ -93,7 +93,7 @@ import Testing
         #expect(try await store.status(id: next)?.advice == "fix-address")
         #expect(try await store.liftSuppression(of: AddressKey("ANN@example.com")))
         #expect(try await store.suppressions(at: noon).isEmpty)
-        for (message, state) in [(id, "bounced"), (next, "suppressed")] {
+        for (message, state) in [(id, MessageState.bounced), (next, .suppressed)] {
             let status = try #require(try await store.status(id: message))
             #expect(status.state == state && status.advice == "request-new")
         }
@@ -103,7 +103,7 @@ import Testing
     @Test("a bounce can be taken back after its entry on the list has run out")
     func undoneLate() async throws {
         let (id, envelopeID) = try await accepted()
-        _ = try await store.record(report("failed", .badDomain), envelopeID: envelopeID, suppressFor: nil)
+        _ = try await store.record(report(.failed, .badDomain), envelopeID: envelopeID, suppressFor: nil)
         #expect(try await store.status(id: id)?.advice == "fix-address")
         #expect(try await store.liftSuppression(of: AddressKey("ann@example.com")))
         #expect(try await store.status(id: id)?.advice == "request-new")
@@ -133,7 +133,7 @@ import Testing
             try outbox.value(String.self, "SELECT envelope_id FROM outbox_state WHERE message_id = \(untried)")
         )
         for forged in ["", "0", String(repeating: "0", count: 32), "' OR 1=1", queued] {
-            #expect(try await store.record(report("failed"), envelopeID: forged, suppressFor: .seconds(9)) == nil)
+            #expect(try await store.record(report(.failed), envelopeID: forged, suppressFor: .seconds(9)) == nil)
         }
         #expect(try outbox.state(id) == "accepted" && outbox.state(untried) == "queued")
         #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox_report") == 0)
@@ -145,11 +145,11 @@ import Testing
         let id = try outbox.insert()
         let claim = try #require(try await store.claim().claims.first)
         let effect = try await store.record(
-            report("failed"),
+            report(.failed),
             envelopeID: claim.message.envelopeID,
             suppressFor: nil
         )
-        #expect(effect?.hasBounced == false && effect?.state == "sending")
+        #expect(effect?.hasBounced == false && effect?.state == .sending)
         #expect(try outbox.state(id) == "sending")
     }
 }

@@ -31,7 +31,7 @@ import Testing
         }
         let newest = try #require(clicks.last)
         let status = try #require(try await store.status(id: newest))
-        #expect(status.state == "queued" && status.nextAttemptAt == noon + .seconds(60))
+        #expect(status.state == .queued && status.nextAttemptAt == noon + .seconds(60))
         #expect(status.attempts == 0)
         #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox_state WHERE state = 'superseded'") == 9)
         #expect(try await store.nextMoments().due == noon + .seconds(60))

@@ -64,12 +64,12 @@ import Testing
         let claim = try #require(try await store.claim().claims.first)
         #expect(try await store.finish([.accepted(claim, at: noon + .seconds(1))], now: noon + .seconds(1)).isEmpty)
         let status = try #require(try await outbox.database.status(id: id))
-        #expect(status.state == "accepted")
+        #expect(status.state == .accepted)
         #expect(status.acceptedAt == noon + .seconds(1))
         #expect(status.finishedAt == noon + .seconds(1))
         #expect(status.detail == "250 2.0.0 Ok: queued as ABC123")
         let attempt = try #require(try await outbox.database.attempts(of: id).first)
-        #expect(attempt.outcome == "accepted" && attempt.replyCode == 250 && attempt.enhancedStatus == "2.0.0")
+        #expect(attempt.outcome == .accepted && attempt.replyCode == 250 && attempt.enhancedStatus == "2.0.0")
         #expect(attempt.queueID == "ABC123" && attempt.relay == "relay")
         #expect(try outbox.secretCount() == 0)
     }
@@ -80,9 +80,9 @@ import Testing
         let claim = try #require(try await store.claim().claims.first)
         _ = try await store.finish([.deferred(claim, until: noon + .seconds(5))], now: noon)
         let status = try #require(try await outbox.database.status(id: id))
-        #expect(status.state == "deferred" && status.nextAttemptAt == noon + .seconds(5) && status.attempts == 1)
+        #expect(status.state == .deferred && status.nextAttemptAt == noon + .seconds(5) && status.attempts == 1)
         let attempt = try #require(try await outbox.database.attempts(of: id).first)
-        #expect(attempt.outcome == "deferred" && attempt.fault == "recipient" && attempt.stage == "rcpt")
+        #expect(attempt.outcome == .deferred && attempt.fault?.known == .recipient && attempt.stage?.known == .rcpt)
         let again = try #require(try await store.claim(now: noon + .seconds(5)).claims.first)
         #expect(again.attempt == 2)
         #expect(again.message == claim.message)
@@ -95,7 +95,7 @@ import Testing
         _ = try await store.finish([.rejected(claim)], now: noon)
         #expect(try outbox.state(id) == "rejected")
         #expect(try outbox.secretCount() == 0)
-        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == ["rejected"])
+        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == [.rejected])
     }
 
     @Test("an uncertain attempt is recorded as such, and tried again")
@@ -104,7 +104,7 @@ import Testing
         let claim = try #require(try await store.claim().claims.first)
         let failure = TransmissionFailure(
             stage: .finalDot,
-            fault: .connectionLost,
+            cause: .connectionLost,
             detail: "lost",
             isUncertain: true
         )
@@ -116,7 +116,7 @@ import Testing
             now: noon
         )
         #expect(try outbox.state(id) == "deferred")
-        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == ["uncertain"])
+        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == [.uncertain])
     }
 
     @Test("a completion counts only while its claim is held")
@@ -132,7 +132,7 @@ import Testing
         #expect(try await second.finish([.accepted(current)], now: noon).isEmpty)
         #expect(try await store.finish([.rejected(stale)], now: noon) == [.rejected(stale)])
         #expect(try outbox.state(id) == "accepted")
-        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == ["uncertain", "accepted"])
+        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == [.uncertain, .accepted])
     }
 
     @Test("a message that was deleted meanwhile loses its claim without harm")
@@ -158,7 +158,7 @@ import Testing
         let second = try #require(try await store.claim(now: noon + .seconds(6)).claims.first)
         try await store.returnUnsent([second])
         let status = try #require(try await outbox.database.status(id: fresh))
-        #expect(status.state == "deferred" && status.attempts == 1)
+        #expect(status.state == .deferred && status.attempts == 1)
         #expect(try await store.claim(now: noon + .seconds(6)).claims.first?.attempt == 2)
     }
 
@@ -169,7 +169,7 @@ import Testing
         #expect(try await store.nextMoments().lease == noon + .seconds(60))
         #expect(try await store.rescue(now: noon + .seconds(59)).isEmpty)
         #expect(try await store.rescue(now: noon + .seconds(60)) == [id])
-        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == ["uncertain"])
+        #expect(try await outbox.database.attempts(of: id).map(\.outcome) == [.uncertain])
         let again = try #require(try await store.claim(now: noon + .seconds(60)).claims.first)
         #expect(again.attempt == 2 && again.message.id == id)
     }
@@ -221,7 +221,7 @@ import Testing
         )
         _ = try await store.finish([completion], now: noon + .seconds(2))
         let status = try #require(try await outbox.database.status(id: id))
-        #expect(status.state == "expired" && status.attempts == 0)
+        #expect(status.state == .expired && status.attempts == 0)
         #expect(try await outbox.database.attempts(of: id).isEmpty)
     }
 

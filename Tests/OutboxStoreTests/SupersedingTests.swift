@@ -94,7 +94,7 @@ import Testing
         )
         #expect(try outbox.state(accepted) == "accepted")
         #expect(try outbox.state(refused) == "superseded")
-        #expect(try await store.attempts(of: refused).map(\.outcome) == ["deferred"])
+        #expect(try await store.attempts(of: refused).map(\.outcome) == [.deferred])
         #expect(try outbox.secretCount() == 2)
     }
 

@@ -22,7 +22,7 @@ import Testing
     func refused() async throws {
         let id = try await refuse("Ann@Example.com", 550, EnhancedStatusCode(5, 1, 1))
         let entry = try #require(try await store.suppressions(at: noon).first)
-        #expect(entry.address == "ann@example.com" && entry.reason == "unknown-recipient")
+        #expect(entry.address == "ann@example.com" && entry.reason.known == .unknownRecipient)
         #expect(entry.source == .refused && entry.messageID == id)
         #expect(entry.createdAt == noon && entry.expiresAt == noon + .seconds(30 * 86_400))
 
@@ -68,7 +68,7 @@ import Testing
         #expect(try await store.claim(now: after).claims.count == 1)
         let manual = Suppression(
             address: AddressKey("ben@example.com").canonical,
-            reason: "asked for it",
+            reason: StoredCode(rawValue: "asked for it"),
             source: .manual,
             messageID: nil,
             createdAt: after,

@@ -149,7 +149,7 @@ extension Completion {
         at: Timestamp = noon
     ) -> Completion {
         let reply = SMTPReply(code: code, enhancedStatus: status, text: "No")
-        let failure = TransmissionFailure(stage: stage, fault: .reply(reply), detail: reply.description)
+        let failure = TransmissionFailure(stage: stage, cause: .reply(reply), detail: reply.description)
         let verdict = FailurePolicy.verdict(for: failure)
         let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: true)
         return Completion(claim: claim, outcome: .rejected(judged), relay: "relay", finishedAt: at)
@@ -159,7 +159,7 @@ extension Completion {
 extension TransmissionFailure {
     static let busy = TransmissionFailure(
         stage: .rcpt,
-        fault: .reply(SMTPReply(code: 450, enhancedStatus: EnhancedStatusCode(4, 2, 1), text: "Mailbox busy")),
+        cause: .reply(SMTPReply(code: 450, enhancedStatus: EnhancedStatusCode(4, 2, 1), text: "Mailbox busy")),
         detail: "450 4.2.1 Mailbox busy"
     )
 }

@@ -74,7 +74,7 @@ struct AuthenticationTests {
     func nothingFits() async throws {
         try await send(offering: [.gssapi]) { result, ledger in
             let failure = try #require(result.failure)
-            #expect(failure.fault == .authenticationRefused(nil) && failure.stage == .auth)
+            #expect(failure.cause == .authenticationRefused(nil) && failure.stage == .auth)
             #expect(failure.detail.contains("GSSAPI"), "\(failure.detail)")
             #expect(ledger.commands["MAIL"] == nil)
         }
@@ -88,7 +88,7 @@ struct AuthenticationTests {
         }
         try await send(offering: [.plain, .cramMD5], asking: .login) { result, ledger in
             let failure = try #require(result.failure)
-            #expect(failure.fault == .authenticationRefused(nil) && failure.stage == .auth)
+            #expect(failure.cause == .authenticationRefused(nil) && failure.stage == .auth)
             #expect(failure.detail == "the relay offers PLAIN, CRAM-MD5 for AUTH, none of which can be used")
             #expect(ledger.connectionCount == 1 && ledger.commands["AUTH"] == nil)
             #expect(FailurePolicy.verdict(for: failure) == Verdict(.configuration, .again, .authenticationRefused))
@@ -115,7 +115,7 @@ struct AuthenticationTests {
                 $0.credentials = SMTPCredentials(user: "outboxd", password: "CANARY-p4ss")
             }
             let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
-            #expect(failure.fault == .authenticationNotOffered && failure.stage == .auth)
+            #expect(failure.cause == .authenticationNotOffered && failure.stage == .auth)
             #expect(
                 FailurePolicy.verdict(for: failure) == Verdict(.configuration, .again, .authenticationNotOffered)
             )

@@ -158,10 +158,10 @@ extension SMTPConversation.Ending {
         case .accepted(let reply): parts = ["accepted \(reply)"]
         case .withheld: parts = ["withheld"]
         case .failed(let failure):
-            if case .reply(let reply) = failure.fault {
+            if case .reply(let reply) = failure.cause {
                 parts = ["refused \(failure.stage.rawValue) \(reply)"]
             } else {
-                parts = ["failed \(failure.stage.rawValue) \(failure.fault.kind)"]
+                parts = ["failed \(failure.stage.rawValue) \(failure.cause.kind)"]
             }
             if failure.isUncertain { parts.append("uncertain") }
         }

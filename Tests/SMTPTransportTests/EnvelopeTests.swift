@@ -35,7 +35,7 @@ struct EnvelopeTests {
         try await FakeSMTPServer.with(options) { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
             let failure = try #require(await lane.send(.sample(to: "山田@example.com")).failure)
-            #expect(failure.fault == .smtpUTF8NotOffered)
+            #expect(failure.cause == .smtpUTF8NotOffered)
             let verdict = FailurePolicy.verdict(for: failure)
             #expect(verdict == Verdict(.recipient, .final, .smtpUTF8Unsupported))
             #expect(verdict.reason.blamesAddress && !verdict.reason.suppressesAddress)
@@ -52,7 +52,7 @@ struct EnvelopeTests {
         try await FakeSMTPServer.with(options) { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
             let failure = try #require(await lane.send(.sample(body: .manyLines(octets: 1000))).failure)
-            #expect(failure.fault == .tooLargeForRelay)
+            #expect(failure.cause == .tooLargeForRelay)
             #expect(FailurePolicy.verdict(for: failure) == Verdict(.message, .final, .messageTooBig))
             #expect(server.ledger.commands["MAIL"] == nil)
             #expect(await lane.send(.sample()).isAccepted)
@@ -81,7 +81,7 @@ struct EnvelopeTests {
         options.understandsEHLO = false
         try await FakeSMTPServer.with(options) { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
-            #expect(await lane.send(.sample(to: "山田@example.com")).failure?.fault == .smtpUTF8NotOffered)
+            #expect(await lane.send(.sample(to: "山田@example.com")).failure?.cause == .smtpUTF8NotOffered)
             #expect(await lane.send(.sample()).isAccepted)
             #expect(server.ledger.accepted.first?.parameters == [:])
         }

@@ -135,11 +135,11 @@ struct FailureMatrixTests {
         case .closing:
             #expect(failure.reply?.code == 421)
         case .drop, .reset:
-            #expect(failure.fault == .connectionLost)
+            #expect(failure.cause == .connectionLost)
         case .hang:
-            #expect(failure.fault == .timedOut)
+            #expect(failure.cause == .timedOut)
         case .garbled:
-            #expect(failure.fault == .garbledReply)
+            #expect(failure.cause == .garbledReply)
         }
         let isBroken = [.drop, .reset, .hang, .garbled].contains(kind)
         #expect(failure.isUncertain == (stage == .finalDot && isBroken))

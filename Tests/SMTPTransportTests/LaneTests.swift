@@ -232,11 +232,11 @@ struct LaneTests {
         await server.stop()
         let closed = SMTPRelay(RelayConfiguration(name: "closed", url: "smtp://127.0.0.1:\(port)", tls: .none))
         let refused = try #require(await SMTPLane(relay: closed, number: 1).send(.sample()).failure)
-        #expect(refused.fault == .couldNotConnect && refused.stage == .connect && !refused.isUncertain)
+        #expect(refused.cause == .couldNotConnect && refused.stage == .connect && !refused.isUncertain)
 
         let nameless = SMTPRelay(RelayConfiguration(name: "nameless", url: "smtp://relay.invalid:25", tls: .none))
         let unknown = try #require(await SMTPLane(relay: nameless, number: 1).send(.sample()).failure)
-        #expect(unknown.fault == .couldNotResolve && unknown.stage == .connect)
+        #expect(unknown.cause == .couldNotResolve && unknown.stage == .connect)
     }
 
     @Test("a slow relay is no broken relay")
@@ -259,7 +259,7 @@ struct LaneTests {
                 mayWait: { false }
             )
             let failure = try #require(await lane.send(mail).failure)
-            #expect(failure.stage == .rcpt && failure.fault == .timedOut && !failure.isUncertain)
+            #expect(failure.stage == .rcpt && failure.cause == .timedOut && !failure.isUncertain)
             #expect(await lane.send(.sample()).isAccepted)
             #expect(server.ledger.acceptedCount == 1)
         }
@@ -271,7 +271,7 @@ struct LaneTests {
         try await FakeSMTPServer.with(faults: [delay]) { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
             let failure = try #require(await lane.send(.sample()).failure)
-            #expect(failure.isUncertain && failure.fault == .timedOut)
+            #expect(failure.isUncertain && failure.cause == .timedOut)
             #expect(await lane.send(.sample(to: "bob@example.com")).isAccepted)
             #expect(server.ledger.connectionCount == 2)
             #expect(server.ledger.accepted.last?.recipients == ["bob@example.com"])
@@ -297,7 +297,7 @@ struct LaneTests {
             async let hanging = slow.send(.sample(to: "slow@example.com"))
             try await server.ledger.waitForFiring(of: hang)
             for _ in 1...5 { #expect(await quick.send(.sample()).isAccepted) }
-            #expect(try #require(await hanging.failure).fault == .timedOut)
+            #expect(try #require(await hanging.failure).cause == .timedOut)
         }
     }
 
@@ -311,9 +311,9 @@ struct LaneTests {
             try await server.ledger.waitForFiring(of: hang)
             lane.abortSending()
             let failure = try #require(await sending.failure)
-            #expect(failure.fault == .interrupted && failure.isUncertain)
+            #expect(failure.cause == .interrupted && failure.isUncertain)
             let next = try #require(await lane.send(.sample()).failure)
-            #expect(next.fault == .interrupted && !next.isUncertain)
+            #expect(next.cause == .interrupted && !next.isUncertain)
             #expect(server.ledger.commands["MAIL"] == 1)
         }
     }

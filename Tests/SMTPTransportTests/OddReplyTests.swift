@@ -152,7 +152,7 @@ struct OddReplyTests {
                 #expect(server.ledger.acceptedCount == 1)
             } else {
                 let failure = try #require(result.failure)
-                #expect(failure.fault == .outOfStep, "\(failure)")
+                #expect(failure.cause == .outOfStep, "\(failure)")
                 #expect(!failure.isUncertain)
                 #expect(failure.detail.hasPrefix("the relay sent a reply that answers no command"))
                 #expect(server.ledger.acceptedCount == 0)
@@ -175,7 +175,7 @@ struct OddReplyTests {
                 // More than the buffers of both sides together, so that the relay has answered before the end of it.
                 let mail = OutgoingMail.sample(body: .manyLines(octets: 14_000_000))
                 let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
-                #expect(failure.fault == .outOfStep && failure.stage == .body && !failure.isUncertain, "\(failure)")
+                #expect(failure.cause == .outOfStep && failure.stage == .body && !failure.isUncertain, "\(failure)")
                 #expect(server.ledger.acceptedCount == 0 && server.ledger.connectionCount == 2)
             }
         }
@@ -192,7 +192,7 @@ struct OddReplyTests {
             try await server.ledger.waitForFiring(of: fault)
             try await server.interject(octets)
             let failure = try #require(await sending.failure)
-            #expect(failure.fault == .garbledReply && failure.stage == .rcpt, "\(failure)")
+            #expect(failure.cause == .garbledReply && failure.stage == .rcpt, "\(failure)")
         }
     }
 
@@ -200,7 +200,7 @@ struct OddReplyTests {
     func intermediateDot() async throws {
         try await FakeSMTPServer.with(faults: [#"finalDot: raw "354 go\r\n""#]) { server in
             let failure = try #require(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).failure)
-            #expect(failure.fault == .outOfStep && failure.isUncertain && failure.stage == .finalDot)
+            #expect(failure.cause == .outOfStep && failure.isUncertain && failure.stage == .finalDot)
             #expect(server.ledger.connectionCount == 1)
         }
     }
@@ -240,7 +240,7 @@ struct OddReplyTests {
             let mail = OutgoingMail.sample(body: .manyLines(octets: 14_000_000))
             let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
             #expect(failure.stage == .body && !failure.isUncertain)
-            #expect(failure.fault == (text.hasSuffix("hang") ? .timedOut : .connectionLost))
+            #expect(failure.cause == (text.hasSuffix("hang") ? .timedOut : .connectionLost))
         }
     }
 
@@ -280,7 +280,7 @@ struct OddReplyTests {
             #expect(await lane.send(.sample()).isAccepted)
             await lane.use(relay.with { $0.configuration.finalDotTimeout = .seconds(2) })
             let failure = try #require(await lane.send(.sample()).failure)
-            #expect(failure.fault == .timedOut && failure.isUncertain && failure.stage == .finalDot)
+            #expect(failure.cause == .timedOut && failure.isUncertain && failure.stage == .finalDot)
         }
     }
 
@@ -349,7 +349,7 @@ struct OddReplyTests {
                 try await server.ledger.waitForFiring(of: hang)
                 lane.abortSending()
                 let failure = try #require(await sending.failure)
-                #expect(failure.fault == .interrupted)
+                #expect(failure.cause == .interrupted)
                 #expect(failure.isUncertain == (stage == "finalDot"))
             }
         }

@@ -38,7 +38,7 @@ struct SecurityTests {
         try await FakeSMTPServer.with(.init(tls: scheme == "smtp" ? .startTLS : .implicit)) { server in
             let relay = SMTPRelay(server, tls: .required, scheme: scheme)
             let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
-            #expect(failure.fault == .certificate && failure.stage == .tls)
+            #expect(failure.cause == .certificate && failure.stage == .tls)
             #expect(server.ledger.commands["MAIL"] == nil)
         }
     }
@@ -54,7 +54,7 @@ struct SecurityTests {
             try await withCAFile(of: server) { file in
                 let relay = SMTPRelay(server, tls: .required).with { $0.configuration.caFile = file }
                 let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
-                #expect(failure.fault == .certificate)
+                #expect(failure.cause == .certificate)
                 #expect(server.ledger.commands["MAIL"] == nil)
             }
         }
@@ -65,7 +65,7 @@ struct SecurityTests {
         try await FakeSMTPServer.with(.init(tls: .startTLS)) { server in
             let relay = SMTPRelay(server, tls: .opportunistic)
             let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
-            #expect(failure.fault == .certificate)
+            #expect(failure.cause == .certificate)
         }
     }
 
@@ -74,7 +74,7 @@ struct SecurityTests {
         try await FakeSMTPServer.with { server in
             let required = SMTPLane(relay: SMTPRelay(server, tls: .required), number: 1)
             let failure = try #require(await required.send(.sample()).failure)
-            #expect(failure.fault == .startTLSNotOffered)
+            #expect(failure.cause == .startTLSNotOffered)
             #expect(server.ledger.commands["MAIL"] == nil)
             let opportunistic = SMTPLane(relay: SMTPRelay(server, tls: .opportunistic), number: 2)
             #expect(await opportunistic.send(.sample()).isAccepted)
@@ -114,8 +114,8 @@ struct SecurityTests {
             let failure = try #require(await SMTPLane(relay: relay, number: 1).send(.sample()).failure)
             #expect(failure.stage == .auth)
             #expect(failure.reply?.code == 535)
-            guard case .authenticationRefused = failure.fault else {
-                Issue.record("reported as \(failure.fault)")
+            guard case .authenticationRefused = failure.cause else {
+                Issue.record("reported as \(failure.cause)")
                 return
             }
             #expect(!String(reflecting: failure).contains("CANARY"))

@@ -39,7 +39,7 @@ struct SilentNameServerTests {
             let failure = try #require(await lane.send(.sample()).failure)
             let duration = ContinuousClock.now - begin
             for socket in sockets { close(socket) }
-            #expect([.timedOut, .couldNotResolve].contains(failure.fault) && failure.stage == .connect)
+            #expect([.timedOut, .couldNotResolve].contains(failure.cause) && failure.stage == .connect)
             // Waited for to its end, the look-up takes 30 s: three servers, two rounds, 5 s each.
             #expect(duration > .seconds(1) && duration < .seconds(20), "\(duration) \(failure.detail)")
         }

@@ -1,7 +1,29 @@
 // What a relay said, as values. Parses what RFC 5321 §4.2 and RFC 3463 define; never judges it (see FailurePolicy).
 
+/// What the reply codes mean to a conversation (RFC 5321 §4.2.1 and §4.3.2, where a client may go by the first digit).
+/// Whose fault a refusal is, the failure policy says.
+package protocol ReplyCoded {
+    /// The three-digit reply code.
+    var code: Int { get }
+}
+
+extension ReplyCoded {
+    /// 2yz: the command was carried out.
+    package var isPositive: Bool { (200...299).contains(code) }
+    /// 220 after STARTTLS: the handshake may begin (RFC 3207 §4).
+    package var isReadyForTLS: Bool { code == 220 }
+    /// 354 after DATA: the content may come.
+    package var asksForContent: Bool { code == 354 }
+    /// 4yz or 5yz.
+    package var isRefusal: Bool { code >= 400 }
+    /// 5yz: a refusal for good.
+    package var isPermanent: Bool { code >= 500 }
+    /// 421: the relay closes the connection, whatever the command was (RFC 5321 §3.8).
+    package var closesConnection: Bool { code == 421 }
+}
+
 /// One complete reply of an SMTP server: its code, and the text of its lines (RFC 5321 §4.2).
-package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
+package struct SMTPReply: ReplyCoded, Hashable, Sendable, CustomStringConvertible {
     /// The three-digit reply code.
     package let code: Int
     /// The enhanced status code that the text begins with, where there is one (RFC 2034).
@@ -38,9 +60,6 @@ package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
         }
         self.init(code: code, enhancedStatus: status, text: texts.joined(separator: " "))
     }
-
-    /// Whether it refuses for good (RFC 5321 §4.2.1).
-    package var isPermanent: Bool { code >= 500 }
 
     /// The queue id by which the relay's administrator finds the mail: the last word after "queued as" or "id", as
     /// Postfix, Exim and Sendmail's descendants write it; or the one long word after "Ok", as Amazon SES writes the id that

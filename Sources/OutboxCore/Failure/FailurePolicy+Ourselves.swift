@@ -158,15 +158,16 @@ extension FailurePolicy {
                 .senderRefused
             )
         ]
-            + [("5xx", FaultScope.configuration, FailureReason.senderRefused), ("4xx", .relay, .senderDeferred)].map {
-                FailureRule(
-                    .reply(codes: [$0.0], status: [], words: words, unless: unless),
-                    at: withinMail,
-                    $0.1,
-                    .again,
-                    $0.2
-                )
-            }
+            + [("5xx", Verdict.Fault.configuration, FailureReason.senderRefused), ("4xx", .relay, .senderDeferred)].map
+        {
+            FailureRule(
+                .reply(codes: [$0.0], status: [], words: words, unless: unless),
+                at: withinMail,
+                $0.1,
+                .again,
+                $0.2
+            )
+        }
     }()
 
     /// Our IP address: blocklists, reputation, networks that may not send.

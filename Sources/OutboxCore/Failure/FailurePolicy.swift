@@ -2,20 +2,20 @@
 
 import InternetMessage
 
-/// Whose fault a failure is. The raw values are those of the column `outbox_attempt.scope`.
-package enum FaultScope: String, CaseIterable, Sendable {
-    /// This recipient's address: any other mail would pass.
-    case recipient
-    /// This mail: its content, size or template values.
-    case message
-    /// The relay: no mail passes for the time being.
-    case relay
-    /// What an operator has to mend: credentials, certificate, sender address, templates.
-    case configuration
-}
-
 /// What follows from a failed attempt.
 package struct Verdict: Hashable, Sendable {
+    /// Whose fault a failure is. The raw values are those of the columns `fault`.
+    package enum Fault: String, CaseIterable, Sendable {
+        /// This recipient's address: any other mail would pass.
+        case recipient
+        /// This mail: its content, size or template values.
+        case message
+        /// The relay: no mail passes for the time being.
+        case relay
+        /// What an operator has to mend: credentials, certificate, sender address, templates.
+        case configuration
+    }
+
     /// Whether another attempt can help.
     package enum Disposition: String, Hashable, Sendable {
         /// Try again: the fault is, or may be, temporary.
@@ -25,7 +25,7 @@ package struct Verdict: Hashable, Sendable {
     }
 
     /// Whose fault it is.
-    package let scope: FaultScope
+    package let fault: Fault
     /// Whether another attempt follows.
     package let disposition: Disposition
     /// Why it failed.
@@ -38,13 +38,13 @@ package struct Verdict: Hashable, Sendable {
 
     /// Makes a verdict.
     package init(
-        _ scope: FaultScope,
+        _ fault: Fault,
         _ disposition: Disposition,
         _ reason: FailureReason,
         retryAfter: Duration? = nil,
         pause: Duration? = nil
     ) {
-        self.scope = scope
+        self.fault = fault
         self.disposition = disposition
         self.reason = reason
         self.retryAfter = retryAfter
@@ -67,9 +67,9 @@ package enum FailurePolicy {
             // The last rules leave nothing over but a reply that is no refusal.
             return Verdict(.relay, .again, .protocolError)
         }
-        let isTemporary = rule.disposition == .again && rule.scope != .configuration
+        let isTemporary = rule.disposition == .again && rule.fault != .configuration
         return Verdict(
-            rule.scope,
+            rule.fault,
             rule.disposition,
             rule.reason,
             retryAfter: isTemporary ? failure.reply.flatMap { RetryRequest.duration(in: $0.text) } : nil,

@@ -7,7 +7,7 @@ package struct FailureRule: Sendable {
     /// What a rule applies to.
     package enum Condition: Sendable {
         /// A failure that has no refusing reply, by its kind.
-        case kind(TransmissionFault.Kind)
+        case kind(TransmissionCause.Kind)
         /// A refusing reply: one of the codes, one of the status codes and one of the patterns of words where there are
         /// any, and none of the patterns in `unless`.
         case reply(
@@ -34,7 +34,7 @@ package struct FailureRule: Sendable {
     /// The stages at which it applies; empty: at any.
     package let stages: [SMTPStage]
     /// Whose fault it is.
-    package let scope: FaultScope
+    package let fault: Verdict.Fault
     /// Whether to try again.
     package let disposition: Verdict.Disposition
     /// Why the attempt failed.
@@ -45,24 +45,24 @@ package struct FailureRule: Sendable {
     init(
         _ condition: Condition,
         at stages: [SMTPStage] = [],
-        _ scope: FaultScope,
+        _ fault: Verdict.Fault,
         _ disposition: Verdict.Disposition,
         _ reason: FailureReason,
         pause: Duration? = nil
     ) {
         self.condition = condition
         self.stages = stages
-        self.scope = scope
+        self.fault = fault
         self.disposition = disposition
         self.reason = reason
         self.pause = pause
     }
 
-    /// The rule as a row of a Markdown table: what, stages, scope, disposition, reason.
+    /// The rule as a row of a Markdown table: what, stages, fault, disposition, reason.
     package var tableRow: String {
         let places = stages.isEmpty ? "any" : stages.map(\.rawValue).joined(separator: ", ")
         let following = disposition.rawValue + (pause.map { ", the relay rests for \($0.inWords)" } ?? "")
-        return "| \(condition.words) | \(places) | \(scope.rawValue) | \(following) | `\(reason.rawValue)` |"
+        return "| \(condition.words) | \(places) | \(fault.rawValue) | \(following) | `\(reason.rawValue)` |"
     }
 }
 

@@ -17,7 +17,7 @@ struct FailureTable: Sendable {
 
         enum Condition: Sendable {
             case anything
-            case kind(TransmissionFault.Kind)
+            case kind(TransmissionCause.Kind)
             case reply(
                 codes: [ReplyCodePattern],
                 status: [EnhancedStatusPattern],
@@ -52,7 +52,7 @@ struct FailureTable: Sendable {
 
     /// The first rule that applies.
     func rule(for failure: TransmissionFailure) -> FailureRule? {
-        let kind = failure.fault.kind
+        let kind = failure.cause.kind
         let reply = failure.reply
         var reading: WordMatcher.Reading?
         let found = rules.first { prepared in

@@ -46,7 +46,7 @@ package enum SMTPStage: String, CaseIterable, Sendable {
 }
 
 /// What broke an attempt, without judgement.
-package enum TransmissionFault: Hashable, Sendable {
+package enum TransmissionCause: Hashable, Sendable {
     /// The relay refused with a reply.
     case reply(SMTPReply)
     /// The relay's name has no address.
@@ -83,8 +83,8 @@ package enum TransmissionFault: Hashable, Sendable {
     case other(curlCode: Int)
 }
 
-extension TransmissionFault {
-    /// The fault without its details: what the failure policy's table is keyed by.
+extension TransmissionCause {
+    /// The cause without its details: what the failure policy's table is keyed by.
     package enum Kind: String, CaseIterable, Sendable {
         case reply, couldNotResolve, couldNotConnect, connectionLost, timedOut, tlsHandshake, certificate,
             startTLSNotOffered, authenticationRefused, authenticationNotOffered, garbledReply, outOfStep,
@@ -117,7 +117,7 @@ extension TransmissionFault {
         }
     }
 
-    /// What kind of fault it is.
+    /// What kind of cause it is.
     package var kind: Kind {
         switch self {
         case .reply: .reply
@@ -161,23 +161,23 @@ package struct TransmissionFailure: Hashable, Sendable {
     /// How far it had come.
     package let stage: SMTPStage
     /// What broke it.
-    package let fault: TransmissionFault
+    package let cause: TransmissionCause
     /// The reason in words for a mail administrator: the relay's own, else libcurl's or ours. Never holds a secret.
     package let detail: String
     /// The final dot was handed over to the system, and no final reply to it came: the relay may have accepted the mail.
     package let isUncertain: Bool
 
     /// Makes a failure from its parts.
-    package init(stage: SMTPStage, fault: TransmissionFault, detail: String, isUncertain: Bool = false) {
+    package init(stage: SMTPStage, cause: TransmissionCause, detail: String, isUncertain: Bool = false) {
         self.stage = stage
-        self.fault = fault
+        self.cause = cause
         self.detail = detail
         self.isUncertain = isUncertain
     }
 
     /// The relay's reply, where it refused with one.
     package var reply: SMTPReply? {
-        switch fault {
+        switch cause {
         case .reply(let reply): reply
         case .authenticationRefused(let reply): reply
         case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,

@@ -58,4 +58,7 @@ package struct Message: Sendable, Hashable {
         self.expiresAt = expiresAt
         self.firstAttemptAt = firstAttemptAt ?? requestedAt
     }
+
+    /// From when on the person waits for the mail: the request, or `not_before` where the application asked to wait.
+    package var awaitedFrom: Timestamp { max(requestedAt, notBefore ?? requestedAt) }
 }

@@ -1,7 +1,7 @@
 // The states of a message and the legal ways between them. Pure: never touches the database.
 
-/// Where a message is on its way. The raw values are the ones of the column `outbox.state`.
-package enum MessageState: String, CaseIterable, Sendable {
+/// Where a message is on its way. The raw values are the ones of the column `outbox_state.state`.
+package enum MessageState: String, CaseIterable, Codable, Sendable {
     /// Inserted; no attempt has been made.
     case queued
     /// Claimed for one attempt until its lease ends.

@@ -5,7 +5,7 @@ package import InternetMessage
 /// What is wrong with a relay.
 package struct RelayTrouble: Hashable, Sendable {
     /// `relay` or `configuration`.
-    package let scope: FaultScope
+    package let fault: Verdict.Fault
     /// Why the relay was paused.
     package let reason: FailureReason
     /// How far the conversation had come.
@@ -16,8 +16,8 @@ package struct RelayTrouble: Hashable, Sendable {
     package let reply: SMTPReply?
 
     /// Makes it.
-    package init(scope: FaultScope, reason: FailureReason, stage: SMTPStage, detail: String, reply: SMTPReply?) {
-        self.scope = scope
+    package init(fault: Verdict.Fault, reason: FailureReason, stage: SMTPStage, detail: String, reply: SMTPReply?) {
+        self.fault = fault
         self.reason = reason
         self.stage = stage
         self.detail = detail
@@ -186,7 +186,7 @@ package struct RelayHealth: Hashable, Sendable {
 
     private mutating func fail(_ trouble: RelayTrouble, _ asked: Duration?, _ now: Timestamp) -> Change {
         // That the configuration is to be mended, or that the relay asks for a rest, is news of a suspected relay, too.
-        let isNew = state == .up || state == .suspected && (trouble.scope == .configuration || asked != nil)
+        let isNew = state == .up || state == .suspected && (trouble.fault == .configuration || asked != nil)
         isResting = asked != nil || isResting && !takesMessages
         self.trouble = trouble
         switch state {

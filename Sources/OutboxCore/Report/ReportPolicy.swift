@@ -87,11 +87,11 @@ extension FailurePolicy {
             enhancedStatus: quoted.statuses.first ?? status,
             text: quoted.words.text
         )
-        let failure = TransmissionFailure(stage: .rcpt, fault: .reply(reply), detail: reply.text)
+        let failure = TransmissionFailure(stage: .rcpt, cause: .reply(reply), detail: reply.text)
         let verdict = verdict(for: failure)
         // 500 to 504 beside words that name a mailbox are a mail system's odd choice of code.
         guard verdict.reason != .protocolError, !verdict.reason.suppressesAddress else { return nil }
-        switch verdict.scope {
+        switch verdict.fault {
         case .relay, .configuration: return verdict.reason
         case .recipient, .message:
             if [.rateLimited, .quotaExceeded, .greylisted, .mailboxFull].contains(verdict.reason) {

@@ -1,7 +1,7 @@
 // What another mail system did with a mail of ours, as a stable word. Never says how it is recognised.
 
 /// What happened to a mail that a relay had accepted. The raw values are those of the column `outbox_report.action`.
-package enum ReportedAction: String, CaseIterable, Sendable {
+package enum ReportedAction: String, CaseIterable, Codable, Sendable {
     /// It will not be delivered (RFC 3464 §2.3.3).
     case failed
     /// It has not been delivered yet; the mail system goes on trying.

@@ -57,7 +57,7 @@ package struct RetrySchedule: Hashable, Sendable {
     /// request, it would be given up before it may be sent.
     package func deadline(of message: Message) -> Timestamp {
         if let expiresAt = message.expiresAt { return expiresAt }
-        return max(message.requestedAt, message.notBefore ?? message.requestedAt) + giveUpAfter
+        return message.awaitedFrom + giveUpAfter
     }
 
     /// When to try again after the given attempt has failed.

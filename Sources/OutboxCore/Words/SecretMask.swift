@@ -119,7 +119,7 @@ extension TransmissionResult {
 
 extension TransmissionFailure {
     fileprivate func masked(by mask: SecretMask) -> TransmissionFailure {
-        switch fault {
+        switch cause {
         case .reply(let reply):
             let masked = reply.masked(by: mask)
             return with(.reply(masked), detail: masked.description)
@@ -129,12 +129,12 @@ extension TransmissionFailure {
         case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
             .startTLSNotOffered, .authenticationRefused(nil), .authenticationNotOffered, .garbledReply, .outOfStep,
             .smtpUTF8NotOffered, .tooLargeForRelay, .composition, .interrupted, .other:
-            return with(fault, detail: mask.masked(detail))
+            return with(cause, detail: mask.masked(detail))
         }
     }
 
-    private func with(_ fault: TransmissionFault, detail: String) -> TransmissionFailure {
-        TransmissionFailure(stage: stage, fault: fault, detail: detail, isUncertain: isUncertain)
+    private func with(_ cause: TransmissionCause, detail: String) -> TransmissionFailure {
+        TransmissionFailure(stage: stage, cause: cause, detail: detail, isUncertain: isUncertain)
     }
 }
 

@@ -10,20 +10,20 @@ extension DeliveryLog {
     /// is for debugging.
     func relayChanged(_ relay: DeliveryRelay, _ change: RelayHealth.Change) {
         let name = relay.name
-        var metadata: Logger.Metadata = ["relay": "\(name)"]
+        var metadata: LogValues = [.relay: "\(name)"]
         switch change {
         case .none:
             break
         case .wentDown(let trouble):
             guard let unsaid = pauses.begins(name, trouble, now: uptime()) else {
                 metadata.describe(trouble)
-                return logger.debug("relay is paused once more", metadata: metadata)
+                return logger.debug("relay is paused once more", metadata)
             }
             sayPaused(relay, trouble, unsaid: unsaid)
         case .becameSuspect(let trouble):
             guard let unsaid = pauses.begins(name, trouble, isSuspicion: true, now: uptime()) else {
                 metadata.describe(trouble)
-                return logger.debug("relay is suspected once more", metadata: metadata)
+                return logger.debug("relay is suspected once more", metadata)
             }
             saySuspected(relay, trouble, unsaid: unsaid)
         case .stillDown(let trouble):
@@ -33,44 +33,44 @@ extension DeliveryLog {
                     : sayPaused(relay, began.trouble, unsaid: unsaid)
             }
             metadata.describe(trouble)
-            logger.debug("relay is still down", metadata: metadata)
+            logger.debug("relay is still down", metadata)
         case .cameBack(let after):
-            metadata["after"] = "\(after.inMilliseconds)ms"
+            metadata[.after] = "\(after.inMilliseconds)ms"
             let isSaid = pauses.ends(name, now: uptime())
-            logger.log(level: isSaid ? .notice : .debug, "relay is back", metadata: metadata)
+            logger.log(level: isSaid ? .notice : .debug, "relay is back", metadata)
         }
     }
 
     private func sayPaused(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
         var metadata = metadata(relay, trouble, unsaid: unsaid)
-        if trouble.scope == .configuration {
+        if trouble.fault == .configuration {
             metadata.describe(toMend: trouble, relay)
-            logger.error("relay is paused: mend the configuration; no message is lost", metadata: metadata)
+            logger.error("relay is paused: mend the configuration; no message is lost", metadata)
         } else {
-            logger.warning("relay is paused, and probed until it works again", metadata: metadata)
+            logger.warning("relay is paused, and probed until it works again", metadata)
         }
     }
 
     private func saySuspected(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) {
         var metadata = metadata(relay, trouble, unsaid: unsaid)
-        if trouble.scope == .configuration { metadata.describe(toMend: trouble, relay) }
+        if trouble.fault == .configuration { metadata.describe(toMend: trouble, relay) }
         if trouble.reason == .quotaExceeded || trouble.reason == .rateLimited {
             return logger.warning(
                 "relay is suspected: it states a quota or rate for one recipient, perhaps for us; no message pays for it",
-                metadata: metadata
+                metadata
             )
         }
         let doing =
             trouble.reason == .refusesEverybody
             ? "it refuses everybody; its refusals are provisional, and nobody is suppressed"
             : "it fails every message; no message pays for it"
-        logger.error("relay is suspected: \(doing)", metadata: metadata)
+        logger.error("relay is suspected: \(doing)", metadata)
     }
 
-    private func metadata(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) -> Logger.Metadata {
-        var metadata: Logger.Metadata = ["relay": "\(relay.name)"]
+    private func metadata(_ relay: DeliveryRelay, _ trouble: RelayTrouble, unsaid: Int) -> LogValues {
+        var metadata: LogValues = [.relay: "\(relay.name)"]
         metadata.describe(trouble)
-        if unsaid > 0 { metadata["pauses-meanwhile"] = "\(unsaid)" }
+        if unsaid > 0 { metadata[.pausesMeanwhile] = "\(unsaid)" }
         return metadata
     }
 
@@ -78,9 +78,9 @@ extension DeliveryLog {
     func connectionLimitLearned(_ relay: DeliveryRelay, connections: Int) {
         logger.notice(
             "relay takes fewer connections than configured; outboxd uses as many as it takes",
-            metadata: [
-                "relay": "\(relay.name)", "connections": "\(connections)",
-                "setting": "\(relay.setting): connections",
+            [
+                .relay: "\(relay.name)", .connections: "\(connections)",
+                .setting: "\(relay.setting): connections",
             ]
         )
     }

@@ -34,20 +34,20 @@ package struct DeliveryLog: Sendable {
 
     func started(relays: [DeliveryRelay], database: String) {
         let names = relays.map { "\($0.name) (\($0.configuration.connections))" }.joined(separator: ", ")
-        logger.info("delivery started", metadata: ["relays": "\(names)", "database": "\(database)"])
+        logger.info("delivery started", [.relays: "\(names)", .database: "\(database)"])
     }
 
     /// What was read again is in use everywhere.
     package func reloaded(needingRestart: [String], notReadAgain: [String]) {
-        var metadata: Logger.Metadata = [:]
-        if !notReadAgain.isEmpty { metadata["as-at-start"] = "\(notReadAgain.joined(separator: ", "))" }
+        var metadata: LogValues = [:]
+        if !notReadAgain.isEmpty { metadata[.asAtStart] = "\(notReadAgain.joined(separator: ", "))" }
         guard !needingRestart.isEmpty else {
-            return logger.info("the configuration, templates and passwords were read again", metadata: metadata)
+            return logger.info("the configuration, templates and passwords were read again", metadata)
         }
-        metadata["needs-restart"] = "\(needingRestart.joined(separator: ", "))"
+        metadata[.needsRestart] = "\(needingRestart.joined(separator: ", "))"
         logger.warning(
             "the configuration, templates and passwords were read again; a part of it takes a restart",
-            metadata: metadata
+            metadata
         )
     }
 
@@ -55,60 +55,60 @@ package struct DeliveryLog: Sendable {
     package func reloadRefused(_ error: any Error) {
         logger.error(
             "reload refused; the configuration, templates and passwords from before stay in use",
-            metadata: ["error": "\(error)"]
+            [.error: "\(error)"]
         )
     }
 
     func relaysReconfigured() { logger.debug("every lane goes by what was read again") }
 
     func stopping(returned: Int) {
-        logger.info("delivery is stopping", metadata: ["returned": "\(returned)"])
+        logger.info("delivery is stopping", [.returned: "\(returned)"])
     }
 
     func stopped() { logger.info("delivery stopped") }
 
     func graceOver(after grace: Duration) {
-        logger.warning("shutdown grace is over, ending what is being sent", metadata: ["grace": "\(grace)"])
+        logger.warning("shutdown grace is over, ending what is being sent", [.grace: "\(grace)"])
     }
 
     func notRecorded(count: Int) {
         logger.error(
             "outcomes were not recorded; their messages are tried again when their leases run out",
-            metadata: ["count": "\(count)"]
+            [.count: "\(count)"]
         )
     }
 
     func relaysRecorded(_ names: [String]) {
-        logger.debug("relays recorded", metadata: ["relays": "\(names.joined(separator: ", "))"])
+        logger.debug("relays recorded", [.relays: "\(names.joined(separator: ", "))"])
     }
 
     func claimed(_ claims: [Claim]) {
-        logger.debug("messages claimed", metadata: ["count": "\(claims.count)"])
+        logger.debug("messages claimed", [.count: "\(claims.count)"])
     }
 
     func expired(_ ids: [Int64]) {
-        for id in ids { logger.warning("message expired unsent", metadata: ["message.id": "\(id)"]) }
+        for id in ids { logger.warning("message expired unsent", [.messageID: "\(id)"]) }
     }
 
     func superseded(_ ids: [Int64]) {
-        for id in ids { logger.info("message superseded by a newer one", metadata: ["message.id": "\(id)"]) }
+        for id in ids { logger.info("message superseded by a newer one", [.messageID: "\(id)"]) }
     }
 
     func suppressed(_ ids: [Int64]) {
         for id in ids {
-            logger.notice("message suppressed, its address takes no mail", metadata: ["message.id": "\(id)"])
+            logger.notice("message suppressed, its address takes no mail", [.messageID: "\(id)"])
         }
     }
 
     func held(_ ids: [Int64]) {
-        for id in ids { logger.info("message held by the limit on resends", metadata: ["message.id": "\(id)"]) }
+        for id in ids { logger.info("message held by the limit on resends", [.messageID: "\(id)"]) }
     }
 
     func withoutToken(_ ids: [Int64]) {
         for id in ids {
             logger.error(
                 "message rejected: its token is gone from outbox_secret, where only outboxd may delete",
-                metadata: ["message.id": "\(id)"]
+                [.messageID: "\(id)"]
             )
         }
     }
@@ -117,7 +117,7 @@ package struct DeliveryLog: Sendable {
         for id in ids {
             logger.error(
                 "message removed: its row in outbox is gone, though not by DELETE; was the file recovered?",
-                metadata: ["message.id": "\(id)"]
+                [.messageID: "\(id)"]
             )
         }
     }
@@ -127,14 +127,14 @@ package struct DeliveryLog: Sendable {
         for refusal in refusals {
             logger.error(
                 "the database refuses to change a message; mend the rule, the others go on",
-                metadata: ["message.id": "\(refusal.messageID)", "rule": "\(refusal.rule)"]
+                [.messageID: "\(refusal.messageID)", .rule: "\(refusal.rule)"]
             )
         }
     }
 
     func rescued(_ ids: [Int64]) {
         for id in ids {
-            logger.warning("lease ran out, message is tried again", metadata: ["message.id": "\(id)"])
+            logger.warning("lease ran out, message is tried again", [.messageID: "\(id)"])
         }
     }
 
@@ -147,12 +147,12 @@ package struct DeliveryLog: Sendable {
                 case .ids: "ids of removed messages forgotten"
                 case .keys: "old idempotency keys forgotten"
                 }
-            logger.info(message, metadata: ["count": "\(count)", "longest-lock": "\(longest.inMilliseconds)ms"])
+            logger.info(message, [.count: "\(count)", .longestLock: "\(longest.inMilliseconds)ms"])
         }
         if let first = refused.first {
             logger.error(
                 "old messages can't be removed, a rule of the application keeps them; mend the rule, the others go",
-                metadata: ["count": "\(refused.count)", "message.id": "\(first.messageID)", "rule": "\(first.rule)"]
+                [.count: "\(refused.count)", .messageID: "\(first.messageID)", .rule: "\(first.rule)"]
             )
         }
     }
@@ -160,7 +160,7 @@ package struct DeliveryLog: Sendable {
     func retentionWaits(for span: Duration, step: Duration) {
         logger.notice(
             "the clock was set forward; no old message is removed until it has proved right for a while",
-            metadata: ["by": "\(step.inMilliseconds)ms", "for": "\(span.inMilliseconds)ms"]
+            [.by: "\(step.inMilliseconds)ms", .span: "\(span.inMilliseconds)ms"]
         )
     }
 
@@ -168,23 +168,23 @@ package struct DeliveryLog: Sendable {
         for id in ids {
             logger.error(
                 "message rejected: outboxd ended each time that it tried it alone; please report it",
-                metadata: ["message.id": "\(id)"]
+                [.messageID: "\(id)"]
             )
         }
     }
 
     /// The machine's clock was set, forward if positive.
     func clockStepped(by step: Duration, expiryHold: Duration?) {
-        var metadata: Logger.Metadata = ["by": "\(step.inMilliseconds)ms"]
-        if let expiryHold { metadata["nothing-expires-for"] = "\(expiryHold.inMilliseconds)ms" }
-        logger.warning("the machine's clock was set; due times follow it", metadata: metadata)
+        var metadata: LogValues = [.by: "\(step.inMilliseconds)ms"]
+        if let expiryHold { metadata[.nothingExpiresFor] = "\(expiryHold.inMilliseconds)ms" }
+        logger.warning("the machine's clock was set; due times follow it", metadata)
     }
 
     func triedAlone(_ claims: [Claim]) {
         for claim in claims {
             logger.warning(
                 "outboxd died twice while this message was claimed; it is tried alone",
-                metadata: ["message.id": "\(claim.message.id)"]
+                [.messageID: "\(claim.message.id)"]
             )
         }
     }
@@ -212,9 +212,9 @@ package struct DeliveryLog: Sendable {
             case .inspecting: "the database could not be inspected"
             case .retiring: "old messages could not be removed, trying again later"
             }
-        var metadata: Logger.Metadata = ["error": "\(error)"]
-        if failure.failures > 1 { metadata["failures"] = "\(failure.failures)" }
-        logger.error(message, metadata: metadata)
+        var metadata: LogValues = [.error: "\(error)"]
+        if failure.failures > 1 { metadata[.failures] = "\(failure.failures)" }
+        logger.error(message, metadata)
         return failure.pause
     }
 
@@ -223,29 +223,29 @@ package struct DeliveryLog: Sendable {
         guard let recovery = troubles.log.withLock({ $0.succeeded(task, now: uptime()) }) else { return }
         logger.notice(
             "the database works again",
-            metadata: ["after": "\(recovery.after.inWords)", "failures": "\(recovery.failures)"]
+            [.after: "\(recovery.after.inWords)", .failures: "\(recovery.failures)"]
         )
     }
 
     /// The database's file is not where it was; delivery ends.
     func lost(_ loss: FileLoss) {
-        logger.error("the database is lost", metadata: ["error": "\(OutboxDatabaseError.lost(loss))"])
+        logger.error("the database is lost", [.error: "\(OutboxDatabaseError.lost(loss))"])
     }
 
     func inspected(_ inspection: Inspection, database: String) {
         switch inspection {
         case .sound:
-            logger.debug("the outbox's tables are sound", metadata: ["database": "\(database)"])
+            logger.debug("the outbox's tables are sound", [.database: "\(database)"])
         case .unfinished(let tables):
             logger.notice(
                 "the outbox is too large to be looked through for damage in time; do it with quick_check in a backup",
-                metadata: ["database": "\(database)", "tables": "\(tables.joined(separator: ", "))"]
+                [.database: "\(database)", .tables: "\(tables.joined(separator: ", "))"]
             )
         case .damaged(let findings):
             let shown = findings.prefix(5).joined(separator: "; ")
             logger.error(
                 "the database is damaged",
-                metadata: ["error": "\(OutboxDatabaseError.corrupt(path: database, reason: shown))"]
+                [.error: "\(OutboxDatabaseError.corrupt(path: database, reason: shown))"]
             )
         }
     }
@@ -255,17 +255,17 @@ package struct DeliveryLog: Sendable {
         if isThere {
             logger.warning(
                 "another outboxd works on the same database: each keeps its own limits and relays' health; stop one of them",
-                metadata: ["database": "\(database)", "command": "fuser \(database)"]
+                [.database: "\(database)", .command: "fuser \(database)"]
             )
         } else {
-            logger.notice("the other outboxd is gone", metadata: ["database": "\(database)"])
+            logger.notice("the other outboxd is gone", [.database: "\(database)"])
         }
     }
 
     func recorded(_ completions: [Completion], lost: Set<Completion>) {
         for completion in completions {
             if lost.contains(completion) {
-                logger.warning("claim was lost, its result is dropped", metadata: completion.identity)
+                logger.warning("claim was lost, its result is dropped", completion.identity)
             } else {
                 record(completion)
             }
@@ -278,28 +278,30 @@ package struct DeliveryLog: Sendable {
         switch completion.outcome {
         case .accepted(let reply):
             metadata.describe(reply)
-            logger.info("message accepted", metadata: metadata)
+            let delay = completion.finishedAt.timeSince(completion.claim.message.awaitedFrom)
+            metadata[.delay] = "\(delay.inMilliseconds)ms"
+            logger.info("message accepted", metadata)
         case .deferred(let judged, let next):
-            metadata["next-in"] = "\(max(next.timeSince(completion.finishedAt), .zero).inMilliseconds)ms"
+            metadata[.retryIn] = "\(max(next.timeSince(completion.finishedAt), .zero).inMilliseconds)ms"
             // What is the relay's fault is said of the relay, once.
             let level: Logger.Level = judged.isUsedUp ? .notice : .debug
             logger.log(
                 level: level,
                 judged.failure.isUncertain ? "message uncertain" : "message deferred",
-                metadata: metadata
+                metadata
             )
         case .rejected:
-            logger.warning("message rejected", metadata: metadata)
+            logger.warning("message rejected", metadata)
         case .expired:
-            logger.warning("message expired after its last attempt", metadata: metadata)
+            logger.warning("message expired after its last attempt", metadata)
         case .expiredUnsent:
-            logger.warning("message expired unsent", metadata: metadata)
+            logger.warning("message expired unsent", metadata)
         case .supersededUnsent:
-            logger.info("message superseded by a newer one", metadata: metadata)
+            logger.info("message superseded by a newer one", metadata)
         case .cancelledUnsent:
-            logger.info("message cancelled by the application", metadata: metadata)
+            logger.info("message cancelled by the application", metadata)
         case .returnedUnsent:
-            logger.debug("message returned unsent", metadata: metadata)
+            logger.debug("message returned unsent", metadata)
         }
     }
 }
@@ -321,11 +323,11 @@ extension Duration {
 }
 
 extension Completion {
-    fileprivate var identity: Logger.Metadata {
-        var metadata: Logger.Metadata = [
-            "message.id": "\(claim.message.id)", "kind": .string(claim.message.kind), "attempt": "\(claim.attempt)",
+    fileprivate var identity: LogValues {
+        var metadata: LogValues = [
+            .messageID: "\(claim.message.id)", .kind: .string(claim.message.kind), .attempt: "\(claim.attempt)",
         ]
-        if let relay { metadata["relay"] = .string(relay) }
+        if let relay { metadata[.relay] = .string(relay) }
         return metadata
     }
 }

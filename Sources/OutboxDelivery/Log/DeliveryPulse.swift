@@ -34,8 +34,8 @@ package struct DeliveryState: Sendable {
 
 extension RelayStatus {
     fileprivate var line: String {
-        guard let downSince else { return "relay \(name) is \(state)" }
-        return "relay \(name) is \(state), down since \(downSince.timeOfDay)\(reason.map { " (\($0))" } ?? "")"
+        guard let downSince else { return "relay \(name) is \(state.rawValue)" }
+        return "relay \(name) is \(state.rawValue), down since \(downSince.timeOfDay)\(reason.map { " (\($0))" } ?? "")"
     }
 }
 

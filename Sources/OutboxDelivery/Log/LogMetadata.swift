@@ -5,32 +5,32 @@ import Logging
 import OutboxCore
 import OutboxStore
 
-extension Logger.Metadata {
+extension LogValues {
     mutating func describe(toMend trouble: RelayTrouble, _ relay: DeliveryRelay) {
-        if let place = relay.place(toMend: trouble) { self["setting"] = "\(place)" }
-        if trouble.reason.isMendedByReload { self["then"] = "reload outboxd" }
+        if let place = relay.place(toMend: trouble) { self[.setting] = "\(place)" }
+        if trouble.reason.isMendedByReload { self[.then] = "reload outboxd" }
     }
 
     mutating func describe(_ reply: SMTPReply) {
-        self["smtp.code"] = "\(reply.code)"
-        if let status = reply.enhancedStatus { self["smtp.enhanced"] = .string(status.description) }
-        if let queueID = reply.queueID { self["queue.id"] = .string(queueID) }
+        self[.replyCode] = "\(reply.code)"
+        if let status = reply.enhancedStatus { self[.enhancedStatus] = .string(status.description) }
+        if let queueID = reply.queueID { self[.queueID] = .string(queueID) }
     }
 
     mutating func describe(_ judged: JudgedFailure) {
-        self["fault"] = "\(judged.verdict.scope.rawValue)"
-        self["reason"] = "\(judged.verdict.reason.rawValue)"
+        self[.fault] = "\(judged.verdict.fault.rawValue)"
+        self[.reason] = "\(judged.verdict.reason.rawValue)"
         describe(judged.failure.reply, stage: judged.failure.stage, detail: judged.failure.detail)
     }
 
     mutating func describe(_ trouble: RelayTrouble) {
-        self["reason"] = "\(trouble.reason.rawValue)"
+        self[.reason] = "\(trouble.reason.rawValue)"
         describe(trouble.reply, stage: trouble.stage, detail: trouble.detail)
     }
 
     private mutating func describe(_ reply: SMTPReply?, stage: SMTPStage, detail: String) {
-        self["stage"] = "\(stage.rawValue)"
+        self[.stage] = "\(stage.rawValue)"
         // A relay may quote the recipient's address in its words; they are kept in the attempt's row instead.
-        if let reply { describe(reply) } else { self["detail"] = "\(detail)" }
+        if let reply { describe(reply) } else { self[.detail] = "\(detail)" }
     }
 }

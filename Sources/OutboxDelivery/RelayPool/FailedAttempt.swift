@@ -14,7 +14,7 @@ struct FailedAttempt {
     var isCutShort = false
 
     /// By its code, it is the relay's or the configuration's fault.
-    var isRelays: Bool { verdict.scope == .relay || verdict.scope == .configuration }
+    var isRelays: Bool { verdict.fault == .relay || verdict.fault == .configuration }
 
     /// From RCPT on a failure may be the message's own doing, whatever the code says; a relay that says how long it is to
     /// be left alone leaves no doubt.
@@ -22,13 +22,13 @@ struct FailedAttempt {
 
     /// The relay took the connection and refused or closed it before anything was said on it: one too many, perhaps.
     var isRefusedConnection: Bool {
-        failure.stage.isBeforeSession && verdict.scope == .relay
-            && (failure.reply != nil || failure.fault == .connectionLost)
+        failure.stage.isBeforeSession && verdict.fault == .relay
+            && (failure.reply != nil || failure.cause == .connectionLost)
     }
 
     var trouble: RelayTrouble {
         RelayTrouble(
-            scope: verdict.scope,
+            fault: verdict.fault,
             reason: verdict.reason,
             stage: failure.stage,
             detail: failure.detail,
@@ -49,7 +49,7 @@ extension RelayTrouble {
     /// The same for a relay that refuses everybody: its last words stay.
     func ofEverybody(count: Int) -> RelayTrouble {
         RelayTrouble(
-            scope: .relay,
+            fault: .relay,
             reason: .refusesEverybody,
             stage: stage,
             detail: "refused \(count) messages in a row for good and accepted none; the last one with: \(detail)",

@@ -32,7 +32,7 @@ extension RelayPool.StateMachine {
                 pooled.evidence.lastAcceptance < service.order
             else { continue }
             let trouble = RelayTrouble(
-                scope: .relay,
+                fault: .relay,
                 reason: .timedOut,
                 stage: .finalDot,
                 detail: "the answer to a mail's final dot is missing for \(limit.components.seconds) s",

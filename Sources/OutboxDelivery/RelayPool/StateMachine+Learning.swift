@@ -48,9 +48,9 @@ extension RelayPool.StateMachine {
                 failure: failure,
                 verdict: verdict,
                 began: service?.order ?? order,
-                isCutShort: failure.fault == .timedOut && service?.isCutShort ?? false
+                isCutShort: failure.cause == .timedOut && service?.isCutShort ?? false
             )
-            if failure.fault == .interrupted {
+            if failure.cause == .interrupted {
                 if wasProbe { handle(.probeReturned, relay: relay, now: now, &actions) }
                 let judged = attempt.judged(isUsedUp: failure.isUncertain)
                 let delay: Duration? = failure.isUncertain ? nil : .zero
@@ -63,7 +63,7 @@ extension RelayPool.StateMachine {
                 learnFromRefusal(attempt, relay: relay, now: now, &actions)
             } else if attempt.needsEvidence || isSaidOfRecipient(attempt, relay: relay) {
                 learnFromFailure(attempt, relay: relay, wasProbe: wasProbe, now: now, &actions)
-            } else if attempt.failure.stage.isBeforeSession, verdict.scope == .relay,
+            } else if attempt.failure.stage.isBeforeSession, verdict.fault == .relay,
                 isWorkingElsewhere(attempt, relay: relay, lane: service?.lane, now: now)
             {
                 keepLaneBack(attempt, relay: relay, lane: service?.lane, now: now, &actions)
@@ -86,7 +86,7 @@ extension RelayPool.StateMachine {
         guard failure.stage.isAboutMessage else { return }
         if failure.reply != nil {
             relays[relay].evidence.answered(domain: domain, began: began, at: now)
-        } else if failure.fault == .timedOut {
+        } else if failure.cause == .timedOut {
             relays[relay].evidence.timedOut(domain: domain, began: began)
             sendAside(now: now, &actions)
         }
@@ -166,7 +166,7 @@ extension RelayPool.StateMachine {
             if wasProbe { handle(.probeReturned, relay: relay, now: now, &actions) }
             return payForItself(attempt, relay: relay, now: now, &actions)
         }
-        let isSilence = attempt.failure.fault == .timedOut
+        let isSilence = attempt.failure.cause == .timedOut
         let isRelays = relays[relay].evidence.failed(
             message: message,
             domain: attempt.claim.domain,

@@ -53,7 +53,7 @@ struct ClaimGate {
         let select = try database.cachedStatement(
             sql: "SELECT EXISTS (SELECT 1 FROM outbox_suppression WHERE address = ? AND expires_at > ?)"
         )
-        return try Bool.fetchOne(select, arguments: [address, now.milliseconds]) ?? false
+        return try Bool.fetchOne(select, arguments: [address, now]) ?? false
     }
 
     /// When other messages of the kind were sent to the address; one that is being sent counts as sent now. Of a longer
@@ -75,19 +75,19 @@ struct ClaimGate {
                 ORDER BY accepted_at DESC LIMIT \(ResendLimits.mostPerHour)
                 """
         )
-        let moments = try Int64.fetchAll(
+        let moments = try Timestamp.fetchAll(
             accepted,
-            arguments: [claim.address, claim.message.kind, (now - memory).milliseconds]
+            arguments: [claim.address, claim.message.kind, now - memory]
         )
         // A mail that was accepted later than now was accepted before the clock was set back.
-        return Array(repeating: now, count: count) + moments.map { min(Timestamp(milliseconds: $0), now) }
+        return Array(repeating: now, count: count) + moments.map { min($0, now) }
     }
 }
 
 extension DeliveryRules {
     /// The moment after which a message is no longer sent.
     func deadline(of message: Message) -> Timestamp {
-        message.expiresAt ?? max(message.requestedAt, message.notBefore ?? message.requestedAt) + giveUpAfter
+        message.expiresAt ?? message.awaitedFrom + giveUpAfter
     }
 }
 

@@ -125,7 +125,7 @@ private struct Claiming {
             _ = try change([claim]) { [database, now, expiryHold] _ in
                 try database.execute(
                     sql: "UPDATE outbox_state SET due_at = ? WHERE sequence = ?",
-                    arguments: [(now + (expiryHold ?? .zero)).milliseconds, claim.sequence]
+                    arguments: [now + (expiryHold ?? .zero), claim.sequence]
                 )
                 return [claim]
             }
@@ -143,7 +143,7 @@ private struct Claiming {
                 let update = try database.cachedStatement(
                     sql: "UPDATE outbox_state SET due_at = ?1, held_until = ?1 WHERE sequence = ?2"
                 )
-                try update.execute(arguments: [until.milliseconds, claim.sequence])
+                try update.execute(arguments: [until, claim.sequence])
                 return [claim]
             }
             if !isHeld.isEmpty { batch.held.append(claim.message.id) }
@@ -189,10 +189,10 @@ private struct Claiming {
         var found: [DueMessage] = []
         var withoutToken: [Claim] = []
         var orphans: [(sequence: Int64, messageID: Int64)] = []
-        let since = (now - (rules.limits?.memory ?? .zero)).milliseconds
+        let since = now - (rules.limits?.memory ?? .zero)
         func look(_ selection: OutboxDatabase.DueRows, _ arguments: StatementArguments) throws {
             let select = try database.cachedStatement(sql: OutboxDatabase.dueMessagesSQL(selection, aside: aside))
-            let always: StatementArguments = ["now": now.milliseconds, "since": since, "limit": limit - found.count]
+            let always: StatementArguments = ["now": now, "since": since, "limit": limit - found.count]
             let rows = try Row.fetchCursor(select, arguments: always &+ arguments)
             while let row = try rows.next() {
                 if row[0] == nil {
@@ -232,6 +232,7 @@ private struct Claiming {
         return try correctingAddresses(found)
     }
 
+    /// By position, which takes 1 µs for eleven columns, and a record that decodes itself 6 µs: as much as a whole claim.
     private static func dueMessage(_ row: Row, now: Timestamp) -> DueMessage {
         let message = Message(
             id: row[0],
@@ -242,10 +243,10 @@ private struct Claiming {
             account: row[5],
             variables: row[6] ?? "{}",
             envelopeID: row[7],
-            requestedAt: Timestamp(milliseconds: row[8]),
-            notBefore: timestamp(row[9]),
-            expiresAt: timestamp(row[10]),
-            firstAttemptAt: timestamp(row[20]) ?? now
+            requestedAt: row[8],
+            notBefore: row[9],
+            expiresAt: row[10],
+            firstAttemptAt: row[20] ?? now
         )
         let (earlier, counted): (Int, Int) = (row[13], row[14])
         let claim = Claim(
@@ -280,7 +281,7 @@ private struct Claiming {
             sql: "SELECT \(PersonSQL.hasNewer(of: "state")) FROM outbox_state AS state WHERE sequence = :sequence"
         )
         return try claims.map { claim in
-            let arguments: StatementArguments = ["now": now.milliseconds, "sequence": claim.sequence]
+            let arguments: StatementArguments = ["now": now, "sequence": claim.sequence]
             return DueMessage(
                 claim: claim,
                 hasNewer: try Bool.fetchOne(select, arguments: arguments) ?? false,
@@ -307,7 +308,7 @@ private struct Claiming {
                 WHERE sequence IN (SELECT value FROM json_each(?))
                 """
         )
-        try update.execute(arguments: [claimant, until.milliseconds, isAlone, sequences])
+        try update.execute(arguments: [claimant, until, isAlone, sequences])
         let insert = try database.cachedStatement(
             sql: """
                 INSERT INTO outbox_attempt (message_id, attempt, started_at)
@@ -315,7 +316,7 @@ private struct Claiming {
                 CROSS JOIN outbox_state AS state WHERE state.sequence = claimed.value
                 """
         )
-        try insert.execute(arguments: [now.milliseconds, sequences])
+        try insert.execute(arguments: [now, sequences])
     }
 }
 
@@ -372,11 +373,11 @@ extension OutboxDatabase {
             sql: """
                 UPDATE outbox_state SET state = ?1, finished_at = ?2, due_at = NULL, secret = NULL,
                     blames_address = CASE ?1 WHEN 'suppressed' THEN 1 WHEN 'rejected' THEN 0 END
-                WHERE sequence = ?3 AND due_at IS NOT NULL
+                WHERE sequence = ?3 AND (state = 'queued' OR state = 'deferred')
                 """
         )
         for sequence in sequences {
-            try update.execute(arguments: [state.rawValue, now.milliseconds, sequence])
+            try update.execute(arguments: [state, now, sequence])
         }
     }
 }

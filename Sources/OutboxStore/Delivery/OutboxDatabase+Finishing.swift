@@ -33,7 +33,7 @@ extension OutboxDatabase {
                     WHERE due_at IS NOT NULL AND expires_at IS NOT NULL AND expires_at <= ? \(Self.isNotAside(aside))
                     ORDER BY expires_at LIMIT \(Self.expiryLimit)
                     """,
-                arguments: [now.milliseconds]
+                arguments: [now]
             ).map { (sequence: $0[0] as Int64, messageID: $0[1] as Int64) }
             let (expired, refused) = try database.changeRows(due, messageID: \.messageID) { rows in
                 try Self.finishUnsent(database, rows.map(\.sequence), as: .expired, now: now)
@@ -73,11 +73,11 @@ extension OutboxDatabase {
         guard let state = MessageState.sending.after(event) else {
             preconditionFailure("an attempt can't end with \(event)")
         }
-        var due: Int64?
-        if case .deferred(_, let next) = completion.outcome { due = next.milliseconds }
+        var due: Timestamp?
+        if case .deferred(_, let next) = completion.outcome { due = next }
         let isUnsent = completion.outcome.isUnsent
         let counts = completion.outcome.judgement?.isUsedUp ?? !isUnsent
-        let finishedAt = completion.finishedAt.milliseconds
+        let finishedAt = completion.finishedAt
 
         // `last_attempt` is set only where it changes: setting it rewrites its index, even with the value that it has.
         let update = try database.cachedStatement(
@@ -92,7 +92,7 @@ extension OutboxDatabase {
                 """
         )
         try update.execute(arguments: [
-            state.rawValue, due, state.isOpen ? nil : finishedAt, state == .accepted ? finishedAt : nil,
+            state, due, state.isOpen ? nil : finishedAt, state == .accepted ? finishedAt : nil,
             counts ? claim.usedUp : claim.usedUp - 1, completion.outcome.isUncertain ? 1 : 0,
             completion.outcome.blamesAddress, claim.sequence, claim.attempt,
         ])
@@ -113,7 +113,7 @@ extension OutboxDatabase {
             try suppress(
                 Suppression(
                     address: claim.address,
-                    reason: judged.verdict.reason.rawValue,
+                    reason: StoredCode(judged.verdict.reason),
                     source: .refused,
                     messageID: claim.message.id,
                     createdAt: completion.finishedAt,
@@ -147,11 +147,10 @@ extension OutboxDatabase {
         )
         let reply = outcome.reply
         try update.execute(arguments: [
-            completion.finishedAt.milliseconds, outcome.attemptOutcome, completion.relay,
-            (failure?.stage ?? .finalDot).rawValue, outcome.judgement?.verdict.scope.rawValue,
-            outcome.judgement?.verdict.reason.rawValue, counts, reply?.code, reply?.enhancedStatus?.description,
-            failure?.detail ?? reply?.description, reply?.queueID, completion.claim.message.id,
-            completion.claim.attempt,
+            completion.finishedAt, outcome.attemptOutcome, completion.relay, failure?.stage ?? .finalDot,
+            outcome.judgement?.verdict.fault, outcome.judgement?.verdict.reason, counts, reply?.code,
+            reply?.enhancedStatus?.description, failure?.detail ?? reply?.description, reply?.queueID,
+            completion.claim.message.id, completion.claim.attempt,
         ])
     }
 }
@@ -196,7 +195,7 @@ extension Completion.Outcome {
     /// Whether another address would help, for a message that was rejected.
     fileprivate var blamesAddress: Bool? {
         guard case .rejected(let judged) = self else { return nil }
-        return judged.verdict.scope == .recipient && judged.verdict.reason.blamesAddress
+        return judged.verdict.fault == .recipient && judged.verdict.reason.blamesAddress
     }
 
     fileprivate var reply: SMTPReply? {
@@ -204,11 +203,11 @@ extension Completion.Outcome {
     }
 
     /// What the attempt's row says of it.
-    fileprivate var attemptOutcome: String {
+    fileprivate var attemptOutcome: AttemptOutcome {
         switch self {
-        case .accepted: "accepted"
-        case .deferred, .expired: isUncertain ? "uncertain" : "deferred"
-        case .rejected: "rejected"
+        case .accepted: .accepted
+        case .deferred, .expired: isUncertain ? .uncertain : .deferred
+        case .rejected: .rejected
         case .expiredUnsent, .supersededUnsent, .cancelledUnsent, .returnedUnsent:
             preconditionFailure("an attempt that sent nothing leaves no row")
         }

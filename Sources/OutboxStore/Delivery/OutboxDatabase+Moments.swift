@@ -15,7 +15,7 @@ extension OutboxDatabase {
                 let select = try database.cachedStatement(
                     sql: "SELECT \(column) FROM outbox_state WHERE \(condition) ORDER BY \(column) LIMIT 1"
                 )
-                return timestamp(try Int64.fetchOne(select, arguments: arguments))
+                return try Timestamp.fetchOne(select, arguments: arguments)
             }
             func exists(_ condition: String) throws -> Bool {
                 try Bool.fetchOne(
@@ -76,7 +76,7 @@ extension OutboxDatabase {
                         """
                 )
                 try ahead.execute(arguments: [
-                    "now": now.milliseconds, "priority": priority, "longest": longestDelay.inMilliseconds,
+                    "now": now, "priority": priority, "longest": longestDelay.inMilliseconds,
                 ])
                 changed += database.changesCount
             }
@@ -94,16 +94,16 @@ extension OutboxDatabase {
                             AND attempt.finished_at BETWEEN :since AND :now)
                     """,
                 arguments: [
-                    "now": now.milliseconds, "step": step.inMilliseconds, "since": since.milliseconds,
-                    "before": step > .zero ? (now - step).milliseconds : now.milliseconds,
-                    "latest": step > .zero ? (now - step + longestDelay).milliseconds : Int64.max,
+                    "now": now, "step": step.inMilliseconds, "since": since,
+                    "before": step > .zero ? now - step : now,
+                    "latest": step > .zero ? now - step + longestDelay : Timestamp(milliseconds: .max),
                 ]
             )
             if step < .zero {
                 // The limit is asked again at the claim, and sets the hold by the clock as it is.
                 try database.execute(
                     sql: "UPDATE outbox_state SET due_at = ?1 WHERE due_at > ?1 AND held_until = due_at",
-                    arguments: [now.milliseconds]
+                    arguments: [now]
                 )
             }
             return 0

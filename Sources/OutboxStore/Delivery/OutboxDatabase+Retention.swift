@@ -94,7 +94,7 @@ extension OutboxDatabase {
             rest = rest.dropFirst(rowsPerLook)
             switch step {
             case .messages:
-                let (gone, refused) = try remove(some.map(FinalMessage.init), now: now, in: database)
+                let (gone, refused) = try remove(some.map(FinalMessage.init(row:)), now: now, in: database)
                 removed += gone
                 slice.removed += gone.count
                 slice.refused += refused
@@ -136,14 +136,14 @@ extension OutboxDatabase {
             let renew = try database.cachedStatement(
                 sql: "UPDATE outbox_used_key SET used_at = ? WHERE idempotency_key = ?"
             )
-            try renew.execute(arguments: [now.milliseconds, key])
+            try renew.execute(arguments: [now, key])
         }
         try database.cachedStatement(sql: "DELETE FROM outbox WHERE id = ?").execute(arguments: [message.id])
         guard database.changesCount == 1 else { throw DatabaseError.ignoredByTrigger }
         let remember = try database.cachedStatement(
             sql: "INSERT OR REPLACE INTO outbox_retired_id (message_id, retired_at) VALUES (?, ?)"
         )
-        try remember.execute(arguments: [message.id, now.milliseconds])
+        try remember.execute(arguments: [message.id, now])
     }
 
     private static func forgetIDs(_ ids: [Int64], in database: Database, _ slice: inout RetentionSlice) throws {
@@ -167,28 +167,11 @@ extension OutboxDatabase {
         )
         let delete = try database.cachedStatement(sql: "DELETE FROM outbox_used_key WHERE idempotency_key = ?")
         for key in keys {
-            try renew.execute(arguments: [now.milliseconds, key])
+            try renew.execute(arguments: [now, key])
             if database.changesCount > 0 { continue }
             try delete.execute(arguments: [key])
             slice.removed += 1
         }
-    }
-}
-
-extension FinalMessage {
-    /// Takes a row of ``RetentionStep/messages``.
-    fileprivate init(_ row: Row) {
-        guard let state = MessageState(rawValue: row[4]) else { preconditionFailure("the schema knows the states") }
-        self.init(
-            id: row[2],
-            kind: row[3],
-            state: state,
-            requestedAt: Timestamp(milliseconds: row[5]),
-            notBefore: timestamp(row[6]),
-            acceptedAt: timestamp(row[7]),
-            finishedAt: Timestamp(milliseconds: row[0]),
-            idempotencyKey: row[8]
-        )
     }
 }
 
@@ -223,7 +206,7 @@ extension RetentionStep {
     }
 
     fileprivate func arguments(_ before: Timestamp, _ place: RetentionPlace?, limit: Int) -> StatementArguments {
-        ["before": before.milliseconds, "time": place?.time ?? 0, "row": place?.row ?? 0, "limit": limit]
+        ["before": before, "time": place?.time ?? 0, "row": place?.row ?? 0, "limit": limit]
     }
 }
 

@@ -36,7 +36,7 @@ extension OutboxDatabase {
                 """
         )
         try update.execute(arguments: [
-            state.rawValue, claim.usedUp - 1, earlier, due.milliseconds, claim.sequence, claim.attempt,
+            state, claim.usedUp - 1, earlier, due, claim.sequence, claim.attempt,
         ])
         guard database.changesCount == 1 else { return false }
         try forgetAttempt(database, claim)
@@ -59,7 +59,7 @@ extension OutboxDatabase {
             try database.execute(
                 sql:
                     "UPDATE outbox_state SET lease_expires_at = ? WHERE lease_expires_at IS NOT NULL AND claimed_by = ?",
-                arguments: [until.milliseconds, claimant]
+                arguments: [until, claimant]
             )
         }
     }
@@ -84,13 +84,13 @@ extension OutboxDatabase {
                     WHERE lease_expires_at IS NOT NULL AND claimed_by <> ?1
                         AND (lease_expires_at <= ?2 OR lease_expires_at > ?3)
                     """,
-                arguments: [claimant, now.milliseconds, (now + lease).milliseconds]
+                arguments: [claimant, now, now + lease]
             ).map { row in
                 ExpiredClaim(
                     sequence: row[0],
                     messageID: row[1],
                     attempt: row[2],
-                    leaseExpiresAt: Timestamp(milliseconds: row[3])
+                    leaseExpiresAt: row[3]
                 )
             }
         }
@@ -130,7 +130,7 @@ extension OutboxDatabase {
                 """
         )
         let arguments: StatementArguments = [
-            now.milliseconds, claim.sequence, claim.attempt, claim.leaseExpiresAt.milliseconds,
+            now, claim.sequence, claim.attempt, claim.leaseExpiresAt,
         ]
         guard let alone = try Int.fetchOne(update, arguments: arguments) else { return nil }
         let endsOutboxd = alone >= interruptionsAloneBeforeEnd
@@ -142,7 +142,7 @@ extension OutboxDatabase {
                 """
         )
         try attempt.execute(arguments: [
-            now.milliseconds, (endsOutboxd ? FailureReason.endsOutboxd : .interrupted).rawValue,
+            now, endsOutboxd ? FailureReason.endsOutboxd : .interrupted,
             endsOutboxd
                 ? "outboxd ended each time that it tried this message alone; please report it with its variables"
                 : "outboxd ended before it recorded the outcome; the mail may arrive twice",
@@ -173,7 +173,7 @@ extension OutboxDatabase {
                 """
         )
         return try sequences.compactMap { sequence in
-            let arguments: StatementArguments = ["sequence": sequence, "now": now.milliseconds]
+            let arguments: StatementArguments = ["sequence": sequence, "now": now]
             guard let row = try Row.fetchOne(select, arguments: arguments), let end: String = row[0] else { return nil }
             let state: MessageState = end == "cancelled" ? .cancelled : .superseded
             if state == .superseded, rules.keepOlder.contains(row[1]) { return nil }

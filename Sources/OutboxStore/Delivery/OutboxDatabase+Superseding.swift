@@ -110,7 +110,7 @@ extension OutboxDatabase {
                 LIMIT \(rowsLimit)
                 """
         )
-        let arguments: StatementArguments = ["after": sequence, "last": last, "now": now.milliseconds]
+        let arguments: StatementArguments = ["after": sequence, "last": last, "now": now]
         return try Row.fetchAll(select, arguments: arguments).map { row in
             OlderMessage(sequence: row[0], messageID: row[1], kind: row[2], claimedBy: row[3])
         }

@@ -84,8 +84,8 @@ extension OutboxDatabase {
             insert,
             arguments: [
                 message.kind, message.recipient, message.token.secret, message.locale, message.account,
-                message.variables, message.idempotencyKey, message.notBefore?.milliseconds,
-                message.expiresAt?.milliseconds, message.priority,
+                message.variables, message.idempotencyKey, message.notBefore,
+                message.expiresAt, message.priority,
             ]
         )
         if let inserted { return inserted }

@@ -4,7 +4,7 @@ import GRDB
 package import OutboxCore
 
 /// One message, as far as the promise is concerned.
-package struct PromiseRecord: Sendable, Hashable {
+package struct PromiseRecord: Decodable, FetchableRecord, Hashable, Sendable {
     /// The message's id.
     package let id: Int64
     /// Which mail it is.
@@ -22,11 +22,21 @@ package struct PromiseRecord: Sendable, Hashable {
     /// When it became final.
     package let finishedAt: Timestamp?
     /// How many attempts' rows there are.
-    package let attempts: Int
-    /// Whose fault the last failed attempt was: a raw value of `FaultScope`.
-    package let lastFault: String?
-    /// Why it failed: a raw value of `FailureReason`.
-    package let lastReason: String?
+    package let lastAttempt: Int
+    /// Whose fault the last failed attempt was.
+    package let fault: StoredCode<Verdict.Fault>?
+    /// Why it failed.
+    package let reason: StoredCode<FailureReason>?
+
+    private enum CodingKeys: String, CodingKey {
+        case id, kind, state, fault, reason
+        case requestedAt = "requested_at"
+        case notBefore = "not_before"
+        case heldUntil = "held_until"
+        case acceptedAt = "accepted_at"
+        case finishedAt = "finished_at"
+        case lastAttempt = "last_attempt"
+    }
 }
 
 extension OutboxDatabase {
@@ -41,10 +51,10 @@ extension OutboxDatabase {
         try await read { database in
             var result = initial
             for day in try Self.promiseDays(since: since, in: database) { summary(&result, day) }
-            let rows = try Row.fetchCursor(
+            let records = try PromiseRecord.fetchCursor(
                 database,
                 sql: """
-                    SELECT message.message_id, message.kind, message.state, message.requested_at, message.not_before,
+                    SELECT message.message_id AS id, message.kind, message.state, message.requested_at, message.not_before,
                         message.held_until, message.accepted_at, message.finished_at, message.last_attempt,
                         last.fault, last.reason
                     FROM outbox_state AS message
@@ -53,29 +63,9 @@ extension OutboxDatabase {
                         WHERE failed.message_id = message.message_id AND failed.fault IS NOT NULL)
                     WHERE message.requested_at >= ? ORDER BY message.sequence
                     """,
-                arguments: [since.milliseconds]
+                arguments: [since]
             )
-            while let row = try rows.next() {
-                guard let state = MessageState(rawValue: row[2]) else {
-                    preconditionFailure("the schema knows the states")
-                }
-                body(
-                    &result,
-                    PromiseRecord(
-                        id: row[0],
-                        kind: row[1],
-                        state: state,
-                        requestedAt: Timestamp(milliseconds: row[3]),
-                        notBefore: timestamp(row[4]),
-                        heldUntil: timestamp(row[5]),
-                        acceptedAt: timestamp(row[6]),
-                        finishedAt: timestamp(row[7]),
-                        attempts: row[8],
-                        lastFault: row[9],
-                        lastReason: row[10]
-                    )
-                )
-            }
+            while let record = try records.next() { body(&result, record) }
             return result
         }
     }
@@ -95,34 +85,31 @@ extension OutboxDatabase {
     private static func promiseDays(since: Timestamp, in database: Database) throws -> [PromiseDay] {
         let delays = try Row.fetchAll(
             database,
-            sql: "SELECT day, kind, delay, mails FROM outbox_day_delay WHERE day >= ?",
-            arguments: [since.startOfDay.milliseconds]
+            sql: "SELECT * FROM outbox_day_delay WHERE day >= ?",
+            arguments: [since.startOfDay]
         )
         var histograms: [DayAndKind: DelayHistogram] = [:]
         for row in delays {
-            histograms[DayAndKind(day: row[0], kind: row[1]), default: DelayHistogram()]
-                .add(.milliseconds(row[2] as Int64), count: row[3])
+            histograms[DayAndKind(row: row), default: DelayHistogram()]
+                .add(.milliseconds(row["delay"] as Int64), count: row["mails"])
         }
         return try Row.fetchAll(
             database,
-            sql: """
-                SELECT day, kind, requested, accepted_in_time, accepted_late, expired, longest_delay,
-                    rejected, superseded, suppressed, cancelled
-                FROM outbox_day WHERE day >= ? ORDER BY day, kind
-                """,
-            arguments: [since.startOfDay.milliseconds]
+            sql: "SELECT * FROM outbox_day WHERE day >= ? ORDER BY day, kind",
+            arguments: [since.startOfDay]
         ).map { row in
+            let key = DayAndKind(row: row)
             var tally = PromiseTally()
-            tally.requested = row[2]
-            tally.acceptedInTime = row[3]
-            tally.acceptedLate = row[4]
-            tally.expired = row[5]
-            tally.longest = (row[6] as Int64?).map { .milliseconds($0) }
-            for (index, state) in notMailedStates.enumerated() where row[7 + index] as Int > 0 {
-                tally.notMailed[state] = row[7 + index]
+            tally.requested = row["requested"]
+            tally.acceptedInTime = row["accepted_in_time"]
+            tally.acceptedLate = row["accepted_late"]
+            tally.expired = row["expired"]
+            tally.longest = (row["longest_delay"] as Int64?).map { .milliseconds($0) }
+            for state in notMailedStates where row[state.rawValue] as Int > 0 {
+                tally.notMailed[state] = row[state.rawValue]
             }
-            tally.delays = histograms[DayAndKind(day: row[0], kind: row[1])] ?? DelayHistogram()
-            return PromiseDay(day: Timestamp(milliseconds: row[0]), kind: row[1], tally: tally)
+            tally.delays = histograms[key] ?? DelayHistogram()
+            return PromiseDay(day: key.day, kind: key.kind, tally: tally)
         }
     }
 
@@ -137,7 +124,7 @@ extension OutboxDatabase {
         )
         var tallies: [DayAndKind: PromiseTally] = [:]
         for message in messages {
-            let key = DayAndKind(day: message.requestedAt.startOfDay.milliseconds, kind: message.kind)
+            let key = DayAndKind(day: message.requestedAt.startOfDay, kind: message.kind)
             tallies[key, default: PromiseTally()].add(message.outcome(patience: .milliseconds(patience ?? 300_000)))
         }
         for (key, tally) in tallies { try add(tally, to: key, in: database) }
@@ -179,12 +166,19 @@ extension OutboxDatabase {
 }
 
 private struct DayAndKind: Hashable {
-    let day: Int64
+    let day: Timestamp
     let kind: String
+
+    init(day: Timestamp, kind: String) {
+        self.day = day
+        self.kind = kind
+    }
+
+    init(row: Row) { self.init(day: row["day"], kind: row["kind"]) }
 }
 
 /// A final message, as far as its removal is concerned.
-struct FinalMessage {
+struct FinalMessage: Decodable, FetchableRecord {
     let id: Int64
     let kind: String
     let state: MessageState
@@ -193,6 +187,16 @@ struct FinalMessage {
     let acceptedAt: Timestamp?
     let finishedAt: Timestamp
     let idempotencyKey: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case kind, state
+        case id = "message_id"
+        case requestedAt = "requested_at"
+        case notBefore = "not_before"
+        case acceptedAt = "accepted_at"
+        case finishedAt = "finished_at"
+        case idempotencyKey = "idempotency_key"
+    }
 
     func outcome(patience: Duration) -> PromiseOutcome {
         PromiseOutcome(

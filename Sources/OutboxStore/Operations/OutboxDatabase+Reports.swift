@@ -3,6 +3,18 @@
 import GRDB
 import OutboxCore
 
+/// A message that was tried, as a report finds it.
+private struct TriedMessage: Decodable, FetchableRecord {
+    let id: Int64
+    let address: String
+    let state: MessageState
+
+    enum CodingKeys: String, CodingKey {
+        case address, state
+        case id = "message_id"
+    }
+}
+
 extension OutboxDatabase {
     /// Records a report of the mail with the given envelope id.
     ///
@@ -17,13 +29,13 @@ extension OutboxDatabase {
         suppressFor: Duration?
     ) async throws -> ReportEffect? {
         try await write { database in
-            let found = try Row.fetchOne(
+            let found = try TriedMessage.fetchOne(
                 database,
                 sql: "SELECT message_id, address, state FROM outbox_state WHERE envelope_id = ? AND last_attempt > 0",
                 arguments: [envelopeID]
             )
             guard let found else { return nil }
-            let (id, address, before): (Int64, String, String) = (found[0], found[1], found[2])
+            let id = found.id
             try database.execute(
                 sql: """
                     INSERT OR REPLACE INTO outbox_report (message_id, action, received_at, status, reason, reporting_mta,
@@ -31,31 +43,30 @@ extension OutboxDatabase {
                     VALUES (?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    id, report.action, report.receivedAt.milliseconds, report.status, report.reason,
-                    report.reportingMTA, report.detail,
+                    id, report.action, report.receivedAt, report.status, report.reason, report.reportingMTA,
+                    report.detail,
                 ]
             )
-            guard report.action == ReportedAction.failed.rawValue else {
-                return ReportEffect(messageID: id, hasBounced: false, state: before, suppressedUntil: nil)
+            guard report.action == .failed else {
+                return ReportEffect(messageID: id, hasBounced: false, state: found.state, suppressedUntil: nil)
             }
-            let state = MessageState(rawValue: before)?.after(.bounced)
+            let state = found.state.after(.bounced)
             if let state {
                 try database.execute(
                     sql: """
-                        UPDATE outbox_state SET state = ?, finished_at = ?, blames_address = ? WHERE message_id = ?
+                        UPDATE outbox_state SET state = ?, finished_at = ?, blames_address = ?
+                        WHERE message_id = ? AND state = 'accepted'
                         """,
-                    arguments: [
-                        state.rawValue, report.receivedAt.milliseconds,
-                        report.reason.flatMap(FailureReason.init(rawValue:))?.suppressesAddress ?? false, id,
-                    ]
+                    arguments: [state, report.receivedAt, report.reason?.known?.suppressesAddress ?? false, id]
                 )
+                guard database.changesCount == 1 else { throw DatabaseError.ignoredByTrigger }
             }
             let until = suppressFor.map { report.receivedAt + $0 }
             if let until {
                 try Self.suppress(
                     Suppression(
-                        address: address,
-                        reason: report.reason ?? report.action,
+                        address: found.address,
+                        reason: report.reason ?? StoredCode(rawValue: report.action.rawValue),
                         source: .reported,
                         messageID: id,
                         createdAt: report.receivedAt,
@@ -67,7 +78,7 @@ extension OutboxDatabase {
             return ReportEffect(
                 messageID: id,
                 hasBounced: state != nil,
-                state: state?.rawValue ?? before,
+                state: state ?? found.state,
                 suppressedUntil: until
             )
         }
@@ -76,15 +87,15 @@ extension OutboxDatabase {
     /// The message that a report with this envelope id is about; `nil` where no mail with it was ever tried.
     package func reported(envelopeID: String) async throws -> ReportedMessage? {
         try await read { database in
-            try Row.fetchOne(
+            try ReportedMessage.fetchOne(
                 database,
                 sql: """
-                    SELECT message.id, message.recipient FROM outbox_state AS state
+                    SELECT message.id, message.recipient, state.envelope_id FROM outbox_state AS state
                     JOIN outbox AS message ON message.id = state.message_id
                     WHERE state.envelope_id = ? AND state.last_attempt > 0
                     """,
                 arguments: [envelopeID]
-            ).map { ReportedMessage(id: $0[0], recipient: $0[1], envelopeID: envelopeID) }
+            )
         }
     }
 
@@ -92,7 +103,7 @@ extension OutboxDatabase {
     /// where the id is too short to be used only once.
     package func reported(relayID: String) async throws -> ReportedMessage? {
         try await read { database in
-            try Row.fetchOne(
+            try ReportedMessage.fetchOne(
                 database,
                 sql: """
                     SELECT message.id, message.recipient, state.envelope_id FROM outbox_attempt AS attempt
@@ -101,30 +112,18 @@ extension OutboxDatabase {
                     WHERE attempt.queue_id = ? AND length(attempt.queue_id) >= 20 AND attempt.outcome = 'accepted'
                     """,
                 arguments: [relayID]
-            ).map { ReportedMessage(id: $0[0], recipient: $0[1], envelopeID: $0[2]) }
+            )
         }
     }
 
     /// What was reported of a message, in the order in which it came.
     package func reports(of id: Int64) async throws -> [DeliveryReportRecord] {
         try await read { database in
-            try Row.fetchAll(
+            try DeliveryReportRecord.fetchAll(
                 database,
-                sql: """
-                    SELECT action, received_at, status, reason, reporting_mta, detail
-                    FROM outbox_report WHERE message_id = ? ORDER BY received_at, action
-                    """,
+                sql: "SELECT * FROM outbox_report WHERE message_id = ? ORDER BY received_at, action",
                 arguments: [id]
-            ).map { row in
-                DeliveryReportRecord(
-                    action: row[0],
-                    receivedAt: Timestamp(milliseconds: row[1]),
-                    status: row[2],
-                    reason: row[3],
-                    reportingMTA: row[4],
-                    detail: row[5]
-                )
-            }
+            )
         }
     }
 }

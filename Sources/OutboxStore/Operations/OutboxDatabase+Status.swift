@@ -50,76 +50,28 @@ extension OutboxDatabase {
                 (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR requested_at >= ?3)
                 ORDER BY id DESC LIMIT ?4
                 """,
-            arguments: [filter.state?.rawValue, filter.kind, filter.since?.milliseconds, filter.limit]
+            arguments: [filter.state, filter.kind, filter.since, filter.limit]
         )
     }
 
     /// The attempts of one message, in order.
     package func attempts(of id: Int64) async throws -> [AttemptRecord] {
         try await read { database in
-            try Row.fetchAll(
+            try AttemptRecord.fetchAll(
                 database,
-                sql: """
-                    SELECT attempt, started_at, finished_at, outcome, relay, stage, fault, reason, counts,
-                        reply_code, enhanced_status, detail, queue_id
-                    FROM outbox_attempt WHERE message_id = ? ORDER BY attempt
-                    """,
+                sql: "SELECT * FROM outbox_attempt WHERE message_id = ? ORDER BY attempt",
                 arguments: [id]
-            ).map { row in
-                AttemptRecord(
-                    attempt: row[0],
-                    startedAt: Timestamp(milliseconds: row[1]),
-                    finishedAt: timestamp(row[2]),
-                    outcome: row[3],
-                    relay: row[4],
-                    stage: row[5],
-                    fault: row[6],
-                    reason: row[7],
-                    counts: row[8],
-                    replyCode: row[9],
-                    enhancedStatus: row[10],
-                    detail: row[11],
-                    queueID: row[12]
-                )
-            }
+            )
         }
     }
 
     private func records(where condition: String, arguments: StatementArguments) async throws -> [StatusRecord] {
         try await read { database in
-            try Row.fetchAll(
+            try StatusRecord.fetchAll(
                 database,
-                sql: """
-                    SELECT id, kind, recipient, account, state, requested_at, accepted_at, finished_at, expires_at,
-                        attempts, next_attempt_at, waiting_for, detail, may_arrive_twice, advice, advice_at
-                    FROM outbox_status WHERE \(condition)
-                    """,
+                sql: "SELECT * FROM outbox_status WHERE \(condition)",
                 arguments: arguments
-            ).map { row in
-                StatusRecord(
-                    id: row[0],
-                    kind: row[1],
-                    recipient: row[2],
-                    account: row[3],
-                    state: row[4],
-                    requestedAt: Timestamp(milliseconds: row[5]),
-                    acceptedAt: timestamp(row[6]),
-                    finishedAt: timestamp(row[7]),
-                    expiresAt: timestamp(row[8]),
-                    attempts: row[9],
-                    nextAttemptAt: timestamp(row[10]),
-                    waitingFor: row[11],
-                    detail: row[12],
-                    mayArriveTwice: row[13],
-                    advice: row[14],
-                    adviceAt: timestamp(row[15])
-                )
-            }
+            )
         }
     }
-}
-
-/// A column of milliseconds.
-func timestamp(_ milliseconds: Int64?) -> Timestamp? {
-    milliseconds.map { Timestamp(milliseconds: $0) }
 }

@@ -54,26 +54,14 @@ extension OutboxDatabase {
     /// The entries that hold at a moment, newest first.
     package func suppressions(at now: Timestamp, address: AddressKey? = nil) async throws -> [Suppression] {
         try await read { database in
-            try Row.fetchAll(
+            try Suppression.fetchAll(
                 database,
                 sql: """
-                    SELECT address, reason, source, message_id, created_at, expires_at FROM outbox_suppression
+                    SELECT * FROM outbox_suppression
                     WHERE expires_at > ?1 AND (?2 IS NULL OR address = ?2) ORDER BY created_at DESC, address
                     """,
-                arguments: [now.milliseconds, address?.canonical]
-            ).map { row in
-                guard let source = Suppression.Source(rawValue: row[2]) else {
-                    preconditionFailure("the schema knows the sources")
-                }
-                return Suppression(
-                    address: row[0],
-                    reason: row[1],
-                    source: source,
-                    messageID: row[3],
-                    createdAt: Timestamp(milliseconds: row[4]),
-                    expiresAt: Timestamp(milliseconds: row[5])
-                )
-            }
+                arguments: [now, address?.canonical]
+            )
         }
     }
 
@@ -81,7 +69,7 @@ extension OutboxDatabase {
     static func suppress(_ entry: Suppression, in database: Database) throws {
         try database.execute(
             sql: "DELETE FROM outbox_suppression WHERE expires_at <= ?",
-            arguments: [entry.createdAt.milliseconds]
+            arguments: [entry.createdAt]
         )
         try database.execute(
             sql: """
@@ -94,8 +82,7 @@ extension OutboxDatabase {
                 WHERE source <> 'manual' OR excluded.source = 'manual'
                 """,
             arguments: [
-                entry.address, entry.reason, entry.source.rawValue, entry.messageID, entry.createdAt.milliseconds,
-                entry.expiresAt.milliseconds,
+                entry.address, entry.reason, entry.source, entry.messageID, entry.createdAt, entry.expiresAt,
             ]
         )
     }

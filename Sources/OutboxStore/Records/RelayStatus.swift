@@ -1,25 +1,31 @@
 // One relay as the running outboxd sees it: a row of outbox_relay. Never holds a password.
 
+package import GRDB
 package import OutboxCore
 
-/// A row of the table `outbox_relay`; the properties are its columns.
-package struct RelayStatus: Sendable, Hashable {
+/// A row of the table `outbox_relay`.
+package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashable, Sendable {
+    /// Where a relay is (see `RelayHealth`).
+    package enum State: String, CaseIterable, Codable, DatabaseValueConvertible, Sendable {
+        case up, suspected, paused, probing
+    }
+
     /// The relay's name in the configuration.
     package let name: String
     /// Its place in the order of preference, from 1.
     package let position: Int
-    /// `up`, `suspected`, `paused` or `probing`.
-    package let state: String
+    /// Whether it takes messages.
+    package let state: State
     /// When it is probed next; `nil` unless it is paused.
     package let pausedUntil: Timestamp?
     /// Since when it isn't up.
     package let downSince: Timestamp?
-    /// Whose fault that is: a raw value of `FaultScope`.
-    package let fault: String?
-    /// A raw value of `FailureReason`.
-    package let reason: String?
-    /// A raw value of `SMTPStage`.
-    package let stage: String?
+    /// Whose fault that is.
+    package let fault: StoredCode<Verdict.Fault>?
+    /// Why it isn't up.
+    package let reason: StoredCode<FailureReason>?
+    /// How far the conversation came.
+    package let stage: StoredCode<SMTPStage>?
     /// The relay's words, or libcurl's.
     package let detail: String?
     /// Where in the configuration to look, for a fault that an operator has to mend.
@@ -27,16 +33,27 @@ package struct RelayStatus: Sendable, Hashable {
     /// When this was written down.
     package let updatedAt: Timestamp
 
+    /// The columns' names, and those of JSON.
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, position, state, fault, reason, stage, detail, setting
+        case pausedUntil = "paused_until"
+        case downSince = "down_since"
+        case updatedAt = "updated_at"
+    }
+
+    package static let databaseTableName = "outbox_relay"
+    package static let persistenceConflictPolicy = PersistenceConflictPolicy(insert: .replace)
+
     /// Makes a status.
     package init(
         name: String,
         position: Int,
-        state: String,
+        state: State,
         pausedUntil: Timestamp?,
         downSince: Timestamp?,
-        fault: String?,
-        reason: String?,
-        stage: String?,
+        fault: Verdict.Fault?,
+        reason: FailureReason?,
+        stage: SMTPStage?,
         detail: String?,
         setting: String?,
         updatedAt: Timestamp
@@ -46,9 +63,9 @@ package struct RelayStatus: Sendable, Hashable {
         self.state = state
         self.pausedUntil = pausedUntil
         self.downSince = downSince
-        self.fault = fault
-        self.reason = reason
-        self.stage = stage
+        self.fault = fault.map { StoredCode($0) }
+        self.reason = reason.map { StoredCode($0) }
+        self.stage = stage.map { StoredCode($0) }
         self.detail = detail
         self.setting = setting
         self.updatedAt = updatedAt

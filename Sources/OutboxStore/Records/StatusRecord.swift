@@ -1,9 +1,10 @@
 // The answers to "what became of it": rows of the view outbox_status and of outbox_attempt. Never hold a token.
 
+import GRDB
 package import OutboxCore
 
-/// One row of the view `outbox_status`; the properties are its columns.
-package struct StatusRecord: Sendable, Hashable {
+/// One row of the view `outbox_status`.
+package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
     /// The message's id.
     package let id: Int64
     /// Which mail it is.
@@ -13,7 +14,7 @@ package struct StatusRecord: Sendable, Hashable {
     /// The application's own key for the person.
     package let account: String?
     /// Where it is on its way.
-    package let state: String
+    package let state: MessageState
     /// When the application inserted it.
     package let requestedAt: Timestamp
     /// When a relay took responsibility.
@@ -36,26 +37,51 @@ package struct StatusRecord: Sendable, Hashable {
     package let advice: String
     /// Until when to wait, or since when the advice holds.
     package let adviceAt: Timestamp?
+
+    /// The columns' names, and those of JSON.
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case id, kind, recipient, account, state, attempts, detail, advice
+        case requestedAt = "requested_at"
+        case acceptedAt = "accepted_at"
+        case finishedAt = "finished_at"
+        case expiresAt = "expires_at"
+        case nextAttemptAt = "next_attempt_at"
+        case waitingFor = "waiting_for"
+        case mayArriveTwice = "may_arrive_twice"
+        case adviceAt = "advice_at"
+    }
 }
 
-/// One row of `outbox_attempt`; the properties are its columns.
-package struct AttemptRecord: Sendable, Hashable {
+/// How an attempt ended. The raw values are those of the column `outbox_attempt.outcome`.
+package enum AttemptOutcome: String, CaseIterable, Codable, DatabaseValueConvertible, Sendable {
+    /// The relay took responsibility.
+    case accepted
+    /// It failed for the time being.
+    case deferred
+    /// It failed for good.
+    case rejected
+    /// The whole mail was handed over, and no answer came.
+    case uncertain
+}
+
+/// One row of `outbox_attempt`.
+package struct AttemptRecord: Codable, FetchableRecord, Hashable, Sendable {
     /// Counted from 1, without gaps.
     package let attempt: Int
     /// When it was claimed for this attempt.
     package let startedAt: Timestamp
     /// When its outcome was known.
     package let finishedAt: Timestamp?
-    /// `accepted`, `deferred`, `rejected` or `uncertain`; `nil` while it is under way.
-    package let outcome: String?
+    /// How it ended; `nil` while it is under way.
+    package let outcome: AttemptOutcome?
     /// The relay that was asked.
     package let relay: String?
-    /// How far the conversation came: a raw value of `SMTPStage`.
-    package let stage: String?
-    /// Whose fault a failure is: a raw value of `FaultScope`.
-    package let fault: String?
-    /// Why it failed: a raw value of `FailureReason`.
-    package let reason: String?
+    /// How far the conversation came.
+    package let stage: StoredCode<SMTPStage>?
+    /// Whose fault a failure is.
+    package let fault: StoredCode<Verdict.Fault>?
+    /// Why it failed.
+    package let reason: StoredCode<FailureReason>?
     /// Whether the retry schedule counts it.
     package let counts: Bool
     /// The SMTP reply code.
@@ -66,6 +92,16 @@ package struct AttemptRecord: Sendable, Hashable {
     package let detail: String?
     /// The relay's own id of the mail.
     package let queueID: String?
+
+    /// The columns' names, and those of JSON.
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case attempt, outcome, relay, stage, fault, reason, counts, detail
+        case startedAt = "started_at"
+        case finishedAt = "finished_at"
+        case replyCode = "reply_code"
+        case enhancedStatus = "enhanced_status"
+        case queueID = "queue_id"
+    }
 }
 
 /// Which messages to list.

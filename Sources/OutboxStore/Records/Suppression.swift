@@ -1,11 +1,12 @@
 // An address that is not mailed for a while. Holds no SQL.
 
+import GRDB
 package import OutboxCore
 
-/// A row of the table `outbox_suppression`; the properties are its columns.
-package struct Suppression: Sendable, Hashable {
+/// A row of the table `outbox_suppression`.
+package struct Suppression: Codable, FetchableRecord, Hashable, Sendable {
     /// How an address came on the list.
-    package enum Source: String, CaseIterable, Sendable {
+    package enum Source: String, CaseIterable, Codable, DatabaseValueConvertible, Sendable {
         /// A relay refused it.
         case refused
         /// A delivery status notification reported it.
@@ -16,8 +17,8 @@ package struct Suppression: Sendable, Hashable {
 
     /// The canonical form of the address (``AddressKey``).
     package let address: String
-    /// A raw value of `FailureReason`, or an operator's words.
-    package let reason: String
+    /// Why, or an operator's words.
+    package let reason: StoredCode<FailureReason>
     /// How it came on the list.
     package let source: Source
     /// The message whose refusal put it there.
@@ -27,10 +28,18 @@ package struct Suppression: Sendable, Hashable {
     /// From when on it is mailed again.
     package let expiresAt: Timestamp
 
+    /// The columns' names, and those of JSON.
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case address, reason, source
+        case messageID = "message_id"
+        case createdAt = "created_at"
+        case expiresAt = "expires_at"
+    }
+
     /// Makes an entry.
     package init(
         address: String,
-        reason: String,
+        reason: StoredCode<FailureReason>,
         source: Source,
         messageID: Int64?,
         createdAt: Timestamp,

@@ -172,7 +172,7 @@ extension Schema {
         BEGIN
             UPDATE outbox_state SET is_withdrawn = 1 WHERE message_id = NEW.id AND state = 'sending';
             UPDATE outbox_state SET state = 'cancelled', due_at = NULL, secret = NULL, finished_at = \(now)
-                WHERE message_id = NEW.id AND due_at IS NOT NULL;
+                WHERE message_id = NEW.id AND (state = 'queued' OR state = 'deferred');
         END;
 
         -- Foreign keys on or off, everything goes with the row but its idempotency key.

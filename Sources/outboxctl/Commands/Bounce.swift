@@ -90,10 +90,10 @@ struct Bounce: AsyncParsableCommand {
         let isDead = finding.action == .failed && finding.reason?.suppressesAddress == true
         try await record(
             DeliveryReportRecord(
-                action: finding.action.rawValue,
+                action: finding.action,
                 receivedAt: .now,
                 status: finding.status?.description,
-                reason: finding.reason?.rawValue,
+                reason: finding.reason,
                 reportingMTA: report.reportingMTA,
                 detail: finding.detail
             ),
@@ -106,14 +106,7 @@ struct Bounce: AsyncParsableCommand {
     private func take(_ answer: AutomaticMail, of message: ReportedMessage, into database: OutboxDatabase) async throws
     {
         try await record(
-            DeliveryReportRecord(
-                action: answer.action.rawValue,
-                receivedAt: .now,
-                status: nil,
-                reason: nil,
-                reportingMTA: nil,
-                detail: answer.subject
-            ),
+            DeliveryReportRecord(action: answer.action, receivedAt: .now, detail: answer.subject),
             of: message,
             suppressFor: nil,
             into: database
@@ -135,8 +128,8 @@ struct Bounce: AsyncParsableCommand {
         }
         let reason = record.reason.map { " (\($0))" } ?? ""
         let suppressed = effect.suppressedUntil.map { ", its address is not mailed until \($0.dayAndTime) UTC" } ?? ""
-        let outcome = effect.hasBounced ? "bounced" : "stays \(effect.state)"
-        print("message \(effect.messageID): reported as \(record.action)\(reason), \(outcome)\(suppressed)")
+        let outcome = effect.hasBounced ? "bounced" : "stays \(effect.state.rawValue)"
+        print("message \(effect.messageID): reported as \(record.action.rawValue)\(reason), \(outcome)\(suppressed)")
     }
 
     /// Ends the program with a reason.
@@ -187,27 +180,25 @@ private struct CandidateIDs {
 }
 
 private struct BounceAnswer: Encodable {
-    private let effect: ReportEffect
-    private let record: DeliveryReportRecord
+    let id: Int64
+    let action: ReportedAction
+    let reason: StoredCode<FailureReason>?
+    let state: MessageState
+    let hasBounced: Bool
+    let suppressedUntil: Timestamp?
 
     init(_ effect: ReportEffect, _ record: DeliveryReportRecord) {
-        self.effect = effect
-        self.record = record
+        id = effect.messageID
+        action = record.action
+        reason = record.reason
+        state = effect.state
+        hasBounced = effect.hasBounced
+        suppressedUntil = effect.suppressedUntil
     }
 
     private enum CodingKeys: String, CodingKey {
         case id, action, reason, state
         case hasBounced = "has_bounced"
         case suppressedUntil = "suppressed_until"
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(effect.messageID, forKey: .id)
-        try container.encode(record.action, forKey: .action)
-        try container.encode(record.reason, forKey: .reason)
-        try container.encode(effect.state, forKey: .state)
-        try container.encode(effect.hasBounced, forKey: .hasBounced)
-        try container.encode(effect.suppressedUntil?.rfc3339, forKey: .suppressedUntil)
     }
 }

@@ -45,7 +45,7 @@ struct Cancel: AsyncParsableCommand {
     private func line(_ message: StatusRecord) -> String {
         let name = "\(message.kind) to \(message.recipient) (id \(message.id))"
         return message.finishedAt == nil
-            ? "\(name): is being sent; it is cancelled unless a relay accepts it" : "\(name): \(message.state)"
+            ? "\(name): is being sent; it is cancelled unless a relay accepts it" : "\(name): \(message.state.rawValue)"
     }
 
     private func whyNone(_ database: OutboxDatabase) async throws -> String {
@@ -53,7 +53,7 @@ struct Cancel: AsyncParsableCommand {
             guard let message = try await database.status(id: id) else {
                 return "nothing found: no message with the id \(id)"
             }
-            return "nothing to cancel: message \(id) is \(message.state)"
+            return "nothing to cancel: message \(id) is \(message.state.rawValue)"
         }
         return try await database.status(recipient: argument.subject).isEmpty
             ? "nothing found: no message to \(argument.subject)"

@@ -72,7 +72,7 @@ struct Enqueue: AsyncParsableCommand {
                 token: Token(try readToken()),
                 locale: locale,
                 account: account,
-                variables: try JSONText.object(Dictionary(variables) { $1 }),
+                variables: try JSONText.line(Dictionary(variables) { $1 }),
                 idempotencyKey: idempotencyKey,
                 expiresAt: expiresIn.map { Timestamp.now + $0 }
             )

@@ -43,7 +43,7 @@ struct PromiseCommand: AsyncParsableCommand {
                 summary: { measure, day in measure.add(day) }
             ) { measure, record in measure.add(record) }
             if json {
-                print(try JSONText.line(PromiseAnswer(measure, since: start, limit: limit)))
+                print(try JSONText.line(PromiseAnswer(measure: measure, since: start, limit: limit)))
             } else if measure.requested == 0 {
                 print("nothing found: no message was requested since \(start.dayAndTime) UTC")
             } else {
@@ -59,12 +59,12 @@ struct PromiseCommand: AsyncParsableCommand {
         func add(_ label: String, _ value: String) { lines.append("  \(label.padded(to: 28))\(value)") }
 
         let kept = measure.kept.map { " (\(percentage($0)) of those that are due)" } ?? ""
-        add("accepted within \(patience)", "\(measure.inTime)\(kept)")
+        add("accepted within \(patience)", "\(measure.acceptedInTime)\(kept)")
         add("accepted later", "\(measure.acceptedLate)")
         add("expired before acceptance", "\(measure.expired)")
         add("still waiting, late", "\(measure.waitingLate)")
         add("still waiting, in time", "\(measure.waitingInTime)")
-        for (state, count) in measure.unmailed.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+        for (state, count) in measure.notMailed.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             add(state.rawValue, "\(count)")
         }
         if let times = measure.percentiles([0.5, 0.95, 0.99, 1]) {
@@ -80,11 +80,11 @@ struct PromiseCommand: AsyncParsableCommand {
         lines += ["", "late, newest first (\(shown.count) of \(measure.late.count)):"]
         lines.append(
             TextTable.text(
-                header: ["ID", "KIND", "STATE", "REQUESTED (UTC)", "TOOK", "FAULT OF", "REASON"],
+                header: ["ID", "KIND", "STATE", "REQUESTED (UTC)", "DELAY", "FAULT", "REASON"],
                 rows: shown.map { late in
                     [
                         String(late.record.id), late.record.kind, late.record.state.rawValue,
-                        late.record.requestedAt.dayAndTime, late.took.settingText, late.faultOf, late.reason,
+                        late.record.requestedAt.dayAndTime, late.delay.settingText, late.fault, late.reason,
                     ]
                 }
             )
@@ -96,40 +96,24 @@ struct PromiseCommand: AsyncParsableCommand {
     private func percentage(_ part: Double) -> String { "\((part * 1000).rounded(.down) / 10) %" }
 }
 
-/// The measure for programs; what has no value is `null`.
+/// The measure for programs; durations are in milliseconds.
 private struct PromiseAnswer: Encodable {
-    private let measure: PromiseMeasure
-    private let since: Timestamp
-    private let limit: Int
-
-    init(_ measure: PromiseMeasure, since: Timestamp, limit: Int) {
-        self.measure = measure
-        self.since = since
-        self.limit = limit
-    }
+    let measure: PromiseMeasure
+    let since: Timestamp
+    let limit: Int
 
     private enum CodingKeys: String, CodingKey {
-        case since, patience, requested, expired, kept, p50, p95, p99, max, late, summarized
-        case acceptedInTime = "accepted_in_time"
-        case acceptedLate = "accepted_late"
-        case waitingLate = "waiting_late"
-        case waitingInTime = "waiting_in_time"
+        case since, patience, kept, p50, p95, p99, max, late
         case notMailed = "not_mailed"
     }
 
     func encode(to encoder: any Encoder) throws {
+        try measure.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(since.rfc3339, forKey: .since)
+        try container.encode(since, forKey: .since)
         try container.encode(measure.patience.inMilliseconds, forKey: .patience)
-        try container.encode(measure.requested, forKey: .requested)
-        try container.encode(measure.summarized, forKey: .summarized)
-        try container.encode(measure.inTime, forKey: .acceptedInTime)
-        try container.encode(measure.acceptedLate, forKey: .acceptedLate)
-        try container.encode(measure.expired, forKey: .expired)
-        try container.encode(measure.waitingLate, forKey: .waitingLate)
-        try container.encode(measure.waitingInTime, forKey: .waitingInTime)
-        let unmailed = measure.unmailed.map { ($0.key.rawValue, $0.value) }
-        try container.encode(Dictionary(uniqueKeysWithValues: unmailed), forKey: .notMailed)
+        let notMailed = measure.notMailed.map { ($0.key.rawValue, $0.value) }
+        try container.encode(Dictionary(uniqueKeysWithValues: notMailed), forKey: .notMailed)
         try container.encode(measure.kept, forKey: .kept)
         let times = measure.percentiles([0.5, 0.95, 0.99, 1])?.map(\.inMilliseconds)
         for (index, key) in [CodingKeys.p50, .p95, .p99, .max].enumerated() {
@@ -140,24 +124,26 @@ private struct PromiseAnswer: Encodable {
 }
 
 private struct LateAnswer: Encodable {
-    private let late: PromiseMeasure.Late
+    let id: Int64
+    let kind: String
+    let state: MessageState
+    let requestedAt: Timestamp
+    let delay: Int64
+    let fault: String
+    let reason: String
 
-    init(_ late: PromiseMeasure.Late) { self.late = late }
-
-    private enum CodingKeys: String, CodingKey {
-        case id, kind, state, took, reason
-        case requestedAt = "requested_at"
-        case faultOf = "fault"
+    init(_ late: PromiseMeasure.Late) {
+        id = late.record.id
+        kind = late.record.kind
+        state = late.record.state
+        requestedAt = late.record.requestedAt
+        delay = late.delay.inMilliseconds
+        fault = late.fault
+        reason = late.reason
     }
 
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(late.record.id, forKey: .id)
-        try container.encode(late.record.kind, forKey: .kind)
-        try container.encode(late.record.state.rawValue, forKey: .state)
-        try container.encode(late.record.requestedAt.rfc3339, forKey: .requestedAt)
-        try container.encode(late.took.inMilliseconds, forKey: .took)
-        try container.encode(late.faultOf, forKey: .faultOf)
-        try container.encode(late.reason, forKey: .reason)
+    private enum CodingKeys: String, CodingKey {
+        case id, kind, state, delay, fault, reason
+        case requestedAt = "requested_at"
     }
 }

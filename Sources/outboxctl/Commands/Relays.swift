@@ -25,7 +25,7 @@ struct Relays: AsyncParsableCommand {
         try await reportingFailures {
             let relays = try await options.database(.reading).relays()
             if json {
-                for relay in relays { print(try JSONText.line(RelayAnswer(relay))) }
+                for relay in relays { print(try JSONText.line(relay)) }
             } else if relays.isEmpty {
                 print("nothing found: outboxd has not run on this database yet")
             } else {
@@ -51,39 +51,10 @@ private struct RelayText {
             lines.append("   reason      \(reason)\(stage)\(relay.fault.map { ", fault of the \($0)" } ?? "")")
             if let detail = relay.detail { lines.append("   detail      \(detail)") }
             if let setting = relay.setting {
-                let isReload = FailureReason(rawValue: reason)?.isMendedByReload ?? false
+                let isReload = reason.known?.isMendedByReload ?? false
                 lines.append("   look at     \(setting)\(isReload ? "; then reload outboxd" : "")")
             }
         }
         return lines.joined(separator: "\n")
-    }
-}
-
-/// A relay with the column names of `outbox_relay`.
-private struct RelayAnswer: Encodable {
-    private let relay: RelayStatus
-
-    init(_ relay: RelayStatus) { self.relay = relay }
-
-    private enum CodingKeys: String, CodingKey {
-        case name, position, state, fault, reason, stage, detail, setting
-        case pausedUntil = "paused_until"
-        case downSince = "down_since"
-        case updatedAt = "updated_at"
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(relay.name, forKey: .name)
-        try container.encode(relay.position, forKey: .position)
-        try container.encode(relay.state, forKey: .state)
-        try container.encode(relay.pausedUntil?.rfc3339, forKey: .pausedUntil)
-        try container.encode(relay.downSince?.rfc3339, forKey: .downSince)
-        try container.encode(relay.fault, forKey: .fault)
-        try container.encode(relay.reason, forKey: .reason)
-        try container.encode(relay.stage, forKey: .stage)
-        try container.encode(relay.detail, forKey: .detail)
-        try container.encode(relay.setting, forKey: .setting)
-        try container.encode(relay.updatedAt.rfc3339, forKey: .updatedAt)
     }
 }

@@ -32,11 +32,8 @@ struct Show: AsyncParsableCommand {
             let address = AddressKey(message.recipient)
             let suppression = try await database.suppressions(at: .now, address: address).first
             if json {
-                print(
-                    try JSONText.line(
-                        MessageAnswer(message, history: attempts, reports: reports, suppression: suppression)
-                    )
-                )
+                let history = MessageAnswer.History(history: attempts, reports: reports, suppression: suppression)
+                print(try JSONText.line(MessageAnswer(message, history: history)))
             } else {
                 let text = StatusText(now: .now)
                 print(text.timeline(of: message, attempts: attempts, reports: reports, suppression: suppression))

@@ -41,7 +41,7 @@ struct SuppressionCommands: AsyncParsableCommand {
                 let database = try options.database(.reading)
                 let entries = try await database.suppressions(at: .now, address: address.map { AddressKey($0) })
                 if json {
-                    for entry in entries { print(try JSONText.line(SuppressionAnswer(entry))) }
+                    for entry in entries { print(try JSONText.line(entry)) }
                 } else if entries.isEmpty {
                     print("nothing found: \(address.map { "\($0) is not on the list" } ?? "the list is empty")")
                 } else {
@@ -57,7 +57,7 @@ struct SuppressionCommands: AsyncParsableCommand {
                 rows: entries.map { entry in
                     [
                         entry.address, entry.createdAt.dayAndTime, entry.expiresAt.dayAndTime, entry.source.rawValue,
-                        entry.messageID.map(String.init) ?? "-", entry.reason,
+                        entry.messageID.map(String.init) ?? "-", entry.reason.rawValue,
                     ]
                 }
             )
@@ -90,7 +90,7 @@ struct SuppressionCommands: AsyncParsableCommand {
                 let span = try span ?? options.settings().rules.suppression
                 let entry = Suppression(
                     address: AddressKey(address).canonical,
-                    reason: reason,
+                    reason: StoredCode(rawValue: reason),
                     source: .manual,
                     messageID: nil,
                     createdAt: now,
@@ -128,29 +128,5 @@ struct SuppressionCommands: AsyncParsableCommand {
                 print("\(key.canonical) is mailed again")
             }
         }
-    }
-}
-
-/// An entry with the column names of `outbox_suppression`.
-struct SuppressionAnswer: Encodable {
-    private let entry: Suppression
-
-    init(_ entry: Suppression) { self.entry = entry }
-
-    private enum CodingKeys: String, CodingKey {
-        case address, reason, source
-        case messageID = "message_id"
-        case createdAt = "created_at"
-        case expiresAt = "expires_at"
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(entry.address, forKey: .address)
-        try container.encode(entry.reason, forKey: .reason)
-        try container.encode(entry.source.rawValue, forKey: .source)
-        try container.encode(entry.messageID, forKey: .messageID)
-        try container.encode(entry.createdAt.rfc3339, forKey: .createdAt)
-        try container.encode(entry.expiresAt.rfc3339, forKey: .expiresAt)
     }
 }

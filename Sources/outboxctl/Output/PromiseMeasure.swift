@@ -4,14 +4,14 @@ import OutboxCore
 import OutboxStore
 
 /// How mails fared against the promise; see `PromiseOutcome`.
-struct PromiseMeasure: Sendable {
+struct PromiseMeasure: Encodable, Sendable {
     /// A mail that was late, or that still is.
     struct Late: Sendable {
         let record: PromiseRecord
         /// How long it took, or has taken so far.
-        let took: Duration
-        /// `relay`, `configuration`, `recipient`, `message`, `outboxd`, or `resend-limit`.
-        let faultOf: String
+        let delay: Duration
+        /// A raw value of `Verdict.Fault`, or `outboxd`, or `resend-limit`.
+        let fault: String
         let reason: String
     }
 
@@ -19,13 +19,13 @@ struct PromiseMeasure: Sendable {
     let now: Timestamp
 
     private(set) var requested = 0
-    private(set) var inTime = 0
+    private(set) var acceptedInTime = 0
     private(set) var acceptedLate = 0
     private(set) var waitingLate = 0
     private(set) var waitingInTime = 0
     private(set) var expired = 0
     /// Messages that were not to be mailed, by state.
-    private(set) var unmailed: [MessageState: Int] = [:]
+    private(set) var notMailed: [MessageState: Int] = [:]
     private(set) var late: [Late] = []
     /// How many of the requested messages retention removed, so that only their day's statistics are known.
     private(set) var summarized = 0
@@ -33,6 +33,15 @@ struct PromiseMeasure: Sendable {
     private(set) var lateSummarized = 0
     /// How many accepted mails took how long.
     private var times: [Duration: Int] = [:]
+
+    /// The counts, as JSON and the columns of `outbox_day` have them.
+    private enum CodingKeys: String, CodingKey {
+        case requested, summarized, expired
+        case acceptedInTime = "accepted_in_time"
+        case acceptedLate = "accepted_late"
+        case waitingLate = "waiting_late"
+        case waitingInTime = "waiting_in_time"
+    }
 
     init(patience: Duration, now: Timestamp) {
         self.patience = patience
@@ -55,7 +64,7 @@ struct PromiseMeasure: Sendable {
         case .accepted(let took, let isInTime):
             times[took, default: 0] += 1
             if isInTime {
-                inTime += 1
+                acceptedInTime += 1
             } else {
                 acceptedLate += 1
                 addLate(record, took, end: record.acceptedAt ?? now)
@@ -69,7 +78,7 @@ struct PromiseMeasure: Sendable {
             expired += 1
             addLate(record, took, end: record.finishedAt ?? now)
         case .notMailed(let state):
-            unmailed[state, default: 0] += 1
+            notMailed[state, default: 0] += 1
         }
     }
 
@@ -78,11 +87,11 @@ struct PromiseMeasure: Sendable {
         let tally = day.tally
         requested += tally.requested
         summarized += tally.requested
-        inTime += tally.acceptedInTime
+        acceptedInTime += tally.acceptedInTime
         acceptedLate += tally.acceptedLate
         expired += tally.expired
         lateSummarized += tally.acceptedLate + tally.expired
-        for (state, count) in tally.notMailed { unmailed[state, default: 0] += count }
+        for (state, count) in tally.notMailed { notMailed[state, default: 0] += count }
         for (delay, count) in tally.delays.counts {
             // The slowest mail of all is known exactly.
             let bound = Duration.milliseconds(delay)
@@ -93,8 +102,8 @@ struct PromiseMeasure: Sendable {
     /// The mails that the promise is about and that have an end, and the part of them for which it was kept, 0 to 1;
     /// `nil` where there are none.
     var kept: Double? {
-        let all = inTime + acceptedLate + waitingLate + expired
-        return all == 0 ? nil : Double(inTime) / Double(all)
+        let all = acceptedInTime + acceptedLate + waitingLate + expired
+        return all == 0 ? nil : Double(acceptedInTime) / Double(all)
     }
 
     /// The time to acceptance that the given part of the accepted mails did not exceed (nearest rank): exact for messages
@@ -114,17 +123,17 @@ struct PromiseMeasure: Sendable {
     }
 
     private mutating func addLate(_ record: PromiseRecord, _ took: Duration, end: Timestamp) {
-        let faultOf: String
+        let fault: String
         let reason: String
         if let heldUntil = record.heldUntil, end <= heldUntil + patience {
-            (faultOf, reason) = ("resend-limit", "requested more often than `limits` allow")
-        } else if let fault = record.lastFault {
-            (faultOf, reason) = (fault, record.lastReason ?? "unknown")
-        } else if record.attempts == 0 {
-            (faultOf, reason) = ("outboxd", "not tried: outboxd did not run, or no relay was up")
+            (fault, reason) = ("resend-limit", "requested more often than `limits` allow")
+        } else if let known = record.fault {
+            (fault, reason) = (known.rawValue, record.reason?.rawValue ?? "unknown")
+        } else if record.lastAttempt == 0 {
+            (fault, reason) = ("outboxd", "not tried: outboxd did not run, or no relay was up")
         } else {
-            (faultOf, reason) = ("outboxd", "tried late: outboxd did not run, no relay was up, or too much waited")
+            (fault, reason) = ("outboxd", "tried late: outboxd did not run, no relay was up, or too much waited")
         }
-        late.append(Late(record: record, took: took, faultOf: faultOf, reason: reason))
+        late.append(Late(record: record, delay: took, fault: fault, reason: reason))
     }
 }

@@ -16,13 +16,13 @@ struct StatusText {
     func answer(recipient: String, messages: [StatusRecord]) -> String {
         let count = messages.count == 1 ? "1 message" : "\(messages.count) messages, newest first"
         let blocks = messages.map { message in
-            var lines = ["", "  \(message.kind) (id \(message.id)): \(message.state)"]
+            var lines = ["", "  \(message.kind) (id \(message.id)): \(message.state.rawValue)"]
             lines.append("    requested  \(moment(message.requestedAt))")
             if let acceptedAt = message.acceptedAt {
                 let span = acceptedAt.timeSince(message.requestedAt)
                 lines.append("    accepted   \(moment(acceptedAt)), \(span.settingText) after the request")
             } else if let finishedAt = message.finishedAt {
-                lines.append("    \(message.state.padded(to: 11))\(moment(finishedAt))")
+                lines.append("    \(message.state.rawValue.padded(to: 11))\(moment(finishedAt))")
             }
             if let waitingFor = message.waitingFor { lines.append("    waiting    \(waiting(waitingFor, message))") }
             if message.attempts > 0 { lines.append("    attempts   \(message.attempts)") }
@@ -43,7 +43,7 @@ struct StatusText {
         reports: [DeliveryReportRecord],
         suppression: Suppression?
     ) -> String {
-        var lines = ["\(message.kind) to \(message.recipient) (id \(message.id)): \(message.state)"]
+        var lines = ["\(message.kind) to \(message.recipient) (id \(message.id)): \(message.state.rawValue)"]
         func add(_ at: Timestamp, _ text: String) { lines.append("  \(at.timeOfDay(milliseconds: true))  \(text)") }
 
         lines.append("  \(message.requestedAt.day), times in UTC")
@@ -54,22 +54,21 @@ struct StatusText {
                 add(attempt.startedAt, "attempt \(attempt.attempt) is under way")
                 continue
             }
-            let isFailure = outcome != "accepted"
+            let isFailure = outcome != .accepted
             let stage = attempt.stage.flatMap { isFailure ? " (\($0))" : nil } ?? ""
             let cost = attempt.counts ? "" : ", not the message's fault: the attempt does not count"
-            let twice = outcome == "uncertain" ? ", may arrive twice" : ""
-            add(finishedAt, "attempt \(attempt.attempt)\(relay): \(outcome)\(stage)\(twice)\(cost)")
+            let twice = outcome == .uncertain ? ", may arrive twice" : ""
+            add(finishedAt, "attempt \(attempt.attempt)\(relay): \(outcome.rawValue)\(stage)\(twice)\(cost)")
             if let detail = attempt.detail { lines.append("                \(detail)") }
         }
         for report in reports {
             let reporter = report.reportingMTA.map { " by \($0)" } ?? ""
             let reason = [report.status, report.reason.map { "(\($0))" }].compactMap(\.self)
-            add(report.receivedAt, (["reported\(reporter): \(report.action)"] + reason).joined(separator: " "))
+            add(report.receivedAt, (["reported\(reporter): \(report.action.rawValue)"] + reason).joined(separator: " "))
             if let detail = report.detail { lines.append("                \(detail)") }
         }
-        let isReported = message.state == MessageState.bounced.rawValue
-        if let finishedAt = message.finishedAt, message.acceptedAt == nil || isReported {
-            add(finishedAt, message.state)
+        if let finishedAt = message.finishedAt, message.acceptedAt == nil || message.state == .bounced {
+            add(finishedAt, message.state.rawValue)
         }
         if let waitingFor = message.waitingFor { lines.append("  waiting: \(waiting(waitingFor, message))") }
         if let expiresAt = message.expiresAt { add(expiresAt, "token expires") }
@@ -84,7 +83,7 @@ struct StatusText {
             header: ["ID", "STATE", "KIND", "RECIPIENT", "REQUESTED (UTC)", "ATTEMPTS", "LAST REPLY"],
             rows: messages.map { message in
                 [
-                    String(message.id), message.state, message.kind, message.recipient,
+                    String(message.id), message.state.rawValue, message.kind, message.recipient,
                     message.requestedAt.dayAndTime, String(message.attempts), message.detail ?? "",
                 ]
             }

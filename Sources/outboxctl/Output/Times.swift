@@ -9,26 +9,8 @@ extension Timestamp {
     /// The present.
     static var now: Timestamp { Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down))) }
 
-    /// RFC 3339 with milliseconds, in UTC: `2026-01-31T08:15:30.250Z`.
-    var rfc3339: String { "\(day)T\(timeOfDay(milliseconds: true))Z" }
-
-    /// `2026-01-31`.
-    var day: String { String(wholeSeconds.formatted(.iso8601.year().month().day())) }
-
     /// `2026-01-31 08:15:30`, in UTC.
     var dayAndTime: String { "\(day) \(timeOfDay(milliseconds: false))" }
-
-    /// `08:15:30`, or `08:15:30.250`, in UTC.
-    func timeOfDay(milliseconds: Bool) -> String {
-        let time = wholeSeconds.formatted(.iso8601.time(includingFractionalSeconds: false))
-        guard milliseconds else { return time }
-        // Formatted apart: a Date holds fractions in binary, and would print 249 for 250.
-        let fraction = String(self.milliseconds - secondsSinceEpoch * 1000)
-        return "\(time).\(String(repeating: "0", count: 3 - fraction.count))\(fraction)"
-    }
-
-    private var secondsSinceEpoch: Int64 { Int64((Double(milliseconds) / 1000).rounded(.down)) }
-    private var wholeSeconds: Date { Date(timeIntervalSince1970: TimeInterval(secondsSinceEpoch)) }
 }
 
 extension Duration {
@@ -62,17 +44,13 @@ struct Moment {
             absolute = nil
             return
         }
-        let styles = [
-            Date.ISO8601FormatStyle(includingFractionalSeconds: false),
-            Date.ISO8601FormatStyle(includingFractionalSeconds: true),
-        ]
-        guard let date = styles.lazy.compactMap({ try? Date(argument, strategy: $0) }).first else {
+        guard let moment = Timestamp(rfc3339: argument) else {
             throw ValidationError(
                 "'\(argument)' is neither an age such as 90m or 24h nor a time such as 2026-01-31T08:00:00Z"
             )
         }
         age = nil
-        absolute = Timestamp(milliseconds: Int64((date.timeIntervalSince1970 * 1000).rounded()))
+        absolute = moment
     }
 
     func timestamp(now: Timestamp) -> Timestamp? { absolute ?? age.map { now - $0 } }

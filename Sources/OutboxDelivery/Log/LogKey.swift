@@ -1,0 +1,55 @@
+// The names of the values in the log, each once. Never a value.
+
+import Logging
+
+/// The name of a value in the log, its words joined by dots. A value that is also in a column has the column's name:
+/// `reply_code` in SQL and JSON is `reply.code` in the log.
+package enum LogKey: String, CaseIterable, Sendable {
+    // A message and its attempt, as the columns of outbox_attempt.
+    case messageID = "message.id"
+    case kind, attempt, relay, stage, fault, reason, detail
+    case replyCode = "reply.code"
+    case enhancedStatus = "enhanced.status"
+    case queueID = "queue.id"
+    /// How long a mail took to acceptance, or how long it will be until the next attempt.
+    case delay
+    case retryIn = "retry.in"
+
+    // A relay.
+    case setting, then, connections, relays
+    case pausesMeanwhile = "pauses.meanwhile"
+
+    // The program and its database.
+    case database, tables, command, error, failures, rule, count, returned, grace, after, by
+    case span = "for"
+    case longestLock = "longest.lock"
+    case nothingExpiresFor = "nothing.expires.for"
+    case asAtStart = "as.at.start"
+    case needsRestart = "needs.restart"
+}
+
+/// The values of a line of the log.
+struct LogValues: ExpressibleByDictionaryLiteral {
+    fileprivate var metadata: Logger.Metadata = [:]
+
+    init(dictionaryLiteral values: (LogKey, Logger.MetadataValue)...) {
+        for (key, value) in values { self[key] = value }
+    }
+
+    subscript(key: LogKey) -> Logger.MetadataValue? {
+        get { metadata[key.rawValue] }
+        set { metadata[key.rawValue] = newValue }
+    }
+}
+
+extension Logger {
+    func log(level: Level, _ message: Message, _ values: @autoclosure () -> LogValues) {
+        log(level: level, message, metadata: values().metadata)
+    }
+
+    func debug(_ message: Message, _ values: @autoclosure () -> LogValues) { log(level: .debug, message, values()) }
+    func info(_ message: Message, _ values: @autoclosure () -> LogValues) { log(level: .info, message, values()) }
+    func notice(_ message: Message, _ values: @autoclosure () -> LogValues) { log(level: .notice, message, values()) }
+    func warning(_ message: Message, _ values: @autoclosure () -> LogValues) { log(level: .warning, message, values()) }
+    func error(_ message: Message, _ values: @autoclosure () -> LogValues) { log(level: .error, message, values()) }
+}
