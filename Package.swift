@@ -33,7 +33,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -49,11 +48,8 @@ let package = Package(
         .target(name: "OutboxCore", swiftSettings: settings),
         .target(name: "OutboxStore", dependencies: ["OutboxCore", grdb, sqlite], swiftSettings: settings),
         .target(name: "SMTPTransport", dependencies: ["OutboxCore", "CCurl"], swiftSettings: settings),
-        .target(
-            name: "MailComposer",
-            dependencies: ["OutboxCore", .product(name: "Mustache", package: "swift-mustache")],
-            swiftSettings: settings
-        ),
+        .target(name: "MailTemplates", swiftSettings: settings),
+        .target(name: "MailComposer", dependencies: ["MailTemplates", "OutboxCore"], swiftSettings: settings),
         .target(
             name: "OutboxDelivery",
             dependencies: ["OutboxCore", "OutboxStore", "MailComposer", "SMTPTransport", logging, lifecycle],
@@ -132,8 +128,14 @@ let package = Package(
         ),
         .testTarget(name: "OutboxSettingsTests", dependencies: ["OutboxSettings"], swiftSettings: settings),
         .testTarget(
+            name: "MailTemplatesTests",
+            dependencies: ["MailTemplates"],
+            resources: [.copy("Resources")],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "MailComposerTests",
-            dependencies: ["MailComposer", "OutboxCore"],
+            dependencies: ["MailComposer", "MailTemplates", "OutboxCore"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),
