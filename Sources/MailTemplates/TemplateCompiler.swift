@@ -112,6 +112,9 @@ struct TemplateCompiler {
             case .comment:
                 break
             case .block:
+                if arguments.contains(where: { $0.tag.name == tag.name }) {
+                    report("the block '\(tag.name)' stands here twice", tag, scope)
+                }
                 arguments.append((tag, nodes(&scanner, upToEndOf: tag, scope)))
             case .end where tag.name == parent.name:
                 return arguments

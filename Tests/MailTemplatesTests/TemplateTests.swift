@@ -92,6 +92,10 @@ import Testing
             problems("{{<parent}}\n{{$iner}}x{{/iner}}{{/parent}}{{$iner}}{{/iner}}", partials)
                 == ["root:2: {{<parent}} has no block 'iner'"]
         )
+        #expect(
+            problems("{{<parent}}{{$inner}}x{{/inner}}\n{{$inner}}y{{/inner}}{{/parent}}", partials)
+                == ["root:2: the block 'inner' stands here twice"]
+        )
     }
 
     @Test("a block without a default, for which there is nothing, is reported, and not left empty")
