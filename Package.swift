@@ -33,7 +33,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -58,9 +57,10 @@ let package = Package(
             dependencies: ["InternetMessage", "OutboxCore", "CCurl"],
             swiftSettings: settings
         ),
+        .target(name: "MailTemplates", dependencies: ["InternetMessage"], swiftSettings: settings),
         .target(
             name: "MailComposer",
-            dependencies: ["InternetMessage", "OutboxCore", .product(name: "Mustache", package: "swift-mustache")],
+            dependencies: ["InternetMessage", "MailTemplates", "OutboxCore"],
             swiftSettings: settings
         ),
         .target(
@@ -153,8 +153,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "MailTemplatesTests",
+            dependencies: ["MailTemplates"],
+            resources: [.copy("Resources")],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "MailComposerTests",
-            dependencies: ["InternetMessage", "MailComposer", "OutboxCore"],
+            dependencies: ["InternetMessage", "MailComposer", "MailTemplates", "OutboxCore"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),

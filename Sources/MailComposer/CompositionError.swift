@@ -1,6 +1,7 @@
 // Why one message could not become a mail. Carries names and places only: never a token or the value of a variable.
 
 package import InternetMessage
+import MailTemplates
 
 /// A fault of one row: trying again without a change to the row or the templates gives the same error.
 package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -23,8 +24,6 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
     case invalidEnvelopeID
     /// The subject is empty, or only white space.
     case emptySubject(file: String)
-    /// The template of the subject itself has a line break or another control character. In a value it becomes a space.
-    case controlCharacterInSubject(file: String)
 
     package var description: String {
         switch self {
@@ -47,8 +46,6 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
             "the row's envelope_id is not 1 to 64 lower-case letters and digits: let the schema make it"
         case .emptySubject(let file):
             "\(file): the subject is empty"
-        case .controlCharacterInSubject(let file):
-            "\(file): the subject has a line break or another control character: write it on one line"
         }
     }
 }

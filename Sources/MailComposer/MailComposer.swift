@@ -2,6 +2,7 @@
 // network.
 
 import InternetMessage
+import MailTemplates
 package import OutboxCore
 
 /// Makes mails from rows of the outbox, with templates that were read and checked at start.
@@ -10,23 +11,22 @@ package import OutboxCore
 /// repetition to everyone who sees it.
 package struct MailComposer: Sendable {
     private let kindsByName: [String: MailKind]
-    private let sender: Sender
     private let senderMailbox: Mailbox
     private let constantFields: [UInt8]
 
     /// Reads all templates and renders each with sample values, with and without an expiry.
     ///
     /// - Parameters:
-    ///   - templates: the path of the folder with `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache`. Each
-    ///     kind has `en`, and, if its templates use variables of the application, `<kind>/sample.json` with a value for
-    ///     each.
+    ///   - templates: the path of the folder with `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache` and
+    ///     `partials`. Each kind has `en`, and, if its templates use variables of the application, `<kind>/sample.json`
+    ///     with a value for each.
     ///   - links: for each kind, the URL that its mails link to, with `{token}` where the token goes.
     ///   - sender: who the mails are from.
     /// - Throws: everything that is wrong with any of them, each with its file and line or its configuration key.
     package init(templates: String, links: [String: String], sender: Sender) throws(TemplateLoadingError) {
         var path = templates
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-        let folder = TemplateFolder(path: path)
+        let folder = TemplateFolder(path: path, sender: sender)
         var problems = folder.problems
 
         var parsedLinks: [String: LinkTemplate] = [:]
@@ -54,9 +54,8 @@ package struct MailComposer: Sendable {
             mailbox = try Mailbox(sender.address)
         } catch {
             problems.append(.init("sender.address", "must be \(error.expected)"))
-            throw TemplateLoadingError(problems: problems)
+            throw Self.loadingError(problems)
         }
-        self.sender = sender
         senderMailbox = mailbox
 
         var kindsByName: [String: MailKind] = [:]
@@ -74,11 +73,17 @@ package struct MailComposer: Sendable {
                     .init("links.\(kind.name)", "is not set, and templates in \(found.path) use {{link}}: set it")
                 )
             }
-            problems += Self.problemsRendering(kind, path: found.path, sender: sender)
+            problems += Self.problemsRendering(kind, path: found.path)
         }
-        guard problems.isEmpty else { throw TemplateLoadingError(problems: problems) }
+        guard problems.isEmpty else { throw Self.loadingError(problems) }
         self.kindsByName = kindsByName
         constantFields = MIMEMessage.constantFields(name: sender.name, mailbox: mailbox)
+    }
+
+    /// Each problem once, though a partial may have shown it in several templates.
+    private static func loadingError(_ problems: [TemplateProblem]) -> TemplateLoadingError {
+        var seen: Set<TemplateProblem> = []
+        return TemplateLoadingError(problems: problems.filter { seen.insert($0).inserted })
     }
 
     /// The kinds of mail that there are templates for.
@@ -134,14 +139,14 @@ package struct MailComposer: Sendable {
         let values = TemplateValues(
             of: message,
             variables: found.sampleVariables,
-            kind: found,
+            link: found.link,
             language: language,
-            sender: sender
+            constants: templates.constants
         )
         switch part {
-        case .subject: return try templates.renderSubject(values)
-        case .text: return try templates.text.render(values.all)
-        case .html: return try templates.html.render(values.all)
+        case .subject: return try templates.subject(values)
+        case .text: return try templates.text.template.text(values)
+        case .html: return try templates.html.template.text(values)
         case .message:
             let mail = try compose(message, variables: found.sampleVariables)
             return String(decoding: mail.bytes, as: UTF8.self)
@@ -158,9 +163,14 @@ package struct MailComposer: Sendable {
             throw .invalidRecipient(error)
         }
         let (language, templates) = kind.lookUp(message.locale)
-        let values = TemplateValues(of: message, variables: variables, kind: kind, language: language, sender: sender)
-        let skeleton = try templates.skeleton(for: values)
-        let subject = try templates.subject(skeleton.subject, values.texts)
+        let values = TemplateValues(
+            of: message,
+            variables: variables,
+            link: kind.link,
+            language: language,
+            constants: templates.constants
+        )
+        let subject = try templates.subject(values)
         let messageID = "<\(envelopeID.text)@\(senderMailbox.domain)>"
         let encoded = MIMEMessage(
             constantFields: constantFields,
@@ -170,8 +180,8 @@ package struct MailComposer: Sendable {
             sentAt: message.firstAttemptAt,
             language: language,
             subject: subject,
-            skeleton: skeleton,
-            texts: values.texts
+            text: (templates.text, try templates.text.template.pieces(values)),
+            html: (templates.html, try templates.html.template.pieces(values))
         ).encoded()
         return Mail(
             bytes: encoded,
@@ -183,50 +193,39 @@ package struct MailComposer: Sendable {
     }
 
     /// What goes wrong when a kind's templates are rendered with its sample values.
-    private static func problemsRendering(
-        _ kind: MailKind,
-        path: String,
-        sender: Sender
-    ) -> [TemplateLoadingError.Problem] {
-        var problems: [TemplateLoadingError.Problem] = []
+    private static func problemsRendering(_ kind: MailKind, path: String) -> [TemplateProblem] {
+        var problems: [TemplateProblem] = []
         for (language, templates) in kind.templates.sorted(by: { $0.key.text < $1.key.text }) {
             for expires in [true, false] {
-                let message = sampleMessage(kind: kind.name, locale: language.text, expires: expires)
                 let values = TemplateValues(
-                    of: message,
+                    of: sampleMessage(kind: kind.name, locale: language.text, expires: expires),
                     variables: kind.sampleVariables,
-                    kind: kind,
+                    link: kind.link,
                     language: language,
-                    sender: sender
+                    constants: templates.constants
                 )
                 for template in templates.all {
-                    for fault in template.faults(values.all) where fault.name != "link" {
+                    for fault in template.render(values.variables, builtIn: values.builtIn).faults
+                    where fault.name != "link" {
                         let reason =
-                            switch fault.fault {
+                            switch fault.reason {
                             case .missing: TemplateValues.hint(forMissing: fault.name, kindPath: path)
                             case .unprintable: "it is an object or a list: name a member, or use a section"
                             }
                         problems.append(
-                            .init(template.file, line: fault.line, "{{\(fault.name)}} has no text: \(reason)")
+                            .init(fault.file, line: fault.line, "{{\(fault.name)}} has no text: \(reason)")
                         )
                     }
                 }
                 do throws(CompositionError) {
-                    _ = try templates.renderSubject(values)
+                    _ = try templates.subject(values)
                 } catch {
-                    switch error {
-                    case .emptySubject: problems.append(.init(templates.subject.file, "the subject is empty"))
-                    case .controlCharacterInSubject:
-                        problems.append(.init(templates.subject.file, "the subject is not one line of text"))
-                    case .missingVariable, .unprintableVariable, .unknownKind, .variablesNotAnObject, .variablesTooDeep,
-                        .variablesTooLarge, .invalidRecipient, .invalidEnvelopeID:
-                        break  // The first two stand above already, with their lines; rendering throws no other.
-                    }
+                    // Any other error stands above already, with its line.
+                    if case .emptySubject(let file) = error { problems.append(.init(file, "the subject is empty")) }
                 }
             }
         }
-        var seen: Set<TemplateLoadingError.Problem> = []
-        return problems.filter { seen.insert($0).inserted }
+        return problems
     }
 
     /// 23 November 2026, 14:00 UTC, and a link for half an hour.

@@ -11,7 +11,7 @@ extension CompositionError {
             case .unknownKind: .unknownKind
             case .invalidRecipient: .badRecipient
             case .missingVariable, .unprintableVariable, .variablesNotAnObject, .variablesTooDeep, .variablesTooLarge,
-                .invalidEnvelopeID, .emptySubject, .controlCharacterInSubject:
+                .invalidEnvelopeID, .emptySubject:
                 .badValues
             }
         return TransmissionFailure(stage: .compose, cause: .composition(fault), detail: description)

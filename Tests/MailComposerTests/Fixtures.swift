@@ -2,6 +2,7 @@
 
 import Foundation
 import MailComposer
+import MailTemplates
 import OutboxCore
 
 /// A folder that is deleted with the last reference to it.

@@ -2,6 +2,7 @@
 
 import Foundation
 import MailComposer
+import MailTemplates
 import OutboxCore
 import Testing
 
@@ -126,6 +127,52 @@ import Testing
                 #expect(html.contains("<meta name=\"color-scheme\" content=\"light dark\">"))
             }
         }
+    }
+
+    @Test("a new kind and a new locale are files of words, and the layout says what they lack")
+    func newKindAndLocale() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/templates"
+        try FileManager.default.copyItem(atPath: Fixtures.shippedTemplates, toPath: path)
+        func copy(_ source: String, _ target: String, _ replacements: [String: String] = [:]) throws {
+            var text = try String(contentsOfFile: "\(path)/\(source)", encoding: .utf8)
+            for (old, new) in replacements { text = text.replacing(old, with: new) }
+            try folder.write("templates/\(target)", text)
+        }
+        func composer() throws -> MailComposer {
+            let links = Fixtures.links.merging(["invite-user": "https://cloudone.example/join/{token}"]) { $1 }
+            return try MailComposer(templates: path, links: links, sender: Fixtures.sender)
+        }
+        for name in ["subject.txt", "body.txt", "body.html"] {
+            let title = ["Verify your email address": "Join {{team}}"]
+            try copy("verify-email/en/\(name).mustache", "invite-user/en/\(name).mustache", title)
+            try copy("verify-email/en/\(name).mustache", "verify-email/de/\(name).mustache")
+        }
+        try folder.write("templates/invite-user/sample.json", #"{"team": "Blue Team"}"#)
+        let error = #expect(throws: TemplateLoadingError.self) { try composer() }
+        #expect(
+            error?.problems.first?.description
+                == "\(path)/verify-email/de/body.html.mustache:1: there is no 'mail' to include: looked for "
+                + ["verify-email/de", "partials/de", "partials"].map { "\(path)/\($0)/mail.html.mustache" }
+                .joined(separator: ", ")
+        )
+        try copy("partials/en/mail.html.mustache", "partials/de/mail.html.mustache", ["Requested": "Angefordert um"])
+        let german = try composer().preview(kind: "verify-email", locale: "de-AT", part: .html)
+        #expect(german.contains("<html lang=\"de\"") && german.contains("Angefordert um 14:00 UTC"))
+        let invitation = Fixtures.message(kind: "invite-user", variables: #"{"team": "Red & Co"}"#)
+        let mail = try PythonReader.read(composer().compose(invitation))
+        #expect(mail.subject == "Join Red & Co")
+        #expect(mail.html.contains("<title>Join Red &amp; Co</title>"))
+
+        try copy(
+            "verify-email/de/body.html.mustache",
+            "verify-email/de/body.html.mustache",
+            ["$button": "$buton", "/button": "/buton"]
+        )
+        let problems = #expect(throws: TemplateLoadingError.self) { try composer() }?.problems.map(\.description) ?? []
+        #expect(problems.count == 2)
+        #expect(problems.contains { $0.hasPrefix("\(path)/partials/layout.html.mustache:") && $0.contains("'button'") })
+        #expect(problems.contains("\(path)/verify-email/de/body.html.mustache:5: {{<mail}} has no block 'buton'"))
     }
 
     @Test("an unknown kind is an error and never another kind's mail")

@@ -18,8 +18,8 @@ import Testing
         arguments: [
             ("one\ntwo {{name\nthree\n", 2, "a tag is not closed"),
             ("one\ntwo {{name\n}} three\n", 2, "without a line break"),
-            ("one\n{{#a}}\ntext {{/b}}\n", 3, "closes a section that is not the innermost"),
-            ("one\n{{#a}}\ntext\n", 4, "a section is not closed"),
+            ("one\n{{#a}}\ntext {{/b}}\n", 3, "closes a tag that is not the innermost"),
+            ("one\n{{#a}}\ntext\n", 2, "{{/a}} is missing"),
             ("one\ntwo\n{{a b}}\n", 3, "'a b' is not a name"),
             ("\n{{! never ends\n\n", 2, "a tag is not closed"),
         ]
@@ -35,9 +35,8 @@ import Testing
     @Test(
         "what Mustache can do and outboxd does not is refused with its line",
         arguments: [
-            ("a\n{{> header}}\n", "partials"), ("a\n{{<base}}{{/base}}\n", "partials"),
-            ("a\n{{$block}}{{/block}}\n", "partials"),
-            ("a\n{{=<% %>=}}\n", "delimiters"), ("a\n{{%CONTENT_TYPE:HTML}}\n", "pragmas"),
+            ("a\n{{> ../k/en/body}}\n", "not the name of a partial"), ("a\n{{>*name}}\n", "not the name of a partial"),
+            ("a\n{{=<% %>=}}\n", "delimiters"), ("a\n{{%CONTENT_TYPE:HTML}}\n", "not a name"),
             ("a\n{{.link}}\n", "not a name"),
             ("a\n{{uppercased(link)}}\n", "not a name"), ("a\n{{1?link}}\n", "not a name"),
             ("a\n{{link.}}\n", "not a name"),
@@ -72,6 +71,74 @@ import Testing
         #expect(
             try composer.preview(kind: "k", locale: nil, part: .text)
                 == "a { b } {c} }} { jane.doe@example.com }\n@media{a{b:c}}\n"
+        )
+    }
+
+    @Test(
+        "a partial is looked for beside the template, then for the language, then for all; none is an error with the places"
+    )
+    func partials() throws {
+        for language in ["en", "de-AT"] {
+            try folder.writeTemplates("k/\(language)", text: "{{>a}} {{>b}} {{>c}}", html: "{{>a}}")
+        }
+        try folder.write("k/en/a.txt.mustache", "a of k")
+        try folder.write("partials/en/a.txt.mustache", "a of en")
+        try folder.write("partials/de/a.txt.mustache", "a of de")
+        try folder.write("partials/en/b.txt.mustache", "b of en")
+        try folder.write("partials/b.txt.mustache", "b of all")
+        try folder.write("partials/c.txt.mustache", "c of all")
+        try folder.write("partials/a.html.mustache", "<p>{{recipient}}</p>")
+        let composer = try folder.composer()
+        #expect(try composer.preview(kind: "k", locale: "en", part: .text) == "a of k b of en c of all")
+        #expect(try composer.preview(kind: "k", locale: "de-at", part: .text) == "a of de b of all c of all")
+        #expect(try composer.preview(kind: "k", locale: "en", part: .html) == "<p>jane.doe@example.com</p>")
+        #expect(composer.kinds == ["k"])
+
+        try folder.remove("partials/c.txt.mustache")
+        let places = ["k/de-AT", "partials/de-at", "partials/de", "partials"].map { "\($0)/c.txt.mustache" }
+        #expect(
+            folder.problems().first
+                == "k/de-AT/body.txt.mustache:1: there is no 'c' to include: looked for \(places.joined(separator: ", "))"
+        )
+    }
+
+    @Test("a layout's problems are reported once, with its own file and line, and so are its missing values")
+    func layouts() throws {
+        let words = "{{<layout}}{{$title}}{{recipient}}{{/title}}{{/layout}}"
+        for language in ["en", "ja"] { try folder.writeTemplates("k/\(language)", html: words) }
+        try folder.write("partials/layout.html.mustache", "<h1>\n{{$title}}{{/title}}</h1>\n{{plan}}\n")
+        #expect(folder.problems().map { $0.prefix { $0 != " " } } == ["partials/layout.html.mustache:3:"])
+        try folder.write("partials/layout.html.mustache", "<h1>{{$title}}{{/title}}</h1>\n{{&link}}")
+        #expect(
+            folder.problems() == ["partials/layout.html.mustache:2: values in HTML are always escaped: write {{link}}"]
+        )
+        try folder.write("partials/layout.html.mustache", "<h1>{{$title}}{{/title}}</h1>\n{{>layout}}")
+        let chain = folder.problems().map { $0.replacing(folder.path + "/", with: "") }
+        #expect(
+            chain == [
+                "partials/layout.html.mustache:2: a file includes itself: partials/layout.html.mustache → partials/layout.html.mustache"
+            ]
+        )
+        try folder.write("partials/layout.html.mustache", "<h1>{{$title}}{{/title}}</h1>\n")
+        #expect(
+            try folder.composer().preview(kind: "k", locale: "ja", part: .html) == "<h1>jane.doe@example.com</h1>\n"
+        )
+    }
+
+    @Test("what is wrong in the folder of partials is reported, even of a partial that nothing includes")
+    func partialFolder() throws {
+        try folder.write("partials/unused.html.mustache", "\n{{#a}}")
+        try folder.write("partials/ja/words.txt.mustache", Data([0x66, 0xFC]))
+        try folder.write("partials/layout.htm", "x")
+        try folder.write("partials/not a language/x.txt.mustache", "x")
+        try folder.write("k/en/also_unused.txt.mustache", "{{a b}}")
+        try folder.writeTemplates("k/ja", text: "{{>words}}")
+        #expect(
+            folder.problems().map { $0.prefix { $0 != " " } } == [
+                "partials/ja/words.txt.mustache:", "partials/layout.htm:", "partials/not",
+                "partials/unused.html.mustache:2:",
+                "k/en/also_unused.txt.mustache:1:",
+            ]
         )
     }
 

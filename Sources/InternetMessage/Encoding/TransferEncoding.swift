@@ -40,18 +40,41 @@ package enum TransferEncoding {
     ///
     /// Space and tab are encoded at the end of a line (3), and so is the F of a line that begins with "From ", which
     /// some mail stores would change. A line that begins with a dot stays: the SMTP client stuffs it.
+    /// - Parameter column: of an encoded line that the text goes on with.
     /// - Returns: how many bytes the text has before it is encoded, with CRLF line ends.
     @discardableResult
-    package static func appendQuotedPrintable(_ text: [UInt8], to bytes: inout [UInt8]) -> Int {
-        text.withUnsafeBufferPointer { appendQuotedPrintable($0, to: &bytes) }
+    package static func appendQuotedPrintable(_ text: [UInt8], column: Int = 0, to bytes: inout [UInt8]) -> Int {
+        var column = column
+        return text.withUnsafeBufferPointer {
+            appendQuotedPrintable($0, upTo: text.count, column: &column, to: &bytes)
+        }
+    }
+
+    /// Encodes as much of a text as is the same whatever follows it.
+    ///
+    /// - Returns: how many bytes of it that is, how many with CRLF line ends, and the column after them.
+    package static func appendBeginning(of text: [UInt8], to bytes: inout [UInt8]) -> (
+        count: Int, length: Int, column: Int
+    ) {
+        // The encoding of a byte depends on four after it, which may make it the F of "From ".
+        let count = max(0, text.count - 4)
+        var column = 0
+        let length = text.withUnsafeBufferPointer {
+            appendQuotedPrintable($0, upTo: count, column: &column, to: &bytes)
+        }
+        return (count, length, column)
     }
 
     /// Over a buffer, because this is where half of composing's time goes.
-    private static func appendQuotedPrintable(_ text: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) -> Int {
-        var length = text.count
-        var column = 0
+    private static func appendQuotedPrintable(
+        _ text: UnsafeBufferPointer<UInt8>,
+        upTo limit: Int,
+        column: inout Int,
+        to bytes: inout [UInt8]
+    ) -> Int {
+        var length = limit
         var index = 0
-        while index < text.count {
+        while index < limit {
             let byte = text[index]
             if isLineBreak(byte) {
                 bytes.append(UInt8(ascii: "\r"))
@@ -69,7 +92,7 @@ package enum TransferEncoding {
             let room = lineLength - 1 - column
             if room > 0, isLiteral(byte), !(column == 0 && beginsWithFrom(text, at: index)) {
                 var end = index + 1
-                let runLimit = min(text.count, index + room)
+                let runLimit = min(limit, index + room)
                 while end < runLimit, isLiteral(text[end]) { end += 1 }
                 // A space that ends a line, or the text, is not literal after all.
                 if isSpace(text[end - 1]), end == text.count || isLineBreak(text[end]) { end -= 1 }

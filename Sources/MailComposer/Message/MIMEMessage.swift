@@ -1,6 +1,7 @@
 // The bytes of a mail: header fields and the two parts, in order. Decides no wording and reads no clock.
 
 import InternetMessage
+import MailTemplates
 import OutboxCore
 
 /// A multipart/alternative message (RFC 2046 §5.1.4): the plain text first, then the HTML.
@@ -14,9 +15,11 @@ struct MIMEMessage {
     let sentAt: Timestamp
     let language: LanguageTag
     let subject: String
-    let skeleton: MailSkeleton
-    /// What goes into the skeleton's places.
-    let texts: [String]
+    let text: Body
+    let html: Body
+
+    /// A template and what it was rendered to.
+    typealias Body = (template: BodyTemplate, pieces: [Template.Piece])
 
     /// What a mail takes at most, nearly always.
     private static let usualLength = 12_000
@@ -51,8 +54,8 @@ struct MIMEMessage {
         // is made from the row, as a second attempt must send the same bytes.
         let boundary = "=_\(envelopeID)"
         bytes += "Content-Type: multipart/alternative;\r\n boundary=\"\(boundary)\"\r\n".utf8
-        appendPart("text/plain", skeleton.text, boundary: boundary, to: &bytes)
-        appendPart("text/html", skeleton.html, boundary: boundary, to: &bytes)
+        appendPart("text/plain", text, boundary: boundary, to: &bytes)
+        appendPart("text/html", html, boundary: boundary, to: &bytes)
         bytes += "\r\n--\(boundary)--\r\n".utf8
         return bytes
     }
@@ -62,10 +65,10 @@ struct MIMEMessage {
     /// which this tells too little; whoever has the mail has it in the Message-ID. No token is in it.
     private var entityReference: String { String(envelopeID.prefix(16)) }
 
-    private func appendPart(_ type: String, _ body: BodySkeleton, boundary: String, to bytes: inout [UInt8]) {
+    private func appendPart(_ type: String, _ body: Body, boundary: String, to bytes: inout [UInt8]) {
         // The CRLF before a boundary belongs to it (RFC 2046 §5.1.1), so the text keeps its own last one.
         bytes += "\r\n--\(boundary)\r\n".utf8
         HeaderField.append("Content-Type", "\(type); charset=utf-8", to: &bytes)
-        body.append(texts, to: &bytes)
+        body.template.append(body.pieces, to: &bytes)
     }
 }

@@ -50,18 +50,24 @@ struct LanguageTag: Hashable, Sendable {
     }
 
     /// The best of `available` for `requested`: the tag itself, else the tag without its last subtags, else English.
+    static func lookUp(_ requested: String?, in available: some Collection<LanguageTag>) -> LanguageTag {
+        var tag = requested.flatMap(LanguageTag.init)
+        while let candidate = tag {
+            if available.contains(candidate) { return candidate }
+            tag = candidate.shortened
+        }
+        return fallback
+    }
+
+    /// The tag without its last subtag; `nil` for a language alone.
     ///
     /// RFC 4647 §3.4 (lookup): `zh-Hant-TW` looks for `zh-hant-tw`, `zh-hant`, `zh`; a single letter or digit left at
     /// the end, such as the `x` of `ja-x-kansai`, goes with the subtag that it introduced.
-    static func lookUp(_ requested: String?, in available: some Collection<LanguageTag>) -> LanguageTag {
-        guard var tag = requested.flatMap(LanguageTag.init)?.text else { return fallback }
-        while true {
-            if available.contains(LanguageTag(normalized: tag)) { return LanguageTag(normalized: tag) }
-            guard let dash = tag.lastIndex(of: "-") else { return fallback }
-            tag = String(tag[..<dash])
-            if let dash = tag.lastIndex(of: "-"), tag.index(dash, offsetBy: 2) == tag.endIndex {
-                tag = String(tag[..<dash])
-            }
-        }
+    var shortened: LanguageTag? {
+        guard let dash = text.lastIndex(of: "-") else { return nil }
+        let shorter = LanguageTag(normalized: String(text[..<dash]))
+        guard let last = shorter.text.lastIndex(of: "-"), shorter.text.index(last, offsetBy: 2) == shorter.text.endIndex
+        else { return shorter }
+        return LanguageTag(normalized: String(shorter.text[..<last]))
     }
 }

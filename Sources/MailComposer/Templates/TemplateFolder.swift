@@ -1,8 +1,10 @@
-// Reads the folder of templates: kinds, languages, files. Reports everything it does not know; renders nothing.
+// Reads the folder of templates: kinds, languages, partials. Reports everything it does not know; renders nothing.
 
 import Foundation
+import MailTemplates
 
-/// `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache`, and `<kind>/sample.json`.
+/// `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache`, `<kind>/sample.json`, and what they include:
+/// `NAME.{txt,html}.mustache` beside them, in `partials/<language>/` and in `partials/`.
 ///
 /// Symbolic links are followed, hidden files are passed over, and anything else that is not in that list is a problem:
 /// a misspelt file name must not look like a missing translation.
@@ -11,24 +13,39 @@ struct TemplateFolder {
     struct Kind {
         let name: String
         let path: String
-        let templates: [LanguageTag: MailTemplates]
+        let templates: [LanguageTag: LocalizedTemplates]
         let sampleVariables: [String: JSONValue]
     }
 
-    private(set) var kinds: [Kind] = []
-    private(set) var problems: [TemplateLoadingError.Problem] = []
+    /// The template files of one folder.
+    private struct Files {
+        let path: String
+        /// By file name; `nil` for a file that can't be read.
+        var sources: [String: String?] = [:]
+    }
 
+    private(set) var kinds: [Kind] = []
+    private(set) var problems: [TemplateProblem] = []
+    private let sender: Sender
+    private var partials: Files
+    private var partialsByLanguage: [LanguageTag: Files] = [:]
+
+    /// Not a kind.
+    private static let partialsFolder = "partials"
     private static let subjectFile = "subject.txt.mustache"
     private static let textFile = "body.txt.mustache"
     private static let htmlFile = "body.html.mustache"
     private static let sampleFile = "sample.json"
 
-    init(path: String) {
+    init(path: String, sender: Sender) {
+        self.sender = sender
+        partials = Files(path: "\(path)/\(Self.partialsFolder)")
         let names = entries(of: path)
-        if names.isEmpty, problems.isEmpty {
+        if names.contains(Self.partialsFolder) { readPartials() }
+        if names.allSatisfy({ $0 == Self.partialsFolder }), problems.isEmpty {
             report(path, "has no templates: add a folder for each kind of mail, such as verify-email/en")
         }
-        for name in names {
+        for name in names where name != Self.partialsFolder {
             let kindPath = "\(path)/\(name)"
             guard Self.isFolder(kindPath) else {
                 report(kindPath, "is not a folder: each kind of mail has a folder here, and nothing else does")
@@ -38,8 +55,20 @@ struct TemplateFolder {
         }
     }
 
+    private mutating func readPartials() {
+        var languages: Set<LanguageTag> = []
+        for entry in entries(of: partials.path) {
+            let entryPath = "\(partials.path)/\(entry)"
+            if !Self.isFolder(entryPath) {
+                partials.sources[entry] = readFile(entryPath)
+            } else if let language = readLanguage(entry, entryPath, &languages) {
+                partialsByLanguage[language] = readFiles(entryPath)
+            }
+        }
+    }
+
     private mutating func readKind(_ name: String, path: String) -> Kind {
-        var templates: [LanguageTag: MailTemplates] = [:]
+        var templates: [LanguageTag: LocalizedTemplates] = [:]
         var languages: Set<LanguageTag> = []
         var variables: [String: JSONValue] = [:]
         for entry in entries(of: path) {
@@ -48,13 +77,8 @@ struct TemplateFolder {
                 variables = readSample(entryPath)
             } else if !Self.isFolder(entryPath) {
                 report(entryPath, "is not known here: a kind has a folder for each language, and sample.json")
-            } else if let language = LanguageTag(entry) {
-                if !languages.insert(language).inserted {
-                    report(entryPath, "is the same language as another folder beside it: keep one of them")
-                }
-                templates[language] = readLanguage(entryPath)
-            } else {
-                report(entryPath, "is not named after a language: use a tag such as en, ja or pt-BR")
+            } else if let language = readLanguage(entry, entryPath, &languages) {
+                templates[language] = compile(readFiles(entryPath), name, language)
             }
         }
         if !languages.contains(.fallback) {
@@ -63,39 +87,97 @@ struct TemplateFolder {
         return Kind(name: name, path: path, templates: templates, sampleVariables: variables)
     }
 
-    private mutating func readLanguage(_ path: String) -> MailTemplates? {
+    private mutating func readLanguage(
+        _ name: String,
+        _ path: String,
+        _ languages: inout Set<LanguageTag>
+    ) -> LanguageTag? {
+        guard let language = LanguageTag(name) else {
+            report(path, "is not named after a language: use a tag such as en, ja or pt-BR")
+            return nil
+        }
+        if !languages.insert(language).inserted {
+            report(path, "is the same language as another folder beside it: keep one of them")
+        }
+        return language
+    }
+
+    private mutating func compile(_ files: Files, _ kind: String, _ language: LanguageTag) -> LocalizedTemplates? {
         let known = [Self.subjectFile, Self.textFile, Self.htmlFile]
-        let found = entries(of: path)
-        for entry in found where !known.contains(entry) {
-            report("\(path)/\(entry)", "is not known here: a language has \(known.joined(separator: ", "))")
+        for file in known where files.sources[file] == nil {
+            report("\(files.path)/\(file)", "is missing: every language has all of \(known.joined(separator: ", "))")
         }
-        for file in known where !found.contains(file) {
-            report("\(path)/\(file)", "is missing: every language has all of \(known.joined(separator: ", "))")
+        var folders = [files]
+        for tag in sequence(first: language, next: \.shortened) {
+            folders.append(partialsByLanguage[tag] ?? Files(path: "\(partials.path)/\(tag.text)"))
         }
-        let subject = found.contains(Self.subjectFile) ? readTemplate("\(path)/\(Self.subjectFile)", .line) : nil
-        let text = found.contains(Self.textFile) ? readTemplate("\(path)/\(Self.textFile)", .text) : nil
-        let html = found.contains(Self.htmlFile) ? readTemplate("\(path)/\(Self.htmlFile)", .html) : nil
+        folders.append(partials)
+        let constants = TemplateValues.constants(kind: kind, language: language, sender: sender)
+        let subject = compile(Self.subjectFile, .text, folders, constants)
+        let text = compile(Self.textFile, .text, folders, constants)
+        let html = compile(Self.htmlFile, .html, folders, constants)
         guard let subject, let text, let html else { return nil }
-        return MailTemplates(subject: subject, text: text, html: html)
+        let isOneLine = subject.literals.allSatisfy { literal in
+            !String(decoding: literal, as: UTF8.self).unicodeScalars.contains(where: \.isControl)
+        }
+        if !isOneLine { report(subject.file, "the subject is not one line of text") }
+        return LocalizedTemplates(
+            subject: subject,
+            text: BodyTemplate(text),
+            html: BodyTemplate(html),
+            constants: constants
+        )
     }
 
-    private enum Content {
-        /// A line of text; the newline at the end of its file is not part of it.
-        case line
-        case text
-        case html
-    }
-
-    private mutating func readTemplate(_ path: String, _ content: Content) -> Template? {
-        guard var source = readText(path) else { return nil }
-        // One character, be it LF or CRLF.
-        if content == .line, source.last?.isNewline == true { source.removeLast() }
-        do {
-            return try Template(source: source, file: path, isHTML: content == .html)
+    /// The template of this name in the first of the folders; all of them are searched for what it includes.
+    private mutating func compile(
+        _ name: String,
+        _ format: Template.Format,
+        _ folders: [Files],
+        _ constants: [JSONValue?]
+    ) -> Template? {
+        guard var source = folders[0].sources[name] ?? nil else { return nil }
+        // The newline at the end of the file is not part of the line. One character, be it LF or CRLF.
+        if name == Self.subjectFile, source.last?.isNewline == true { source.removeLast() }
+        do throws(InvalidTemplate) {
+            return try Template(
+                source: source,
+                file: "\(folders[0].path)/\(name)",
+                format: format,
+                builtIn: TemplateValues.builtInNames,
+                constants: TemplateValues.byName(constants)
+            ) { Self.partial("\($0).\(format.rawValue).mustache", in: folders) }
         } catch {
             problems += error.problems
             return nil
         }
+    }
+
+    private static func partial(_ file: String, in folders: [Files]) -> Template.Partial {
+        guard let folder = folders.first(where: { $0.sources[file] != nil }) else {
+            return .missing(places: folders.map { "\($0.path)/\(file)" })
+        }
+        guard let source = folder.sources[file] ?? nil else { return .unreadable }
+        return .found(file: "\(folder.path)/\(file)", source: source)
+    }
+
+    private mutating func readFiles(_ path: String) -> Files {
+        var files = Files(path: path)
+        for entry in entries(of: path) { files.sources[entry] = readFile("\(path)/\(entry)") }
+        return files
+    }
+
+    /// The source of a template or a partial, which may be included by none.
+    ///
+    /// - Returns: two times nothing for a file that is no template.
+    private mutating func readFile(_ path: String) -> String?? {
+        guard let format = Template.Format.allCases.first(where: { path.hasSuffix(".\($0.rawValue).mustache") }) else {
+            report(path, "is not known here: a template is called NAME.txt.mustache or NAME.html.mustache")
+            return .none
+        }
+        let source = readText(path)
+        if let source { problems += Template.problems(inPartial: source, file: path, format: format) }
+        return .some(source)
     }
 
     private mutating func readSample(_ path: String) -> [String: JSONValue] {

@@ -1,6 +1,7 @@
 // How long a link lives, in words. Reads the row's two moments and nothing else, so that every attempt says the same.
 
 import Foundation
+import MailTemplates
 import OutboxCore
 
 /// How long after the request a link stops working, and at which moment.

@@ -2,20 +2,24 @@
 
 /// Text for the content of an element or a quoted attribute.
 enum HTMLText {
-    /// Escapes byte by byte. The library's own escaping compares grapheme clusters, and a quotation mark with a
-    /// combining accent after it, which is one cluster, would leave an attribute.
-    static func appendEscaped(_ text: String, to bytes: inout [UInt8]) {
+    /// Escapes byte by byte: a quotation mark with a combining accent after it is one grapheme cluster, and would leave an
+    /// attribute if clusters were compared.
+    static func escaped(_ text: String) -> String {
         var text = text
-        text.withUTF8 { text in
+        return text.withUTF8 { bytes in
+            guard bytes.contains(where: { reference(for: $0) != nil }) else { return nil }
+            var escaped: [UInt8] = []
+            escaped.reserveCapacity(bytes.count + 32)
             var start = 0
-            for (index, byte) in text.enumerated() {
+            for (index, byte) in bytes.enumerated() {
                 guard let reference = reference(for: byte) else { continue }
-                bytes += text[start..<index]
-                bytes += reference.utf8
+                escaped += bytes[start..<index]
+                escaped += reference.utf8
                 start = index + 1
             }
-            bytes += text[start...]
-        }
+            escaped += bytes[start...]
+            return String(decoding: escaped, as: UTF8.self)
+        } ?? text
     }
 
     /// The character reference that must stand for the byte, if it may not stand for itself.
@@ -28,12 +32,5 @@ enum HTMLText {
         case UInt8(ascii: "'"): "&#39;"
         default: nil
         }
-    }
-
-    static func escaped(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count + 32)
-        appendEscaped(text, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

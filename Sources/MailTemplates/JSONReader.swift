@@ -1,4 +1,4 @@
-// Reads the text of a row's variables. Knows nothing of templates, and never keeps the order of names.
+// Reads the text of a row's variables. Never keeps the order of names.
 
 import InternetMessage
 
@@ -7,14 +7,14 @@ import InternetMessage
 /// Foundation's decoder refuses a whole text for one number that it has no type for (`1e400`) and for one half of a
 /// surrogate pair (`"\ud83d"`, valid by the grammar, RFC 8259 §8.2), which JavaScript writes where it cuts a text within an
 /// emoji. Here numbers keep their digits, and such a half is U+FFFD. Of two members of one name the last counts.
-struct JSONReader {
+package struct JSONReader {
     /// `{}` is one level deep, `{"a": [1]}` two. Bounds the recursion, whatever a row says.
-    static let depthLimit = 32
+    package static let depthLimit = 32
     /// In octets of UTF-8.
-    static let sizeLimit = 65_536
+    package static let sizeLimit = 65_536
 
     /// Why a text can't be read.
-    enum Fault: Error, Hashable {
+    package enum Fault: Error, Hashable {
         case notAnObject
         case tooDeep
         case tooLarge
@@ -25,7 +25,7 @@ struct JSONReader {
     private var depth = 0
 
     /// The members of the JSON object in `text`.
-    static func members(of text: String) throws(Fault) -> [String: JSONValue] {
+    package static func members(of text: String) throws(Fault) -> [String: JSONValue] {
         guard text.utf8.count <= sizeLimit else { throw .tooLarge }
         var reader = JSONReader(bytes: Array(text.utf8))
         guard case .object(let members) = try reader.value(), reader.next() == nil else { throw .notAnObject }

@@ -1,7 +1,7 @@
 // A row's variables as values. Keeps no order of names, because no template can ask for one.
 
 /// A JSON value for the templates.
-enum JSONValue: Sendable, Hashable {
+package enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
     /// The number's digits as they are written: `1.50` stays `1.50`.

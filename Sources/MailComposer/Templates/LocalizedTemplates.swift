@@ -1,0 +1,44 @@
+// The three templates of one kind in one language. Knows nothing of MIME.
+
+import InternetMessage
+import MailTemplates
+
+/// What a mail of one kind says in one language.
+struct LocalizedTemplates: Sendable {
+    let subject: Template
+    let text: BodyTemplate
+    let html: BodyTemplate
+    /// The values that do not depend on the message.
+    let constants: [JSONValue?]
+
+    var all: [Template] { [subject, text.template, html.template] }
+
+    /// The subject with a message's values, each on one line.
+    ///
+    /// - Throws: the first value that is missing or has no text; or the subject is empty.
+    func subject(_ values: TemplateValues) throws(CompositionError) -> String {
+        let pieces = try subject.pieces(values).map { piece in
+            if case .value(let text) = piece { Template.Piece.value(text.onOneLine) } else { piece }
+        }
+        let line = String(decoding: subject.bytes(of: pieces), as: UTF8.self)
+        guard line.contains(where: { !$0.isWhitespace }) else { throw .emptySubject(file: subject.file) }
+        return line
+    }
+}
+
+extension Template {
+    /// - Throws: the first value that is missing or has no text.
+    func text(_ values: TemplateValues) throws(CompositionError) -> String {
+        String(decoding: bytes(of: try pieces(values)), as: UTF8.self)
+    }
+
+    /// - Throws: the first value that is missing or has no text.
+    func pieces(_ values: TemplateValues) throws(CompositionError) -> [Piece] {
+        let (pieces, faults) = render(values.variables, builtIn: values.builtIn)
+        guard let fault = faults.first else { return pieces }
+        switch fault.reason {
+        case .missing: throw .missingVariable(name: fault.name, file: fault.file, line: fault.line)
+        case .unprintable: throw .unprintableVariable(name: fault.name, file: fault.file, line: fault.line)
+        }
+    }
+}

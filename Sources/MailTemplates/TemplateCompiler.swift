@@ -1,0 +1,192 @@
+// Makes a template of its source: resolves partials, parents and blocks, and reports everything that is wrong. Looks at
+// no value and reads no file.
+
+/// Compiles one template with everything that it includes.
+struct TemplateCompiler {
+    typealias Nodes = [Node<[UInt8]>]
+
+    /// What a tag means where it stands.
+    private struct Scope {
+        let file: String
+        /// What the including templates put into blocks.
+        var blocks: [String: Nodes] = [:]
+        /// The innermost section, which `{{.}}` is an element of.
+        var section = "."
+    }
+
+    /// Files that include each other twice, and those again, would take all memory.
+    private static let inclusionLimit = 1000
+
+    private(set) var problems: [TemplateProblem] = []
+    private let format: Template.Format
+    private let builtIn: [String]
+    private let partial: (String) -> Template.Partial
+    /// The files that are being compiled, each included by the one before it.
+    private var chain: [String] = []
+    private var inclusions = 0
+    /// The names of the blocks that were met.
+    private var blockNames: Set<String> = []
+
+    init(format: Template.Format, builtIn: [String], partial: @escaping (String) -> Template.Partial) {
+        self.format = format
+        self.builtIn = builtIn
+        self.partial = partial
+    }
+
+    mutating func compile(_ source: String, file: String) -> Nodes {
+        compile(Array(source.utf8), Scope(file: file))
+    }
+
+    private mutating func compile(_ source: [UInt8], _ scope: Scope) -> Nodes {
+        chain.append(scope.file)
+        defer { chain.removeLast() }
+        var scanner = TagScanner(source)
+        return nodes(&scanner, upToEndOf: nil, scope)
+    }
+
+    /// The content of a section or a block, or of a whole file.
+    private mutating func nodes(_ scanner: inout TagScanner, upToEndOf open: TemplateTag?, _ scope: Scope) -> Nodes {
+        var nodes: Nodes = []
+        while true {
+            let (text, next) = scanner.next()
+            if !text.isEmpty { nodes.append(.literal(Array(text))) }
+            guard let tag = next else {
+                if let open { report("{{/\(open.name)}} is missing: this tag is not closed", open, scope) }
+                return nodes
+            }
+            if let objection = tag.objection(in: format) {
+                report(objection, tag, scope)
+                continue
+            }
+            switch tag.sigil {
+            case .variable, .unescaped, .unescapedBraces:
+                let name = tag.name == "." ? scope.section : tag.name
+                nodes.append(.variable(Variable(path: path(of: tag), name: name, file: scope.file, line: tag.line)))
+            case .section, .invertedSection:
+                var inner = scope
+                if tag.name != "." { inner.section = tag.name }
+                let content = self.nodes(&scanner, upToEndOf: tag, inner)
+                nodes.append(.section(path: path(of: tag), isInverted: tag.sigil == .invertedSection, nodes: content))
+            case .end:
+                guard tag.name != open?.name else { return nodes }
+                report("{{/\(tag.name)}} closes a tag that is not the innermost open one", tag, scope)
+                if open != nil { return nodes }
+            case .block:
+                blockNames.insert(tag.name)
+                let content = self.nodes(&scanner, upToEndOf: tag, scope)
+                if content.isEmpty, scope.blocks[tag.name] == nil, chain.count > 1 {
+                    report("the block '\(tag.name)' has no default, and \(chain[0]) has nothing for it", tag, scope)
+                }
+                nodes += scope.blocks[tag.name] ?? content
+            case .partial:
+                nodes += included(tag, scope) ?? []
+            case .parent:
+                nodes += inherited(tag, arguments(&scanner, of: tag, scope), scope)
+            case .comment, .delimiters:
+                break
+            }
+        }
+    }
+
+    /// The blocks between a parent tag and its end.
+    private mutating func arguments(
+        _ scanner: inout TagScanner,
+        of parent: TemplateTag,
+        _ scope: Scope
+    ) -> [(tag: TemplateTag, content: Nodes)] {
+        var arguments: [(tag: TemplateTag, content: Nodes)] = []
+        while true {
+            let (text, next) = scanner.next(within: parent)
+            if !text.allSatisfy({ $0 <= 0x20 }) {
+                report("text within {{<\(parent.name)}} is never shown: write it into a block", parent, scope)
+            }
+            guard let tag = next else {
+                report("{{/\(parent.name)}} is missing: this tag is not closed", parent, scope)
+                return arguments
+            }
+            if let objection = tag.objection(in: format) {
+                report(objection, tag, scope)
+                continue
+            }
+            switch tag.sigil {
+            case .comment:
+                break
+            case .block:
+                if arguments.contains(where: { $0.tag.name == tag.name }) {
+                    report("the block '\(tag.name)' stands here twice", tag, scope)
+                }
+                arguments.append((tag, nodes(&scanner, upToEndOf: tag, scope)))
+            case .end where tag.name == parent.name:
+                return arguments
+            case .variable, .unescaped, .unescapedBraces, .section, .invertedSection, .end, .partial, .parent,
+                .delimiters:
+                report("within {{<\(parent.name)}} stand blocks only, {{$name}}…{{/name}}", tag, scope)
+            }
+        }
+    }
+
+    /// A parent with a template's own content in its blocks. What that template was given for them goes first.
+    private mutating func inherited(
+        _ parent: TemplateTag,
+        _ arguments: [(tag: TemplateTag, content: Nodes)],
+        _ scope: Scope
+    ) -> Nodes {
+        var inner = scope
+        inner.blocks = Dictionary(arguments.map { ($0.tag.name, $0.content) }) { first, _ in first }
+            .merging(scope.blocks) { $1 }
+        let others = blockNames
+        blockNames = []
+        defer { blockNames.formUnion(others) }
+        guard let nodes = included(parent, inner) else { return [] }
+        for (tag, _) in arguments where !blockNames.contains(tag.name) {
+            report("{{<\(parent.name)}} has no block '\(tag.name)'", tag, scope)
+        }
+        return nodes
+    }
+
+    /// What a partial or a parent tag includes; `nil` where that can't be had.
+    private mutating func included(_ tag: TemplateTag, _ scope: Scope) -> Nodes? {
+        inclusions += 1
+        switch partial(tag.name) {
+        case .unreadable:
+            break
+        case .missing(let places):
+            report("there is no '\(tag.name)' to include: looked for \(places.joined(separator: ", "))", tag, scope)
+        case .found(let file, _) where chain.contains(file):
+            let files = chain.drop { $0 != file } + [file]
+            report("a file includes itself: \(files.joined(separator: " → "))", tag, scope)
+        case .found where inclusions > Self.inclusionLimit:
+            report("a template includes more than \(Self.inclusionLimit) files", tag, scope)
+        case .found(let file, let source):
+            var lines = Array(source.utf8)
+            if let indentation = tag.indentation {
+                lines = Self.indented(lines, by: indentation)
+            } else if lines.last == UInt8(ascii: "\n") {
+                // Within a line, the line break that ends the file is not wanted.
+                lines.removeLast()
+            }
+            return compile(lines, Scope(file: file, blocks: scope.blocks, section: scope.section))
+        }
+        return nil
+    }
+
+    private func path(of tag: TemplateTag) -> ValuePath {
+        let names = tag.name.split(separator: ".").map(String.init)
+        return ValuePath(names: names, builtIn: names.first.flatMap { builtIn.firstIndex(of: $0) })
+    }
+
+    /// With the white space of a standalone tag before each line that has anything.
+    private static func indented(_ source: [UInt8], by indentation: [UInt8]) -> [UInt8] {
+        guard !indentation.isEmpty else { return source }
+        return Array(
+            source.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+                .map { $0.isEmpty ? [] : indentation + $0 }
+                .joined(separator: [UInt8(ascii: "\n")])
+        )
+    }
+
+    private mutating func report(_ reason: String, _ tag: TemplateTag, _ scope: Scope) {
+        let problem = TemplateProblem(scope.file, line: tag.line, reason)
+        if !problems.contains(problem) { problems.append(problem) }
+    }
+}
