@@ -15,6 +15,13 @@ import Testing
 
 @Suite("In trouble with the file or the clock", .timeLimit(.minutes(10)))
 struct StoreTroubleTests {
+    /// A foreign connection, which waits for outboxd's write lock as an application does.
+    private static func connection(to fixture: DeliveryFixture) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        return try DatabaseQueue(path: fixture.database.path, configuration: configuration)
+    }
+
     @Test("a write lock that another program holds longer than the lease causes no second mail")
     func longLock() async throws {
         var choices = DeliveryFixture.Choices()
@@ -25,7 +32,7 @@ struct StoreTroubleTests {
         try await DeliveryFixture.run(choices) { fixture in
             let ids = try await fixture.database.enqueue((1...6).map { .sample("p\($0)@example.com") })
             try await fixture.server.ledger.waitForFiring(of: delay)
-            let blocker = try DatabaseQueue(path: fixture.database.path)
+            let blocker = try Self.connection(to: fixture)
             try await blocker.writeWithoutTransaction { database in
                 try database.execute(sql: "BEGIN IMMEDIATE")
                 Thread.sleep(forTimeInterval: 2)
@@ -78,7 +85,7 @@ struct StoreTroubleTests {
     func refusedOutcome() async throws {
         try await DeliveryFixture.run { fixture in
             let bad = try await fixture.enqueue(.sample("bad@example.com", notBefore: .now + .milliseconds(300)))
-            try await DatabaseQueue(path: fixture.database.path).write { database in
+            try await Self.connection(to: fixture).write { database in
                 try database.execute(
                     sql: """
                         CREATE TRIGGER audit BEFORE UPDATE OF accepted_at ON outbox_state WHEN NEW.message_id = \(bad)
@@ -100,7 +107,7 @@ struct StoreTroubleTests {
     func refusedUntilTheEnd() async throws {
         try await DeliveryFixture.run { fixture in
             let id = try await fixture.enqueue(.sample(notBefore: .now + .milliseconds(300)))
-            let application = try DatabaseQueue(path: fixture.database.path)
+            let application = try Self.connection(to: fixture)
             try await application.write { database in
                 try database.execute(
                     sql: """
@@ -133,7 +140,7 @@ struct StoreTroubleTests {
             _ = try await fixture.log.waitUntil("the first attempt is recorded") {
                 try await fixture.database.attempts(of: id).isEmpty ? nil : true
             }
-            let blocker = try DatabaseQueue(path: fixture.database.path)
+            let blocker = try Self.connection(to: fixture)
             try await blocker.writeWithoutTransaction { database in
                 try database.execute(sql: "BEGIN IMMEDIATE")
                 clock.set(by: .seconds(-86_400))
@@ -200,7 +207,7 @@ struct StoreTroubleTests {
         try await DeliveryFixture.run(choices) { fixture in
             let id = try await fixture.enqueue(.sample())
             try await fixture.server.ledger.waitForFiring(of: delay)
-            try await DatabaseQueue(path: fixture.database.path).write { database in
+            try await Self.connection(to: fixture).write { database in
                 try database.execute(sql: "UPDATE outbox SET cancelled = 1")
             }
             let status = try await fixture.wait(for: id, .cancelled)
