@@ -1,7 +1,7 @@
 // A body that is encoded line by line is the one that encoding the whole gives.
 
-import InternetMessage
 import Foundation
+import InternetMessage
 import Testing
 
 @testable import MailComposer

@@ -1,5 +1,6 @@
 // Reads the folder of templates: kinds, languages, partials. Reports everything it does not know; renders nothing.
 
+import InternetMessage
 import Foundation
 import MailTemplates
 
