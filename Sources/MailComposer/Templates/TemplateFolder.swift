@@ -1,7 +1,7 @@
 // Reads the folder of templates: kinds, languages, partials. Reports everything it does not know; renders nothing.
 
-import InternetMessage
 import Foundation
+import InternetMessage
 import MailTemplates
 
 /// `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache`, `<kind>/sample.json`, and what they include:
