@@ -141,11 +141,20 @@ struct NameTests {
             let port = try #require(Int(try await installation.contents(of: "port")))
             try installation.configure(port: port)
             #expect(try await installation.outboxctl("migrate").exitCode == 0)
-            // The last address has a character that Unicode has not assigned: no relay is asked.
-            for name in ["ann", "ben", "cat", "dan\u{378}"] {
+            for name in ["ann", "ben", "cat"] {
                 let address = "\(name)@example.com"
                 _ = try await installation.outboxctl("enqueue", "verify-email", address, input: "t0ken-\(name)")
             }
+            // A character that Unicode has not assigned passes the schema only; no relay is asked.
+            _ = try await installation.python(
+                """
+                import sqlite3, sys
+                db = sqlite3.connect(sys.argv[1])
+                db.execute("INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', ?, 't0ken-dan')",
+                    ("dan\\u0378@example.com",))
+                db.commit()
+                """
+            )
             let daemon = try installation.start("outboxd")
             try await installation.waitUntil(
                 "SELECT count(*) = 4 FROM outbox_status WHERE state IN ('accepted', 'deferred', 'rejected')"

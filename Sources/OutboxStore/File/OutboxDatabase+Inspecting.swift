@@ -88,26 +88,30 @@ private final class InspectionTime: Sendable {
     private static let repetition = DispatchTimeInterval.milliseconds(50)
 
     private let queue: DatabaseQueue
-    private let over = Mutex(false)
+    private let state = Mutex((hasStarted: false, isOver: false))
     // Dispatch sources may be used from any thread; only their protocol isn't declared Sendable.
     private nonisolated(unsafe) let timer: any DispatchSourceTimer
 
     init(limit: Duration, of queue: DatabaseQueue) {
         self.queue = queue
         timer = DispatchSource.makeTimerSource()
-        over.withLock { $0 = limit <= .zero }
+        state.withLock { $0.isOver = limit <= .zero }
         timer.setEventHandler { [weak self] in self?.end() }
         timer.schedule(deadline: .now() + .milliseconds(Int(limit.inMilliseconds)), repeating: Self.repetition)
+        timer.activate()
     }
 
-    /// The timer of a time that is over never fires, so that nothing is interrupted that was not asked for.
-    func start() { timer.activate() }
+    /// Only from here on is anything interrupted.
+    func start() { state.withLock { $0.hasStarted = true } }
 
-    var isOver: Bool { over.withLock(\.self) }
+    var isOver: Bool { state.withLock(\.isOver) }
 
     func end() {
-        over.withLock { $0 = true }
-        queue.interrupt()
+        let hasStarted = state.withLock { state in
+            state.isOver = true
+            return state.hasStarted
+        }
+        if hasStarted { queue.interrupt() }
     }
 
     func stop() { timer.cancel() }
