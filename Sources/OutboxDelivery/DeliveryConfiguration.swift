@@ -54,7 +54,7 @@ package struct DeliveryConfiguration: Sendable {
 /// The configuration in use, for everybody who works by it: each asks anew for each piece of work.
 package final class CurrentConfiguration: Sendable {
     /// Gets a call after each replacement; for the one service that delivers.
-    let changes = Signal()
+    let changes = WakeUp()
 
     private let current: Mutex<DeliveryConfiguration>
 
@@ -73,7 +73,7 @@ package final class CurrentConfiguration: Sendable {
             current = taken
             return keys
         }
-        changes.give()
+        changes.call()
         return keys
     }
 }

@@ -53,7 +53,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
     ///
     /// - Throws: `DatabaseLost` where the database's file is not where it was; the log has said so.
     package func run() async throws {
-        let wake = Signal()
+        let wake = WakeUp()
         let clock = SharedClockWatch()
         let leases = LeaseBook()
         let wantsQuiet = Flag()
@@ -69,7 +69,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             log: log,
             // A message that is open again has a new moment to wake up at, which the dispatcher looks up.
             onRecorded: { recorded in
-                if wantsQuiet.value || recorded.contains(where: \.leavesMessageOpen) { wake.give() }
+                if wantsQuiet.value || recorded.contains(where: \.leavesMessageOpen) { wake.call() }
             }
         )
         let pool = RelayPool(
@@ -78,7 +78,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             clock: clock,
             recorder: recorder,
             log: log,
-            onRoom: { wake.give() }
+            onRoom: { wake.call() }
         )
         let dispatcher = Dispatcher(
             store: store,
@@ -178,18 +178,18 @@ package struct DeliveryService: Service, CustomStringConvertible {
     }
 
     /// The dispatcher shows that it lives by making a round; this only asks for one.
-    private func askForRounds(_ wake: Signal) async {
+    private func askForRounds(_ wake: WakeUp) async {
         guard let interval = pulse.interval else { return }
         while true {
             do { try await environment.sleep(interval) } catch { return }
-            wake.give()
+            wake.call()
         }
     }
 
-    private func watch(_ wake: Signal, every pollInterval: Duration) async {
+    private func watch(_ wake: WakeUp, every pollInterval: Duration) async {
         let hasCompany = Mutex(false)
         await CommitWatcher(store: store, pollInterval: pollInterval).run(
-            onCommit: { wake.give() },
+            onCommit: { wake.call() },
             onLook: {
                 let isThere = store.hasOtherDaemon
                 let isNews = hasCompany.withLock { known in

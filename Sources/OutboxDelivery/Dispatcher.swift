@@ -10,7 +10,7 @@ actor Dispatcher {
     private let configuration: CurrentConfiguration
     private let environment: DeliveryEnvironment
     private let pool: RelayPool
-    private let wake: Signal
+    private let wake: WakeUp
     private let log: DeliveryLog
     private let pulse: DeliveryPulse
 
@@ -58,7 +58,7 @@ actor Dispatcher {
         wantsQuiet: Flag,
         isClosing: Flag,
         pool: RelayPool,
-        wake: Signal,
+        wake: WakeUp,
         log: DeliveryLog,
         pulse: DeliveryPulse
     ) {
@@ -78,7 +78,7 @@ actor Dispatcher {
 
     /// Works until the signal is closed.
     func run() async {
-        wake.give()
+        wake.call()
         for await _ in wake.calls {
             alarm?.cancel()
             do {
@@ -331,7 +331,7 @@ actor Dispatcher {
         alarm = Task { [environment, wake] in
             do {
                 try await environment.sleep(max(delay, .milliseconds(1)))
-                wake.give()
+                wake.call()
             } catch {
                 // Cancelled: something woke the dispatcher earlier.
             }

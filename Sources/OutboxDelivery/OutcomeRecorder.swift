@@ -14,15 +14,15 @@ final class OutcomeRecorder: Sendable {
         /// The newest status of each relay, by its name.
         var relays: [String: RelayStatus] = [:]
         /// Messages whose refusals were the relay's fault.
-        var acquitted: [Int64] = []
+        var cleared: [Int64] = []
 
-        var isEmpty: Bool { completions.isEmpty && relays.isEmpty && acquitted.isEmpty }
+        var isEmpty: Bool { completions.isEmpty && relays.isEmpty && cleared.isEmpty }
 
         /// What came in later goes on top.
         mutating func append(_ later: Batch) {
             completions += later.completions
             relays.merge(later.relays) { $1 }
-            acquitted += later.acquitted
+            cleared += later.cleared
         }
     }
 
@@ -78,12 +78,12 @@ final class OutcomeRecorder: Sendable {
     }
 
     /// Takes outcomes over, and how relays are; they will be committed within moments.
-    func record(_ completions: [Completion], relays: [RelayStatus] = [], acquitted: [Int64] = []) {
+    func record(_ completions: [Completion], relays: [RelayStatus] = [], cleared: [Int64] = []) {
         state.withLock { state in
             state.waiting.completions += completions
             state.unrecorded += completions.count
             for relay in relays { state.waiting.relays[relay.name] = relay }
-            state.waiting.acquitted += acquitted
+            state.waiting.cleared += cleared
             if state.flush == nil { state.flush = Task { await commitAll() } }
         }
     }
@@ -202,9 +202,9 @@ final class OutcomeRecorder: Sendable {
             log.refused(result.refused.map(\.refusal))
             onRecorded(recorded)
         }
-        if !batch.acquitted.isEmpty {
-            try await store.liftSuppressions(causedBy: batch.acquitted)
-            batch.acquitted = []
+        if !batch.cleared.isEmpty {
+            try await store.liftSuppressions(causedBy: batch.cleared)
+            batch.cleared = []
         }
         if !batch.relays.isEmpty {
             try await store.record(batch.relays.values.sorted { $0.position < $1.position })

@@ -48,7 +48,7 @@ struct DeliveryFixture {
         prepare: @Sendable (OutboxDatabase) async throws -> Void = { _ in },
         _ body: @Sendable @escaping (DeliveryFixture) async throws -> Void
     ) async throws {
-        try await Turnstile.deliveries.pass { try await runNow(choices, prepare: prepare, body) }
+        try await AsyncSemaphore.deliveries.pass { try await runNow(choices, prepare: prepare, body) }
     }
 
     private static func runNow(

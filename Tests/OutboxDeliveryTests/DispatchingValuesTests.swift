@@ -113,7 +113,7 @@ import Testing
             address: "ann@example.com",
             priority: priority,
             attempt: 1,
-            usedUp: 1,
+            attempts: 1,
             claimedAt: Timestamp(milliseconds: 0)
         )
     }

@@ -28,7 +28,7 @@ struct FaultOutcomeTests {
 
         /// From RCPT on one failure may be the message's own doing.
         var pausesRelay: Bool { isRelays && !["rcpt", "data", "body", "final-dot"].contains(stage) }
-        var isUsedUp: Bool { !isRelays || outcome == .uncertain }
+        var counts: Bool { !isRelays || outcome == .uncertain }
     }
 
     struct Cell: Sendable, CustomTestStringConvertible {
@@ -41,7 +41,7 @@ struct FaultOutcomeTests {
     }
 
     /// What a relay does at a stage.
-    private enum Deed: CaseIterable {
+    private enum Behaviour: CaseIterable {
         case temporary, permanent, closing, drop, reset, hang, garbled, delay
 
         var text: String {
@@ -72,9 +72,11 @@ struct FaultOutcomeTests {
         ("rcpt", .rcpt), ("data", .data), ("finalDot", .finalDot),
     ]
 
-    /// Whose fault a deed is, by the stage; what comes from the network is always the relay's.
-    private static func judgement(_ deed: Deed, at stage: SMTPStage) -> (Verdict.Fault, FailureReason, isFinal: Bool)? {
-        switch deed {
+    /// Whose fault a behaviour is, by the stage; what comes from the network is always the relay's.
+    private static func judgement(_ behaviour: Behaviour, at stage: SMTPStage) -> (
+        Verdict.Fault, FailureReason, isFinal: Bool
+    )? {
+        switch behaviour {
         case .delay: return nil
         case .closing: return (.relay, .relayClosing, false)
         case .drop, .reset: return (.relay, .connectionLost, false)
@@ -99,17 +101,17 @@ struct FaultOutcomeTests {
         }
     }
 
-    private static func expectation(_ deed: Deed, at stage: SMTPStage) -> Expectation {
-        guard let (fault, reason, isFinal) = judgement(deed, at: stage) else { return Expectation() }
+    private static func expectation(_ behaviour: Behaviour, at stage: SMTPStage) -> Expectation {
+        guard let (fault, reason, isFinal) = judgement(behaviour, at: stage) else { return Expectation() }
         // Without an answer to the final dot nobody knows.
-        let isUncertain = stage == .finalDot && deed.reply == nil
+        let isUncertain = stage == .finalDot && behaviour.reply == nil
         return Expectation(
             state: isFinal ? .rejected : .deferred,
             outcome: isUncertain ? .uncertain : isFinal ? .rejected : .deferred,
             stage: stage.rawValue,
             fault: fault,
             reason: reason,
-            reply: deed.reply
+            reply: behaviour.reply
         )
     }
 
@@ -160,11 +162,11 @@ struct FaultOutcomeTests {
         ]
     }()
 
-    /// Every deed at every stage, and the faults of single stages; over a new connection and over one that has carried
+    /// Every behaviour at every stage, and the faults of single stages; over a new connection and over one that has carried
     /// a mail. What is said only once a connection is not met by the second mail: that cell expects acceptance.
     static let cells: [Cell] = {
         var faults = stages.flatMap { place, stage in
-            Deed.allCases.map { ("\(place): \($0.text)", expectation($0, at: stage)) }
+            Behaviour.allCases.map { ("\(place): \($0.text)", expectation($0, at: stage)) }
         }
         faults += further
         faults.append(
@@ -188,7 +190,7 @@ struct FaultOutcomeTests {
         }
     }()
 
-    @Test("the matrix has every deed at every stage, twice")
+    @Test("the matrix has every behaviour at every stage, twice")
     func complete() {
         #expect(Self.cells.count == 2 * (8 * 8 + 9))
         #expect(Set(Self.cells.map(\.testDescription)).count == Self.cells.count)
@@ -238,8 +240,8 @@ struct FaultOutcomeTests {
         #expect(expected.reasons.contains(attempt.reason?.rawValue))
         #expect(attempt.relay == "fake")
         if let reply = expected.reply { #expect(attempt.detail == reply) } else { #expect(attempt.detail != nil) }
-        #expect(attempt.counts == expected.isUsedUp)
-        #expect(status.attempts == (expected.isUsedUp ? 1 : 0))
+        #expect(attempt.counts == expected.counts)
+        #expect(status.attempts == (expected.counts ? 1 : 0))
         #expect(status.mayArriveTwice == (expected.outcome == .uncertain))
 
         let pause = try status.nextAttemptAt.map { try $0.timeSince(#require(attempt.finishedAt)) }

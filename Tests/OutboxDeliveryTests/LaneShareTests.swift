@@ -164,7 +164,7 @@ import Testing
             Issue.record("the message stays open")
             return
         }
-        #expect(!judged.isUsedUp && pool.relays[0].health.isUp)
+        #expect(!judged.counts && pool.relays[0].health.isUp)
         #expect(pool.relays[0].evidence.isSilent("hangs2.example"))
         #expect(take(&pool, 2, at: later)?.message.id == 9)
     }
@@ -260,7 +260,7 @@ import Testing
                 Issue.record("the message stays open")
                 return
             }
-            #expect(pool.relays[0].health.state == .suspected && !judged.isUsedUp)
+            #expect(pool.relays[0].health.state == .suspected && !judged.counts)
             let other = claim(100 + round, "p@good\(round).example")
             _ = pool.add([other], at: .init(now: now))
             #expect(take(&pool, 2) == other)
@@ -346,11 +346,11 @@ import Testing
 
     @Test("rejections that are given back together come back at different moments")
     func jitterOfSeveral() throws {
-        var judge = Judge(schedule: RetrySchedule(delays: [.seconds(100)], jitter: 0.2))
+        var planner = RetryPlanner(schedule: RetrySchedule(delays: [.seconds(100)], jitter: 0.2))
         let failure = TransmissionFailure(stage: .rcpt, cause: .timedOut, detail: "")
-        let judged = JudgedFailure(failure: failure, verdict: FailurePolicy.verdict(for: failure), isUsedUp: true)
+        let judged = JudgedFailure(failure: failure, verdict: FailurePolicy.verdict(for: failure), counts: true)
         let moments = (1...20).map { id -> Timestamp? in
-            guard case .deferred(_, let next) = judge.again(judged, claim(Int64(id)), relay: "r", now: now).outcome
+            guard case .deferred(_, let next) = planner.again(judged, claim(Int64(id)), relay: "r", now: now).outcome
             else {
                 return nil
             }

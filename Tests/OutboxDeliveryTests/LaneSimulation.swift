@@ -26,7 +26,7 @@ struct LaneSimulation: StateMachineFixture {
         var triedAt: Duration?
         var acceptedAt: Duration?
         var isFinal = false
-        var usedUp = 0
+        var counted = 0
         var attempts = 0
     }
 
@@ -161,7 +161,7 @@ struct LaneSimulation: StateMachineFixture {
             address: mail.address,
             priority: 0,
             attempt: mail.attempts + 1,
-            usedUp: mail.usedUp + 1,
+            attempts: mail.counted + 1,
             uncertainAttempts: 0,
             claimedAt: now + time
         )
@@ -207,7 +207,7 @@ struct LaneSimulation: StateMachineFixture {
                 mails[id]?.isFinal = true
             case .rejected, .expired, .expiredUnsent, .supersededUnsent, .cancelledUnsent: mails[id]?.isFinal = true
             case .deferred(let judged, let next):
-                if judged.isUsedUp { mails[id]?.usedUp += 1 }
+                if judged.counts { mails[id]?.counted += 1 }
                 outbox.add(id, at: next.timeSince(now))
             case .returnedUnsent(let until):
                 returnsIn[time.components.seconds, default: 0] += 1

@@ -12,10 +12,10 @@ import Testing
     @Test("after the second uncertain attempt the mail is repeated no sooner than 5, then 15 minutes later")
     func uncertain() throws {
         let failure = TransmissionFailure(stage: .finalDot, cause: .timedOut, detail: "", isUncertain: true)
-        let judged = JudgedFailure(failure: failure, verdict: FailurePolicy.verdict(for: failure), isUsedUp: true)
+        let judged = JudgedFailure(failure: failure, verdict: FailurePolicy.verdict(for: failure), counts: true)
         let delays = (0...4).map { earlier -> Duration? in
-            var judge = judge()
-            let completion = judge.again(judged, claim(1, uncertainAttempts: earlier), relay: "r", now: now)
+            var planner = planner()
+            let completion = planner.again(judged, claim(1, uncertainAttempts: earlier), relay: "r", now: now)
             guard case .deferred(_, let next) = completion.outcome else { return nil }
             return next.timeSince(now)
         }
@@ -63,7 +63,7 @@ import Testing
             Issue.record("the message stays open")
             return
         }
-        #expect(!judged.isUsedUp && next == now)
+        #expect(!judged.counts && next == now)
         #expect(take(&pool, 2) == nil, "the lane rests")
         actions = pool.ended(
             .accepted(SMTPReply(code: 250, text: "Ok")),
@@ -162,7 +162,7 @@ import Testing
             Issue.record("the message stays open")
             return
         }
-        #expect(!judged.isUsedUp)
+        #expect(!judged.counts)
         #expect(take(&pool, 2)?.message.id == 2, "others are not kept waiting")
         _ = pool.ended(ok, of: claim(2), relay: 0, at: .init(now: now))
         #expect(pool.relays[0].health.isUp)
@@ -322,7 +322,7 @@ import Testing
                 Issue.record("\(completion)")
                 return
             }
-            #expect(judged.verdict.reason == .refusesEverybody && !judged.isUsedUp)
+            #expect(judged.verdict.reason == .refusesEverybody && !judged.counts)
         }
     }
 

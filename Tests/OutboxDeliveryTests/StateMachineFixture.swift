@@ -28,14 +28,14 @@ extension StateMachineFixture {
             address: address,
             priority: 0,
             attempt: uncertainAttempts + 1,
-            usedUp: uncertainAttempts + 1,
+            attempts: uncertainAttempts + 1,
             uncertainAttempts: uncertainAttempts,
             claimedAt: now
         )
     }
 
-    func judge() -> Judge {
-        Judge(schedule: RetrySchedule(jitter: 0))
+    func planner() -> RetryPlanner {
+        RetryPlanner(schedule: RetrySchedule(jitter: 0))
     }
 
     func pool(relays count: Int = 1, connections: Int = 2) -> RelayPool.StateMachine {

@@ -154,12 +154,12 @@ private struct History {
             isUncertain: isUncertain
         )
         let verdict = FailurePolicy.verdict(for: failure)
-        let isUsedUp = verdict.fault != .relay || isUncertain
-        let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: isUsedUp)
+        let counts = verdict.fault != .relay || isUncertain
+        let judged = JudgedFailure(failure: failure, verdict: verdict, counts: counts)
         if verdict.disposition == .final { return .rejected(judged) }
         let next = schedule.nextAttempt(
-            after: claim.usedUp,
-            retryAfter: isUsedUp ? verdict.retryAfter : .zero,
+            after: claim.attempts,
+            retryAfter: counts ? verdict.retryAfter : .zero,
             now: now,
             deadline: schedule.deadline(of: claim.message),
             chance: Double.random(in: 0..<1, using: &random)

@@ -109,7 +109,7 @@ import Testing
             isUncertain: true
         )
         let verdict = FailurePolicy.verdict(for: failure)
-        let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: true)
+        let judged = JudgedFailure(failure: failure, verdict: verdict, counts: true)
         let outcome = Completion.Outcome.deferred(judged, next: noon)
         _ = try await store.finish(
             [Completion(claim: claim, outcome: outcome, relay: "relay", finishedAt: noon)],

@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test("refusals that were the relay's fault are taken back, what an operator put there stays")
-    func acquitted() async throws {
+    func cleared() async throws {
         let id = try await refuse("ann@example.com", 550, EnhancedStatusCode(5, 1, 1))
         let other = try await refuse("ben@example.com", 550, EnhancedStatusCode(5, 1, 1))
         try await store.liftSuppressions(causedBy: [id])

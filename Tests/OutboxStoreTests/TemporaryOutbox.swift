@@ -136,7 +136,7 @@ extension Completion {
     }
 
     static func deferred(_ claim: Claim, until next: Timestamp, at: Timestamp = noon) -> Completion {
-        let judged = JudgedFailure(failure: .busy, verdict: FailurePolicy.verdict(for: .busy), isUsedUp: true)
+        let judged = JudgedFailure(failure: .busy, verdict: FailurePolicy.verdict(for: .busy), counts: true)
         return Completion(claim: claim, outcome: .deferred(judged, next: next), relay: "relay", finishedAt: at)
     }
 
@@ -151,7 +151,7 @@ extension Completion {
         let reply = SMTPReply(code: code, enhancedStatus: status, text: "No")
         let failure = TransmissionFailure(stage: stage, cause: .reply(reply), detail: reply.description)
         let verdict = FailurePolicy.verdict(for: failure)
-        let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: true)
+        let judged = JudgedFailure(failure: failure, verdict: verdict, counts: true)
         return Completion(claim: claim, outcome: .rejected(judged), relay: "relay", finishedAt: at)
     }
 }

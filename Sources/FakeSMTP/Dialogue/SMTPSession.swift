@@ -7,7 +7,7 @@
 /// would do, ``carryOut(_:)`` does it.
 struct SMTPSession {
     /// A change that a command would make, once no fault forbids it.
-    enum Deed: Equatable {
+    enum Effect: Equatable {
         case greet
         case hello(domain: String, isExtended: Bool)
         case startTLS
@@ -24,8 +24,8 @@ struct SMTPSession {
     enum Step: Equatable {
         /// Answer; nothing of it can be scripted. A reply that closes the connection says so itself.
         case answer(SMTPReply)
-        /// A stage is reached with the deed to carry out.
-        case reach(Fault.Stage, Deed)
+        /// A stage is reached with the effect to carry out.
+        case reach(Fault.Stage, Effect)
     }
 
     /// What the next bytes are.
@@ -232,11 +232,11 @@ struct SMTPSession {
         return .answer(SMTPReply(334, nil, exchange.challenge))
     }
 
-    // MARK: What a deed changes
+    // MARK: What a effect changes
 
-    /// Makes the change and says what a healthy server answers. ``Deed/receiveBody`` has no answer.
-    mutating func carryOut(_ deed: Deed, queueID: String = "") -> SMTPReply? {
-        switch deed {
+    /// Makes the change and says what a healthy server answers. ``Effect/receiveBody`` has no answer.
+    mutating func carryOut(_ effect: Effect, queueID: String = "") -> SMTPReply? {
+        switch effect {
         case .greet:
             return SMTPReply(220, nil, "\(options.hostname) ESMTP fake-smtp")
         case .hello(_, let isExtended):
@@ -273,9 +273,9 @@ struct SMTPSession {
         }
     }
 
-    /// Notes that a fault refused the deed.
-    mutating func refuse(_ deed: Deed) {
-        switch deed {
+    /// Notes that a fault refused the effect.
+    mutating func refuse(_ effect: Effect) {
+        switch effect {
         case .greet: isTurnedAway = true
         case .acceptMail: endTransaction()
         case .hello, .startTLS, .authenticate, .openTransaction, .addRecipient, .openBody, .receiveBody, .quit: break

@@ -16,7 +16,7 @@ extension SMTPConnectionHandler {
             context.write(self.wrapOutboundOut(buffer), promise: nil)
             self.idleTimer?.touch()
             if reply.closesConnection {
-                self.isDeaf = true
+                self.ignoresInput = true
                 context.flush()
                 if whileClientSends { self.closeAfterClient() } else { context.close(promise: nil) }
             } else {
@@ -69,7 +69,7 @@ extension SMTPConnectionHandler {
 
     /// Closes without TLS's close_notify, as a server does that has crashed.
     func closeAbruptly() {
-        isDeaf = true
+        ignoresInput = true
         guard let context else { return }
         context.flush()
         guard let tlsHandler else { return context.close(promise: nil) }

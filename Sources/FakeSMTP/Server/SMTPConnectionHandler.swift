@@ -28,7 +28,7 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
     /// Delays and disk writes that must end before the next command is looked at.
     var pauses = 0
     /// Hanging or closing: nothing more is looked at.
-    var isDeaf = false
+    var ignoresInput = false
     /// Closed but for what the client still sends, which is thrown away.
     var isLingering = false
     var isReadSuspended = false
@@ -122,7 +122,7 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
 
     // MARK: Input
 
-    var isWaiting: Bool { pauses > 0 || isDeaf }
+    var isWaiting: Bool { pauses > 0 || ignoresInput }
 
     /// Handles everything that has arrived, as far as nothing has to be waited for.
     func process() {

@@ -284,7 +284,7 @@ package struct DeliveryLog: Sendable {
         case .deferred(let judged, let next):
             metadata[.retryIn] = "\(max(next.timeSince(completion.finishedAt), .zero).inMilliseconds)ms"
             // What is the relay's fault is said of the relay, once.
-            let level: Logger.Level = judged.isUsedUp ? .notice : .debug
+            let level: Logger.Level = judged.counts ? .notice : .debug
             logger.log(
                 level: level,
                 judged.failure.isUncertain ? "message uncertain" : "message deferred",

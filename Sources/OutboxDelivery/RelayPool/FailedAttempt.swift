@@ -36,8 +36,8 @@ struct FailedAttempt {
         )
     }
 
-    func judged(isUsedUp: Bool) -> JudgedFailure {
-        JudgedFailure(failure: failure, verdict: verdict, isUsedUp: isUsedUp)
+    func judged(counts: Bool) -> JudgedFailure {
+        JudgedFailure(failure: failure, verdict: verdict, counts: counts)
     }
 
     func judgedAnew(_ verdict: Verdict) -> FailedAttempt {

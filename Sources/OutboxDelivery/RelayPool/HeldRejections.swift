@@ -48,7 +48,7 @@ struct HeldRejections {
     /// The relay is the suspect.
     ///
     /// - Returns: the refusals that must not become final, and the messages whose refusal has already had consequences.
-    mutating func acquit() -> (held: [Completion], released: [Int64]) {
+    mutating func discard() -> (held: [Completion], released: [Int64]) {
         let result = (held.map(\.completion), released)
         self = HeldRejections(holding: holding)
         return result

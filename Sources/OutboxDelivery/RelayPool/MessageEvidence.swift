@@ -56,12 +56,12 @@ struct MessageEvidence {
     /// How many attempts it has not paid for: they count in the pace at which it is tried again.
     func unproven(_ message: Int64) -> Int { entries[message]?.unproven ?? 0 }
 
-    mutating func addFailure(of message: Int64, relay: Int, order: Int, now: Timestamp, isUsedUp: Bool) {
+    mutating func addFailure(of message: Int64, relay: Int, order: Int, now: Timestamp, counts: Bool) {
         change(message, order: order) { entry in
             if entry.failures[relay]?.again(order: order) == nil {
                 entry.failures[relay] = Mark(order: order, at: now)
             }
-            if !isUsedUp { entry.unproven += 1 }
+            if !counts { entry.unproven += 1 }
         }
     }
 

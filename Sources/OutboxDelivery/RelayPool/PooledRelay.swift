@@ -19,7 +19,7 @@ struct PooledRelay {
         /// Its number among the relay's lanes.
         let number: Int
         /// It failed to connect while others succeed: it waits a moment before it tries again.
-        let restsUntil: Timestamp?
+        let backsOffUntil: Timestamp?
     }
 
     var relay: DeliveryRelay
@@ -35,11 +35,11 @@ struct PooledRelay {
     var connections: Set<Int> = []
     var limit = ConnectionLimit()
     /// How many connections in a row failed while the relay took messages over others.
-    var lonelyFailures = 0
+    var failuresWhileUp = 0
     /// How many connections the relay has refused since one was last opened.
     var refusedConnections = 0
-    /// The lanes that failed to connect, and until when each rests.
-    var rests: [Int: Timestamp] = [:]
+    /// The lanes that failed to connect, and until when each backs off.
+    var backoffs: [Int: Timestamp] = [:]
     /// When a suspected relay gets a message next although another one is up.
     var trialAt: Timestamp?
     /// The message that it got so last.
@@ -47,7 +47,7 @@ struct PooledRelay {
     /// Of the claims that it accepted, the place of the latest beginning among all events.
     var newestAccepted = 0
     /// The message whose recipient it refused because of a quota or a rate, where it has accepted nothing since.
-    var restAskedFor: Int64?
+    var quotaStatedFor: Int64?
 
     /// What the configuration says of it.
     var configuration: RelayConfiguration { relay.configuration }
@@ -63,9 +63,9 @@ struct PooledRelay {
 }
 
 extension PooledRelay.IdleLane {
-    /// A clock that was set back makes no lane rest longer.
-    func isRested(at now: Timestamp) -> Bool {
-        restsUntil.map { $0 <= now || $0 > now + RelayHealth.longestPause } ?? true
+    /// A clock that was set back makes no lane back off for longer.
+    func isReady(at now: Timestamp) -> Bool {
+        backsOffUntil.map { $0 <= now || $0 > now + RelayHealth.longestPause } ?? true
     }
 }
 

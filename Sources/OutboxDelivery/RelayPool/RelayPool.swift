@@ -213,7 +213,7 @@ final class RelayPool: Sendable {
                 return (continuation: continuation, claim: claim)
             }
             if actions.hasRecords {
-                recorder.record(actions.completions, relays: actions.statuses, acquitted: actions.acquitted)
+                recorder.record(actions.completions, relays: actions.statuses, cleared: actions.cleared)
             }
             for (relay, change) in actions.changes { log.relayChanged(configuration.value.relays[relay], change) }
             return (actions, served, moment)
@@ -249,5 +249,5 @@ final class RelayPool: Sendable {
 }
 
 extension RelayPool.StateMachine.Actions {
-    fileprivate var hasRecords: Bool { !completions.isEmpty || !statuses.isEmpty || !acquitted.isEmpty }
+    fileprivate var hasRecords: Bool { !completions.isEmpty || !statuses.isEmpty || !cleared.isEmpty }
 }

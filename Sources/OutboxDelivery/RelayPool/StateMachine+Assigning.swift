@@ -50,7 +50,7 @@ extension RelayPool.StateMachine {
     /// The next claim for a lane that has just become idle, if there is one for its relay.
     mutating func claimAtOnce(_ lane: LaneID, now: Timestamp) -> Claim? {
         let relay = lane.relay
-        guard !queue.isEmpty, preferred == relay, relays[relay].rests[lane.number] == nil,
+        guard !queue.isEmpty, preferred == relay, relays[relay].backoffs[lane.number] == nil,
             !isAnotherToBeAsked(before: relay, now: now),
             relays[relay].connections.contains(lane.number) || permitsConnection(relay, now: now),
             let place = firstPlace(for: relay, now: now),
@@ -173,7 +173,7 @@ extension RelayPool.StateMachine {
     private func hasIdleLane(_ relay: Int, now: Timestamp) -> Bool {
         let permitsAnother = permitsConnection(relay, now: now)
         return relays[relay].idleLanes.contains { idle in
-            idle.isRested(at: now) && (permitsAnother || relays[relay].connections.contains(idle.number))
+            idle.isReady(at: now) && (permitsAnother || relays[relay].connections.contains(idle.number))
         }
     }
 
@@ -182,8 +182,8 @@ extension RelayPool.StateMachine {
         let permitsAnother = permitsConnection(relay, now: now)
         let (idleLanes, open) = (relays[relay].idleLanes, relays[relay].connections)
         let index =
-            idleLanes.lastIndex { $0.isRested(at: now) && open.contains($0.number) }
-            ?? idleLanes.lastIndex { $0.isRested(at: now) && permitsAnother }
+            idleLanes.lastIndex { $0.isReady(at: now) && open.contains($0.number) }
+            ?? idleLanes.lastIndex { $0.isReady(at: now) && permitsAnother }
         return index.map { relays[relay].idleLanes.remove(at: $0) }
     }
 

@@ -71,13 +71,13 @@ extension RelayPool.StateMachine {
         if attempt.isRefusedConnection {
             relays[relay].limit.refused(open: relays[relay].connections.count, now: now)
         }
-        let doublings = min(relays[relay].lonelyFailures / max(1, relays[relay].configuration.connections), 4)
-        relays[relay].lonelyFailures += 1
+        let doublings = min(relays[relay].failuresWhileUp / max(1, relays[relay].configuration.connections), 4)
+        relays[relay].failuresWhileUp += 1
         let pause = min(RelayHealth.shortestPause * (1 << doublings), RelayHealth.longestPause)
-        if let lane { relays[relay].rests[lane.number] = now + pause }
-        let judged = attempt.judged(isUsedUp: false)
+        if let lane { relays[relay].backoffs[lane.number] = now + pause }
+        let judged = attempt.judged(counts: false)
         actions.completions.append(
-            judge.again(judged, attempt.claim, after: .zero, relay: relays[relay].name, now: now)
+            planner.again(judged, attempt.claim, after: .zero, relay: relays[relay].name, now: now)
         )
     }
 }

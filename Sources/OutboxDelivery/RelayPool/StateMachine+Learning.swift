@@ -52,12 +52,12 @@ extension RelayPool.StateMachine {
             )
             if failure.cause == .interrupted {
                 if wasProbe { handle(.probeReturned, relay: relay, now: now, &actions) }
-                let judged = attempt.judged(isUsedUp: failure.isUncertain)
+                let judged = attempt.judged(counts: failure.isUncertain)
                 let delay: Duration? = failure.isUncertain ? nil : .zero
-                actions.completions.append(judge.again(judged, claim, after: delay, relay: name, now: now))
+                actions.completions.append(planner.again(judged, claim, after: delay, relay: name, now: now))
             } else if attempt.isCutShort {
                 // It proves nothing of the relay, nor of the message.
-                evidence.addFailure(of: claim.message.id, relay: relay, order: order, now: now, isUsedUp: false)
+                evidence.addFailure(of: claim.message.id, relay: relay, order: order, now: now, counts: false)
                 actions.completions.append(withoutPaying(attempt, relay: relay, now: now))
             } else if !attempt.isRelays {
                 learnFromRefusal(attempt, relay: relay, now: now, &actions)
@@ -101,11 +101,11 @@ extension RelayPool.StateMachine {
         now: Timestamp,
         _ actions: inout Actions
     ) {
-        relays[relay].lonelyFailures = 0
+        relays[relay].failuresWhileUp = 0
         relays[relay].refusedConnections = 0
         relays[relay].evidence.accepted(domain: claim.domain, order: order, at: now, began: began)
         relays[relay].trialAt = nil
-        relays[relay].restAskedFor = nil
+        relays[relay].quotaStatedFor = nil
         handle(.accepted, relay: relay, now: now, &actions)
         actions.completions += relays[relay].heldRejections.confirm()
         let (open, connecting) = (relays[relay].connections.count, connecting(relay))
@@ -121,8 +121,8 @@ extension RelayPool.StateMachine {
     /// ours when the relay says so of a second message, and has accepted none between.
     private mutating func isSaidOfRecipient(_ attempt: FailedAttempt, relay: Int) -> Bool {
         guard attempt.failure.stage == .rcpt, relays[relay].health.takesMessages else { return false }
-        defer { relays[relay].restAskedFor = attempt.claim.message.id }
-        return relays[relay].restAskedFor.map { $0 == attempt.claim.message.id } ?? true
+        defer { relays[relay].quotaStatedFor = attempt.claim.message.id }
+        return relays[relay].quotaStatedFor.map { $0 == attempt.claim.message.id } ?? true
     }
 
     /// The relay or the configuration failed the attempt.
@@ -132,15 +132,15 @@ extension RelayPool.StateMachine {
         now: Timestamp,
         _ actions: inout Actions
     ) {
-        relays[relay].lonelyFailures = 0
+        relays[relay].failuresWhileUp = 0
         relays[relay].refusedConnections = 0
         if attempt.failure.stage.isBeforeSession { relays[relay].limit.forget() }
         handle(.failed(attempt.trouble, pause: attempt.verdict.pause), relay: relay, now: now, &actions)
         let isUncertain = attempt.failure.isUncertain
-        let judged = attempt.judged(isUsedUp: isUncertain)
+        let judged = attempt.judged(counts: isUncertain)
         let delay = isUncertain ? nil : delayWithoutFault(now: now)
         actions.completions.append(
-            judge.again(judged, attempt.claim, after: delay, relay: relays[relay].name, now: now)
+            planner.again(judged, attempt.claim, after: delay, relay: relays[relay].name, now: now)
         )
     }
 
@@ -172,7 +172,7 @@ extension RelayPool.StateMachine {
             domain: attempt.claim.domain,
             isSilence ? .silence : .answer
         )
-        evidence.addFailure(of: message, relay: relay, order: order, now: now, isUsedUp: false)
+        evidence.addFailure(of: message, relay: relay, order: order, now: now, counts: false)
         if !relays[relay].health.takesMessages {
             guard wasProbe, attempt.failure.reply != nil else { return blame(relay, attempt, now: now, &actions) }
             // The session stands, and the relay talks.
@@ -191,8 +191,8 @@ extension RelayPool.StateMachine {
         let message = attempt.claim.message.id
         let isUncertain = attempt.failure.isUncertain
         let isElsewhere = !isUncertain && hasAlternative(message)
-        return judge.again(
-            attempt.judged(isUsedUp: isUncertain),
+        return planner.again(
+            attempt.judged(counts: isUncertain),
             attempt.claim,
             after: isElsewhere ? .zero : attempt.verdict.retryAfter,
             unproven: evidence.unproven(message),
@@ -229,13 +229,13 @@ extension RelayPool.StateMachine {
         _ actions: inout Actions
     ) {
         guard attempt.verdict.reason.isSettledByEvidence, let reply = attempt.failure.reply, reply.isPermanent else {
-            let judged = attempt.judged(isUsedUp: true)
+            let judged = attempt.judged(counts: true)
             let (message, name) = (attempt.claim.message.id, relays[relay].name)
-            evidence.addFailure(of: message, relay: relay, order: order, now: now, isUsedUp: true)
+            evidence.addFailure(of: message, relay: relay, order: order, now: now, counts: true)
             let isElsewhere = !attempt.failure.isUncertain && hasAlternative(message)
             let delay: Duration? = isElsewhere ? .zero : attempt.verdict.retryAfter
             return actions.completions.append(
-                judge.again(judged, attempt.claim, after: delay, relay: name, now: now)
+                planner.again(judged, attempt.claim, after: delay, relay: name, now: now)
             )
         }
         let isRecipients = attempt.failure.stage == .rcpt
@@ -256,15 +256,15 @@ extension RelayPool.StateMachine {
         now: Timestamp,
         _ actions: inout Actions
     ) {
-        relays[relay].lonelyFailures = 0
+        relays[relay].failuresWhileUp = 0
         switch attempt.verdict.disposition {
         case .again:
             handle(.answered, relay: relay, now: now, &actions)
             let isUrgent = relays[relay].health.isCatchingUp(at: now)
             let delay = attempt.verdict.retryAfter ?? (isUrgent ? RelayHealth.catchingUpDelay : nil)
-            let judged = attempt.judged(isUsedUp: true)
+            let judged = attempt.judged(counts: true)
             let name = relays[relay].name
-            actions.completions.append(judge.again(judged, attempt.claim, after: delay, relay: name, now: now))
+            actions.completions.append(planner.again(judged, attempt.claim, after: delay, relay: name, now: now))
         case .final:
             learnFromPermanentRefusal(attempt, relay: relay, now: now, &actions)
         }
@@ -280,7 +280,7 @@ extension RelayPool.StateMachine {
         let namesAddress = attempt.verdict.reason.namesAddress
         let refusal = Completion(
             claim: claim,
-            outcome: .rejected(attempt.judged(isUsedUp: true)),
+            outcome: .rejected(attempt.judged(counts: true)),
             relay: relays[relay].name,
             finishedAt: now
         )
@@ -292,8 +292,10 @@ extension RelayPool.StateMachine {
                 return actions.completions.append(refusal)
             }
             let delay: Duration? = hasAlternative(message) ? .zero : nil
-            let judged = attempt.judged(isUsedUp: true)
-            return actions.completions.append(judge.again(judged, claim, after: delay, relay: refusal.relay, now: now))
+            let judged = attempt.judged(counts: true)
+            return actions.completions.append(
+                planner.again(judged, claim, after: delay, relay: refusal.relay, now: now)
+            )
         }
         let earlier = evidence.refusals(of: message, relay: relay)
         if let earlier, relays[relay].evidence.lastAcceptance > earlier.first {
@@ -313,8 +315,10 @@ extension RelayPool.StateMachine {
         guard isConfirmed else {
             evidence.addRefusal(of: message, relay: relay, order: order, now: now, isProvisional: false)
             let delay: Duration? = hasAlternative(message) ? .zero : nil
-            let judged = attempt.judged(isUsedUp: true)
-            return actions.completions.append(judge.again(judged, claim, after: delay, relay: refusal.relay, now: now))
+            let judged = attempt.judged(counts: true)
+            return actions.completions.append(
+                planner.again(judged, claim, after: delay, relay: refusal.relay, now: now)
+            )
         }
         relays[relay].heldRejections.hold(refusal, now: now)
     }
@@ -329,8 +333,8 @@ extension RelayPool.StateMachine {
             let trouble = attempt.trouble.ofEverybody(count: relays[relay].evidence.refusalsInARow)
             handle(.suspected(trouble), relay: relay, now: now, &actions)
         }
-        let (held, released) = relays[relay].heldRejections.acquit()
-        actions.acquitted += released
+        let (held, released) = relays[relay].heldRejections.discard()
+        actions.cleared += released
         for completion in held { actions.completions.append(provisional(completion, relay: relay, now: now)) }
     }
 
@@ -339,11 +343,11 @@ extension RelayPool.StateMachine {
         guard let judged = refusal.outcome.judgement else { preconditionFailure("a refusal is a failure") }
         let message = refusal.claim.message.id
         evidence.addRefusal(of: message, relay: relay, order: order, now: now, isProvisional: true)
-        return judge.again(
+        return planner.again(
             JudgedFailure(
                 failure: judged.failure,
                 verdict: Verdict(.relay, .again, .refusesEverybody),
-                isUsedUp: false
+                counts: false
             ),
             refusal.claim,
             after: hasAlternative(message) ? .zero : nil,

@@ -27,7 +27,7 @@ extension RelayPool {
             /// Relays whose status changed, to record.
             var statuses: [RelayStatus] = []
             /// Messages whose refusals turned out to be the relay's fault after they had been recorded.
-            var acquitted: [Int64] = []
+            var cleared: [Int64] = []
             /// Idle lanes, each with its next claim; `nil`: it is to end.
             var assignments: [(lane: LaneID, claim: Claim?)] = []
             /// Relays that showed how many connections they take.
@@ -40,7 +40,7 @@ extension RelayPool {
             var nextMoment: Timestamp?
         }
 
-        var judge: Judge
+        var planner: RetryPlanner
         /// How many claims may wait for a lane.
         let capacity: Int
         /// In the configuration's order: the most preferred one first.
@@ -58,7 +58,7 @@ extension RelayPool {
         /// - Parameter holding: how long a rejection waits for others.
         init(relays: [DeliveryRelay], schedule: RetrySchedule, holding: Duration, now: Timestamp) {
             precondition(!relays.isEmpty, "the settings have a relay")
-            judge = Judge(schedule: schedule)
+            planner = RetryPlanner(schedule: schedule)
             self.relays = relays.map { relay in
                 PooledRelay(
                     relay: relay,
@@ -128,7 +128,7 @@ extension RelayPool.StateMachine {
     /// The configuration was read anew. A bucket is made anew, so full, only for another rate.
     mutating func use(_ newer: [DeliveryRelay], schedule: RetrySchedule, at present: Present) -> Actions {
         act(at: present) { machine, _ in
-            machine.judge.schedule = schedule
+            machine.planner.schedule = schedule
             for (index, relay) in newer.enumerated() {
                 if relay.configuration.rate != machine.relays[index].configuration.rate {
                     machine.relays[index].bucket = relay.configuration.rate.map {
@@ -185,8 +185,8 @@ extension RelayPool.StateMachine {
     mutating func awaitsClaim(_ lane: LaneID, at present: Present) -> Actions {
         act(at: present) { machine, actions in
             guard !machine.isClosed else { return actions.assignments.append((lane, nil)) }
-            let rest = machine.relays[lane.relay].rests.removeValue(forKey: lane.number)
-            machine.relays[lane.relay].idleLanes.append(.init(number: lane.number, restsUntil: rest))
+            let backoff = machine.relays[lane.relay].backoffs.removeValue(forKey: lane.number)
+            machine.relays[lane.relay].idleLanes.append(.init(number: lane.number, backsOffUntil: backoff))
             machine.assign(now: present.now, &actions)
         }
     }
@@ -218,9 +218,9 @@ extension RelayPool.StateMachine {
         of claim: Claim,
         at present: Present
     ) -> Completion {
-        judge.expiryHold = present.expiryHold
-        judge.chance = present.chance
-        return judge.composition(failure, claim, now: present.now)
+        planner.expiryHold = present.expiryHold
+        planner.chance = present.chance
+        return planner.composition(failure, claim, now: present.now)
     }
 
     /// A lane's connection was opened for a message.
@@ -292,7 +292,7 @@ extension RelayPool.StateMachine {
             guard !queue.isEmpty else { continue }
             consider(relays[index].bucket?.nextToken(now: now))
             if relays[index].health.state == .suspected { consider(relays[index].trialAt) }
-            for idle in relays[index].idleLanes { consider(idle.restsUntil) }
+            for idle in relays[index].idleLanes { consider(idle.backsOffUntil) }
             if !relays[index].idleLanes.isEmpty { consider(relays[index].limit.triesMoreAt) }
         }
         for claim in served.values {
@@ -309,8 +309,8 @@ extension RelayPool.StateMachine {
     ) -> Actions {
         var actions = Actions()
         let hadRoom = roomForBatch(now: present.now) > 0
-        judge.expiryHold = present.expiryHold
-        judge.chance = present.chance
+        planner.expiryHold = present.expiryHold
+        planner.chance = present.chance
         body(&self, &actions)
         if !hadRoom && roomForBatch(now: present.now) > 0 { actions.wakesDispatcher = true }
         actions.nextMoment = nextMoment(after: present.now)

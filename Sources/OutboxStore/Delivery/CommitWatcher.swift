@@ -35,10 +35,10 @@ package final class CommitWatcher: Sendable {
         onLook: @Sendable () async -> Void = {},
         onTrouble: @Sendable (any Error) async -> Void
     ) async {
-        let looks = LookOuts(paths: [store.path, store.path + "-wal"], pollInterval: pollInterval)
-        defer { looks.stop() }
+        let polls = PollSchedule(paths: [store.path, store.path + "-wal"], pollInterval: pollInterval)
+        defer { polls.stop() }
         var known: Int?
-        for await _ in looks.due {
+        for await _ in polls.due {
             do {
                 try store.checkPlace()
                 await onLook()
@@ -60,16 +60,16 @@ package final class CommitWatcher: Sendable {
 }
 
 /// When to look, as an asynchronous sequence: after writes to the files, ever less often, and else now and then. What
-/// falls due while nobody looks is one look.
-private final class LookOuts: Sendable {
+/// falls due while nobody polls is one look.
+private final class PollSchedule: Sendable {
     let due: AsyncStream<Void>
 
-    /// Milliseconds after a write at which to look. Close together, so that a commit is seen at most a quarter later
-    /// than it was made; our own commits, too, are followed by looks, each of which costs some microseconds.
+    /// Milliseconds after a write at which to poll. Close together, so that a commit is seen at most a quarter later
+    /// than it was made; our own commits, too, are followed by polls, each of which costs some microseconds.
     private static let afterWrite = [
         1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256,
     ]
-    /// The look after which the files are watched again: one notification tells as much as the hundreds that come with
+    /// The poll after which the files are watched again: one notification tells as much as the hundreds that come with
     /// it.
     private static let watchesAgainAfter = 4
 
@@ -77,7 +77,7 @@ private final class LookOuts: Sendable {
     private let pollInterval: Duration
     private let queue = DispatchQueue(label: "outbox.commit-watcher")
     private let notifications: Notifications?
-    private let nextLook = Mutex(0)
+    private let nextPoll = Mutex(0)
     // Dispatch sources may be used from any thread; only their protocol isn't declared Sendable.
     private nonisolated(unsafe) let timer: any DispatchSourceTimer
 
@@ -86,8 +86,8 @@ private final class LookOuts: Sendable {
         self.pollInterval = pollInterval
         timer = DispatchSource.makeTimerSource(queue: queue)
         notifications = Notifications(paths: paths, queue: queue)
-        nextLook.withLock { $0 = Self.afterWrite.count }
-        timer.setEventHandler { [weak self] in self?.lookDue() }
+        nextPoll.withLock { $0 = Self.afterWrite.count }
+        timer.setEventHandler { [weak self] in self?.pollDue() }
         notifications?.start { [weak self] in self?.fileWritten() }
         timer.schedule(deadline: .now())
         timer.activate()
@@ -101,12 +101,12 @@ private final class LookOuts: Sendable {
 
     private func fileWritten() {
         continuation.yield()
-        nextLook.withLock { $0 = 0 }
+        nextPoll.withLock { $0 = 0 }
         schedule(inMilliseconds: Self.afterWrite[0])
     }
 
-    private func lookDue() {
-        let look = nextLook.withLock { look in
+    private func pollDue() {
+        let look = nextPoll.withLock { look in
             defer { look = min(look + 1, Self.afterWrite.count) }
             return look
         }

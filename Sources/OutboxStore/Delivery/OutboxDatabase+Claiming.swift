@@ -255,7 +255,7 @@ private struct Claiming {
             address: row[12],
             priority: row[15],
             attempt: earlier + 1,
-            usedUp: counted + 1,
+            attempts: counted + 1,
             uncertainAttempts: row[19],
             claimedAt: now
         )

@@ -76,7 +76,7 @@ extension OutboxDatabase {
         var due: Timestamp?
         if case .deferred(_, let next) = completion.outcome { due = next }
         let isUnsent = completion.outcome.isUnsent
-        let counts = completion.outcome.judgement?.isUsedUp ?? !isUnsent
+        let counts = completion.outcome.judgement?.counts ?? !isUnsent
         let finishedAt = completion.finishedAt
 
         // `last_attempt` is set only where it changes: setting it rewrites its index, even with the value that it has.
@@ -93,7 +93,7 @@ extension OutboxDatabase {
         )
         try update.execute(arguments: [
             state, due, state.isOpen ? nil : finishedAt, state == .accepted ? finishedAt : nil,
-            counts ? claim.usedUp : claim.usedUp - 1, completion.outcome.isUncertain ? 1 : 0,
+            counts ? claim.attempts : claim.attempts - 1, completion.outcome.isUncertain ? 1 : 0,
             completion.outcome.blamesAddress, claim.sequence, claim.attempt,
         ])
         guard database.changesCount == 1 else {

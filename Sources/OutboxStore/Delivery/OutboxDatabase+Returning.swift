@@ -36,7 +36,7 @@ extension OutboxDatabase {
                 """
         )
         try update.execute(arguments: [
-            state, claim.usedUp - 1, earlier, due, claim.sequence, claim.attempt,
+            state, claim.attempts - 1, earlier, due, claim.sequence, claim.attempt,
         ])
         guard database.changesCount == 1 else { return false }
         try forgetAttempt(database, claim)

@@ -15,7 +15,7 @@ package struct Claim: Sendable, Hashable {
     /// The number of the attempt's row, from 1. It fences the completion.
     package let attempt: Int
     /// How many attempts the message has used up, this one included: its place in the retry schedule.
-    package let usedUp: Int
+    package let attempts: Int
     /// How many attempts before this one ended without an answer to the final dot: each may have been a mail.
     package let uncertainAttempts: Int
     /// When it was claimed.
@@ -31,7 +31,7 @@ package struct Claim: Sendable, Hashable {
         address: String,
         priority: Int,
         attempt: Int,
-        usedUp: Int,
+        attempts: Int,
         uncertainAttempts: Int = 0,
         claimedAt: Timestamp,
         leaseEnds: Duration = .zero
@@ -42,7 +42,7 @@ package struct Claim: Sendable, Hashable {
         self.priority = priority
         self.leaseEnds = leaseEnds
         self.attempt = attempt
-        self.usedUp = usedUp
+        self.attempts = attempts
         self.uncertainAttempts = uncertainAttempts
         self.claimedAt = claimedAt
     }

@@ -10,13 +10,13 @@ package struct JudgedFailure: Sendable, Hashable {
     /// Whose fault it is and why.
     package let verdict: Verdict
     /// Whether the message has used up an attempt by it; a relay's own fault costs it none.
-    package let isUsedUp: Bool
+    package let counts: Bool
 
     /// Makes it.
-    package init(failure: TransmissionFailure, verdict: Verdict, isUsedUp: Bool) {
+    package init(failure: TransmissionFailure, verdict: Verdict, counts: Bool) {
         self.failure = failure
         self.verdict = verdict
-        self.isUsedUp = isUsedUp
+        self.counts = counts
     }
 }
 

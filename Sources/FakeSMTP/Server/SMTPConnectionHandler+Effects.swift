@@ -1,4 +1,4 @@
-// What a connection does at each stage: asks the script, carries out the fault or the deed, keeps accepted mail.
+// What a connection does at each stage: asks the script, carries out the fault or the effect, keeps accepted mail.
 // Does not read input and does not form replies.
 
 import NIOCore
@@ -11,18 +11,18 @@ extension SMTPConnectionHandler {
     func perform(_ step: SMTPSession.Step) {
         switch step {
         case .answer(let reply): answer(reply)
-        case .reach(let stage, let deed): reach(stage, deed)
+        case .reach(let stage, let effect): reach(stage, effect)
         }
     }
 
-    func reach(_ stage: Fault.Stage, _ deed: SMTPSession.Deed) {
+    func reach(_ stage: Fault.Stage, _ effect: SMTPSession.Effect) {
         var recipients = session.envelope?.recipients ?? []
-        switch deed {
+        switch effect {
         case .addRecipient(let recipient): recipients = [recipient]
         case .openTransaction(let envelope): recipients = [envelope.sender]
         case .greet, .hello, .startTLS, .authenticate, .openBody, .receiveBody, .acceptMail, .quit: break
         }
-        follow(decide(stage, recipients), deed)
+        follow(decide(stage, recipients), effect)
     }
 
     private func decide(_ stage: Fault.Stage, _ recipients: [String] = []) -> FaultScript.Decision {
@@ -33,38 +33,38 @@ extension SMTPConnectionHandler {
         return decision
     }
 
-    func follow(_ decision: FaultScript.Decision, _ deed: SMTPSession.Deed) {
-        after(decision.delay) { self.act(decision.action, on: deed) }
+    func follow(_ decision: FaultScript.Decision, _ effect: SMTPSession.Effect) {
+        after(decision.delay) { self.act(decision.action, on: effect) }
     }
 
-    private func act(_ action: Fault.Action?, on deed: SMTPSession.Deed) {
+    private func act(_ action: Fault.Action?, on effect: SMTPSession.Effect) {
         switch action {
         case nil, .delay:
-            carryOut(deed, saying: .usual)
+            carryOut(effect, saying: .usual)
         case .raw(let octets, let end):
             let words = Words.octets(octets, then: end)
-            if deed.isCarriedOut(by: octets) {
-                carryOut(deed, saying: words)
+            if effect.isCarriedOut(by: octets) {
+                carryOut(effect, saying: words)
             } else {
-                session.refuse(deed)
+                session.refuse(effect)
                 say(words, else: nil)
             }
         case .reply(let code, let enhanced, let text):
             let reply = SMTPReply(code: code, enhanced: enhanced, scriptedText: text)
             if reply.isPositive {
-                carryOut(deed, saying: .reply(reply))
+                carryOut(effect, saying: .reply(reply))
             } else {
-                session.refuse(deed)
-                answer(reply, whileClientSends: deed == .receiveBody)
+                session.refuse(effect)
+                answer(reply, whileClientSends: effect == .receiveBody)
             }
         case .drop:
             closeAbruptly()
         case .reset:
             resetConnection()
         case .hang:
-            isDeaf = true
+            ignoresInput = true
         case .garbled:
-            session.refuse(deed)
+            session.refuse(effect)
             write(bytes: [0xFF, 0xFE, 0x00] + Array("~ no SMTP reply ~".utf8) + [0x80, 0x0D, 0x0A])
         case .acceptDrop:
             keepMail(isAnswered: false) { _ in self.closeAbruptly() }
@@ -75,7 +75,7 @@ extension SMTPConnectionHandler {
         }
     }
 
-    // MARK: Deeds
+    // MARK: Effects
 
     func greet() {
         let decision = isAdmitted ? decide(.connect) : .tooManyConnections
@@ -94,19 +94,19 @@ extension SMTPConnectionHandler {
         }
     }
 
-    private func carryOut(_ deed: SMTPSession.Deed, saying words: Words) {
-        switch deed {
+    private func carryOut(_ effect: SMTPSession.Effect, saying words: Words) {
+        switch effect {
         case .acceptMail:
             keepMail(isAnswered: true) { mail in
-                let reply = self.session.carryOut(deed, queueID: mail.queueID)
+                let reply = self.session.carryOut(effect, queueID: mail.queueID)
                 self.say(words, else: reply)
             }
             return
         case .startTLS:
-            return say(words, else: session.carryOut(deed)) { self.startTLS() }
+            return say(words, else: session.carryOut(effect)) { self.startTLS() }
         case .quit:
-            return say(words, else: session.carryOut(deed)) {
-                self.isDeaf = true
+            return say(words, else: session.carryOut(effect)) {
+                self.ignoresInput = true
                 self.context?.flush()
                 self.context?.close(promise: nil)
             }
@@ -118,7 +118,7 @@ extension SMTPConnectionHandler {
         case .greet, .hello, .openTransaction, .addRecipient, .receiveBody:
             break
         }
-        let reply = session.carryOut(deed)
+        let reply = session.carryOut(effect)
         say(words, else: reply)
     }
 
@@ -214,14 +214,14 @@ extension SMTPConnectionHandler {
     /// Sends a fatal handshake_failure alert (RFC 8446 §6.2) and closes.
     func breakHandshake() {
         breaksHandshake = false
-        isDeaf = true
+        ignoresInput = true
         write(bytes: [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28])
         context?.flush()
         closeAbruptly()
     }
 }
 
-extension SMTPSession.Deed {
+extension SMTPSession.Effect {
     /// Whether the first complete reply in scripted octets says yes to it.
     fileprivate func isCarriedOut(by octets: [UInt8]) -> Bool {
         let codes = octets.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast().lazy.compactMap { line in

@@ -1,9 +1,9 @@
 // Keeps tests from running all at the same time.
 
 /// Lets so many through at a time; the others wait in line.
-actor Turnstile {
+actor AsyncSemaphore {
     /// For whole deliveries. Each needs an inotify instance, of which Linux gives a user 128 by default.
-    static let deliveries = Turnstile(places: 24)
+    static let deliveries = AsyncSemaphore(places: 24)
 
     private var places: Int
     private var line: [CheckedContinuation<Void, Never>] = []

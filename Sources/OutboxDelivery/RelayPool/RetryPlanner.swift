@@ -4,7 +4,7 @@ import OutboxCore
 import OutboxStore
 
 /// Turns failures into completions by the retry schedule.
-struct Judge: Sendable {
+struct RetryPlanner: Sendable {
     var schedule: RetrySchedule
     /// Where the clock was just set forward, for how long nothing expires.
     var expiryHold: Duration?
@@ -39,7 +39,7 @@ struct Judge: Sendable {
         var deadline = schedule.deadline(of: claim.message)
         if let expiryHold { deadline = max(deadline, now + expiryHold + RetrySchedule.lastAttemptMargin) }
         var next = schedule.nextAttempt(
-            after: max(1, (judged.isUsedUp ? claim.usedUp : claim.usedUp - 1) + unproven),
+            after: max(1, (judged.counts ? claim.attempts : claim.attempts - 1) + unproven),
             retryAfter: delay,
             now: now,
             deadline: deadline,
@@ -63,7 +63,7 @@ struct Judge: Sendable {
     /// What became of a mail that could not be made: no relay is asked.
     mutating func composition(_ failure: TransmissionFailure, _ claim: Claim, now: Timestamp) -> Completion {
         let verdict = FailurePolicy.verdict(for: failure)
-        let judged = JudgedFailure(failure: failure, verdict: verdict, isUsedUp: true)
+        let judged = JudgedFailure(failure: failure, verdict: verdict, counts: true)
         switch verdict.disposition {
         case .final: return Completion(claim: claim, outcome: .rejected(judged), relay: nil, finishedAt: now)
         case .again: return again(judged, claim, relay: nil, now: now)

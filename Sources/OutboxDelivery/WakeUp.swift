@@ -1,7 +1,7 @@
 // A wake-up call that many may give and one waits for. Carries no data.
 
 /// Calls given while nobody waits are remembered as one.
-struct Signal: Sendable {
+struct WakeUp: Sendable {
     /// Ends when the signal is closed.
     let calls: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
@@ -11,7 +11,7 @@ struct Signal: Sendable {
     }
 
     /// Wakes whoever waits, or the next one who will.
-    func give() { continuation.yield() }
+    func call() { continuation.yield() }
 
     /// Ends the waiting for good.
     func close() { continuation.finish() }
