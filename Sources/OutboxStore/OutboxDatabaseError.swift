@@ -75,7 +75,7 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
         case .cannotOpen(let path, let reason):
             "the database \(path) can't be opened: \(reason); check the key `database` and the file's permissions"
         case .noDatabase(let path):
-            "the file \(path) is no SQLite database: it is damaged from its first page on, encrypted, or something else; "
+            "the file \(path) is not an SQLite database: it is damaged from its first page on, encrypted, or something else; "
                 + "correct the key `database`, or restore a backup (docs/operating.md)"
         case .corrupt(let path, let reason):
             "the database \(path) is damaged (\(reason)); stop outboxd and the applications, keep a copy of the file "
@@ -106,20 +106,20 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
                 + "install the newer outboxd and outboxctl"
         case .unknownValue(let path):
             "a row of the outbox in \(path) holds a value that this program doesn't know; install the newer outboxd and "
-                + "outboxctl, or look for what wrote it"
+                + "outboxctl, or find the program that wrote it"
         case .developmentBuild:
-            "a development build made the outbox in this file, and there is no way from it to this version; "
+            "a development build created the outbox in this file, and this version can't upgrade it; "
                 + "start with a new file, or drop the tables and views whose names begin with outbox"
         case .constraint(let name):
             "the database refused the message; this must hold: \(name.replacing("_", with: " "))"
         case .idempotencyKeyReused(let id):
             "this idempotency key belongs to message \(id), which has another kind or recipient; use a new key"
         case .diskFull(let path):
-            "there is no room for the database \(path); free some on its file system, or raise its quota or max_page_count"
+            "there is no space for the database \(path); free some on its file system, or raise its quota or max_page_count"
         case .locked(let path):
             "another program has locked the database \(path) for too long; end its transaction"
         case .inputOutput(let path, let reason):
-            "the file system fails under the database \(path) (\(reason)); look at the kernel's log"
+            "the file system fails under the database \(path) (\(reason)); check the kernel's log"
         case .sqlite(let message):
             "SQLite reports: \(message)"
         }

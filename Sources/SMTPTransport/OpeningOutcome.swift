@@ -80,7 +80,7 @@ extension EasyHandle.Outcome {
         case .reply(let reply), .authenticationRefused(.some(let reply)): reply.description
         case .authenticationRefused(nil): authenticationDetail
         case .startTLSNotOffered: "the relay does not offer STARTTLS, and TLS is required"
-        case .garbledReply: "the relay sent a line that is no SMTP reply"
+        case .garbledReply: "the relay sent a line that is not an SMTP reply"
         case .interrupted: "ended by the shutdown of outboxd"
         case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate, .composition,
             .authenticationNotOffered, .outOfStep, .smtpUTF8NotOffered, .tooLargeForRelay, .other:

@@ -300,7 +300,8 @@ struct SMTPConversation {
         let words = reply.map { ": \($0.parsed)" } ?? ""
         let standard =
             cause == .outOfStep
-            ? "the relay sent a reply that answers no command\(words)" : "the relay sent a line that is no SMTP reply"
+            ? "the relay sent a reply that answers no command\(words)"
+            : "the relay sent a line that is not an SMTP reply"
         let failure = TransmissionFailure(
             stage: stage,
             cause: cause,

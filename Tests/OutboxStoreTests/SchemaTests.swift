@@ -323,7 +323,7 @@ import Testing
         let text = outbox.folder.appending(path: "text.db").path
         try String(repeating: "no database", count: 100).write(toFile: text, atomically: true, encoding: .utf8)
         let damaged = #expect(throws: OutboxDatabaseError.self) { try OutboxDatabase(path: text, access: .reading) }
-        #expect(damaged?.description.contains("is no SQLite database: it is damaged") == true)
+        #expect(damaged?.description.contains("is not an SQLite database: it is damaged") == true)
     }
 
     @Test("a new file is closed to other users, its log as well")

@@ -98,7 +98,7 @@ package struct ReplyCodePattern: Sendable, ExpressibleByStringLiteral, CustomStr
     package init(stringLiteral text: String) {
         description = text
         guard let first = Int(text.replacing("xx", with: "00")), let last = Int(text.replacing("xx", with: "99")) else {
-            preconditionFailure("'\(text)' is no pattern of reply codes")
+            preconditionFailure("'\(text)' is not a pattern of reply codes")
         }
         range = first...last
     }
@@ -117,7 +117,7 @@ package struct EnhancedStatusPattern: Sendable, ExpressibleByStringLiteral, Cust
     package init(stringLiteral text: String) {
         self.text = text
         numbers = text == "none" ? [] : text.split(separator: ".").map { Int($0) }
-        precondition(numbers.isEmpty || numbers.count == 3, "'\(text)' is no pattern of status codes")
+        precondition(numbers.isEmpty || numbers.count == 3, "'\(text)' is not a pattern of status codes")
     }
 
     package var description: String { text == "none" ? "no enhanced code" : text }

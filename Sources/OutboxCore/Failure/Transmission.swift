@@ -103,7 +103,7 @@ extension TransmissionCause {
             case .startTLSNotOffered: "STARTTLS is required and not offered"
             case .authenticationRefused: "no usable way to authenticate"
             case .authenticationNotOffered: "there is a password, and AUTH is not offered"
-            case .garbledReply: "a line that is no SMTP reply"
+            case .garbledReply: "a line that is not an SMTP reply"
             case .outOfStep: "a reply that answers no command"
             case .smtpUTF8NotOffered: "the address needs SMTPUTF8, which is not offered"
             case .tooLargeForRelay: "the mail is larger than the relay says it takes"

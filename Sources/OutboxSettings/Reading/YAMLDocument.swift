@@ -98,7 +98,7 @@ enum YAMLDocument {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _):
             let parts = [problem, context?.text].compactMap(\.self).joined(separator: " ")
             return (
-                "this is not valid YAML: \(parts); look at the indentation and the quotes here and just above",
+                "this is not valid YAML: \(parts); check the indentation and the quotes here and just above",
                 FilePosition(mark)
             )
         case .composer(_, let problem, let mark, _) where problem.contains("another document"):

@@ -21,7 +21,7 @@ package enum BackupError: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .exists(let path): "\(path) exists, and a backup overwrites nothing; name a new file"
-        case .cannotCreate(let path, let reason): "\(path) can't be made: \(reason); name a file in a folder of yours"
+        case .cannotCreate(let path, let reason): "\(path) can't be created: \(reason); name one in a writable folder"
         }
     }
 }

@@ -35,7 +35,7 @@ extension DatabaseError {
     /// A trigger with RAISE(IGNORE) passes over a change without an error (https://sqlite.org/lang_createtrigger.html).
     static let ignoredByTrigger = DatabaseError(
         resultCode: .SQLITE_CONSTRAINT,
-        message: "a trigger passes over the change (RAISE(IGNORE))"
+        message: "a trigger ignores the change (RAISE(IGNORE))"
     )
 }
 
