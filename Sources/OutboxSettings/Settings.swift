@@ -1,36 +1,36 @@
-// What the configuration file says, as the values that the program uses, in the order of config/outboxd.yaml.
+// The configuration as the values that the program uses, in the order of config/outboxd.yaml.
 // Never reads a file, never holds a password, never refers to global state.
 
 package import Logging
 package import OutboxCore
 
-/// The configuration of outboxd. `SettingsFile.load` fills it; a test may build one by hand.
+/// The configuration of outboxd. `SettingsFile.load` creates it; a test may create one by hand.
 ///
-/// The defaults are the ones that `config/outboxd.yaml` states; a test compares the two.
+/// The defaults equal those in `config/outboxd.yaml`; a test compares the two.
 package struct Settings: Sendable, Equatable {
-    /// The SQLite file with the outbox. Whether it exists is for the store to find out.
+    /// The SQLite file with the outbox. The store checks whether the file exists.
     package var database: DatabaseSettings
-    /// Who the mails come from.
+    /// The sender of the mails.
     package var sender: SenderSettings
-    /// Absolute path of the folder with the templates; nil means the folder that was installed with outboxd.
+    /// Absolute path of the folder with the templates; nil means the folder installed with outboxd.
     package var templates: String?
-    /// For each kind of mail the URL template of its link: an absolute https URL (http for a loopback host) with
-    /// `{token}` in it exactly once, outside the host.
+    /// The URL template of the link for each kind of mail: an absolute https URL (http for a loopback host) with
+    /// `{token}` exactly once, outside the host.
     package var links: [String: String]
-    /// The relays in order of preference; at least one, each with a name of its own.
+    /// The relays in order of preference; at least one, with unique names.
     package var relays: [RelaySettings]
     /// `limits`, `keep_older` (each kind has an entry in `links`), `suppression` and `give_up_after`.
     package var rules = DeliveryRules()
-    /// What people who wait for a mail are told.
+    /// The guidance for people who wait for a mail.
     package var guidance = Guidance()
-    /// `retry`, and `give_up_after` once more: when a deferred message is tried again.
+    /// `retry`, and `give_up_after` again: when a deferred message is retried.
     package var schedule = RetrySchedule()
     /// `lease`, `poll_interval`, `retention` and `shutdown_grace`.
     package var times = ServiceTimes()
     /// The least severe level that is logged.
     package var logLevel = Logger.Level.info
 
-    /// Settings with only what has no default.
+    /// Creates settings from the values that have no default.
     package init(
         database: DatabaseSettings,
         sender: SenderSettings,
@@ -48,11 +48,11 @@ package struct Settings: Sendable, Equatable {
 package struct DatabaseSettings: Sendable, Equatable {
     /// Absolute path of the file; a symbolic link is followed when it is opened.
     package var path: String
-    /// Whether outboxd makes the file at start where there is none. Without it a file system that is not mounted yet is
-    /// noticed, instead of being covered by an empty outbox under its mount point.
+    /// Whether outboxd creates a missing file at start. If false, outboxd notices a file system that is not mounted
+    /// yet, instead of creating an empty outbox under its mount point.
     package var create: Bool
 
-    /// Settings for a file that must be there, unless `create` says otherwise.
+    /// Creates settings for a file that must exist, unless `create` is true.
     package init(path: String, create: Bool = false) {
         self.path = path
         self.create = create
@@ -65,10 +65,10 @@ package struct SenderSettings: Sendable, Equatable {
     package var address: String
     /// The display name, 1 to 128 characters without control characters; nil sends the bare address.
     package var name: String?
-    /// The template of the address in the envelope; nil puts `address` there.
+    /// The template of the envelope's address; nil uses `address`.
     package var envelopeFrom: EnvelopeSenderTemplate?
 
-    /// A sender; the arguments are taken as they are, the reader has checked them.
+    /// Creates a sender; the reader has already checked the arguments.
     package init(address: String, name: String? = nil, envelopeFrom: EnvelopeSenderTemplate? = nil) {
         self.address = address
         self.name = name
@@ -78,28 +78,28 @@ package struct SenderSettings: Sendable, Equatable {
 
 /// One entry of `relays`.
 package struct RelaySettings: Sendable, Equatable {
-    /// Where it listens.
+    /// Where the relay listens.
     package var endpoint: RelayEndpoint
     /// User name and password; nil sends without AUTH.
     package var credentials: RelayCredentials?
-    /// Everything else; its name is by default `host:port`.
+    /// All other values; the default name is `host:port`.
     package var configuration: RelayConfiguration
 
-    /// A relay with the defaults.
+    /// Creates a relay with the defaults.
     package init(endpoint: RelayEndpoint, name: String? = nil) {
         self.endpoint = endpoint
         configuration = RelayConfiguration(name: name ?? endpoint.hostAndPort, url: endpoint.url)
     }
 }
 
-/// What SMTP AUTH (RFC 4954) needs: there is never a user name without the place of its password.
+/// The credentials for SMTP AUTH (RFC 4954): a user name always has a place of its password.
 package struct RelayCredentials: Sendable, Equatable {
     /// The user name, 1 to 255 characters without control characters.
     package var user: String
-    /// Where the password is read from.
+    /// The place to read the password from.
     package var password: PasswordSource
 
-    /// Credentials; nothing is read yet.
+    /// Creates credentials; nothing is read yet.
     package init(user: String, password: PasswordSource) {
         self.user = user
         self.password = password

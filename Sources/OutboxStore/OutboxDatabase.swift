@@ -1,17 +1,17 @@
-// Opens the SQLite file and sets what our guarantees need of it. The statements are in its extensions.
+// Opens the SQLite file and applies the settings that our guarantees need. The statements are in extensions.
 
 import Foundation
 import GRDB
 import OutboxCore
 import Synchronization
 
-/// The outbox in one SQLite file. All SQL of the project runs through it, over a single connection.
+/// The outbox in one SQLite file. All of the project's SQL runs through it, over a single connection.
 package final class OutboxDatabase: Sendable {
     /// What a caller wants to do with the file.
     package enum Access: Sendable {
-        /// Create the file and the outbox where they are missing, or upgrade the outbox, then read and write.
+        /// Create the file and the outbox where they are missing, or upgrade the outbox; then read and write.
         case migrating
-        /// Create or upgrade the outbox in a file that must be there, then read and write.
+        /// Create or upgrade the outbox in an existing file; then read and write.
         case upgrading
         /// Read and write; the schema must be there.
         case writing
@@ -26,13 +26,13 @@ package final class OutboxDatabase: Sendable {
 
     let queue: DatabaseQueue
     let place: FilePlace
-    /// The connection that checkpoints the log, once there was a checkpoint.
+    /// The connection that checkpoints the log; `nil` before the first checkpoint.
     let checkpoints = Mutex<DatabaseQueue?>(nil)
     /// Rows that a rule of the application refused to change.
     let aside = Mutex(RowsAside())
-    /// What shows other daemons that one works on this file.
+    /// The lock that makes this daemon visible to other daemons on the file.
     let daemonLock = Mutex<DaemonLock?>(nil)
-    /// Names this process in `claimed_by`, so that it renews and returns its own claims only.
+    /// Identifies this process in `claimed_by`, so that it renews and releases only its own claims.
     let claimant: String
 
     /// How long a statement waits for another program's lock before it fails with SQLITE_BUSY.
@@ -41,9 +41,9 @@ package final class OutboxDatabase: Sendable {
     /// Opens the file.
     ///
     /// - Parameters:
-    ///   - given: the database file, or a link to it; it may be an application's own.
-    ///   - access: what may be done with it. A file that doesn't exist is created for `.migrating` alone, readable by
-    ///     owner and group at most, because it will hold tokens.
+    ///   - given: the database file, or a link to it; the file may also be an application's database.
+    ///   - access: the permitted operations. Only `.migrating` creates a missing file, readable by owner and group at
+    ///     most, because it will hold tokens.
     ///   - claimant: a name that no other process uses; shown to operators in `claimed_by`.
     /// - Throws: `OutboxDatabaseError`.
     package init(path given: String, access: Access, claimant: String = UUID().uuidString.lowercased()) throws {
@@ -59,7 +59,7 @@ package final class OutboxDatabase: Sendable {
             queue = try DatabaseQueue(path: path, configuration: Self.configuration(access))
             try queue.writeWithoutTransaction { try Self.requireUTF8($0, path: given) }
             if changesSchema {
-                // WAL lets applications insert while outboxd reads, and needs one fsync a commit instead of several.
+                // WAL lets applications insert while outboxd reads, and needs one fsync per commit instead of several.
                 let mode = try queue.writeWithoutTransaction {
                     try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL")
                 }
@@ -84,7 +84,7 @@ package final class OutboxDatabase: Sendable {
         guard mode == "wal" else { throw OutboxDatabaseError.noWriteAheadLog(path: path, reason: mode ?? "no answer") }
     }
 
-    /// Lengths and digests of tokens count octets, which in another encoding are others.
+    /// Lengths and digests of tokens count octets, which differ in other encodings.
     private static func requireUTF8(_ database: Database, path: String) throws {
         let encoding = try String.fetchOne(database, sql: "PRAGMA encoding") ?? ""
         guard encoding == "UTF-8" else { throw OutboxDatabaseError.encoding(path: path, encoding) }
@@ -105,9 +105,9 @@ package final class OutboxDatabase: Sendable {
         return configuration
     }
 
-    /// Runs a write transaction, with errors in our words.
+    /// Runs a write transaction and translates errors.
     ///
-    /// - Throws: `OutboxDatabaseError.lost` where the file is not where it was; nothing is written then.
+    /// - Throws: `OutboxDatabaseError.lost` where the file is not in its place; nothing is written then.
     func write<Value: Sendable>(_ updates: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
         do {
             return try await queue.write { [place] database in
@@ -121,9 +121,9 @@ package final class OutboxDatabase: Sendable {
         }
     }
 
-    /// Runs reads on one snapshot, with errors in our words.
+    /// Runs reads on one snapshot and translates errors.
     ///
-    /// Not with GRDB's `read`: it sets `PRAGMA query_only` for the time of the read, at which SQLite prepares every
+    /// GRDB's `read` isn't used, because it sets `PRAGMA query_only` during the read, and then SQLite prepares every
     /// statement of the connection anew.
     func read<Value: Sendable>(_ value: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
         do {
@@ -143,7 +143,7 @@ package final class OutboxDatabase: Sendable {
         }
     }
 
-    /// SQLite's error in our words.
+    /// Translates SQLite's error.
     func translated(_ error: DatabaseError) -> OutboxDatabaseError {
         if error.extendedResultCode == .SQLITE_READONLY_DBMOVED {
             return place.movedSays(SQLite: error.message ?? "the file has moved")

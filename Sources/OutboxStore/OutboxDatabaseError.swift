@@ -1,54 +1,54 @@
-// What can be wrong with a database file, in words for an operator. Never holds a row's values.
+// The problems of a database file, in words for an operator. Never holds a row's values.
 
 import GRDB
 
-/// Why an outbox can't be used, or a row not be inserted. Each description ends in what to do.
+/// Why an outbox can't be used, or a row can't be inserted. Each description ends with the remedy.
 package enum OutboxDatabaseError: Error, CustomStringConvertible {
     /// There is no such file, and it may not be created here.
     case noFile(path: String)
-    /// There is no such file, and a daemon makes none unless it is told to.
+    /// There is no such file, and a daemon creates one only when it is told to.
     case notCreated(path: String)
     /// The file's folder doesn't exist or can't be written to.
     case folderUnusable(path: String)
-    /// Whether the file exists can't be told, mostly because this user may not go through a folder above it.
+    /// Whether the file exists is unknown, usually because this user may not search a folder above it.
     case unreachable(path: String, reason: String)
     /// This user may not read the file.
     case notReadable(path: String)
-    /// This user may not write to the file, to its folder, or to what SQLite keeps beside it.
+    /// This user may not write to the file, to its folder, or to SQLite's files beside it.
     case notWritable(path: String)
     /// SQLite refuses the file for another reason.
     case cannotOpen(path: String, reason: String)
-    /// The file is none of SQLite's.
+    /// The file is not an SQLite database.
     case noDatabase(path: String)
     /// The file is damaged.
     case corrupt(path: String, reason: String)
     /// The file's texts are not in UTF-8.
     case encoding(path: String, String)
-    /// The file system gives no write-ahead log.
+    /// The file system doesn't support a write-ahead log.
     case noWriteAheadLog(path: String, reason: String)
     /// Other machines may use the file at the same time.
     case networkFileSystem(path: String, kind: String)
-    /// The file is not where it was when it was opened.
+    /// The file is no longer where it was when it was opened.
     case lost(FileLoss)
     /// The file holds no outbox, or an older one than this program needs.
     case schemaTooOld(path: String, found: Int, known: Int)
     /// The file's schema comes from a newer program.
     case schemaTooNew(found: Int, known: Int)
-    /// A row says something of a message that this program doesn't know.
+    /// A row holds a value that this program doesn't know.
     case unknownValue(path: String)
-    /// A program from before version 0.1.0 made the outbox in the file.
+    /// A program older than version 0.1.0 created the outbox in the file.
     case developmentBuild
-    /// A CHECK, UNIQUE or NOT NULL constraint refused a row; the name says what was wrong.
+    /// A CHECK, UNIQUE or NOT NULL constraint refused a row; the constraint's name says what must hold.
     case constraint(String)
     /// The same idempotency key was used before, for another mail.
     case idempotencyKeyReused(id: Int64)
-    /// There is no room for what was to be written.
+    /// There is no space for the write.
     case diskFull(path: String)
     /// Another program has held a lock for too long.
     case locked(path: String)
     /// The disk or the file system fails.
     case inputOutput(path: String, reason: String)
-    /// SQLite reports anything else.
+    /// Any other error of SQLite.
     case sqlite(String)
 
     package var description: String {
@@ -125,8 +125,8 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
         }
     }
 
-    /// Turns GRDB's error into one of ours. GRDB's description may hold the statement's arguments, so only SQLite's
-    /// message is taken over. The codes are those of https://sqlite.org/rescode.html.
+    /// Translates GRDB's error. GRDB's description may contain the statement's arguments, so only SQLite's message is
+    /// used. The codes are those of https://sqlite.org/rescode.html.
     init(_ error: DatabaseError, path: String) {
         let message = error.message ?? error.resultCode.description
         self =
@@ -141,7 +141,7 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
                 .SQLITE_PROTOCOL:
                 .noWriteAheadLog(path: path, reason: message)
             case .SQLITE_IOERR: .inputOutput(path: path, reason: message)
-            // The file itself can be opened, which was looked at before: it is -wal or -shm that can't.
+            // The file itself can be opened, as was checked before; so `-wal` or `-shm` can't be opened.
             case .SQLITE_CANTOPEN: .notWritable(path: path)
             default: .sqlite(message)
             }

@@ -1,10 +1,10 @@
-// Writes a mail's content as it goes over the wire after DATA. Pure.
+// Writes a mail's content in the form that follows DATA on the wire. Pure.
 
 import Glibc
 
-/// A mail's content in pieces, made transparent (RFC 5321 §4.5.2) and ended by the final dot.
+/// A mail's content in pieces, dot-stuffed (RFC 5321 §4.5.2) and ended by the final dot.
 struct StuffedContent {
-    /// So many octets of the content go into one piece.
+    /// The maximum number of content octets per piece.
     static let pieceSize = 64 * 1024
 
     private let content: [UInt8]
@@ -13,10 +13,10 @@ struct StuffedContent {
 
     init(_ content: [UInt8]) { self.content = content }
 
-    /// Whether no octet of it has been asked for.
+    /// Whether no octet has been requested yet.
     var isUntouched: Bool { position == 0 && !isAtEnd }
 
-    /// The next piece; the last one ends in the final dot.
+    /// The next piece; the last piece ends with the final dot.
     mutating func next() -> [UInt8] {
         precondition(!isAtEnd, "nothing comes after the final dot")
         let end = min(position + Self.pieceSize, content.count)

@@ -1,34 +1,34 @@
-// Owns one libcurl easy handle with its callbacks, and the one connection that it opens. Never judges what a relay says.
+// Owns one libcurl easy handle with its callbacks, and the handle's only connection. Never judges a reply.
 
 import CCurl
 import OutboxCore
 
-/// One libcurl easy handle: it opens one connection (look-up, TCP, greeting, EHLO, STARTTLS, certificate, AUTH) and then
-/// moves bytes over it, through TLS where there is TLS (CURLOPT_CONNECT_ONLY).
+/// One libcurl easy handle. It opens one connection (look-up, TCP, greeting, EHLO, STARTTLS, certificate, AUTH) and
+/// then moves bytes over it, through TLS where there is TLS (CURLOPT_CONNECT_ONLY).
 ///
-/// Not Sendable: libcurl wants a handle to be used by one thread at a time.
+/// Not Sendable: libcurl requires that only one thread at a time uses a handle.
 final class EasyHandle {
-    /// How the opening ended.
+    /// The result of opening a connection.
     struct Outcome {
         let code: CURLcode
-        /// libcurl's own words for an error. Empty where it has none.
+        /// libcurl's own words for an error; empty where it has none.
         let message: String
         let dialogue: OpeningDialogue
-        /// It was ended from our side.
+        /// Our side aborted the opening.
         let wasAborted: Bool
     }
 
-    /// What became of a try to move bytes.
+    /// The result of trying to move bytes.
     enum Movement {
-        /// So many went, at least one.
+        /// This many bytes were moved, at least one.
         case moved(Int)
-        /// None can go at the moment.
+        /// No bytes can be moved at the moment.
         case wouldBlock
-        /// None will go any more, and why.
+        /// No bytes can be moved any more; the text gives the reason.
         case ended(String)
     }
 
-    /// What it has open.
+    /// The open sockets.
     let sockets = OpenSockets()
 
     private let handle: UnsafeMutableRawPointer
@@ -53,7 +53,7 @@ final class EasyHandle {
 
     deinit { close() }
 
-    /// Closes the connection, says nothing and waits for nothing: libcurl says no QUIT on a connection that it handed over.
+    /// Closes the connection without a word or a wait: libcurl sends no QUIT on a connection that it handed over.
     func close() {
         guard !isClosed else { return }
         isClosed = true
@@ -65,7 +65,7 @@ final class EasyHandle {
     func open() -> Outcome {
         precondition(!isClosed, "a closed handle opens nothing")
         let code = curl_easy_perform(handle)
-        // The commands, AUTH's secrets among them, were the last that anybody has to see.
+        // The opening is over, so the debug callback need not see anything further.
         set(CURLOPT_VERBOSE, 0)
         return Outcome(
             code: code,
@@ -75,16 +75,16 @@ final class EasyHandle {
         )
     }
 
-    /// The connection's socket, for poll(2); `nil` where libcurl has given it up.
+    /// The connection's socket, for poll(2); `nil` where libcurl has closed it.
     var socket: Int32? {
         var socket: curl_socket_t = -1
         guard ccurl_get_socket(handle, &socket) == CURLE_OK, socket >= 0 else { return nil }
         return socket
     }
 
-    /// Writes what can be written at once.
+    /// Writes the bytes that can be written at once.
     ///
-    /// After `wouldBlock`, TLS wants the same bytes at the same address: OpenSSL refuses a copy ("bad write retry").
+    /// After `wouldBlock`, TLS requires the same bytes at the same address: OpenSSL refuses a copy ("bad write retry").
     func send(_ bytes: UnsafeRawBufferPointer) -> Movement {
         var count = 0
         errorBuffer[0] = 0
@@ -96,8 +96,8 @@ final class EasyHandle {
         }
     }
 
-    /// Reads what can be read at once. With TLS, bytes may wait inside of it although the socket is silent: call until
-    /// `wouldBlock`.
+    /// Reads the bytes that can be read at once. With TLS, decrypted bytes may wait although the socket is silent, so
+    /// call until `wouldBlock`.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Movement {
         var count = 0
         errorBuffer[0] = 0
@@ -120,22 +120,22 @@ final class EasyHandle {
         set(CURLOPT_URL, relay.configuration.url + "/" + (relay.configuration.helo.map(percentEncoded) ?? ""))
         set(CURLOPT_PROTOCOLS_STR, "smtp,smtps")
         set(CURLOPT_CONNECT_ONLY, 1)
-        // Without it libcurl uses SIGALRM, which is not for programs with threads (libcurl-thread(3)).
+        // Without this option libcurl uses SIGALRM, which is unsuitable for programs with threads (libcurl-thread(3)).
         set(CURLOPT_NOSIGNAL, 1)
-        // An `ALL_PROXY` in the environment must not carry mail elsewhere.
+        // An `ALL_PROXY` in the environment must not redirect mail.
         set(CURLOPT_PROXY, "")
         set(CURLOPT_TCP_KEEPALIVE, 1)
-        // Without it, the wait for a name server that doesn't answer outlasts the limit on connecting.
+        // Without this option, the wait for a silent name server outlasts the connect limit.
         setUnlessTooOld(ccurl_set_quick_exit(handle))
         set(CURLOPT_CONNECTTIMEOUT_MS, Int(relay.configuration.connectTimeout.inMilliseconds))
         set(CURLOPT_SERVER_RESPONSE_TIMEOUT, max(1, Int(relay.configuration.replyTimeout.components.seconds)))
         set(CURLOPT_USE_SSL, relay.configuration.tls.useSSL)
-        // Both are libcurl's defaults, and stand here because everything hangs on them.
+        // Both are libcurl's defaults, and are set explicitly because security depends on them.
         set(CURLOPT_SSL_VERIFYPEER, 1)
         set(CURLOPT_SSL_VERIFYHOST, 2)
         if let caFile = relay.configuration.caFile {
             set(CURLOPT_CAINFO, caFile)
-            // Trust these and no others.
+            // Trust only these authorities.
             set(CURLOPT_CAPATH, nil)
         }
     }
@@ -144,7 +144,7 @@ final class EasyHandle {
         set(CURLOPT_USERNAME, credentials.user)
         set(CURLOPT_PASSWORD, credentials.password)
         if let options = authentication.loginOptions { set(CURLOPT_LOGIN_OPTIONS, options) }
-        // The initial response (RFC 4954 §4) goes with the command: some servers take it in no other way.
+        // Sends the initial response (RFC 4954 §4) with the command, because some servers require it.
         set(CURLOPT_SASL_IR, 1)
     }
 
@@ -165,9 +165,9 @@ final class EasyHandle {
                 return 0
             }
         )
-        // The commands are seen by the debug callback only, and it is called only when verbose.
+        // Only the debug callback sees the commands, and libcurl calls it only in verbose mode.
         set(CURLOPT_VERBOSE, 1)
-        // Called about once a second at least: ends what waits without a socket, such as the look-up of a name.
+        // Called at least about once a second: ends waits without a socket, such as a name look-up.
         set(CURLOPT_XFERINFODATA, pointer: context)
         check(ccurl_set_progress_callback(handle) { context, _, _, _, _ in Callbacks.at(context).mustAbort ? 1 : 0 })
         set(CURLOPT_NOPROGRESS, 0)
@@ -188,17 +188,17 @@ final class EasyHandle {
         check(ccurl_set_pointer(handle, option, pointer))
     }
 
-    /// An option that libcurl refuses means a libcurl without SMTP or TLS, or no memory: nothing to go on with.
+    /// If libcurl refuses an option, it lacks SMTP, TLS or memory, and we can't continue.
     private func check(_ code: CURLcode) {
         precondition(code == CURLE_OK, String(cString: curl_easy_strerror(code)))
     }
 
-    /// The same for an option that a libcurl older than the one at build time doesn't know.
+    /// The same check for an option that a libcurl older than the build-time version doesn't know.
     private func setUnlessTooOld(_ code: CURLcode) {
         if code != CURLE_UNKNOWN_OPTION { check(code) }
     }
 
-    /// For the path of the URL, where libcurl decodes it again.
+    /// For the path of the URL, which libcurl decodes again.
     private func percentEncoded(_ text: String) -> String {
         text.utf8.map { byte in
             let character = Character(UnicodeScalar(byte))
@@ -209,7 +209,7 @@ final class EasyHandle {
     }
 }
 
-/// What libcurl's callbacks work on.
+/// The state that libcurl's callbacks use.
 private final class Callbacks {
     private(set) var dialogue = OpeningDialogue()
     let sockets: OpenSockets

@@ -1,9 +1,9 @@
-// Ends what a lane does or waits for, from outside. Never closes a connection itself.
+// Interrupts a lane's work or wait from outside. Never closes a connection itself.
 
 import Synchronization
 
-/// What any thread may want of a lane that blocks its own: that it sends nothing any more, or that it stops waiting for an
-/// answer on which nothing hangs.
+/// Requests from any thread to a lane that blocks its own thread: to send nothing any more, or to stop waiting for an
+/// answer that is not needed.
 final class Interruption: Sendable {
     private struct State {
         var isAborted = false
@@ -13,11 +13,11 @@ final class Interruption: Sendable {
 
     private let state = Mutex(State())
 
-    /// The lane sends nothing any more.
+    /// The lane must send nothing any more.
     var isAborted: Bool { state.withLock(\.isAborted) }
 
-    /// What to wait for in poll(2) beside the socket; made when a lane first needs it. `nil` where the process may have no
-    /// more descriptors.
+    /// The descriptor to poll(2) beside the socket, created at first use. `nil` where the process can't open more
+    /// descriptors.
     var wake: WakeDescriptor? {
         state.withLock { state in
             if state.wake == nil {
@@ -28,9 +28,9 @@ final class Interruption: Sendable {
         }
     }
 
-    /// libcurl opens a connection over these sockets: an abort shuts them down.
+    /// Notes that libcurl opens a connection over these sockets; an abort shuts them down.
     ///
-    /// - Returns: whether it may.
+    /// - Returns: whether opening is permitted.
     func begins(_ sockets: OpenSockets) -> Bool {
         state.withLock { state in
             state.opening = sockets
@@ -38,12 +38,12 @@ final class Interruption: Sendable {
         }
     }
 
-    /// libcurl is done with opening.
+    /// Notes that libcurl has finished opening.
     func hasOpened() {
         state.withLock { $0.opening = nil }
     }
 
-    /// Ends what is under way, for good.
+    /// Ends the current work permanently.
     func abort() {
         state.withLock { state in
             state.isAborted = true
@@ -52,12 +52,12 @@ final class Interruption: Sendable {
         }
     }
 
-    /// Ends the wait that is under way, and those that begin before ``settle()``.
+    /// Ends the current wait, and waits that begin before ``settle()``.
     func endWait() {
         state.withLock { $0.wake?.signal() }
     }
 
-    /// The wait is over. An abort stays.
+    /// Notes that the wait is over. An abort persists.
     func settle() {
         state.withLock { state in
             if !state.isAborted { state.wake?.clear() }

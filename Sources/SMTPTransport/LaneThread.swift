@@ -2,15 +2,15 @@
 
 import Foundation
 
-/// Runs the jobs of one actor on a thread of its own, so that a blocking call in that actor blocks nobody else. Tasks
-/// that work for the actor may prefer it, too: then nothing changes threads between them.
+/// Runs the jobs of one actor on a dedicated thread, so that a blocking call in the actor blocks no other code. Tasks
+/// that work for the actor may also prefer this executor; then no thread switch happens between them.
 final class LaneThread: SerialExecutor, TaskExecutor {
-    /// OpenSSL's handshake and libcurl's buffers need more than the 512 KiB that Foundation gives.
+    /// OpenSSL's handshake and libcurl's buffers need more than Foundation's default of 512 KiB.
     private static let stackSize = 1 << 20
 
     private let jobs = JobQueue()
 
-    /// - Parameter name: what the kernel calls the thread, as `top -H` shows it; at most 15 bytes.
+    /// - Parameter name: the thread's name in the kernel, as shown by `top -H`; at most 15 bytes.
     init(name: String) {
         let jobs = jobs
         let thread = Thread {
@@ -23,16 +23,17 @@ final class LaneThread: SerialExecutor, TaskExecutor {
         }
         thread.stackSize = Self.stackSize
         thread.start()
-        // Not before: on Linux, Foundation tells the kernel the name of a thread that runs, and no other.
+        // Set here, because on Linux Foundation sets the name only for a running thread.
         thread.name = name
     }
 
     deinit { jobs.close() }
 
-    /// Whether jobs wait for the one that runs to end.
+    /// Whether jobs are waiting for the current job to end.
     var hasWaitingJobs: Bool { jobs.areWaiting }
 
-    /// Runs something that blocks the thread, and tells when a job comes that has to wait for it, or waits already.
+    /// Runs code that blocks the thread, and calls `onArrival` when a job arrives that must wait, or is already
+    /// waiting.
     func run(_ body: () -> Void, onArrival: @escaping @Sendable () -> Void) {
         jobs.announceArrivals(to: onArrival)
         body()
@@ -44,7 +45,7 @@ final class LaneThread: SerialExecutor, TaskExecutor {
     }
 }
 
-/// Outlives the executor by as long as its thread needs to come to an end.
+/// Outlives the executor until its thread has ended.
 private final class JobQueue: @unchecked Sendable {
     private let condition = NSCondition()
     private var waiting: [(UnownedJob, LaneThread)] = []
@@ -61,7 +62,7 @@ private final class JobQueue: @unchecked Sendable {
         }
     }
 
-    /// Whom to tell of each job that comes, and at once if one waits.
+    /// Sets the receiver of notifications about arriving jobs; it is called at once if a job is waiting.
     func announceArrivals(to receiver: (@Sendable () -> Void)?) {
         condition.withLock {
             onArrival = receiver
@@ -76,7 +77,7 @@ private final class JobQueue: @unchecked Sendable {
         }
     }
 
-    /// Waits for a job; `nil` once the queue is closed and empty.
+    /// Waits for a job; returns `nil` once the queue is closed and empty.
     func next() -> (UnownedJob, LaneThread)? {
         condition.withLock {
             while waiting.isEmpty {

@@ -1,14 +1,14 @@
-// What a relay's answer to EHLO offers, as a value. Never asks for anything.
+// The extensions that a relay offers in its answer to EHLO, as a value. Never requests anything.
 
 import InternetMessage
 
-/// The service extensions that a relay named in its (last) answer to EHLO (RFC 5321 §4.1.1.1). After HELO there are none.
+/// The service extensions in a relay's last answer to EHLO (RFC 5321 §4.1.1.1). After HELO there are none.
 package struct OfferedExtensions: Sendable, Hashable {
     /// RFC 2920.
     package private(set) var hasPipelining = false
     /// RFC 1870.
     package private(set) var hasSize = false
-    /// The most octets that a mail may have (RFC 1870 §4); `nil` where there is no fixed limit.
+    /// The maximum number of octets in a mail (RFC 1870 §4); `nil` where there is no fixed limit.
     package private(set) var largestMail: Int?
     /// RFC 6152.
     package private(set) var hasEightBitMIME = false
@@ -24,7 +24,8 @@ package struct OfferedExtensions: Sendable, Hashable {
     /// No extensions.
     package init() {}
 
-    /// Reads the complete answer, each line `250-text` or `250 text`, with or without its end. The first one greets.
+    /// Reads the complete answer, each line `250-text` or `250 text`, with or without its end. The first line is a
+    /// greeting.
     package init(answer lines: some Sequence<String>) {
         for line in lines.dropFirst() {
             let words = line.utf8.dropFirst(4).split(whereSeparator: \.isBlank).map { String($0)?.uppercased() ?? "" }
@@ -33,7 +34,7 @@ package struct OfferedExtensions: Sendable, Hashable {
             case "PIPELINING": hasPipelining = true
             case "SIZE":
                 hasSize = true
-                // What is no number, and what no number of ours can hold, is no limit.
+                // A value that is not a number, or exceeds our integers, counts as no limit.
                 largestMail = words.dropFirst().first.flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
             case "8BITMIME": hasEightBitMIME = true
             case "SMTPUTF8": hasSMTPUTF8 = true

@@ -1,9 +1,9 @@
-// The sockets that libcurl has open, so that they can be shut down. Never reads or writes them.
+// The open sockets of libcurl, so that they can be shut down. Never reads or writes them.
 
 import Glibc
 import Synchronization
 
-/// Lets any thread end what libcurl waits for on its sockets while it opens a connection.
+/// Lets any thread end libcurl's waits on its sockets while it opens a connection.
 final class OpenSockets: Sendable {
     private struct State {
         var descriptors: Set<Int32> = []
@@ -15,7 +15,7 @@ final class OpenSockets: Sendable {
     /// Whether `shutDown` was called.
     var isShutDown: Bool { state.withLock { $0.isShutDown } }
 
-    /// libcurl opened a socket.
+    /// Notes that libcurl opened a socket.
     func opened(_ descriptor: Int32) {
         state.withLock { state in
             state.descriptors.insert(descriptor)
@@ -23,8 +23,8 @@ final class OpenSockets: Sendable {
         }
     }
 
-    /// Closes a socket for libcurl. Under the lock, so that a descriptor that the system gives away anew can't be shut
-    /// down by mistake.
+    /// Closes a socket for libcurl. The lock is held, so that a descriptor that the system reuses can't be shut down by
+    /// mistake.
     func close(_ descriptor: Int32) -> Int32 {
         state.withLock { state in
             state.descriptors.remove(descriptor)
@@ -32,8 +32,8 @@ final class OpenSockets: Sendable {
         }
     }
 
-    /// Ends all conversations at once: whoever waits for a byte gets the end of the connection. Sockets opened later
-    /// are shut down as they are opened.
+    /// Ends all conversations at once: a reader sees the end of the connection. Sockets opened later are shut down when
+    /// they are opened.
     func shutDown() {
         state.withLock { state in
             state.isShutDown = true

@@ -1,21 +1,21 @@
-// Follows the part of the conversation that is libcurl's: greeting, EHLO, STARTTLS, AUTH. Never sends anything itself.
+// Follows libcurl's part of the conversation: greeting, EHLO, STARTTLS, AUTH. Never sends anything itself.
 
 import InternetMessage
 import OutboxCore
 
-/// What is known of a connection that libcurl opens, fed by its callbacks.
+/// The state of a connection that libcurl opens, updated by its callbacks.
 ///
-/// Of the commands only the verb is looked at, and nothing of them is kept: AUTH's hold secrets.
+/// Only the verb of a command is read, and no command is stored, because AUTH's commands contain secrets.
 struct OpeningDialogue {
-    /// How far it has come.
+    /// The stage that the dialogue reached.
     private(set) var stage: SMTPStage = .connect
-    /// The relay sent a line that is no reply (RFC 5321 §4.2).
+    /// The relay sent a line that is not a reply (RFC 5321 §4.2).
     private(set) var isGarbled = false
-    /// What the last EHLO was answered with.
+    /// The extensions in the last answer to EHLO.
     private(set) var extensions = OfferedExtensions()
-    /// AUTH was said.
+    /// AUTH was sent.
     private(set) var hasTriedToAuthenticate = false
-    /// AUTH was answered with a yes.
+    /// AUTH succeeded.
     private(set) var isAuthenticated = false
 
     private var lastReply: RelayReply?
@@ -23,10 +23,10 @@ struct OpeningDialogue {
     private var isExtended = false
     private var parser = ReplyParser()
 
-    /// libcurl sends a command.
+    /// Notes that libcurl sends a command.
     mutating func sends(_ command: some Collection<UInt8>) {
         guard let verb = Verb(command) else { return }
-        // What has not been answered before the next command is not part of its answer.
+        // Input before this command is not part of its answer.
         parser = ReplyParser()
         switch verb {
         case .ehlo, .helo:
@@ -40,9 +40,10 @@ struct OpeningDialogue {
         }
     }
 
-    /// The relay sent a line.
+    /// Notes that the relay sent a line.
     ///
-    /// - Returns: whether it can be part of an SMTP reply. libcurl would wait for a better one until its time-out.
+    /// - Returns: whether the line can be part of an SMTP reply. libcurl would wait for a better one until its
+    ///   time-out.
     mutating func receives(_ line: some Collection<UInt8>) -> Bool {
         parser.append(line)
         while let element = parser.next() {
@@ -68,7 +69,7 @@ struct OpeningDialogue {
         }
     }
 
-    /// The reply that refused the command at which the dialogue stopped, if it was one.
+    /// The reply that refused the last command, if the dialogue ended with one.
     var refusal: SMTPReply? {
         guard let lastReply, lastReply.isRefusal, lastReplyStage == stage else { return nil }
         return lastReply.parsed
@@ -79,7 +80,7 @@ struct OpeningDialogue {
 private enum Verb: CaseIterable {
     case ehlo, helo, startTLS, auth
 
-    /// Told apart by more than their letters: a line of AUTH's base64 may begin like a verb, but has no space.
+    /// More than the verb's letters: a line of AUTH's base64 may begin like a verb, but has no space.
     private var opening: StaticString {
         switch self {
         case .ehlo: "EHLO "

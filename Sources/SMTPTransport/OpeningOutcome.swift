@@ -1,20 +1,21 @@
-// Says in our words how libcurl's opening of a connection ended. Never judges whose fault it is (see FailurePolicy).
+// Describes in our words how libcurl's opening of a connection ended. Never judges whose fault it is (see
+// FailurePolicy).
 
 import CCurl
 import InternetMessage
 import OutboxCore
 
 extension EasyHandle.Outcome {
-    /// There is a connection, though perhaps none to mail over.
+    /// There is a connection, but perhaps not one that mail can use.
     var isConnected: Bool { code == CURLE_OK }
 
-    /// Why there is no connection to mail over; `nil` where there is one.
+    /// Why there is no connection for mail; `nil` where there is one.
     ///
-    /// A refusing reply is what counts, whatever code libcurl ended with: it maps the same refusal to different codes
-    /// by stage, and its response code can be a stale one.
+    /// A refusing reply takes precedence over libcurl's code: libcurl maps the same refusal to different codes by
+    /// stage, and its response code can be stale.
     func failure(_ relay: SMTPRelay) -> TransmissionFailure? {
         if isConnected {
-            // Where AUTH is not offered, libcurl goes on without it.
+            // If AUTH is not offered, libcurl continues without it.
             guard relay.credentials != nil, !dialogue.isAuthenticated else { return nil }
             return TransmissionFailure(
                 stage: .auth,
@@ -33,13 +34,13 @@ extension EasyHandle.Outcome {
         )
     }
 
-    /// None of the mechanisms that libcurl was allowed is offered, and nothing was sent for it.
+    /// The relay offers none of the mechanisms that libcurl may use, and no AUTH was sent.
     var isWithoutMechanism: Bool {
         code == CURLE_LOGIN_DENIED && !dialogue.hasTriedToAuthenticate && dialogue.refusal == nil
     }
 
     private func cause(at stage: SMTPStage) -> TransmissionCause {
-        // What the relay answered before counts all the same.
+        // An earlier reply of the relay takes precedence.
         if wasAborted, dialogue.refusal == nil { return .interrupted }
         if dialogue.isGarbled { return .garbledReply }
         switch code {
@@ -98,7 +99,7 @@ extension EasyHandle.Outcome {
 }
 
 extension TransmissionCause {
-    /// libcurl finds out that it has no mechanism before it says AUTH.
+    /// libcurl detects before AUTH that it has no mechanism.
     fileprivate var isOfAuthentication: Bool {
         switch self {
         case .authenticationRefused: true

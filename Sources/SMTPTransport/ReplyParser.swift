@@ -1,25 +1,25 @@
-// Cuts what a relay sends into replies. Pure; never judges a reply.
+// Splits a relay's output into replies. Pure; never judges a reply.
 
 import InternetMessage
 import OutboxCore
 
-/// Reads replies (RFC 5321 §4.2) out of bytes that come in pieces of any size.
+/// Reads replies (RFC 5321 §4.2) from bytes that arrive in pieces of any size.
 ///
-/// Empty lines are passed over wherever they stand, and so are replies of the class 1yz, which SMTP doesn't use. Memory is
-/// bounded whatever a relay sends.
+/// Empty lines are ignored everywhere, and so are replies of the class 1yz, which SMTP doesn't use. Memory is bounded
+/// for any input.
 struct ReplyParser {
-    /// What was read.
+    /// A parsed element.
     enum Element: Equatable {
         case reply(RelayReply)
-        /// A line that is no part of a reply, or a reply without end.
+        /// A line that is not part of a reply, or an endless reply.
         case garbled
     }
 
-    /// Of longer lines the rest is thrown away; RFC 5321 §4.5.3.1.5 allows 512 octets.
+    /// The rest of a longer line is discarded; RFC 5321 §4.5.3.1.5 allows 512 octets.
     static let lineLimit = 4096
-    /// Of longer replies only the last line is kept; RFC 5321 knows no limit of lines.
+    /// Only the last line of a longer reply is kept; RFC 5321 has no limit of lines.
     static let lineCountLimit = 100
-    /// A reply of more octets is taken for one without end.
+    /// A longer reply counts as endless.
     static let replyLimit = 1 << 20
 
     private var unread: [UInt8] = []
@@ -27,7 +27,7 @@ struct ReplyParser {
     private var lines: [String] = []
     private var octets = 0
 
-    /// Takes bytes in.
+    /// Appends bytes.
     mutating func append(_ bytes: some Collection<UInt8>) {
         unread.append(contentsOf: bytes)
     }
@@ -46,7 +46,7 @@ struct ReplyParser {
             }
             guard head.isLast else { continue }
             if head.isIntermediate {
-                // Its octets go on counting: nobody waits for a million of these.
+                // Their octets still count, so that an endless reply is detected.
                 lines.removeAll(keepingCapacity: true)
                 continue
             }
@@ -57,7 +57,7 @@ struct ReplyParser {
         return nil
     }
 
-    /// Whether anything but empty lines came that no complete reply was made of.
+    /// Whether input other than empty lines arrived that is not yet a complete reply.
     var isHalfway: Bool { !lines.isEmpty || unread[position...].contains { !$0.isBlank } }
 
     private mutating func garbled() -> Element {
@@ -70,7 +70,7 @@ struct ReplyParser {
         octets = 0
     }
 
-    /// Takes a line, with its end, off the front.
+    /// Removes a line, with its end, from the front.
     private mutating func nextLine() -> ArraySlice<UInt8>? {
         guard let end = unread[position...].firstIndex(of: UInt8(ascii: "\n")) else {
             if position > 0 { unread.removeSubrange(..<position) }
@@ -86,18 +86,18 @@ struct ReplyParser {
     }
 }
 
-/// A complete reply as it came.
+/// A complete reply as received.
 struct RelayReply: ReplyCoded, Equatable {
     let code: Int
-    /// `250-text`, without control characters.
+    /// The lines, such as `250-text`, without control characters.
     let lines: [String]
 
-    /// Its parts. Of most replies nobody needs more than the code.
+    /// The parsed reply. Most callers need only the code.
     var parsed: SMTPReply { SMTPReply(lines: lines) ?? SMTPReply(code: code, text: "") }
 }
 
-/// How a line of a reply begins (RFC 5321 §4.2): three digits, then a space or the line's end in the last line, a hyphen
-/// in others.
+/// The beginning of a reply's line (RFC 5321 §4.2): three digits, then a space or the line's end in the last line, a
+/// hyphen in others.
 struct ReplyHead {
     let code: Int
     let isLast: Bool
@@ -122,12 +122,12 @@ struct ReplyHead {
 }
 
 extension UInt8 {
-    /// What an empty line may have beside its end.
+    /// The characters permitted in an empty line.
     var isBlank: Bool { self == 0x20 || self == 0x09 || self == 0x0D || self == 0x0A }
 }
 
 extension String {
-    /// A hostile relay's reply must not move the cursor of whoever reads it in a terminal.
+    /// A hostile relay's reply must not move the cursor in a reader's terminal.
     var replacingControlCharacters: String {
         // Nearly every line is plain ASCII with its line end.
         if utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0D || $0 == 0x0A }) {

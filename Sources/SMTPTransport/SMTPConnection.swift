@@ -1,21 +1,21 @@
-// Carries the conversation over an open connection: moves bytes, waits, keeps time. Never decides what is said.
+// Carries the conversation over an open connection: moves bytes, waits, keeps time. Never decides what to send.
 
 import Glibc
 import OutboxCore
 
 /// One open connection to a relay, with its conversation.
 ///
-/// Everything blocks the calling thread, in poll(2) on the socket and on a descriptor that ends the wait from outside.
+/// All calls block the calling thread, in poll(2) on the socket and on a descriptor that ends the wait from outside.
 final class SMTPConnection {
-    /// A connection, or why there is none.
+    /// A connection, or the reason for having none.
     enum Opening {
         case opened(SMTPConnection)
         case failed(TransmissionFailure)
     }
 
-    /// How often, while the answer to RCPT is missing, whoever sends the mail is asked whether it may be waited for.
+    /// How often the sender of a mail is asked whether to wait further for the answer to RCPT.
     private static let askingInterval = Duration.seconds(1)
-    /// What is written in one go: a TLS record. A longer write could go out in part without our knowing which.
+    /// The size of one write: a TLS record. Of a longer write, an unknown part could go out.
     private static let writeSize = 16 * 1024
     private static let readSize = 16 * 1024
 
@@ -49,7 +49,7 @@ final class SMTPConnection {
         )
     }
 
-    /// Says QUIT, where that is still of use, and waits for no answer.
+    /// Sends QUIT where that is still useful, without waiting for an answer.
     deinit {
         quit(within: nil)
         input.deallocate()
@@ -57,7 +57,7 @@ final class SMTPConnection {
 
     // MARK: Opening
 
-    /// Opens a connection as far as a mail can be sent over it.
+    /// Opens a connection until it is ready for mail.
     static func open(_ relay: SMTPRelay, _ interruption: Interruption) -> Opening {
         guard let wake = interruption.wake else { return .failed(.withoutDescriptors) }
         let first = AuthenticationChoice(relay)
@@ -90,11 +90,11 @@ final class SMTPConnection {
 
     // MARK: Mail
 
-    /// Hands one mail over. Blocks until it is accepted or refused, or the relay has taken too long.
+    /// Transmits one mail. Blocks until it is accepted or refused, or a time limit passes.
     func carry(_ mail: OutgoingMail) -> SMTPConversation.Ending {
         precondition(!isClosed, "a closed connection carries nothing")
         conversation.begin(mail)
-        // Whatever came since the last mail is unread.
+        // Input that arrived since the last mail is unread.
         var mayHaveInput = true
         while true {
             if mayHaveInput {
@@ -113,14 +113,14 @@ final class SMTPConnection {
                 case .moved(let count):
                     conversation.wrote(count, at: .now)
                     if conversation.hasHandedOver { mail.didHandOver() }
-                    // Before more is written, what the relay says is read: what came before the final dot is no answer to
-                    // it, and a relay that answers early must not wait for us while we wait for it.
+                    // Reads before the next write. A reply from before the final dot doesn't answer it, and a relay
+                    // that answers early must not wait for us while we wait for it.
                     mayHaveInput = !conversation.awaitsReply
                     continue
                 case .wouldBlock:
                     isBlocked = true
                 case .ended(let why):
-                    // What the relay said before it broke the connection is its answer.
+                    // A reply that the relay sent before it broke the connection counts.
                     receive()
                     conversation.losesConnection(why)
                     continue
@@ -132,7 +132,7 @@ final class SMTPConnection {
             case .ready:
                 mayHaveInput = true
             case .timedOut:
-                // A thread that was held up finds the answer beside the passed limit. What follows it has a limit of its own.
+                // A delayed thread may find the answer after the limit has passed. The next step has its own limit.
                 receive()
                 if let deadline = conversation.deadline, deadline <= .now {
                     conversation.timesOut()
@@ -144,14 +144,14 @@ final class SMTPConnection {
                     interruption.settle()
                     continue
                 }
-                // What the relay answered before counts.
+                // A reply that arrived before counts.
                 receive()
                 conversation.interrupt()
             }
         }
     }
 
-    /// Reads until nothing is left, or the mail has ended.
+    /// Reads until nothing is left, or until the mail has ended.
     private func receive() {
         while conversation.ending == nil {
             switch handle.receive(into: input) {
@@ -164,13 +164,13 @@ final class SMTPConnection {
 
     // MARK: Closing
 
-    /// Says QUIT where both sides know where they are, and closes the connection.
+    /// Sends QUIT where both sides are in step, and closes the connection.
     ///
-    /// Nothing hangs on the answer to QUIT: whatever was sent has been answered by then. Postfix doesn't wait at all
-    /// (`smtp_skip_quit_response`). A moment is granted so that a relay that limits its connections has counted this one
-    /// off before the lane opens the next.
+    /// The answer to QUIT doesn't matter: everything sent has been answered by then. Postfix doesn't wait at all
+    /// (`smtp_skip_quit_response`). The short wait lets a relay with a connection limit release this connection before
+    /// the lane opens the next.
     ///
-    /// - Parameter limit: how long the relay may take to answer; `nil`: no answer is awaited.
+    /// - Parameter limit: how long to wait for the answer; `nil` means no wait.
     func quit(within limit: Duration?) {
         guard !isClosed else { return }
         defer { close() }
@@ -183,7 +183,7 @@ final class SMTPConnection {
         }
     }
 
-    /// Closes the connection without a word.
+    /// Closes the connection without QUIT.
     func close() {
         isClosed = true
         handle.close()
@@ -192,7 +192,7 @@ final class SMTPConnection {
     // MARK: Waiting
 
     private enum Wait {
-        /// The socket has something to read, or room to write, or an error to tell.
+        /// The socket has input, or room for output, or an error.
         case ready
         case timedOut
         case woken
@@ -204,7 +204,7 @@ final class SMTPConnection {
             pollfd(fd: socket, events: events, revents: 0),
             pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        // Not only when nothing comes: a relay that never stops talking has no more time than others.
+        // Checked after every event: a relay that never stops sending gets no more time than others.
         if let deadline, deadline <= .now { return .timedOut }
         while true {
             let count = poll(&descriptors, nfds_t(descriptors.count), Self.milliseconds(until: deadline))
@@ -214,7 +214,7 @@ final class SMTPConnection {
         }
     }
 
-    /// For poll(2): rounded up, so that it isn't called again for the rest of a millisecond.
+    /// For poll(2): rounded up, so that it isn't called again for a fraction of a millisecond.
     private static func milliseconds(until deadline: ContinuousClock.Instant?) -> Int32 {
         guard let deadline else { return -1 }
         let left = max(deadline - .now, .zero)
@@ -222,7 +222,7 @@ final class SMTPConnection {
     }
 }
 
-/// What is to be written, at an address that doesn't change until all of it is written.
+/// The output, at an address that doesn't change until all of it is written.
 private struct OutputBuffer: ~Copyable {
     private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
     private var written = 0
@@ -232,7 +232,7 @@ private struct OutputBuffer: ~Copyable {
 
     var isEmpty: Bool { written == end }
 
-    /// Takes the next bytes over; only when the last ones are written, or will never be.
+    /// Takes the next bytes, once the previous ones are written or will never be.
     mutating func fill(_ bytes: [UInt8]) {
         if bytes.count > memory.count {
             memory.deallocate()
@@ -243,7 +243,7 @@ private struct OutputBuffer: ~Copyable {
         end = bytes.count
     }
 
-    /// Writes the next bytes. After `wouldBlock` the next call gives the same ones, from the same place.
+    /// Writes the next bytes. After `wouldBlock` the next call passes the same bytes at the same address.
     mutating func write(
         atMost limit: Int,
         through send: (UnsafeRawBufferPointer) -> EasyHandle.Movement

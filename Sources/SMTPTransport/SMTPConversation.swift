@@ -1,40 +1,40 @@
-// What is said to a relay from MAIL to the final dot, and what its answers mean. Pure: no I/O, no clock, no threads.
+// The commands from MAIL to the final dot, and the meaning of the replies. Pure: no I/O, no clock, no threads.
 
 import InternetMessage
 import OutboxCore
 
-/// The conversation over one connection that is open, secured and authenticated: mail transactions one after the other
-/// (RFC 5321 §3.3). Bytes and moments go in; bytes to write, and how each mail ended, come out.
+/// The conversation over one open, secured and authenticated connection: successive mail transactions (RFC 5321 §3.3).
+/// Takes bytes and times; returns bytes to write and the result of each mail.
 ///
-/// Whoever drives it
-/// - passes on everything that lies in the socket before it asks for output: what came before a command was written
-///   answers no command, and shows a relay that is out of step;
-/// - writes what ``nextOutput(at:)`` gives, and tells with ``wrote(_:at:)`` what the kernel took;
-/// - waits for the socket no longer than until ``deadline``.
+/// The driver of the conversation
+/// - passes on all input from the socket before it asks for output: input from before a command doesn't answer it, and
+///   shows that the relay is out of step;
+/// - writes the bytes from ``nextOutput(at:)``, and reports with ``wrote(_:at:)`` how many the kernel took;
+/// - waits for the socket until ``deadline`` at most.
 ///
-/// It goes in lockstep: a command is written when the one before it was answered. Nothing outside of it depends on that:
-/// output may hold several commands, and what is received several replies, as with PIPELINING (RFC 2920).
+/// The conversation is in lockstep: a command is written after the previous one was answered. Its users don't depend on
+/// that: output may contain several commands, and input several replies, as with PIPELINING (RFC 2920).
 struct SMTPConversation {
-    /// How long the relay may take.
+    /// The time limits of the relay.
     struct Limits: Sendable {
-        /// For each reply, and for each piece of what is written to go out.
+        /// For each reply, and for writing each piece.
         var reply: Duration
         /// For the reply to the final dot (RFC 5321 §4.5.3.2.6).
         var finalDot: Duration
     }
 
-    /// How a mail ended.
+    /// The result of a mail.
     struct Ending: Equatable {
         let result: TransmissionResult
-        /// Both sides know where they are, so that another mail can go over the same connection.
+        /// Both sides are in step, so another mail can use the connection.
         var keepsConnection: Bool
-        /// Nothing was handed over, and what failed was this connection: the mail may go over a new one at once, without
-        /// an attempt being used up.
+        /// Nothing was transmitted, and only this connection failed: the mail may be sent over a new one at once,
+        /// without using up an attempt.
         let isForNewConnection: Bool
     }
 
     private enum Step: Equatable {
-        /// RSET, where the transaction before was left open by a refusal (RFC 5321 §4.1.1.5).
+        /// RSET, where a refusal left the previous transaction open (RFC 5321 §4.1.1.5).
         case reset
         case mail, recipient, data
         /// The content with its final dot.
@@ -42,21 +42,21 @@ struct SMTPConversation {
     }
 
     private enum Progress: Equatable {
-        /// To be written, once nothing that the relay sent is unread.
+        /// Must be written, once all of the relay's input is read.
         case due
         case writing(left: Int)
         case awaitingReply
-        /// The relay said 354; whoever sends the mail is asked whether the content may go.
+        /// The relay said 354; the sender is asked whether the content may be sent.
         case awaitingPermission
     }
 
-    /// What the relay offers.
+    /// The relay's extensions.
     let extensions: OfferedExtensions
-    /// How the mail ended; `nil` while it is under way.
+    /// The result of the mail; `nil` while it is in progress.
     private(set) var ending: Ending?
-    /// When the relay has taken too long; `nil` where nothing is awaited.
+    /// When the relay's time limit passes; `nil` where nothing is awaited.
     private(set) var deadline: ContinuousClock.Instant?
-    /// The final dot went out: from now on the relay may have accepted the mail.
+    /// The final dot was sent: from now on the relay may have accepted the mail.
     private(set) var hasHandedOver = false
 
     private let limits: Limits
@@ -76,7 +76,7 @@ struct SMTPConversation {
 
     // MARK: A mail
 
-    /// Begins with a mail.
+    /// Starts a mail.
     mutating func begin(_ mail: OutgoingMail) {
         precondition(mailCount == 0 || ending?.keepsConnection == true, "one mail at a time, while both are in step")
         mailCount += 1
@@ -95,7 +95,7 @@ struct SMTPConversation {
         content = StuffedContent(mail.content)
     }
 
-    /// Why the mail can't be mailed over this connection, known without asking.
+    /// Why the mail can't be sent over this connection, known without asking the relay.
     private func obstacle(to mail: OutgoingMail) -> TransmissionFailure? {
         if mail.needsSMTPUTF8, !extensions.hasSMTPUTF8 {
             return TransmissionFailure(
@@ -118,7 +118,7 @@ struct SMTPConversation {
         var parameters = ""
         if extensions.hasSize { parameters += " SIZE=\(mail.content.count)" }
         if mail.needsSMTPUTF8 {
-            // RFC 6531 §3.4 and §3.6: with SMTPUTF8 the header may be outside ASCII, too.
+            // RFC 6531 §3.4 and §3.6: with SMTPUTF8 the header may also contain non-ASCII text.
             if extensions.hasEightBitMIME { parameters += " BODY=8BITMIME" }
             parameters += " SMTPUTF8"
         }
@@ -127,9 +127,9 @@ struct SMTPConversation {
 
     // MARK: Output
 
-    /// What is to be written now; `nil` while something is being written or awaited.
+    /// The bytes to write now; `nil` while a write or a wait is in progress.
     ///
-    /// To be asked only when nothing that the relay sent is unread.
+    /// Call this only when all of the relay's input is read.
     mutating func nextOutput(at now: ContinuousClock.Instant) -> [UInt8]? {
         guard ending == nil, progress == .due else { return nil }
         if parser.isHalfway {
@@ -149,7 +149,7 @@ struct SMTPConversation {
         return output
     }
 
-    /// The kernel took so many octets of the output.
+    /// Reports how many octets of the output the kernel took.
     mutating func wrote(_ count: Int, at now: ContinuousClock.Instant) {
         guard ending == nil, case .writing(let left) = progress else { return }
         precondition(count <= left, "no more is written than there was")
@@ -169,16 +169,17 @@ struct SMTPConversation {
         progress = .awaitingReply
     }
 
-    /// Everything was written, and it is the relay's turn.
+    /// Everything was written, and the relay must reply.
     var awaitsReply: Bool { ending == nil && progress == .awaitingReply }
 
-    /// Only the answer to RCPT is missing, before anything of the content is handed over.
+    /// Only the answer to RCPT is missing, before any content is sent.
     var awaitsRecipient: Bool { awaitsReply && step == .recipient }
 
-    /// The relay waits for the content: whoever sends the mail is to say whether it may go.
+    /// The relay waits for the content, and the sender must permit or withhold it.
     var asksForPermission: Bool { ending == nil && progress == .awaitingPermission }
 
-    /// The answer to that. A mail that is withheld ends the connection without a final dot, so that the relay drops it.
+    /// Answers that question. Withholding a mail closes the connection without a final dot, so the relay drops the
+    /// mail.
     mutating func permit(_ isPermitted: Bool) {
         guard asksForPermission else { return }
         if isPermitted {
@@ -190,7 +191,7 @@ struct SMTPConversation {
 
     // MARK: Input
 
-    /// The relay sent something.
+    /// Processes input from the relay.
     mutating func receives(_ bytes: some Collection<UInt8>) {
         parser.append(bytes)
         while ending == nil, let element = parser.next() {
@@ -199,7 +200,7 @@ struct SMTPConversation {
             case .garbled: fail(progress == .awaitingReply ? .garbledReply : .outOfStep)
             }
         }
-        // What comes behind the answer that ended the mail would be taken for the next mail's answers.
+        // Input after the final answer would be mistaken for answers to the next mail.
         if ending?.keepsConnection == true, parser.isHalfway { ending?.keepsConnection = false }
     }
 
@@ -207,7 +208,8 @@ struct SMTPConversation {
         if progress == .awaitingReply {
             answer(reply)
         } else if reply.closesConnection || reply.isRefusal && step == .content && !content.isUntouched {
-            // A relay may say 421 at any time (RFC 5321 §3.8), and some refuse a mail before they have all of it.
+            // A relay may say 421 at any time (RFC 5321 §3.8), and some refuse a mail before they have received all of
+            // it.
             refuse(reply, isInStep: false)
         } else {
             fail(.outOfStep, reply)
@@ -244,12 +246,12 @@ struct SMTPConversation {
 
     // MARK: Other endings
 
-    /// The connection has ended, or can't be used any more.
+    /// Notes that the connection has ended or is unusable.
     mutating func losesConnection(_ detail: String) {
         if ending == nil { fail(.connectionLost, detail: detail) }
     }
 
-    /// ``deadline`` has passed.
+    /// Notes that ``deadline`` has passed.
     mutating func timesOut() {
         guard ending == nil else { return }
         let what: String =
@@ -260,12 +262,12 @@ struct SMTPConversation {
         fail(.timedOut, detail: what)
     }
 
-    /// The recipient's answer is awaited no longer, because others wait.
+    /// Stops waiting for the answer to RCPT, because other mails wait.
     mutating func stopsWaiting() {
         if awaitsRecipient { fail(.timedOut, detail: "the relay does not answer, and other messages wait") }
     }
 
-    /// The mail is ended from our side.
+    /// Ends the mail from our side.
     mutating func interrupt() {
         if ending == nil { fail(.interrupted, detail: "ended by the shutdown of outboxd") }
     }
@@ -279,8 +281,8 @@ struct SMTPConversation {
         }
     }
 
-    /// The connection carried mails before, or lay open, and this mail's first command has not been answered: what breaks
-    /// now was broken before, and is nobody's fault.
+    /// The connection was used or idle before, and this mail's first command is unanswered: a failure now is
+    /// the connection's, and neither the mail's nor the relay's fault.
     private var isBeforeAnswerOnUsedConnection: Bool { mailCount > 1 && (step == .reset || step == .mail) }
 
     private mutating func refuse(_ reply: RelayReply, isInStep: Bool) {

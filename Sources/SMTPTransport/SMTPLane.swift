@@ -1,20 +1,21 @@
-// One SMTP connection to a relay, on a thread of its own. Never decides what follows from a failure.
+// One SMTP connection to a relay on a dedicated thread. Never decides what follows from a failure.
 
 package import OutboxCore
 
-/// One thread with one connection to a relay, kept open and used again.
+/// One thread with one reusable connection to a relay.
 ///
-/// `send` blocks its thread on purpose: a thread a connection is what scales (docs/architecture.md).
+/// `send` blocks its thread on purpose: one thread per connection scales (docs/architecture.md).
 package actor SMTPLane {
-    /// How long a relay may take to answer QUIT.
+    /// How long to wait for the relay's answer to QUIT.
     private static let closingLimit = Duration.seconds(1)
 
-    /// After so many refusals in a row a connection is replaced. Servers count them against a connection: Postfix slows
-    /// all its replies down after 10 (`smtpd_soft_error_limit`) and hangs up after 20, Exchange after 5
-    /// (`MaxProtocolErrors`). Postfix begins anew with an accepted mail. The next mail must not pay for it.
+    /// The number of refusals in a row after which a connection is replaced. Servers count refusals per connection:
+    /// Postfix slows down all its replies after 10 (`smtpd_soft_error_limit`) and hangs up after 20, Exchange after 5
+    /// (`MaxProtocolErrors`). Postfix restarts its count after an accepted mail. The next mail must not suffer from
+    /// earlier refusals.
     private static let refusalsPerConnection = 4
 
-    /// A connection unused for this long should be closed, before the relay does so.
+    /// A connection unused for this long should be closed before the relay closes it.
     package nonisolated let idle: Duration
 
     private var relay: SMTPRelay
@@ -28,20 +29,20 @@ package actor SMTPLane {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    /// The lane's own thread, for a task that works for the lane alone.
+    /// The lane's own thread, for a task that works only for the lane.
     package nonisolated var taskExecutor: any TaskExecutor { thread }
 
-    /// Whether somebody waits for what runs on the lane to let it do something else.
+    /// Whether other callers wait for the lane's current job to yield.
     package nonisolated var isAwaited: Bool { thread.hasWaitingJobs }
 
     /// Whether a connection is open, as far as the lane knows.
     package var isConnected: Bool { connection != nil }
 
-    /// Makes a lane; it connects when the first mail is sent.
+    /// Creates a lane; it connects when the first mail is sent.
     ///
     /// - Parameters:
-    ///   - number: tells the relay's lanes apart in a list of threads.
-    ///   - closingTimeout: how long the relay may take to answer QUIT; `nil`: a second.
+    ///   - number: identifies the lane in a list of threads.
+    ///   - closingTimeout: how long to wait for the relay's answer to QUIT; `nil` means a second.
     package init(relay: SMTPRelay, number: Int, closingTimeout: Duration? = nil) {
         self.relay = relay
         self.closingTimeout = closingTimeout ?? Self.closingLimit
@@ -50,12 +51,12 @@ package actor SMTPLane {
         thread = LaneThread(name: "lane-\(number)")
     }
 
-    /// Hands one mail to the relay.
+    /// Transmits one mail to the relay.
     ///
-    /// Where the connection turns out to be closed by the relay, or out of step, before anything was handed over, the mail
-    /// goes once more over a new one: that is part of the same attempt. The relay's words come without its password.
+    /// If the relay has closed the connection or is out of step before anything was transmitted, the mail is sent once
+    /// more over a new connection, as part of the same attempt. The password is removed from the relay's words.
     ///
-    /// A connection that has carried its number of messages stays open, so that the result can be reported first: see
+    /// A connection that has reached its message limit stays open, so that the result can be reported first: see
     /// `closeFullConnection`.
     package func send(_ mail: OutgoingMail) -> TransmissionResult {
         closeFullConnection()
@@ -68,16 +69,16 @@ package actor SMTPLane {
         return ending.isForNewConnection ? carry(mail).result : ending.result
     }
 
-    /// Talks to the relay with other credentials or certificates from now on, over a new connection.
+    /// Uses the relay's new credentials or certificates from now on, over a new connection.
     package func use(_ relay: SMTPRelay) {
         closeConnection()
         self.relay = relay
         mask = relay.mask
     }
 
-    /// Says QUIT and closes the connection, if one is open. The next mail opens a new one.
+    /// Sends QUIT and closes the connection, if one is open. The next mail opens a new one.
     ///
-    /// QUIT's answer is awaited for a second, and no longer than until somebody wants something of the lane.
+    /// Waits up to a second for the answer to QUIT, but ends the wait when another job arrives for the lane.
     package func closeConnection() {
         guard let open = connection else { return }
         connection = nil
@@ -89,24 +90,24 @@ package actor SMTPLane {
         interruption.settle()
     }
 
-    /// The same, where the connection has carried as many messages as it may, or was refused too many.
+    /// Closes the connection if it has reached its message limit or its limit of refusals.
     package func closeFullConnection() {
         let isFull = messagesOnConnection >= relay.configuration.messagesPerConnection
         if isFull || refusalsInARow >= Self.refusalsPerConnection { closeConnection() }
     }
 
-    /// Says QUIT and closes the connection without waiting for an answer: for a shutdown.
+    /// Sends QUIT and closes the connection without waiting for an answer: for a shutdown.
     package func leave() {
-        // The connection's end does it.
+        // Releasing the connection sends QUIT.
         connection = nil
     }
 
-    /// Ends what the lane is sending, and lets it send nothing further. For a shutdown whose grace is over.
+    /// Aborts the current transmission and prevents further ones. For a shutdown whose grace period is over.
     ///
-    /// Within a conversation it takes effect at once; while libcurl looks up a name, within a second.
+    /// Takes effect at once within a conversation; during libcurl's name look-up within a second.
     package nonisolated func abortSending() { interruption.abort() }
 
-    /// Hands the mail over, on the open connection if there is one.
+    /// Transmits the mail, on the open connection if there is one.
     private func carry(_ mail: OutgoingMail) -> SMTPConversation.Ending {
         guard !interruption.isAborted else { return .failed(.interruptedBeforeSending) }
         let connection: SMTPConnection
@@ -137,7 +138,7 @@ package actor SMTPLane {
 }
 
 extension SMTPConversation.Ending {
-    /// No connection came about.
+    /// No connection was established.
     fileprivate static func failed(_ failure: TransmissionFailure) -> Self {
         Self(result: .failed(failure), keepsConnection: false, isForNewConnection: false)
     }

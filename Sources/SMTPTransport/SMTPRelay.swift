@@ -7,7 +7,7 @@ package struct SMTPCredentials: Sendable, CustomStringConvertible, CustomReflect
     let user: String
     let password: String
 
-    /// Makes credentials; the password goes nowhere but into libcurl.
+    /// Creates credentials; the password is passed only to libcurl.
     package init(user: String, password: String) {
         self.user = user
         self.password = password
@@ -17,14 +17,14 @@ package struct SMTPCredentials: Sendable, CustomStringConvertible, CustomReflect
     package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 }
 
-/// One relay, as its lanes use it.
+/// One relay in the form that its lanes use.
 package struct SMTPRelay: Sendable {
-    /// Where and how to reach it.
+    /// Where the relay is, and how to connect to it.
     package var configuration: RelayConfiguration
-    /// What to authenticate with; `nil`: no AUTH.
+    /// The credentials for AUTH; `nil` means no AUTH.
     package var credentials: SMTPCredentials?
 
-    /// Makes a relay.
+    /// Creates a relay.
     package init(_ configuration: RelayConfiguration, credentials: SMTPCredentials? = nil) {
         self.configuration = configuration
         self.credentials = credentials
@@ -32,8 +32,8 @@ package struct SMTPRelay: Sendable {
 }
 
 extension SMTPRelay {
-    /// What takes the password out of the relay's words, also where it repeats a response of AUTH PLAIN (RFC 4616), with
-    /// or without the identity to act as, or of AUTH LOGIN.
+    /// Removes the password from the relay's words, also where the relay repeats a response of AUTH PLAIN (RFC 4616),
+    /// with or without an authorisation identity, or of AUTH LOGIN.
     var mask: SecretMask {
         guard let credentials else { return .none }
         let response = [0] + Array(credentials.user.utf8) + [0] + Array(credentials.password.utf8)
@@ -49,17 +49,17 @@ package struct OutgoingMail: Sendable {
     package let recipient: String
     /// The content: lines end in CRLF, not dot-stuffed (the conversation does that).
     package let content: [UInt8]
-    /// Asked after the relay's 354 and before the first octet of the content: `false` withholds it.
+    /// Called after the relay's 354 and before the first octet of the content; `false` withholds the content.
     package let mayHandOver: @Sendable () -> Bool
-    /// Called on the lane's thread when the final dot was written: from now on nothing but the relay's answer is awaited,
-    /// and it may be long in coming.
+    /// Called on the lane's thread when the final dot was written: from now on only the relay's answer is awaited,
+    /// which may take long.
     package let didHandOver: @Sendable () -> Void
-    /// Called on the lane's thread when a connection was opened for it: greeting, TLS and AUTH have passed.
+    /// Called on the lane's thread when a connection was opened for the mail: greeting, TLS and AUTH have passed.
     package let didConnect: @Sendable () -> Void
-    /// Asked every second while the answer to RCPT is missing: `false` ends the mail as a time-out does.
+    /// Called every second while the answer to RCPT is missing; `false` ends the mail like a time-out.
     package let mayWait: @Sendable () -> Bool
 
-    /// Makes a mail.
+    /// Creates a mail.
     package init(
         envelopeSender: String,
         recipient: String,
@@ -80,12 +80,12 @@ package struct OutgoingMail: Sendable {
 }
 
 extension OutgoingMail {
-    /// An address is outside ASCII, so that the relay must offer SMTPUTF8 (RFC 6531 §3.2).
+    /// An address has non-ASCII characters, so the relay must offer SMTPUTF8 (RFC 6531 §3.2).
     var needsSMTPUTF8: Bool {
         envelopeSender.utf8.contains { $0 >= 0x80 } || recipient.utf8.contains { $0 >= 0x80 }
     }
 
-    /// An address that would be more than an address in a command; `nil` where both can be said.
+    /// The failure for an address that would inject text into a command; `nil` where both addresses are safe.
     var unusableAddress: TransmissionFailure? {
         if !recipient.isSayable || recipient.isEmpty {
             return TransmissionFailure(
@@ -106,7 +106,7 @@ extension OutgoingMail {
 }
 
 extension String {
-    /// Whether it can stand between angle brackets in a command, and nothing of it is taken for anything else.
+    /// Whether the address can stand between angle brackets in a command without being misread.
     fileprivate var isSayable: Bool {
         utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ">") }
     }

@@ -1,9 +1,9 @@
-// By what two spellings of an address are the same. Never decides whether an address is a good one.
+// Normalises addresses so that equal mailboxes compare equal. Never decides whether an address is valid.
 
 import Foundation
 
-/// A mail address in the form in which addresses are compared. The mail itself goes to the address as it was written
-/// (RFC 5321 §2.4).
+/// A mail address in its canonical form, for comparing. The mail itself is sent to the address as written (RFC 5321
+/// §2.4).
 ///
 /// | differs in | example | compares |
 /// |---|---|---|
@@ -16,19 +16,19 @@ package struct AddressKey: Sendable, Hashable {
     /// The form that is stored and compared.
     package let canonical: String
 
-    /// - Parameter address: one with an `@`; of one without, the whole is taken for the local part.
+    /// - Parameter address: an address with an `@`; without one, the whole text is the local part.
     package init(_ address: String) {
         let (localPart, domain) = Self.parts(of: Self.lowercasedASCII(address))
         let composed = localPart.precomposedStringWithCanonicalMapping
         canonical = domain.map { "\(composed)@\(DomainName.aLabels(of: $0) ?? String($0))" } ?? composed
     }
 
-    /// The domain as it is written in the address, ASCII letters in lower case; `nil` for one without an `@`.
+    /// The domain as written in the address, with ASCII letters in lower case; `nil` for an address without an `@`.
     package static func domain(of address: String) -> String? {
         parts(of: lowercasedASCII(address)).domain.map(String.init)
     }
 
-    /// Ways to write the local part that compare alike, but for the case of ASCII letters. Some may be the same.
+    /// Spellings of the local part that compare equal, apart from the case of ASCII letters; may contain duplicates.
     package static func spellings(ofLocalPartOf address: String) -> [String] {
         let localPart = parts(of: lowercasedASCII(address)).localPart
         return [

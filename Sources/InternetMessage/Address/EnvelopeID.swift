@@ -1,17 +1,17 @@
-// The identifier that connects a mail, its envelope and the reports about it. Never makes one: the schema does.
+// The identifier that connects a mail, its envelope and the reports about it. Never creates one: the schema does.
 
-/// The identifier of one message on its way: part of its Message-ID (RFC 5322 §3.6.4), of its MIME boundary (RFC 2046 §5.1.1:
-/// at most 70 characters) and, where the configuration says so, of its envelope sender.
+/// The identifier of one message in transit: part of its Message-ID (RFC 5322 §3.6.4), of its MIME boundary (RFC 2046
+/// §5.1.1: at most 70 characters) and, if so configured, of its envelope sender.
 ///
-/// 1 to 64 lower-case ASCII letters and digits. Lower case, because some mail systems change the case of an address's local
-/// part. The CHECK of `outbox_state.envelope_id` says the same.
+/// 1 to 64 lower-case ASCII letters and digits. Lower case, because some mail systems change the case of a local part.
+/// The CHECK of `outbox_state.envelope_id` requires the same.
 package struct EnvelopeID: Hashable, Sendable {
     /// The identifier itself.
     package let text: String
 
-    /// The most octets of one.
+    /// The maximum number of octets.
     package static let limit = 64
-    /// How many octets those have that the schema makes: the time and randomness in hexadecimal digits.
+    /// The number of octets in identifiers from the schema: the time and random bits as hexadecimal digits.
     package static let usualLength = 32
 
     /// - Returns: `nil` where the text is anything else.

@@ -1,27 +1,27 @@
-// One mail address, checked, in the form a header and the envelope take. Never a display name, never a list.
+// One validated mail address in the form for a header and for the envelope. Never a display name, never a list.
 
 /// A `Mailbox` (RFC 5321 §4.1.2) whose local part may be UTF-8 (RFC 6531 §3.3, RFC 6532 §3.2).
 ///
-/// Quoted local parts and address literals, which RFC 5321 has as well, are refused: nobody signs up with one, and many mail
-/// systems refuse them. The CHECKs of `outbox.recipient` refuse the same addresses, as far as SQL can tell; which characters
-/// are assigned, and what IDNA can map, only this type knows.
+/// Quoted local parts and address literals, which RFC 5321 also defines, are refused: nobody signs up with one, and
+/// many mail systems refuse them. The CHECKs of `outbox.recipient` refuse the same addresses, as far as SQL can check;
+/// only this type knows which characters are assigned and what IDNA can map.
 package struct Mailbox: Sendable, Hashable {
-    /// The address for a header and for SMTP: a local part that needs quotes has them, and the domain is ASCII.
+    /// The address for a header and for SMTP, with quotes around the local part where needed and an ASCII domain.
     package let address: String
-    /// The domain in ASCII: A-labels where it was not.
+    /// The domain in ASCII, converted to A-labels where needed.
     package let domain: String
-    /// The local part is outside ASCII, so the relay must offer SMTPUTF8 (RFC 6531 §3.4).
+    /// The local part has non-ASCII characters, so the relay must offer SMTPUTF8 (RFC 6531 §3.4).
     package let needsSMTPUTF8: Bool
-    /// The local part is a `Dot-string`: it has no dot at an end or beside another one, which some Japanese carriers once
-    /// allowed. One that isn't gets quotes.
+    /// The local part is a `Dot-string`: no dot at either end or beside another dot, which some Japanese carriers once
+    /// allowed. Other local parts get quotes.
     package let isDotString: Bool
 
-    /// The most octets before the @ (RFC 5321 §4.5.3.1.1).
+    /// The maximum number of octets before the @ (RFC 5321 §4.5.3.1.1).
     package static let localPartLimit = 64
-    /// The most octets in all: a path with its angle brackets has at most 256 (RFC 5321 §4.5.3.1.3).
+    /// The maximum number of octets in total: a path with its angle brackets has at most 256 (RFC 5321 §4.5.3.1.3).
     package static let limit = 254
 
-    /// - Throws: what is wrong with `text`, without repeating it.
+    /// - Throws: the problem of `text`, without repeating the text.
     package init(_ text: String) throws(InvalidMailbox) {
         guard text.unicodeScalars.allSatisfy({ $0.value > 0x20 && !$0.isControl && $0 != "<" && $0 != ">" }) else {
             throw .notBare
@@ -40,7 +40,7 @@ package struct Mailbox: Sendable, Hashable {
         isDotString = local.utf8.hasDotsOnlyBetweenOthers
         address = isDotString ? "\(local)@\(ascii)" : "\"\(local)\"@\(ascii)"
         needsSMTPUTF8 = !local.utf8.allSatisfy { $0 < 0x80 }
-        // With A-labels the domain is longer than it was.
+        // The domain is longer with A-labels.
         guard address.utf8.count <= Self.limit else { throw .length }
     }
 
@@ -48,8 +48,8 @@ package struct Mailbox: Sendable, Hashable {
         scalar.isASCII ? scalar == "." || isAtomText(UInt8(truncatingIfNeeded: scalar.value)) : !isInvisible(scalar)
     }
 
-    /// IDNA passes over what can't be seen. Only joiners and variation selectors have a place in a domain, where it knows the
-    /// rules for them.
+    /// IDNA ignores invisible characters. In a domain, only joiners and variation selectors are allowed, and IDNA knows
+    /// the rules for them.
     private static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
         scalar.isASCII || scalar.properties.isJoinControl || scalar.properties.isVariationSelector
             || !isInvisible(scalar)
@@ -60,8 +60,9 @@ package struct Mailbox: Sendable, Hashable {
         byte.isASCIILetterOrDigit || "!#$%&'*+-/=?^_`{|}~".utf8.contains(byte)
     }
 
-    /// Shows nothing or means nothing, so that two addresses look the same, or a letter got lost. The schema refuses what is
-    /// known for ever; which characters are assigned changes with each version of Unicode.
+    /// The character is invisible or meaningless, so that two addresses look the same, or it replaces a lost letter.
+    /// The schema refuses the characters that are fixed for ever; the assigned characters change with each version of
+    /// Unicode.
     private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.properties.isDefaultIgnorableCodePoint { return true }
         switch scalar.properties.generalCategory {
@@ -69,14 +70,14 @@ package struct Mailbox: Sendable, Hashable {
             .unassigned:
             return true
         default:
-            // A blank of Braille, and what stands for something that got lost.
+            // A Braille blank, and the replacement characters for lost text.
             return ["\u{2800}", "\u{FFFC}", "\u{FFFD}"].contains(scalar)
         }
     }
 }
 
 extension Sequence<UInt8> {
-    /// No dot is first, last or beside another one, as in a dot-atom (RFC 5322 §3.2.3); false for nothing at all.
+    /// No dot is first, last or beside another dot, as in a dot-atom (RFC 5322 §3.2.3); false for an empty text.
     package var hasDotsOnlyBetweenOthers: Bool {
         let dot = UInt8(ascii: ".")
         var previous = dot
@@ -90,20 +91,20 @@ extension Sequence<UInt8> {
 
 /// Why a text is not a mail address; never holds the text.
 package enum InvalidMailbox: Error, Hashable, CaseIterable, Sendable {
-    /// It has a space, a control character or angle brackets.
+    /// The text has a space, a control character or angle brackets.
     case notBare
-    /// It has no @, or more than one.
+    /// The text has no @, or more than one.
     case atSigns
-    /// Its local part is in quotation marks.
+    /// The local part is in quotation marks.
     case quoted
-    /// Its local part has a character that stands in no address, or that can't be seen.
+    /// The local part has a character that is not allowed in an address, or is invisible.
     case localPart
-    /// Its local part, or the whole, is too short or too long.
+    /// The local part, or the whole address, is too short or too long.
     case length
-    /// No mail can go to its domain.
+    /// No mail can be sent to the domain.
     case domain
 
-    /// What an address must be that this one is not, to follow "must be" or "is not".
+    /// The violated requirement, to follow "must be" or "is not".
     package var expected: String {
         switch self {
         case .notBare: "a bare address such as ann@example.com, without a name, spaces or angle brackets"

@@ -1,10 +1,11 @@
-// Turns octets into text by the name of their character set (RFC 2978). Never guesses from the text.
+// Decodes octets by the name of their character set (RFC 2978). Never guesses from the text.
 
 import Foundation
 
-/// The character sets that mail comes in.
+/// The character sets of incoming mail.
 package enum Charset {
-    /// The text; what can't be read in its character set is read as UTF-8, with U+FFFD for what isn't.
+    /// The decoded text. If the octets don't fit their character set, they are read as UTF-8, with U+FFFD for invalid
+    /// sequences.
     ///
     /// - Parameter name: as in `charset=`, in any case; `nil` and unknown names are UTF-8, which includes US-ASCII.
     package static func text(_ bytes: [UInt8], in name: String?) -> String {
@@ -14,8 +15,8 @@ package enum Charset {
         return text
     }
 
-    /// The names of the IANA registry under which reports come. Those from GB 18030 on have numbers of Core Foundation's
-    /// (CFStringEncodingExt.h), which Foundation gives no names.
+    /// The names in the IANA registry that reports use. The entries from GB 18030 on use numbers of Core Foundation
+    /// (CFStringEncodingExt.h), for which Foundation has no names.
     private static let encodings: [String: String.Encoding] = {
         func number(_ value: UInt) -> String.Encoding { String.Encoding(rawValue: 0x8000_0000 | value) }
         let named: [(String.Encoding, [String])] = [

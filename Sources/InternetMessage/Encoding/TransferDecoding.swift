@@ -1,9 +1,10 @@
-// Undoes a part's Content-Transfer-Encoding (RFC 2045 §6). RFC 3464 asks for none, but some mail systems use one.
+// Decodes a part's Content-Transfer-Encoding (RFC 2045 §6). RFC 3464 requires no encoding, but some mail systems use
+// one.
 
 package enum TransferDecoding {
-    /// The octets of a part as they were before they were encoded.
+    /// The octets of a part before encoding.
     ///
-    /// What is damaged is read as far as it goes, and an unknown encoding is taken for none: a report that was cut off may
+    /// Damaged input is decoded as far as possible, and an unknown encoding counts as none: a truncated report may
     /// still say enough.
     package static func decoded(_ body: MailLines, encoding: String?) -> [UInt8] {
         switch encoding?.lowercased().prefix(while: { $0.isLetter || $0.isNumber || $0 == "-" }) {
@@ -13,14 +14,14 @@ package enum TransferDecoding {
         }
     }
 
-    /// RFC 2045 §6.8: what is no letter of the alphabet is passed over.
+    /// RFC 2045 §6.8: characters outside the alphabet are ignored.
     package static func base64(_ bytes: some Sequence<UInt8>) -> [UInt8] {
         var decoded: [UInt8] = []
         var bits: UInt32 = 0
         var count = 0
         for byte in bytes {
             if byte == UInt8(ascii: "=") {
-                // Padding: what follows is another piece.
+                // Padding: the next characters begin another piece.
                 (bits, count) = (0, 0)
                 continue
             }
@@ -46,7 +47,7 @@ package enum TransferDecoding {
         }
     }
 
-    /// RFC 2045 §6.7; what isn't an escape stays as it is.
+    /// RFC 2045 §6.7; text that is not an escape stays unchanged.
     package static func quotedPrintable(_ bytes: [UInt8]) -> [UInt8] {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)

@@ -1,5 +1,4 @@
-// Bodies as bytes that every relay takes: quoted-printable and base64 (RFC 2045). Knows nothing of headers and
-// templates.
+// Encodes bodies for every relay: quoted-printable and base64 (RFC 2045). Knows nothing of headers and templates.
 
 import Foundation
 
@@ -8,7 +7,7 @@ package enum TransferEncoding {
     /// RFC 2045 §6.7 (5), and §6.8.
     private static let lineLength = 76
 
-    /// How long a body of so many bytes is in base64, its line ends included.
+    /// The length in base64 of a body with `count` bytes, including line ends.
     package static func base64Length(of count: Int) -> Int { (count + 2) / 3 * 4 * (lineLength + 2) / lineLength }
 
     package static func appendBase64(_ body: [UInt8], to bytes: inout [UInt8]) {
@@ -17,7 +16,7 @@ package enum TransferEncoding {
         ])
     }
 
-    /// Appends a text with CRLF for each CRLF, CR and LF (RFC 2046 §4.1.1).
+    /// Appends a text, with CRLF in place of each CRLF, CR and LF (RFC 2046 §4.1.1).
     package static func appendNormalized(_ source: [UInt8], to bytes: inout [UInt8]) {
         var start = 0
         var index = 0
@@ -36,12 +35,12 @@ package enum TransferEncoding {
         bytes += source[start...]
     }
 
-    /// RFC 2045 §6.7, with CRLF for each CRLF, CR and LF.
+    /// RFC 2045 §6.7, with CRLF in place of each CRLF, CR and LF.
     ///
-    /// Space and tab are encoded at the end of a line (3), and so is the F of a line that begins with "From ", which
-    /// some mail stores would change. A line that begins with a dot stays: the SMTP client stuffs it.
-    /// - Parameter column: of an encoded line that the text goes on with.
-    /// - Returns: how many bytes the text has before it is encoded, with CRLF line ends.
+    /// Space and tab are encoded at the end of a line (3). So is the F of a line that begins with "From ", which some
+    /// mail stores would change. A leading dot stays: the SMTP client stuffs it.
+    /// - Parameter column: the column of the encoded line at which the text continues.
+    /// - Returns: the length of the text in bytes before encoding, with CRLF line ends.
     @discardableResult
     package static func appendQuotedPrintable(_ text: [UInt8], column: Int = 0, to bytes: inout [UInt8]) -> Int {
         var column = column
@@ -50,13 +49,13 @@ package enum TransferEncoding {
         }
     }
 
-    /// Encodes as much of a text as is the same whatever follows it.
+    /// Encodes the part of a text whose encoding doesn't depend on the text behind it.
     ///
-    /// - Returns: how many bytes of it that is, how many with CRLF line ends, and the column after them.
+    /// - Returns: the length of that part in bytes, its length with CRLF line ends, and the column after it.
     package static func appendBeginning(of text: [UInt8], to bytes: inout [UInt8]) -> (
         count: Int, length: Int, column: Int
     ) {
-        // The encoding of a byte depends on four after it, which may make it the F of "From ".
+        // The encoding of a byte depends on the next four bytes, which may make it the F of "From ".
         let count = max(0, text.count - 4)
         var column = 0
         let length = text.withUnsafeBufferPointer {
@@ -65,7 +64,7 @@ package enum TransferEncoding {
         return (count, length, column)
     }
 
-    /// Over a buffer, because this is where half of composing's time goes.
+    /// Works on a buffer, because half of the composing time is spent here.
     private static func appendQuotedPrintable(
         _ text: UnsafeBufferPointer<UInt8>,
         upTo limit: Int,
@@ -88,13 +87,13 @@ package enum TransferEncoding {
                 }
                 continue
             }
-            // The last column is kept for the "=" of a soft line break.
+            // The last column is reserved for the "=" of a soft line break.
             let room = lineLength - 1 - column
             if room > 0, isLiteral(byte), !(column == 0 && beginsWithFrom(text, at: index)) {
                 var end = index + 1
                 let runLimit = min(limit, index + room)
                 while end < runLimit, isLiteral(text[end]) { end += 1 }
-                // A space that ends a line, or the text, is not literal after all.
+                // A space at the end of a line, or of the text, must be encoded after all.
                 if isSpace(text[end - 1]), end == text.count || isLineBreak(text[end]) { end -= 1 }
                 if end > index {
                     bytes += UnsafeBufferPointer(rebasing: text[index..<end])

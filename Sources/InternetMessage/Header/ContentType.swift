@@ -1,4 +1,4 @@
-// The field Content-Type (RFC 2045 §5.1), its parameters cut in pieces or encoded as well (RFC 2231). Never looks at a body.
+// The field Content-Type (RFC 2045 §5.1), including split or encoded parameters (RFC 2231). Never reads a body.
 
 /// A media type and its parameters.
 package struct ContentType {
@@ -6,10 +6,10 @@ package struct ContentType {
     package let mediaType: String
     private let parameters: [String: String]
 
-    /// So many characters of a field are looked at.
+    /// Maximum number of characters of a field that are parsed.
     private static let limit = 2000
 
-    /// - Parameter field: the field's value; without one, a part is plain text (RFC 2045 §5.2).
+    /// - Parameter field: the field's value; a part without this field is plain text (RFC 2045 §5.2).
     package init(_ field: String?) {
         var scanner = Scanner(field.map { Array($0.unicodeScalars.prefix(Self.limit)) } ?? [])
         let type = scanner.token()
@@ -25,11 +25,11 @@ package struct ContentType {
         self.parameters = parameters
     }
 
-    /// The value of a parameter, by its name in lower case.
+    /// The value of a parameter; `name` is in lower case.
     package subscript(_ name: String) -> String? {
         if let value = parameters[name] { return value }
         if let value = parameters["\(name)*"] { return Self.decoded([(value, true)]) }
-        // RFC 2231 §3: pieces with numbers; a * behind the number is for those that are encoded.
+        // RFC 2231 §3: numbered pieces; a * behind the number marks an encoded piece.
         var pieces: [(String, Bool)] = []
         for number in 0..<Self.pieceLimit {
             if let value = parameters["\(name)*\(number)"] {
@@ -60,7 +60,7 @@ package struct ContentType {
                 charset = String(fields[0])
                 octets = Array(fields[2].utf8)
             }
-            // The same as quoted-printable, with % in place of =.
+            // The same as quoted-printable, but with % instead of =.
             bytes += TransferDecoding.quotedPrintable(octets.map { $0 == UInt8(ascii: "%") ? UInt8(ascii: "=") : $0 })
         }
         return Charset.text(bytes, in: charset)
@@ -81,7 +81,7 @@ package struct ContentType {
             return true
         }
 
-        /// RFC 2045 §5.1: anything but space, control characters and tspecials.
+        /// RFC 2045 §5.1: any characters except space, control characters and tspecials.
         mutating func token() -> String {
             skipSpaceAndComments()
             var token = String.UnicodeScalarView()
@@ -91,7 +91,7 @@ package struct ContentType {
                 token.append(scalar)
                 position += 1
             }
-            // What can't be part of a token would be met again and again.
+            // Skips a character that can't be part of a token; otherwise the loop would not end.
             if token.isEmpty, let scalar = next, scalar != ";", scalar != "=", scalar != "/", scalar != "\"" {
                 position += 1
             }

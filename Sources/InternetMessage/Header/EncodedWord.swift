@@ -1,4 +1,4 @@
-// Encoded words in header fields (RFC 2047). Never looks at a field's meaning.
+// Encoded words in header fields (RFC 2047). Never interprets a field.
 
 extension String {
     /// The text with its encoded words decoded, and without the space between two of them (RFC 2047 §6.2).
@@ -27,13 +27,13 @@ extension String {
 /// One encoded word.
 private struct EncodedWord {
     let text: String
-    /// What follows it.
+    /// The text after the word.
     let rest: Substring
 
     /// RFC 2047 §2: a word has at most 75 characters; some mail systems write longer ones.
     private static let limit = 1000
 
-    /// - Parameter text: what stands behind `=?`.
+    /// - Parameter text: the text behind `=?`.
     init?(_ text: Substring) {
         let head = text.prefix(Self.limit)
         guard let afterCharset = head.firstIndex(of: "?") else { return nil }
@@ -42,7 +42,7 @@ private struct EncodedWord {
             let afterEncoding = head[encodingStart...].firstIndex(of: "?"),
             let end = head[head.index(after: afterEncoding)...].firstRange(of: "?=")
         else { return nil }
-        // RFC 2231 §5: a language may stand behind the character set.
+        // RFC 2231 §5: a language may follow the character set.
         let charset = head[..<afterCharset].prefix { $0 != "*" }
         let octets = Array(head[head.index(after: afterEncoding)..<end.lowerBound].utf8)
         switch head[encodingStart..<afterEncoding].lowercased() {

@@ -1,18 +1,18 @@
-// Header fields as bytes: folding (RFC 5322 §2.2.3) and encoded-words (RFC 2047). Never lets a line break of a value
-// out: its callers refuse control characters, and this file checks once more.
+// Header fields as bytes: folding (RFC 5322 §2.2.3) and encoded-words (RFC 2047). Never writes a line break from a
+// value: the callers refuse control characters, and this file checks again.
 
 import Foundation
 
 /// Writes header fields.
 package enum HeaderField {
-    /// The length that a line should keep to, without its CRLF (RFC 5322 §2.1.1).
+    /// The recommended length of a line, without its CRLF (RFC 5322 §2.1.1).
     private static let lineLength = 78
-    /// A line that holds an encoded-word, and an encoded-word itself (RFC 2047 §2).
+    /// The maximum length of a line with an encoded-word, and of the encoded-word itself (RFC 2047 §2).
     private static let encodedLineLength = 76
     private static let encodedWordLength = 75
 
-    /// A field whose value is text for people, such as Subject: as it is where that is ASCII and folds well, else in
-    /// encoded-words.
+    /// A field whose value is text for people, such as Subject. ASCII text that folds well is written unchanged, other
+    /// text in encoded-words.
     package static func appendText(_ name: String, _ value: String, to bytes: inout [UInt8]) {
         bytes += name.utf8
         bytes += ": ".utf8
@@ -27,7 +27,7 @@ package enum HeaderField {
         bytes += "\r\n".utf8
     }
 
-    /// A field whose value is made of tokens and fits its line, such as Date.
+    /// A field whose value consists of tokens and fits its line, such as Date.
     package static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
         bytes += name.utf8
         bytes += ": ".utf8
@@ -58,7 +58,7 @@ package enum HeaderField {
         bytes += ">\r\n".utf8
     }
 
-    /// Printable ASCII that no decoder takes for an encoded-word, without white space at its ends.
+    /// Printable ASCII that no decoder mistakes for an encoded-word, without white space at its ends.
     private static func isPlain(_ value: String) -> Bool {
         var value = value
         return value.withUTF8 { value in
@@ -72,8 +72,8 @@ package enum HeaderField {
         }
     }
 
-    /// Folded before its single spaces; `nil` if a word is too long for a line or spaces follow each other, which the
-    /// readers of folded lines do not all keep.
+    /// The text folded before single spaces; `nil` if a word is too long for a line or if spaces follow each other,
+    /// which not all readers of folded lines preserve.
     private static func folded(_ value: String, column: Int) -> String? {
         var folded = ""
         var column = column
@@ -99,8 +99,9 @@ package enum HeaderField {
         return "\"\(escaped)\""
     }
 
-    /// RFC 2047 §2 and §5: words of 75 characters at most, one a line, none of which ends within a character. In "B" or
-    /// "Q", whichever is shorter for the whole text; "Q" with the few characters that are safe in a phrase as well.
+    /// RFC 2047 §2 and §5: words of at most 75 characters, one per line, none of which splits a character. Uses "B" or
+    /// "Q", whichever is shorter for the whole text; "Q" uses only the few characters that are safe in a phrase as
+    /// well.
     private static func appendEncodedWords(_ text: [UInt8], column: Int, to bytes: inout [UInt8]) {
         let escaped = text.count { !isLiteralInQ($0) && $0 != 0x20 }
         let usesQ = text.count + 2 * escaped < (text.count + 2) / 3 * 4
@@ -151,7 +152,7 @@ package enum HeaderField {
         }
     }
 
-    /// RFC 2047 §5 (3): what may stand in a "Q" word within a phrase.
+    /// RFC 2047 §5 (3): the characters permitted in a "Q" word within a phrase.
     private static func isLiteralInQ(_ byte: UInt8) -> Bool {
         byte.isASCIILetterOrDigit || "!*+-/".utf8.contains(byte)
     }

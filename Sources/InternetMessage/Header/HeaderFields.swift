@@ -1,18 +1,18 @@
-// Header fields as they are read (RFC 5322 §2.2). Never decodes a value, never recurses.
+// Parsed header fields (RFC 5322 §2.2). Never decodes a value, never recurses.
 
-/// Header fields, folded lines put together (RFC 5322 §2.2.3).
+/// Header fields, with folded lines joined (RFC 5322 §2.2.3).
 package struct HeaderFields {
     private struct Field {
         let name: String
         let value: String
-        /// The value with nothing where lines were folded: some mail systems fold in the middle of a word. `nil` where
-        /// nothing was folded.
+        /// The value without a space where lines were folded, because some mail systems fold in the middle of a word.
+        /// `nil` where nothing was folded.
         let joined: String?
     }
 
     private var fields: [Field] = []
 
-    /// There is none.
+    /// Whether there are no fields.
     package var isEmpty: Bool { fields.isEmpty }
 
     /// The names in lower case.
@@ -21,10 +21,10 @@ package struct HeaderFields {
     /// The values of all fields.
     package var values: [String] { fields.map(\.value) }
 
-    /// So many fields are kept; the rest is of no interest here.
+    /// Maximum number of fields kept; further ones are ignored.
     private static let limit = 500
 
-    /// Reads fields from the lines of a header; a line that is no field is passed over.
+    /// Reads fields from the lines of a header; a line that is not a field is skipped.
     package init(_ lines: ArraySlice<MailLines.Line>) {
         var current: [UInt8] = []
         var folds: [Int] = []
@@ -44,7 +44,7 @@ package struct HeaderFields {
 
     private init(_ fields: [Field]) { self.fields = fields }
 
-    /// The fields of both.
+    /// The fields of both headers.
     package func joined(with others: HeaderFields) -> HeaderFields { HeaderFields(fields + others.fields) }
 
     private mutating func append(_ line: [UInt8], _ folds: [Int]) {
@@ -69,13 +69,13 @@ package struct HeaderFields {
         return String(decoding: bytes, as: UTF8.self).collapsingSpace
     }
 
-    /// The value of the first field of a name, in whatever case.
+    /// The value of the first field with a name, in any case.
     package subscript(_ name: String) -> String? { fields.first { $0.name == name.lowercased() }?.value }
 
-    /// The values of all fields of a name.
+    /// The values of all fields with a name.
     package func all(_ name: String) -> [String] { fields.filter { $0.name == name.lowercased() }.map(\.value) }
 
-    /// The values of all fields of a name, with nothing where lines were folded; empty where none was.
+    /// The values of all fields with a name, without a space where lines were folded; empty where none was.
     package func allJoined(_ name: String) -> [String] {
         let named = fields.filter { $0.name == name.lowercased() }
         return named.contains { $0.joined != nil } ? named.map { $0.joined ?? $0.value } : []

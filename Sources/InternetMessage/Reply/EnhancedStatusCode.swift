@@ -1,22 +1,22 @@
 // The enhanced status codes of RFC 3463. Parses and prints them; never judges them.
 
-/// A mail system's own account of what happened: class, subject and detail (RFC 3463 §2), such as 4.2.1.
+/// A mail system's classification of a result: class, subject and detail (RFC 3463 §2), such as 4.2.1.
 package struct EnhancedStatusCode: Hashable, Sendable, CustomStringConvertible {
     /// 2 success, 4 persistent transient failure, 5 permanent failure.
     package let statusClass: Int
-    /// What the failure is about: 1 addressing, 2 mailbox, 3 mail system, 4 network, 5 protocol, 6 content, 7 policy.
+    /// The subject of the failure: 1 addressing, 2 mailbox, 3 mail system, 4 network, 5 protocol, 6 content, 7 policy.
     package let subject: Int
     /// The exact condition within the subject.
     package let detail: Int
 
-    /// Makes a code from its numbers.
+    /// Creates a code from its numbers.
     package init(_ statusClass: Int, _ subject: Int, _ detail: Int) {
         self.statusClass = statusClass
         self.subject = subject
         self.detail = detail
     }
 
-    /// Reads `class.subject.detail`; `nil` where the text is anything else (RFC 3463 §2 gives the grammar).
+    /// Reads `class.subject.detail`; `nil` for any other text (RFC 3463 §2 gives the grammar).
     package init?(_ text: some StringProtocol) {
         let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 3 else { return nil }

@@ -1,7 +1,7 @@
-// What a relay said, as values. Parses what RFC 5321 §4.2 and RFC 3463 define; never judges it (see FailurePolicy).
+// A relay's replies, as values. Parses the syntax of RFC 5321 §4.2 and RFC 3463; never judges it (see FailurePolicy).
 
-/// What the reply codes mean to a conversation (RFC 5321 §4.2.1 and §4.3.2, where a client may go by the first digit).
-/// Whose fault a refusal is, the failure policy says.
+/// The meaning of reply codes for a conversation (RFC 5321 §4.2.1 and §4.3.2, which lets a client decide by the first
+/// digit). The failure policy decides whose fault a refusal is.
 package protocol ReplyCoded {
     /// The three-digit reply code.
     var code: Int { get }
@@ -12,11 +12,11 @@ extension ReplyCoded {
     package var isPositive: Bool { (200...299).contains(code) }
     /// 220 after STARTTLS: the handshake may begin (RFC 3207 §4).
     package var isReadyForTLS: Bool { code == 220 }
-    /// 354 after DATA: the content may come.
+    /// 354 after DATA: the content may follow.
     package var asksForContent: Bool { code == 354 }
     /// 4yz or 5yz.
     package var isRefusal: Bool { code >= 400 }
-    /// 5yz: a refusal for good.
+    /// 5yz: a permanent refusal.
     package var isPermanent: Bool { code >= 500 }
     /// 421: the relay closes the connection, whatever the command was (RFC 5321 §3.8).
     package var closesConnection: Bool { code == 421 }
@@ -31,18 +31,18 @@ package struct SMTPReply: ReplyCoded, Hashable, Sendable, CustomStringConvertibl
     /// The text of all lines, without reply and enhanced status codes, joined by a space.
     package let text: String
 
-    /// The longest text that is kept of a reply, in Unicode scalars. RFC 5321 §4.5.3.1.5 allows 512 octets a line, and a
-    /// hostile server may send lines without end.
+    /// The maximum length of the text, in Unicode scalars. RFC 5321 §4.5.3.1.5 allows 512 octets per line, and a
+    /// hostile server may send endless lines.
     package static let textLimit = 1000
 
-    /// Makes a reply from its parts.
+    /// Creates a reply from its parts.
     package init(code: Int, enhancedStatus: EnhancedStatusCode? = nil, text: String) {
         self.code = code
         self.enhancedStatus = enhancedStatus
         self.text = text.limited(to: Self.textLimit)
     }
 
-    /// Makes a reply from the lines the server sent, each `250-text` or `250 text`, with or without its line end.
+    /// Creates a reply from the server's lines, each `250-text` or `250 text`, with or without its line end.
     ///
     /// - Returns: `nil` where the last line has no reply code: the server doesn't speak SMTP.
     package init?(lines: [String]) {
@@ -61,9 +61,9 @@ package struct SMTPReply: ReplyCoded, Hashable, Sendable, CustomStringConvertibl
         self.init(code: code, enhancedStatus: status, text: texts.joined(separator: " "))
     }
 
-    /// The queue id by which the relay's administrator finds the mail: the last word after "queued as" or "id", as
-    /// Postfix, Exim and Sendmail's descendants write it; or the one long word after "Ok", as Amazon SES writes the id that
-    /// it puts into the Message-ID. There is no standard for it.
+    /// The queue id by which the relay's administrator finds the mail: the last word after "queued as" or "id", as in
+    /// Postfix, Exim and Sendmail's descendants; or the single long word after "Ok", as in Amazon SES, which uses this
+    /// id in the Message-ID. There is no standard for it.
     package var queueID: String? {
         let words = text.utf8.split { $0.isASCIISpace }.map { Substring($0) }
         if words.count == 2, words[0].is("ok"), words[1].utf8.count >= 20 { return words[1].trimmedOfPunctuation }
@@ -76,7 +76,7 @@ package struct SMTPReply: ReplyCoded, Hashable, Sendable, CustomStringConvertibl
         return nil
     }
 
-    /// The reply as a server would have sent it, on one line.
+    /// The reply in a server's form, on one line.
     package var description: String {
         [String(code), enhancedStatus?.description, text.isEmpty ? nil : text].compactMap(\.self).joined(separator: " ")
     }
@@ -89,7 +89,7 @@ extension Substring {
         return self[start...last]
     }
 
-    /// Whether it is this word, which is in lower case, in any case.
+    /// Whether the text equals this lower-case word, in any case.
     fileprivate func `is`(_ word: String) -> Bool { utf8.count == word.utf8.count && lowercased() == word }
 
     /// `id=1abc-000` as Exim writes it.

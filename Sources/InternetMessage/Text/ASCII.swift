@@ -1,13 +1,13 @@
-// The classes of ASCII characters that the grammars of mail are made of. Never looks at anything outside ASCII.
+// The classes of ASCII characters that mail grammars use. Never handles non-ASCII characters.
 
 extension UInt8 {
     /// `ALPHA` of RFC 5234 appendix B.1: a letter of either case.
     package var isASCIILetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self | 0x20) }
 
-    /// A letter of lower case.
+    /// A lower-case letter.
     package var isASCIILowercaseLetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) }
 
-    /// A letter of upper case.
+    /// An upper-case letter.
     package var isASCIIUppercaseLetter: Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) }
 
     /// `DIGIT` of RFC 5234 appendix B.1.
@@ -19,7 +19,7 @@ extension UInt8 {
     /// A space, or one of the characters from tab to carriage return.
     package var isASCIISpace: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
 
-    /// A letter in lower case, and everything else as it is, as SQLite's lower() does it.
+    /// A letter in lower case; other octets unchanged, as in SQLite's lower().
     package var asciiLowercased: UInt8 { isASCIIUppercaseLetter ? self | 0x20 : self }
 }
 

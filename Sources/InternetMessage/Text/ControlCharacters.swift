@@ -1,9 +1,9 @@
-// Control characters, and texts without them: nobody may write a second line into a header, or move the cursor of whoever
-// reads a log or an error.
+// Control characters, and texts without them: nobody may insert a second line into a header, or move the cursor of a
+// person who reads a log or an error.
 
 extension Unicode.Scalar {
-    /// Breaks a line or controls a device: never part of a header. Includes NEL, LS and PS, which some programs take
-    /// for line breaks.
+    /// Breaks a line or controls a device: never permitted in a header. Includes NEL, LS and PS, which some programs
+    /// treat as line breaks.
     package var isControl: Bool {
         switch value {
         case 0x00...0x1F, 0x7F...0x9F, 0x2028, 0x2029: true
@@ -18,7 +18,7 @@ extension String {
         String(String.UnicodeScalarView(prefix(80).unicodeScalars.map { $0.isControl ? "?" : $0 }))
     }
 
-    /// With a space for each line break, be it CRLF or one character, and for each other control character.
+    /// With a space in place of each line break (CRLF or one character) and of each other control character.
     package var onOneLine: String {
         guard unicodeScalars.contains(where: \.isControl) else { return self }
         var line = ""
@@ -31,7 +31,7 @@ extension String {
         return line
     }
 
-    /// With one space wherever there was space or a control character, and none around it.
+    /// With one space in place of each run of white space and control characters, and none at the ends.
     package var collapsingSpace: String {
         unicodeScalars.split { scalar in
             scalar.properties.isWhitespace || scalar.properties.generalCategory == .control

@@ -1,12 +1,12 @@
-// The one way in which a stranger's text is cut. Never cuts inside of a Unicode scalar.
+// The only way to cut a text from outside. Never cuts within a Unicode scalar.
 
 extension String {
-    /// At most so many Unicode scalars of it.
+    /// The first `count` Unicode scalars at most.
     ///
-    /// Not so many characters: a character may have any number of combining marks, so that 1,000 of them can be a
-    /// megabyte.
+    /// The limit doesn't count characters: a character may have any number of combining marks, so 1,000 characters can
+    /// be a megabyte.
     package func limited(to count: Int) -> String {
-        // No text has more scalars than octets, and counting those costs nothing.
+        // A text never has more scalars than octets, and counting octets costs nothing.
         utf8.count <= count ? self : String(unicodeScalars.prefix(count))
     }
 }

@@ -1,41 +1,41 @@
-// What to tell the person who waits: stable codes and their sentences. When which one holds is the view's business.
+// What to tell the waiting person: stable codes and their sentences. The view outbox_status decides which code applies.
 
-/// One thing the person who waits for a mail should do. The raw values are the codes of the view `outbox_status`,
-/// where several, in the order in which to follow them, are joined by a comma.
+/// One thing that a person who waits for a mail should do. The raw values are the codes of the view `outbox_status`.
+/// The view joins several codes with commas, in the order in which to follow them.
 package enum Advice: String, CaseIterable, Sendable {
     /// The mail is on its way.
     case wait
-    /// Our side is late: the mail will come, and asking for another would not help.
+    /// Our side is late: the mail will come, and requesting another one would not help.
     case deliveryDelayed = "delivery-delayed"
-    /// It may have been sorted out as junk.
+    /// The mail may be in the junk folder.
     case checkJunk = "check-junk"
-    /// Ask for it one more time.
+    /// Request the mail one more time.
     case resend
-    /// Its token no longer works.
+    /// The mail's token no longer works.
     case requestNew = "request-new"
     /// The address does not take mail.
     case fixAddress = "fix-address"
-    /// Nothing the person can do alone.
+    /// The person can't solve this alone.
     case contactSupport = "contact-support"
 
-    /// A language that the sentences are in; the raw values are language tags (BCP 47).
+    /// A language of the sentences; the raw values are language tags (BCP 47).
     package enum Language: String, CaseIterable, Sendable {
         case english = "en"
         case japanese = "ja"
     }
 
-    /// Reads the view's column: codes joined by commas; codes this program doesn't know are left out, because advice
-    /// is open to additions.
+    /// Reads the view's column: codes joined by commas. Unknown codes are ignored, because later versions may add
+    /// codes.
     package static func codes(in column: String) -> [Advice] {
         column.split(separator: ",").compactMap { Advice(rawValue: String($0)) }
     }
 
-    /// The sentences for the codes of the view's column, one after the other.
+    /// The sentences for the codes of the view's column, joined.
     package static func sentences(for column: String, in language: Language) -> String {
         codes(in: column).map { $0.sentence(in: language) }.joined(separator: language == .japanese ? "" : " ")
     }
 
-    /// What to say to the person.
+    /// The sentence for the person.
     package func sentence(in language: Language) -> String {
         switch language {
         case .english: english

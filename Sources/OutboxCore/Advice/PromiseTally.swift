@@ -1,15 +1,15 @@
-// How mails fared against the promise, as counts. Pure; never holds a message.
+// How well mails met the promise, as counts. Pure; never holds a message.
 
-/// How one message fared: the promise is that a relay accepts a mail within a person's patience, counted from the request,
-/// or from `not_before` where the application asked to wait.
+/// The result of one message. The promise is that a relay accepts a mail within a person's patience, counted from the
+/// request, or from `not_before` where the application asked to wait.
 package enum PromiseOutcome: Sendable, Hashable {
-    /// A relay accepted it, after so long.
+    /// A relay accepted the message, after this time.
     case accepted(after: Duration, isInTime: Bool)
-    /// It waits, for so long by now.
+    /// The message has been waiting for this time.
     case waiting(for: Duration, isInTime: Bool)
-    /// It expired after so long.
+    /// The message expired after this time.
     case expired(after: Duration)
-    /// It was not to be mailed, or could not be.
+    /// The message was not to be mailed, or could not be.
     case notMailed(MessageState)
 
     /// Judges a message by its times.
@@ -40,27 +40,27 @@ package enum PromiseOutcome: Sendable, Hashable {
     }
 }
 
-/// How final messages fared.
+/// The results of final messages.
 package struct PromiseTally: Sendable, Hashable {
-    /// All of them.
+    /// All final messages.
     package var requested = 0
-    /// A relay accepted them within the patience that was configured when they were counted.
+    /// Messages that a relay accepted within the patience configured when they were counted.
     package var acceptedInTime = 0
-    /// A relay accepted them later.
+    /// Messages that a relay accepted later.
     package var acceptedLate = 0
-    /// They expired before a relay accepted them.
+    /// Messages that expired before a relay accepted them.
     package var expired = 0
     /// Messages that were not mailed, by state.
     package var notMailed: [MessageState: Int] = [:]
-    /// How long the accepted ones took.
+    /// The delays of the accepted messages.
     package var delays = DelayHistogram()
-    /// How long the slowest accepted one took.
+    /// The longest delay of an accepted message.
     package var longest: Duration?
 
-    /// Makes an empty tally.
+    /// Creates an empty tally.
     package init() {}
 
-    /// Counts a message that is final.
+    /// Counts a final message.
     package mutating func add(_ outcome: PromiseOutcome) {
         requested += 1
         switch outcome {
@@ -75,21 +75,21 @@ package struct PromiseTally: Sendable, Hashable {
     }
 }
 
-/// How many mails took how long, to a sixteenth.
+/// The number of mails by delay, to a sixteenth.
 package struct DelayHistogram: Sendable, Hashable {
-    /// The mails by the longest delay that counts in with theirs, in milliseconds.
+    /// The number of mails by the upper bound of their delay group, in milliseconds.
     package private(set) var counts: [Int64: Int] = [:]
 
-    /// Makes an empty histogram.
+    /// Creates an empty histogram.
     package init() {}
 
-    /// Counts mails that took so long.
+    /// Counts mails with this delay.
     package mutating func add(_ delay: Duration, count: Int = 1) {
         counts[Self.bound(of: delay.inMilliseconds), default: 0] += count
     }
 
-    /// The longest delay with the same five leading binary digits, so that it exceeds the given one by less than a sixteenth.
-    /// A clock that was set back makes negative delays; they count as none.
+    /// The longest delay with the same five leading binary digits, so it exceeds the given delay by less than a
+    /// sixteenth. A clock that was set back gives negative delays, which count as zero.
     static func bound(of milliseconds: Int64) -> Int64 {
         let delay = UInt64(max(milliseconds, 0))
         let digits = UInt64.bitWidth - delay.leadingZeroBitCount

@@ -1,5 +1,5 @@
-// The rules about us: our DNS records, host name, address, sender and account, read from a reply's words. Each has the
-// operator mend something outside of the mail, so none of them ends a message.
+// The rules about us, read from a reply's words: our DNS records, host name, address, sender and account. An operator
+// must fix each of these problems outside of the mail, so none of them ends a message.
 
 extension FailurePolicy {
     /// The DNS records by which a receiver knows our address and our domain.
@@ -36,7 +36,7 @@ extension FailurePolicy {
         FailureRule(.reply("4xx", "5xx", status: "x.7.515"), .configuration, .again, .domainNotAuthenticated),
         // Exchange Online's 5.7.509; Google: "not accepted due to domain's DMARC policy"; iCloud, Zoho, Tencent, Orange.
         FailureRule(.reply("4xx", "5xx", words: "{dmarc}"), .configuration, .again, .dmarcFailed),
-        // RFC 7372 §3.4: x.7.26 is more than one failed check. Google: "must authenticate with either SPF or DKIM".
+        // RFC 7372 §3.4: x.7.26 means that several checks failed. Google: "must authenticate with either SPF or DKIM".
         FailureRule(.reply("4xx", "5xx", words: "{spf} & {dkim}"), .configuration, .again, .domainNotAuthenticated),
         // RFC 7372 §3.1: x.7.20 to x.7.22 are about DKIM; §3.2: x.7.23 and x.7.24 about SPF, x.7.27 in Google's replies.
         FailureRule(.reply("4xx", "5xx", words: "{dkim}"), .configuration, .again, .dkimFailed),
@@ -64,10 +64,11 @@ extension FailurePolicy {
         FailureRule(.reply("4xx", "5xx", status: "x.7.26"), .configuration, .again, .domainNotAuthenticated),
     ]
 
-    /// The name that we say in EHLO, and what the relay wants before it takes a mail.
+    /// The name that we send in EHLO, and the relay's demands before it takes a mail.
     static let ourName: [FailureRule] = [
-        // Postfix (reject_invalid_helo_hostname and its like, judged at RCPT by default), Exim, Exchange Online's 5.7.506,
-        // Google's "HELO/EHLO argument is invalid". "Polite people say HELO first" is about the order of commands.
+        // Postfix (reject_invalid_helo_hostname and the like, checked at RCPT by default), Exim, Exchange Online's
+        // 5.7.506, Google's "HELO/EHLO argument is invalid". "Polite people say HELO first" is about the order of
+        // commands.
         FailureRule(
             .reply(
                 "4xx",
@@ -95,7 +96,7 @@ extension FailurePolicy {
             .again,
             .encryptionRequired
         ),
-        // What a relay says with 550, 553 or 554 that RFC 4954 §6 has 530 for: Exchange, MailEnable, NetEase, La Poste.
+        // Replies with 550, 553 or 554 where RFC 4954 §6 specifies 530: Exchange, MailEnable, NetEase, La Poste.
         FailureRule(
             .reply(
                 "5xx",
@@ -113,7 +114,7 @@ extension FailurePolicy {
         ),
     ]
 
-    /// Our sender's address or identity, which many relays judge only at RCPT, or after the content.
+    /// Our sender's address or identity, which many relays check only at RCPT or after the content.
     static let ourSender: [FailureRule] = {
         // Postfix's "Sender address rejected", Exim's "Sender verify failed" (behind the callout's own "No Such User
         // Here"), Exchange's SendAsDenied and 5.7.60, Amazon SES's "Email address is not verified", SendGrid's "from
@@ -139,7 +140,7 @@ extension FailurePolicy {
             "{sender} … must",
             "missing … in from",
             "no mx … your domain",
-            // A list of who may send is searched for us, whatever it is called: "no such user in the access list of senders".
+            // The relay searches for us in a list of permitted senders: "no such user in the access list of senders".
             "{not} & list/lists/table/map/database/acl … {sender}",
             "{sender} … {not} … list/lists/table/map/database/acl",
             "no such {sender}",
@@ -235,14 +236,14 @@ extension FailurePolicy {
             .accountRefused
         ),
     ]
-    /// What the relay doesn't relay, said at RCPT, or after the content as Exchange Online's TenantAttribution (5.7.64) is.
+    /// The relay refuses to relay, at RCPT, or after the content like Exchange Online's TenantAttribution (5.7.64).
     static let relaying: [FailureRule] = [
         FailureRule(.reply("5xx", words: "{relaying}"), at: untilContent, .configuration, .again, .relayingDenied)
     ]
 
-    /// Whatever else is said of "you", a client or a sender, in words that no rule above knows: it isn't said of the
-    /// recipient, so that no code may end the message or condemn the address. Which account or setting it is, only the
-    /// reply itself can say; the log quotes it.
+    /// Anything else said about "you", a client or a sender in words that no rule above knows. The reply doesn't
+    /// concern the recipient, so no code may end the message or blame the address. Only the reply itself can name the
+    /// account or setting, so the log quotes it.
     static let unclearAboutUs: [FailureRule] = [
         FailureRule(
             .reply(

@@ -1,20 +1,22 @@
 // The rules about how much we may send, and how fast, read from a reply's words.
 
 extension FailurePolicy {
-    /// How long a relay rests that finds us too fast, or our connections too many: the pool's own shortest pause.
+    /// How long a relay is paused after it finds us too fast or our connections too many: the pool's own shortest
+    /// pause.
     package static let ratePause = Duration.seconds(1)
-    /// How long it rests for a quota of a minute. A probe then costs one refusal for six such pauses at most.
+    /// How long a relay is paused for a quota per minute. Each probe may cost one refusal; at most six such pauses fit
+    /// into the minute.
     package static let minutePause = Duration.seconds(10)
-    /// How long it rests for a quota of an hour, or of a length that the words don't say. What waits is late by at most
-    /// this much once the hour is over.
+    /// How long a relay is paused for a quota per hour, or of an unspecified period. Waiting messages are late by at
+    /// most this much once the hour is over.
     package static let hourPause = Duration.seconds(5 * 60)
-    /// How long it rests for a quota of a day: the providers count the last 24 hours, so mail trickles through again
+    /// How long a relay is paused for a quota per day: the providers count the last 24 hours, so some mail passes again
     /// before the day is over.
     package static let dayPause = Duration.seconds(15 * 60)
-    /// How long it rests where the month's quota or the credits are used up: somebody has to pay.
+    /// How long a relay is paused when the month's quota or the credits are used up: somebody must pay.
     package static let monthPause = Duration.seconds(60 * 60)
 
-    /// A quota of ours, at any stage and with any code.
+    /// Our quota is used up; at any stage and with any code.
     ///
     /// Google's 5.4.5 "Daily user sending limit exceeded" and "Daily SMTP relay limit exceeded"; Exchange Online's
     /// SubmissionQuotaExceeded and 5.1.90; Amazon SES's "Daily message quota exceeded"; cPanel's "has exceeded the max
@@ -74,7 +76,7 @@ extension FailurePolicy {
                 .quotaExceeded,
                 pause: hourPause
             ),
-            // Before RCPT nobody's mailbox is known.
+            // Before RCPT, the words can't be about a mailbox.
             FailureRule(
                 .reply("4xx", "5xx", words: "{limit} & {exceeded}", unless: ["{size}", "{connections}", "rate*"]),
                 at: [.connect, .tls, .ehlo, .startTLS, .auth, .mail],
@@ -111,12 +113,13 @@ extension FailurePolicy {
         )
     }
 
-    /// Too fast, or too much at a time.
+    /// We send too fast, or too much at a time.
     ///
-    /// Amazon SES's "Maximum sending rate exceeded", Yahoo's TSS04 and "Max message per connection reached", Microsoft's
-    /// RP-001, Google's 4.7.28, Orange's "Trop de connexions", Mail.ru's "Ratelimit exceeded for mailbox" (of the sender),
-    /// QQ's "frequency limited", NetEase's HL:IFC and HL:ICC, Mimecast's "Exceeding outbound thread limit", Postfix's
-    /// anvil. Where a reputation is the reason the address is at fault, and waiting doesn't help.
+    /// Amazon SES's "Maximum sending rate exceeded", Yahoo's TSS04 and "Max message per connection reached",
+    /// Microsoft's RP-001, Google's 4.7.28, Orange's "Trop de connexions", Mail.ru's "Ratelimit exceeded for mailbox"
+    /// (of the sender), QQ's "frequency limited", NetEase's HL:IFC and HL:ICC, Mimecast's "Exceeding outbound thread
+    /// limit", Postfix's anvil. If the reply gives a reputation as the reason, our address is at fault, and waiting
+    /// doesn't help.
     static let rates: [FailureRule] = [
         FailureRule(
             .reply(

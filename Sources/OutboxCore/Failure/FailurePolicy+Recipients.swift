@@ -1,8 +1,9 @@
-// The rules about the recipient and the content, read from a reply's words. An address is condemned only where the words
-// say that its mailbox or its domain doesn't exist or is disabled; of two readings the more innocent one wins.
+// The rules about the recipient and the content, read from a reply's words. An address is blamed only where the words
+// say that its mailbox or its domain doesn't exist or is disabled. If a reply has two readings, the more harmless one
+// wins.
 
 extension FailurePolicy {
-    /// The mailbox takes no mail just now: it is asked again, whatever the code.
+    /// The mailbox takes no mail at the moment: the message is retried, whatever the code.
     static let recipientForNow: [FailureRule] = [
         // postgrey, milter-greylist, Exchange Online's "Greylisted", Zoho's.
         FailureRule(
@@ -24,7 +25,7 @@ extension FailurePolicy {
         ),
     ]
 
-    /// What one recipient or a closed group doesn't want: nobody else's mail is concerned.
+    /// A recipient or a closed group rejects the mail by choice; other recipients' mail is not affected.
     static let recipientsChoice: [FailureRule] = [
         // Exchange Online's 5.7.12, 5.7.124 and 5.7.133 to 5.7.136, "rejected by recipient" (5.7.507), its "Customer Block
         // list"; QQ's "Mail is rejected by recipients"; AOL's and Facebook's preferences.
@@ -54,7 +55,7 @@ extension FailurePolicy {
         ),
     ]
 
-    /// What those mean who say it by a code alone.
+    /// The same reasons, given by a code alone.
     static let recipientsByCode: [FailureRule] = [
         // Exchange Online: too much mail for one recipient, from us or from everybody.
         FailureRule(
@@ -82,14 +83,15 @@ extension FailurePolicy {
         ),
     ]
 
-    /// The mailbox, its address, and what is wrong with the mail.
+    /// The mailbox, its address, and problems of the mail itself.
     static let recipients =
         mail(refusedBy: ["{virus}"], .contentRefused) + policy(refusedBy: ["{spam}"]) + full
         + temporaryInSpiteOfTheCode + policy(refusedBy: ["{policy}"]) + dead
 
     private static let full: [FailureRule] = [
-        // "Mailbox full", "over quota", whatever the code: Orange's 552 5.1.1 "Recipient overquota", Google's 5.7.1 "email
-        // quota exceeded", qmail's "User over quota. (#5.1.1)". What is a quota of ours was recognised before.
+        // "Mailbox full", "over quota", whatever the code: Orange's 552 5.1.1 "Recipient overquota", Google's 5.7.1
+        // "email quota exceeded", qmail's "User over quota. (#5.1.1)". Earlier rules have already matched our own
+        // quotas.
         FailureRule(
             .reply("4xx", words: "{over-quota}", "quota*", unless: ["system storage/resources", "device", "queue"]),
             at: untilContent,
@@ -132,9 +134,9 @@ extension FailurePolicy {
         ),
     ]
 
-    /// "550 5.2.1 … temporarily disabled", "554 … try again later": it may pass tomorrow, or in a minute.
+    /// "550 5.2.1 … temporarily disabled", "554 … try again later": a retry may succeed tomorrow, or in a minute.
     private static let temporaryInSpiteOfTheCode: [FailureRule] = [
-        // The relay could not find out whether there is such a mailbox, and says so with the code of one that there isn't.
+        // The relay could not look up the mailbox, but used the code for a mailbox that doesn't exist.
         FailureRule(
             .reply(
                 "5xx",
@@ -149,7 +151,7 @@ extension FailurePolicy {
             .again,
             .recipientDeferred
         ),
-        // "Check the address and try again" is no invitation to the same address.
+        // "Check the address and try again" doesn't ask for a retry with the same address.
         FailureRule(
             .reply("5xx", words: "try again", unless: ["check*/correct*/verify/confirm/spell*"]),
             at: [.rcpt],
@@ -226,7 +228,7 @@ extension FailurePolicy {
         ),
     ]
 
-    /// Somebody's policy, whose words overrule a code that condemns the address.
+    /// A policy refusal, whose words override a code that blames the address.
     private static func policy(refusedBy words: [WordPattern]) -> [FailureRule] {
         [
             FailureRule(

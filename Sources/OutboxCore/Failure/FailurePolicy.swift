@@ -1,26 +1,26 @@
-// Whose fault a failed attempt is and what follows from it: the one room where reply codes are judged. Pure.
+// Decides whose fault a failed attempt is and what follows from it; reply codes are judged nowhere else. Pure.
 
 import InternetMessage
 
-/// What follows from a failed attempt.
+/// The consequences of a failed attempt.
 package struct Verdict: Hashable, Sendable {
     /// Whose fault a failure is. The raw values are those of the columns `fault`.
     package enum Fault: String, CaseIterable, Sendable {
-        /// This recipient's address: any other mail would pass.
+        /// This recipient's address: other mails would pass.
         case recipient
         /// This mail: its content, size or template values.
         case message
-        /// The relay: no mail passes for the time being.
+        /// The relay: no mail passes at the moment.
         case relay
-        /// What an operator has to mend: credentials, certificate, sender address, templates.
+        /// A problem that an operator must fix: credentials, certificate, sender address, templates.
         case configuration
     }
 
     /// Whether another attempt can help.
     package enum Disposition: String, Hashable, Sendable {
-        /// Try again: the fault is, or may be, temporary.
+        /// Try again: the problem is, or may be, temporary.
         case again
-        /// Never again: asking once more gets the same answer.
+        /// Never again: another attempt would get the same answer.
         case final
     }
 
@@ -30,13 +30,13 @@ package struct Verdict: Hashable, Sendable {
     package let disposition: Disposition
     /// Why it failed.
     package let reason: FailureReason
-    /// How long the other side asked to wait before the next attempt.
+    /// The delay before the next attempt that the other side asked for.
     package let retryAfter: Duration?
-    /// How long the relay is to be left alone, as its words say: a moment for a rate, longer for a quota of an hour or a
-    /// day (``FailurePolicy/ratePause`` and its like). `nil` where they say nothing of it.
+    /// How long to leave the relay alone, according to its words: a moment for a rate, longer for a quota per hour or
+    /// day (``FailurePolicy/ratePause`` and the like). `nil` where the words don't say.
     package let pause: Duration?
 
-    /// Makes a verdict.
+    /// Creates a verdict.
     package init(
         _ fault: Fault,
         _ disposition: Disposition,
@@ -52,19 +52,19 @@ package struct Verdict: Hashable, Sendable {
     }
 }
 
-/// Maps what was seen to whose fault it is and whether to try again: the first of ``rules`` that applies.
+/// Maps an observed failure to its fault and to a retry decision: the first of ``rules`` that applies.
 ///
-/// Words overrule codes: real relays say "your daily quota", "sender not verified", "too many mails just now" with codes
-/// that mean "no such user" or "bad content" by the book. So the rules that read a reply's words come before those that
-/// read its codes, and a refusal that is about us never ends a message and never condemns an address.
+/// Words override codes: real relays say "your daily quota", "sender not verified", "too many mails just now" with
+/// codes that officially mean "no such user" or "bad content". So the rules that read a reply's words come before those
+/// that read its codes, and a refusal about us never ends a message and never blames an address.
 ///
-/// An uncertain failure (no answer to the final dot) is a lost connection or a time-out, so it is tried again: losing
-/// a mail is worse than a rare second copy. Unknown things are temporary.
+/// An uncertain failure (no answer to the final dot) is a lost connection or a time-out, so the message is retried:
+/// losing a mail is worse than a rare second copy. Unknown failures count as temporary.
 package enum FailurePolicy {
     /// Judges one failure.
     package static func verdict(for failure: TransmissionFailure) -> Verdict {
         guard let rule = table.rule(for: failure) else {
-            // The last rules leave nothing over but a reply that is no refusal.
+            // The last rules match every refusal, so only a reply that is not a refusal gets here.
             return Verdict(.relay, .again, .protocolError)
         }
         let isTemporary = rule.disposition == .again && rule.fault != .configuration
@@ -77,18 +77,18 @@ package enum FailurePolicy {
         )
     }
 
-    /// From RCPT on, where a refusal may be about this recipient or this mail.
+    /// From RCPT on: a refusal may be about this recipient or this mail.
     static let untilContent: [SMTPStage] = [.rcpt, .data, .body, .finalDot]
     static let content: [SMTPStage] = [.data, .body, .finalDot]
-    /// From MAIL on, where the relay knows who sends.
+    /// From MAIL on: the relay knows the sender.
     static let withinMail: [SMTPStage] = [.mail, .rcpt, .data, .body, .finalDot]
 
     private static let table = FailureTable(rules)
 
-    /// The rules in the order in which they are asked; docs/failures.md shows them.
+    /// The rules in the order of their evaluation; docs/failures.md shows them.
     package static let rules = withoutReply + ofWords + recipientsByCode + ofCodes
 
-    /// What has no reply.
+    /// Failures without a reply.
     private static let withoutReply: [FailureRule] = [
         FailureRule(.kind(.unknownKind), .configuration, .again, .noTemplates),
         FailureRule(.kind(.badValues), .message, .final, .unusableValues),
@@ -110,39 +110,39 @@ package enum FailurePolicy {
         FailureRule(.kind(.other), .relay, .again, .libcurlError),
     ]
 
-    /// What the words of a reply say. What is about us goes before what is about the recipient, because a refusal of our
-    /// sender or host likes to quote "no such user" on its way (Exim's `verify = sender`).
+    /// Rules about a reply's words. Rules about us precede rules about the recipient, because a refusal of our sender
+    /// or host often quotes "no such user" (Exim's `verify = sender`).
     private static let ofWords =
         recipientForNow + ourDNS + ourName + quotas + rates + recipientsChoice + ourSender + ourAddress + ourAccount
         + relaying + recipients + unclearAboutUs
 
-    /// What its codes say, where its words say nothing that we know.
+    /// Rules about a reply's codes, for replies whose words no rule knows.
     private static let ofCodes: [FailureRule] = [
-        // RFC 5321 §3.8: 421 says that the service closes, whatever the command was.
+        // RFC 5321 §3.8: 421 means that the service is closing, whatever the command was.
         FailureRule(.reply("421"), .relay, .again, .relayClosing),
-        // RFC 4954 §4.7.12 and §6: 432 asks for another mechanism, 454 is a trouble of the server's own.
+        // RFC 4954 §4.7.12 and §6: 432 asks for another mechanism, 454 is a problem of the server's own.
         FailureRule(.reply("432"), at: [.auth], .configuration, .again, .authenticationRefused),
         FailureRule(.reply("4xx"), at: [.auth], .relay, .again, .authenticationUnavailable),
         FailureRule(.kind(.authenticationRefused), .configuration, .again, .authenticationRefused),
         FailureRule(.reply("5xx"), at: [.auth], .configuration, .again, .authenticationRefused),
-        // RFC 4954 §6: 530 asks for authentication, which no mail can mend.
+        // RFC 4954 §6: 530 asks for authentication, so the mail is not at fault.
         FailureRule(.reply("530"), .configuration, .again, .authenticationRequired),
         FailureRule(.reply("4xx", "5xx"), at: [.connect, .tls, .ehlo, .startTLS], .relay, .again, .sessionRefused),
         FailureRule(.reply("4xx", status: "x.3.1"), .relay, .again, .relayFull),
         FailureRule(.reply("4xx", status: "x.3.2"), .relay, .again, .relayNotReady),
-        // The dialogue itself went wrong, which says nothing of the recipient or the mail (RFC 5321 §4.2.2).
+        // The dialogue itself failed, which says nothing about the recipient or the mail (RFC 5321 §4.2.2).
         FailureRule(.reply("500", "502", "503", "504"), .relay, .again, .protocolError),
-        // The envelope sender, which many relays judge only at RCPT.
+        // The envelope sender, which many relays check only at RCPT.
         FailureRule(.reply("5xx", status: "x.1.7", "x.1.8"), .configuration, .again, .senderRefused),
         FailureRule(.reply("4xx", status: "x.1.7", "x.1.8"), .relay, .again, .senderDeferred),
         FailureRule(.reply("4xx", status: "x.2.2"), at: untilContent, .recipient, .again, .mailboxFull),
         FailureRule(.reply("5xx", status: "x.2.2"), at: untilContent, .recipient, .final, .mailboxFull),
         FailureRule(.reply("5xx", status: "x.3.4", "x.2.3"), .message, .final, .messageTooBig),
-        // RFC 1870 §6.1 at MAIL; after the content it can mean nothing else, because RCPT had passed.
+        // RFC 1870 §6.1 at MAIL. After the content 552 can't mean a full mailbox, because RCPT had passed.
         FailureRule(.reply("552"), at: [.mail, .data, .body, .finalDot], .message, .final, .messageTooBig),
         FailureRule(.reply("4xx"), at: [.mail], .relay, .again, .senderDeferred),
         FailureRule(.reply("5xx"), at: [.mail], .configuration, .again, .senderRefused),
-        // The recipient's address, which only RCPT names: after the content such a code is about something else.
+        // The recipient's address, which only RCPT names; after the content such a code has another subject.
         FailureRule(
             .reply("5xx", status: "x.1.1", "x.1.3", "x.1.6"),
             at: [.rcpt],
@@ -150,7 +150,7 @@ package enum FailurePolicy {
             .final,
             .unknownRecipient
         ),
-        // 5.1.10 and 556: the domain says that it takes no mail (RFC 7505).
+        // 5.1.10 and 556: the domain declares that it takes no mail (RFC 7505).
         FailureRule(
             .reply("5xx", status: "x.1.2", "x.1.10", "x.4.4"),
             at: [.rcpt],
@@ -169,7 +169,7 @@ package enum FailurePolicy {
         FailureRule(.reply("5xx", status: "x.7.x"), at: [.rcpt], .recipient, .final, .policyRefusal),
         FailureRule(.reply("5xx", status: "x.7.x"), at: content, .message, .final, .policyRefusal),
         FailureRule(.reply("5xx", status: "x.6.x"), at: untilContent, .message, .final, .contentRefused),
-        // Whatever is left, by the stage alone.
+        // All other replies, by the stage alone.
         FailureRule(.reply("4xx"), at: [.rcpt], .recipient, .again, .recipientDeferred),
         FailureRule(.reply("5xx"), at: [.rcpt], .recipient, .final, .recipientRefused),
         FailureRule(.reply("4xx"), at: content, .message, .again, .messageDeferred),

@@ -18,14 +18,14 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case protocolError = "protocol-error"
     case authenticationUnavailable = "authentication-unavailable"
     case senderDeferred = "sender-deferred"
-    /// So many permanent refusals in a row that the relay is suspected rather than its recipients.
+    /// The relay gave so many permanent refusals in a row that it is suspected rather than its recipients.
     case refusesEverybody = "refuses-everybody"
-    /// More mail than our contract allows in an hour, a day or a month.
+    /// We sent more mail than our contract allows in an hour, a day or a month.
     case quotaExceeded = "quota-exceeded"
     /// Too much mail, or too many connections, at a time: ours, or, with the recipient at fault, the mailbox's.
     case rateLimited = "rate-limited"
 
-    // What an operator has to mend.
+    // Problems that an operator must fix.
     case certificateNotTrusted = "certificate-not-trusted"
     case startTLSNotOffered = "starttls-not-offered"
     case authenticationRefused = "authentication-refused"
@@ -34,20 +34,20 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case relayingDenied = "relaying-denied"
     case senderRefused = "sender-refused"
     case noTemplates = "no-templates"
-    /// The relay wants TLS before it takes a mail.
+    /// The relay requires TLS before it takes a mail.
     case encryptionRequired = "encryption-required"
-    /// Our account at the relay's provider is suspended, or may not send (so).
+    /// Our account at the relay's provider is suspended, or has no permission to send (like this).
     case accountRefused = "account-refused"
-    /// The name that we say in EHLO.
+    /// The relay rejects the name that we send in EHLO.
     case heloRefused = "helo-refused"
-    /// Our IP address: a blocklist, a bad reputation, a network that may not send.
+    /// Our IP address is blocked: by a blocklist, a bad reputation, or a ban on its network.
     case addressBlocked = "address-blocked"
-    /// Our IP address has no name in DNS, or one that doesn't lead back to it.
+    /// Our IP address has no name in DNS, or a name that doesn't resolve back to it.
     case reverseDNSMissing = "reverse-dns-missing"
     case spfFailed = "spf-failed"
     case dkimFailed = "dkim-failed"
     case dmarcFailed = "dmarc-failed"
-    /// Neither SPF nor DKIM vouches for the sender's domain, or the reply doesn't say which is missing.
+    /// Neither SPF nor DKIM authenticates the sender's domain, or the reply doesn't say which one fails.
     case domainNotAuthenticated = "domain-not-authenticated"
 
     // The recipient.
@@ -59,9 +59,9 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case recipientDeferred = "recipient-deferred"
     case recipientRefused = "recipient-refused"
     case unusableRecipient = "unusable-recipient"
-    /// An address outside ASCII, which this relay can't mail (RFC 6531).
+    /// The address has non-ASCII characters before the @, which this relay doesn't support (RFC 6531).
     case smtpUTF8Unsupported = "smtputf8-unsupported"
-    /// Another mail system gave up after it had tried for a long time.
+    /// Another mail system gave up after trying for a long time.
     case expired
 
     // The message.
@@ -72,26 +72,26 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case messageRefused = "message-refused"
     case unusableValues = "unusable-values"
     case interrupted
-    /// outboxd ended each time that it tried the message alone.
+    /// outboxd died each time that it tried the message alone.
     case endsOutboxd = "ends-outboxd"
 
-    /// What a reason is about. Properties below ask this, so that a new reason is sorted in once.
+    /// The subject of a reason. The properties below use it, so that a new reason is classified once.
     private enum Subject {
-        /// The way to the relay, or a failure of the relay's own.
+        /// The way to the relay, or the relay's own failure.
         case relay
         /// Our quota, rate, sender, identity, address or DNS records.
         case ourselves
-        /// The settings, without a word of the relay about them.
+        /// The settings, without a reply from the relay about them.
         case settings
-        /// The recipient's address: it doesn't exist, or is disabled for good.
+        /// The recipient's address doesn't exist, or is permanently disabled.
         case deadAddress
-        /// The recipient's address: it can't stand in a mail, or can't be mailed there.
+        /// The recipient's address can't be used in a mail, or can't be reached through this relay.
         case unusableAddress
-        /// The mailbox, or its system, at this moment.
+        /// The mailbox, or its mail system, at the moment.
         case mailbox
-        /// A refusal that gives no reason.
+        /// A refusal without a reason.
         case unexplained
-        /// What somebody's policy makes of the mail.
+        /// A policy against the mail.
         case policy
         /// The mail itself.
         case mail
@@ -118,11 +118,11 @@ package enum FailureReason: String, CaseIterable, Sendable {
         }
     }
 
-    /// The address itself takes no mail, so that mailing it again would only harm the sender's reputation.
+    /// The address takes no mail, so further mails to it would only harm the sender's reputation.
     package var suppressesAddress: Bool { subject == .deadAddress }
 
-    /// The refusal names the address: it is unknown, disabled, full, or can't be mailed, and another relay would say the
-    /// same. Without that a permanent refusal may be the relay's own view of the mail or of us.
+    /// The refusal is about the address: it is unknown, disabled, full, or can't be mailed, and another relay would
+    /// give the same answer. Any other permanent refusal may be the relay's own view of the mail or of us.
     package var namesAddress: Bool {
         switch subject {
         case .deadAddress: true
@@ -133,19 +133,19 @@ package enum FailureReason: String, CaseIterable, Sendable {
         }
     }
 
-    /// Said of one message while the relay accepts others, for good and again, this ends the message: by the book it is the
-    /// relay's or the configuration's fault, and the relay's other answers prove otherwise.
+    /// If a relay gives this reason permanently and repeatedly for one message, but accepts others, the message ends.
+    /// By the rules, the relay or the configuration is at fault, but the relay's other answers prove otherwise.
     package var isSettledByEvidence: Bool {
         self == .relayingDenied || self == .protocolError || self == .authenticationRequired
     }
 
-    /// The words are about us: our quota, sender, account, HELO, IP address or DNS records. Any other message is in doubt as
-    /// well, because all of them come from us. What some relays say of a single message with the same words is left to
-    /// evidence (see ``isSettledByEvidence``).
+    /// The words are about us: our quota, sender, account, HELO, IP address or DNS records. All messages come from us,
+    /// so every other message is in doubt as well. Some relays use the same words about a single message; evidence
+    /// decides those cases (see ``isSettledByEvidence``).
     package var isAboutUs: Bool { (subject == .ourselves || subject == .settings) && !isSettledByEvidence }
 
-    /// Another address would help, where a recipient's mail system gave this reason for a final refusal: the reason says
-    /// that the address is dead or can't be mailed. With any other, and with none, the advice is to contact support.
+    /// Another address would help, if a recipient's mail system gave this reason for a final refusal: the address is
+    /// dead or can't be mailed. For all other reasons, and without one, the advice is to contact support.
     package var blamesAddress: Bool {
         switch subject {
         case .deadAddress, .unusableAddress: true
@@ -153,13 +153,13 @@ package enum FailureReason: String, CaseIterable, Sendable {
         }
     }
 
-    /// Where an operator mends a fault.
+    /// Where an operator fixes a problem.
     package struct Remedy: Hashable, Sendable {
-        /// Keys of the configuration, or what lies outside of it: a DNS record, a blocklist.
+        /// The configuration keys to check, or something outside the configuration: a DNS record, a blocklist.
         package let place: String
-        /// The keys are one relay's.
+        /// The keys belong to one relay.
         package let isOfRelay: Bool
-        /// Whether outboxd has to be told once it is mended (SIGHUP); it finds out what lies outside by itself.
+        /// Whether outboxd needs a reload (SIGHUP) after the fix. It detects fixes outside the configuration by itself.
         package let isReloaded: Bool
 
         fileprivate init(_ place: String, isOfRelay: Bool = false, isReloaded: Bool = false) {
@@ -169,7 +169,7 @@ package enum FailureReason: String, CaseIterable, Sendable {
         }
     }
 
-    /// Where an operator mends it; `nil` where only the relay, the recipient or the mail can change.
+    /// Where an operator fixes the problem; `nil` where only the relay, the recipient or the mail can change.
     package var remedy: Remedy? {
         switch self {
         case .certificateNotTrusted: Remedy("ca_file", isOfRelay: true, isReloaded: true)
@@ -200,9 +200,9 @@ package enum FailureReason: String, CaseIterable, Sendable {
         }
     }
 
-    /// The keys of the configuration, or the DNS record, to look at, for a fault that an operator has to mend.
+    /// The configuration keys or the DNS record to check, for a problem that an operator must fix.
     package var settingKeys: String? { remedy?.place }
 
-    /// Whether outboxd has to be told (SIGHUP) once it is mended.
+    /// Whether outboxd needs a reload (SIGHUP) after the fix.
     package var isMendedByReload: Bool { remedy?.isReloaded ?? false }
 }

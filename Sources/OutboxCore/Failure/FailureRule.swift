@@ -1,22 +1,22 @@
-// One row of the failure policy's table: what it applies to, as data that can be printed. Never holds an exception.
+// One row of the failure policy's table: its condition, as data that can be printed. Never holds an exception.
 
 import InternetMessage
 
-/// A row of the table by which failures are judged.
+/// A row of the table that judges failures.
 package struct FailureRule: Sendable {
-    /// What a rule applies to.
+    /// The condition of a rule.
     package enum Condition: Sendable {
-        /// A failure that has no refusing reply, by its kind.
+        /// A failure without a refusing reply, by its kind.
         case kind(TransmissionCause.Kind)
-        /// A refusing reply: one of the codes, one of the status codes and one of the patterns of words where there are
-        /// any, and none of the patterns in `unless`.
+        /// A refusing reply that has one of the codes, one of the status codes and one of the word patterns, where any
+        /// are given, and none of the patterns in `unless`.
         case reply(
             codes: [ReplyCodePattern],
             status: [EnhancedStatusPattern],
             words: [WordPattern],
             unless: [WordPattern]
         )
-        /// Whatever the other rules leave over.
+        /// Every failure that the earlier rules don't match.
         case anything
 
         static func reply(
@@ -29,9 +29,9 @@ package struct FailureRule: Sendable {
         }
     }
 
-    /// What the rule applies to.
+    /// The condition of the rule.
     package let condition: Condition
-    /// The stages at which it applies; empty: at any.
+    /// The stages at which the rule applies; empty means all.
     package let stages: [SMTPStage]
     /// Whose fault it is.
     package let fault: Verdict.Fault
@@ -39,7 +39,7 @@ package struct FailureRule: Sendable {
     package let disposition: Verdict.Disposition
     /// Why the attempt failed.
     package let reason: FailureReason
-    /// How long the relay is to be left alone, where the words say so.
+    /// How long to leave the relay alone, where the words say so.
     package let pause: Duration?
 
     init(
@@ -58,7 +58,7 @@ package struct FailureRule: Sendable {
         self.pause = pause
     }
 
-    /// The rule as a row of a Markdown table: what, stages, fault, disposition, reason.
+    /// The rule as a row of a Markdown table: condition, stages, fault, disposition, reason.
     package var tableRow: String {
         let places = stages.isEmpty ? "any" : stages.map(\.rawValue).joined(separator: ", ")
         let following = disposition.rawValue + (pause.map { ", the relay rests for \($0.inWords)" } ?? "")
@@ -90,7 +90,7 @@ extension Duration {
     }
 }
 
-/// A reply code, or all of a class: `450`, `5xx`.
+/// A reply code, or a whole class: `450`, `5xx`.
 package struct ReplyCodePattern: Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
     package let description: String
     private let range: ClosedRange<Int>
@@ -106,10 +106,10 @@ package struct ReplyCodePattern: Sendable, ExpressibleByStringLiteral, CustomStr
     func matches(_ code: Int) -> Bool { range.contains(code) }
 }
 
-/// An enhanced status code, with `x` for any number: `x.1.1`, `4.7.x`; `none` is a reply without one.
+/// An enhanced status code, with `x` for any number: `x.1.1`, `4.7.x`; `none` matches a reply without one.
 ///
-/// Most rules leave the class open and look at the reply code for it, because a relay that mixes 5yz with 4.y.z means
-/// the reply code (RFC 2034 §4 forbids the mixture).
+/// Most rules leave the class open and check the class of the reply code instead, because a relay that mixes 5yz with
+/// 4.y.z means the reply code (RFC 2034 §4 forbids the mixture).
 package struct EnhancedStatusPattern: Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
     private let text: String
     private let numbers: [Int?]

@@ -1,15 +1,15 @@
-// The failure policy's rules, made ready to be asked. Holds no rule of its own (see FailurePolicy).
+// Prepares the failure policy's rules for evaluation. Holds no rule of its own (see FailurePolicy).
 
 import InternetMessage
 
-/// Rules in the order in which they are asked, with their patterns of words compiled.
+/// Rules in the order of their evaluation, with compiled word patterns.
 ///
-/// A reply's words are folded and looked up once, and only when a rule asks for them.
+/// A reply's words are folded and matched once, and only when a rule needs them.
 struct FailureTable: Sendable {
     private let rules: [Prepared]
     private let matcher: WordMatcher
 
-    /// A class, so that walking the table copies none of its arrays.
+    /// A class, so that walking the table doesn't copy its arrays.
     private final class Prepared: Sendable {
         let rule: FailureRule
         let stages: Set<SMTPStage>

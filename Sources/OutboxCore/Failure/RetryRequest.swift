@@ -1,15 +1,16 @@
-// How long a relay's words ask to wait. Parses free text, so it believes little of it.
+// How long a relay's words ask to wait. Parses free text, so it accepts only plausible values.
 
 import InternetMessage
 
-/// Reads "try again in 5 minutes", "greylisted for 300 seconds", "retry after 00:04:58" out of a temporary refusal.
+/// Reads "try again in 5 minutes", "greylisted for 300 seconds", "retry after 00:04:58" from a temporary refusal.
 ///
-/// There is no standard for it; these are the forms of postgrey, milter-greylist, Exim's and cPanel's configurations.
+/// There is no standard for these words; the forms are those of postgrey, milter-greylist, Exim's and cPanel's
+/// configurations.
 enum RetryRequest {
-    /// What is believed: sooner is a mistake, later is no use to somebody who waits for a link.
+    /// The accepted range: a shorter delay is a mistake, a longer one is useless to a person who waits for a link.
     static let believable = Duration.seconds(1)...Duration.seconds(3600)
 
-    /// - Returns: `nil` where the text asks for nothing, or for something unbelievable.
+    /// - Returns: `nil` where the text asks for nothing, or for an implausible delay.
     static func duration(in text: String) -> Duration? {
         let words = text.lowercased().split(whereSeparator: { $0.isWhitespace || "(),;!?".contains($0) })
         for (index, word) in words.enumerated().dropFirst()
@@ -22,7 +23,7 @@ enum RetryRequest {
         return nil
     }
 
-    /// `5` with a unit behind it, `300s`, or `00:04:58`.
+    /// `5` followed by a unit, `300s`, or `00:04:58`.
     private static func seconds(_ number: Substring, _ unit: Substring) -> Int? {
         let fields = number.split(separator: ":", omittingEmptySubsequences: false)
         if fields.count > 1 {

@@ -1,10 +1,10 @@
-// What one handing-over to a relay showed, as values. Never says what follows from it (see FailurePolicy).
+// The observed result of one transmission to a relay, as values. Never says what follows from it (see FailurePolicy).
 
 package import InternetMessage
 
-/// How far the conversation with a relay had come. The raw values are those of the column `outbox_attempt.stage`.
+/// The stage that the conversation with a relay reached. The raw values are those of the column `outbox_attempt.stage`.
 package enum SMTPStage: String, CaseIterable, Sendable {
-    /// Making a mail of the message, before any relay is asked.
+    /// Composing the mail, before any relay is asked.
     case compose
     /// Name look-up and TCP connection, up to the server's greeting.
     case connect
@@ -22,12 +22,12 @@ package enum SMTPStage: String, CaseIterable, Sendable {
     case rcpt
     /// The command DATA.
     case data
-    /// Handing over the content.
+    /// Transmitting the content.
     case body
-    /// The whole content is handed over; the reply to the final dot decides.
+    /// The whole content was transmitted; the reply to the final dot decides.
     case finalDot = "final-dot"
 
-    /// Whether a failure may be the doing of one message: its recipient or its content is known to the relay.
+    /// Whether one message may have caused a failure: the relay knows its recipient or its content.
     package var isAboutMessage: Bool {
         switch self {
         case .rcpt, .data, .body, .finalDot: true
@@ -35,7 +35,7 @@ package enum SMTPStage: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether the relay is still being connected to, so that nothing of a message was said.
+    /// Whether the session has not begun, so the relay has seen nothing of a message.
     package var isBeforeSession: Bool {
         switch self {
         case .connect, .tls, .ehlo, .startTLS, .auth: true
@@ -45,13 +45,13 @@ package enum SMTPStage: String, CaseIterable, Sendable {
 
 }
 
-/// What broke an attempt, without judgement.
+/// The cause of a failed attempt, without judgement.
 package enum TransmissionCause: Hashable, Sendable {
     /// The relay refused with a reply.
     case reply(SMTPReply)
     /// The relay's name has no address.
     case couldNotResolve
-    /// No TCP connection came about.
+    /// No TCP connection was established.
     case couldNotConnect
     /// The connection ended in the middle of the conversation.
     case connectionLost
@@ -63,34 +63,34 @@ package enum TransmissionCause: Hashable, Sendable {
     case certificate
     /// TLS is required, and the relay doesn't offer STARTTLS.
     case startTLSNotOffered
-    /// No usable way to authenticate, or refused credentials.
+    /// There was no usable way to authenticate, or the credentials were refused.
     case authenticationRefused(SMTPReply?)
-    /// There are credentials, and the relay doesn't offer AUTH.
+    /// There are credentials, but the relay doesn't offer AUTH.
     case authenticationNotOffered
-    /// What the relay sent is no SMTP reply.
+    /// The relay sent something other than an SMTP reply.
     case garbledReply
-    /// The relay sent a reply that answers no command, or not the one it followed.
+    /// The relay sent a reply to no command, or to a different one.
     case outOfStep
-    /// The address is outside ASCII, and the relay doesn't offer SMTPUTF8 (RFC 6531).
+    /// The address is not ASCII, and the relay doesn't offer SMTPUTF8 (RFC 6531).
     case smtpUTF8NotOffered
-    /// The mail is larger than the relay says it takes (RFC 1870).
+    /// The mail is larger than the relay's announced limit (RFC 1870).
     case tooLargeForRelay
-    /// The mail could not be made; for the reason see the failure's `detail`.
+    /// The mail could not be composed; the failure's `detail` gives the reason.
     case composition(CompositionFault)
-    /// The attempt was ended from our side: by a shutdown, or because the process died.
+    /// Our side ended the attempt: by a shutdown, or because the process died.
     case interrupted
-    /// Anything else libcurl reports, by its CURLcode.
+    /// Any other error of libcurl, by its CURLcode.
     case other(curlCode: Int)
 }
 
 extension TransmissionCause {
-    /// The cause without its details: what the failure policy's table is keyed by.
+    /// The cause without its details: the key of the failure policy's table.
     package enum Kind: String, CaseIterable, Sendable {
         case reply, couldNotResolve, couldNotConnect, connectionLost, timedOut, tlsHandshake, certificate,
             startTLSNotOffered, authenticationRefused, authenticationNotOffered, garbledReply, outOfStep,
             smtpUTF8NotOffered, tooLargeForRelay, unknownKind, badValues, badRecipient, badSender, interrupted, other
 
-        /// What it is called in documents.
+        /// The cause's name in documents.
         package var words: String {
             switch self {
             case .reply: "a refusing reply"
@@ -117,7 +117,7 @@ extension TransmissionCause {
         }
     }
 
-    /// What kind of cause it is.
+    /// The kind of the cause.
     package var kind: Kind {
         switch self {
         case .reply: .reply
@@ -144,30 +144,30 @@ extension TransmissionCause {
     }
 }
 
-/// Why no mail could be made of a message.
+/// Why a message could not be composed.
 package enum CompositionFault: Hashable, Sendable {
-    /// There are no templates for its kind (yet).
+    /// No templates exist for the message's kind (yet).
     case unknownKind
-    /// The message lacks or garbles a value that its templates need.
+    /// The message lacks a value that its templates need, or the value is unusable.
     case badValues
-    /// Its recipient can't stand in a mail's header or envelope.
+    /// The recipient can't be used in a mail's header or envelope.
     case badRecipient
-    /// The envelope sender can't stand in a command.
+    /// The envelope sender can't be used in a command.
     case badSender
 }
 
-/// A handing-over that ended without acceptance.
+/// A transmission that ended without acceptance.
 package struct TransmissionFailure: Hashable, Sendable {
-    /// How far it had come.
+    /// The stage that it reached.
     package let stage: SMTPStage
-    /// What broke it.
+    /// The cause of the failure.
     package let cause: TransmissionCause
-    /// The reason in words for a mail administrator: the relay's own, else libcurl's or ours. Never holds a secret.
+    /// The reason in words for a mail administrator: the relay's own, else libcurl's or ours. Never contains a secret.
     package let detail: String
-    /// The final dot was handed over to the system, and no final reply to it came: the relay may have accepted the mail.
+    /// The final dot was handed to the system, and no final reply came: the relay may have accepted the mail.
     package let isUncertain: Bool
 
-    /// Makes a failure from its parts.
+    /// Creates a failure from its parts.
     package init(stage: SMTPStage, cause: TransmissionCause, detail: String, isUncertain: Bool = false) {
         self.stage = stage
         self.cause = cause
@@ -175,7 +175,7 @@ package struct TransmissionFailure: Hashable, Sendable {
         self.isUncertain = isUncertain
     }
 
-    /// The relay's reply, where it refused with one.
+    /// The relay's reply, if the relay refused with one.
     package var reply: SMTPReply? {
         switch cause {
         case .reply(let reply): reply
@@ -188,12 +188,12 @@ package struct TransmissionFailure: Hashable, Sendable {
     }
 }
 
-/// How handing one mail to one relay ended.
+/// The result of transmitting one mail to one relay.
 package enum TransmissionResult: Hashable, Sendable {
     /// The relay answered 2xx to the final dot.
     case accepted(SMTPReply)
-    /// It did not, as far as we know.
+    /// The relay did not accept it, as far as we know.
     case failed(TransmissionFailure)
-    /// Whoever sent it did not let the content go: the relay got none of it.
+    /// The caller withheld the content: the relay received none of it.
     case withheld
 }

@@ -1,7 +1,8 @@
-// How JSON says that something has no value. Never leaves a name out.
+// Encodes missing values as JSON null. Never leaves a key out.
 
-/// The compiler calls these for the optional properties of every record and answer in a file that imports OutboxCore: what
-/// has no value is `null`. The standard library has one for each basic type, and each must be replaced.
+/// The compiler calls these functions for the optional properties of every record and answer in a file that imports
+/// OutboxCore, and they encode a missing value as `null`. The standard library has one for each basic type, and each
+/// must be replaced.
 extension KeyedEncodingContainer {
     package mutating func encodeIfPresent<Value: Encodable>(_ value: Value?, forKey key: Key) throws {
         try encode(value, forKey: key)

@@ -1,20 +1,20 @@
-// The states of a message and the legal ways between them. Pure: never touches the database.
+// The states of a message and the permitted transitions. Pure: never touches the database.
 
-/// Where a message is on its way. The raw values are the ones of the column `outbox_state.state`.
+/// The state of a message. The raw values are those of the column `outbox_state.state`.
 package enum MessageState: String, CaseIterable, Codable, Sendable {
     /// Inserted; no attempt has been made.
     case queued
     /// Claimed for one attempt until its lease ends.
     case sending
-    /// Refused for the time being, or interrupted; another attempt is due.
+    /// Refused temporarily, or interrupted; another attempt is due.
     case deferred
     /// A relay answered 2xx to the final dot: it has taken responsibility (RFC 5321 §6.1).
     case accepted
-    /// Refused for good, or impossible to make a mail of.
+    /// Refused permanently, or impossible to compose.
     case rejected
-    /// Its time ran out before a relay accepted it.
+    /// Its deadline passed before a relay accepted it.
     case expired
-    /// A newer message of the same kind for the same person made its token void.
+    /// A newer message of the same kind for the same person invalidated its token.
     case superseded
     /// Not sent because its recipient's address is on the suppression list.
     case suppressed
@@ -23,7 +23,7 @@ package enum MessageState: String, CaseIterable, Codable, Sendable {
     /// Accepted by the relay, and later reported as undeliverable (RFC 3464).
     case bounced
 
-    /// Whether something may still happen to the message by itself.
+    /// Whether the message may still change without an outside report.
     ///
     /// The schema keeps the token exactly as long as this is true.
     package var isOpen: Bool {
@@ -33,10 +33,10 @@ package enum MessageState: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// Whether the message waits for its next attempt, so that it can be claimed.
+    /// Whether the message waits for its next attempt and can be claimed.
     package var isClaimable: Bool { self == .queued || self == .deferred }
 
-    /// The state that follows on an event, or `nil` where the event can't happen in this state.
+    /// The next state after an event, or `nil` where the event can't happen in this state.
     ///
     /// | state | event | next |
     /// |---|---|---|
@@ -66,26 +66,26 @@ package enum MessageState: String, CaseIterable, Codable, Sendable {
     }
 }
 
-/// What can happen to a message.
+/// The events in a message's life.
 package enum MessageEvent: Hashable, Sendable {
     /// An attempt begins: the claim is committed.
     case claimed
     /// A relay took responsibility.
     case accepted
-    /// The attempt failed, and another follows. Also the end of an attempt whose outcome nobody knows.
+    /// The attempt failed, and another one follows; also the end of an attempt with an unknown outcome.
     case deferred
-    /// The attempt failed for good.
+    /// The attempt failed permanently.
     case rejected
-    /// The claim was given back before anything was sent; `earlierAttempts` had been made before it.
+    /// The claim was released before anything was sent, after `earlierAttempts` attempts.
     case returnedUnsent(earlierAttempts: Int)
-    /// The token's time, or the time to give up, has come.
+    /// The token's expiry, or the time to give up, has passed.
     case expired
-    /// A newer message took its place.
+    /// A newer message replaced it.
     case superseded
     /// The address is on the suppression list.
     case suppressed
-    /// Somebody withdrew it.
+    /// The application or an operator withdrew it.
     case cancelled
-    /// A delivery status notification says that it failed.
+    /// A delivery status notification reported a failure.
     case bounced
 }

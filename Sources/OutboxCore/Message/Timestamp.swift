@@ -1,8 +1,8 @@
-// A moment as the database stores it, and as programs read it. Never reads a clock: callers pass the time in.
+// A moment as the database and programs represent it. Never reads a clock: callers pass the time in.
 
 import Foundation
 
-/// A moment in milliseconds since the Unix epoch, UTC; the form in which every time of the outbox is stored.
+/// A moment in milliseconds since the Unix epoch, UTC. All times of the outbox are stored in this form.
 package struct Timestamp: Hashable, Comparable, Sendable {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     package let milliseconds: Int64
@@ -52,7 +52,7 @@ extension Timestamp {
     package func timeOfDay(milliseconds: Bool) -> String {
         let time = wholeSeconds.formatted(.iso8601.time(includingFractionalSeconds: false))
         guard milliseconds else { return time }
-        // Formatted apart: a Date holds fractions in binary, and would print 826 for 827.
+        // Formats the fraction separately: a Date holds fractions in binary, and would print 826 for 827.
         let fraction = String(self.milliseconds - secondsSinceEpoch * 1000)
         return "\(time).\(String(repeating: "0", count: 3 - fraction.count))\(fraction)"
     }
@@ -61,7 +61,7 @@ extension Timestamp {
     private var wholeSeconds: Date { Date(timeIntervalSince1970: TimeInterval(secondsSinceEpoch)) }
 }
 
-/// To programs a moment is its text (``rfc3339``).
+/// Programs exchange a moment as text (``rfc3339``).
 extension Timestamp: Codable {
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()

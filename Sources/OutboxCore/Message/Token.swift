@@ -1,11 +1,12 @@
 // The secret of a message. Never prints itself: neither interpolation, reflection nor dump shows its value.
 
-/// The secret in a mail's link. It exists to be mailed and nothing else, so every description of it is `<token>`.
+/// The secret in a mail's link. It is only ever mailed, so every description of it is `<token>`.
 package struct Token: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The secret itself. Only the rendering of a mail may read it.
     package let secret: String
 
-    /// - Parameter secret: the value the application stored; the schema refuses an empty one and control characters.
+    /// - Parameter secret: the value that the application stored; the schema refuses an empty one and control
+    ///   characters.
     package init(_ secret: String) {
         self.secret = secret
     }

@@ -1,31 +1,31 @@
-// Whose doing the failures at one relay are, judged by its other answers, and whose recipients keep it waiting. Pure: for whose
-// doing a failure is, the order counts in which answers come, not the time. Never reads a reply (see FailurePolicy).
+// Decides from a relay's other answers whether it, a domain or a message caused a failure, and which domains are slow.
+// Pure: the cause follows from the order of the answers, not from their times. Never reads a reply (see FailurePolicy).
 
 /// What the answers of one relay prove since it last accepted a message.
 ///
-/// A failure from RCPT on may be the doing of one message, of one domain or of the relay, whatever the code says. One
-/// acceptance of another message proves that the relay works. Several different messages in a row without one make the
-/// relay the suspect.
+/// A failure from RCPT on may be caused by a single message, a single domain or the relay, whatever the code says. An
+/// acceptance of another message proves that the relay works. Several failures of different messages in a row, without
+/// an acceptance, make the relay the suspect.
 package struct RelayEvidence: Sendable {
     /// How an attempt failed within the transaction.
     package enum Failure: Hashable, Sendable {
-        /// With a reply or a broken connection, at once.
+        /// A reply or a broken connection, without delay.
         case answer
-        /// With a time-out, which costs a connection much time.
+        /// A time-out, which occupies a connection for a long time.
         case silence
     }
 
-    /// Failures of so many different messages in a row are the relay's own.
+    /// After failures of this many different messages in a row, the relay is at fault.
     package static let failuresInARow = 3
-    /// So many where all of them were time-outs for recipients of one domain, whose own mail system may be silent.
+    /// The same limit where all failures were time-outs for one domain, whose own mail system may be silent.
     package static let silencesInARow = 5
-    /// So many permanent refusals in a row that say nothing of the address make the relay the suspect.
+    /// After this many permanent refusals in a row that say nothing about the address, the relay is the suspect.
     package static let unnamedRefusalsInARow = 3
-    /// An attempt that takes longer keeps its connection for long.
+    /// An attempt that takes longer counts as slow.
     package static let patience = Duration.seconds(5)
-    /// So long after its last quick answer a domain, or the relay, may have become slow.
+    /// After this time without a quick answer, a domain or the relay may have become slow.
     package static let freshness = Duration.seconds(30)
-    /// So many domains are remembered, of those that work and of those that are silent.
+    /// The maximum number of remembered domains, both for working and for silent ones.
     private static let memory = 256
 
     /// The order number of the last acceptance; 0: none so far.
@@ -33,7 +33,7 @@ package struct RelayEvidence: Sendable {
     /// When the relay last accepted a message.
     package private(set) var lastAcceptedAt: Timestamp?
 
-    /// When the relay last answered quickly for anybody.
+    /// When the relay last answered quickly for any domain.
     private var quickAt: Timestamp?
     private let suspectAfter: Int
     private var failed: [Int64: (domain: String, failure: Failure)] = [:]
@@ -42,16 +42,16 @@ package struct RelayEvidence: Sendable {
     private var silentDomains = RecentSet(capacity: Self.memory)
     private var workingDomains = RecentMoments(capacity: Self.memory)
 
-    /// - Parameter suspectAfter: after so many permanent refusals in a row the relay is the suspect.
+    /// - Parameter suspectAfter: the number of permanent refusals in a row after which the relay is the suspect.
     package init(suspectAfter: Int) {
         precondition(suspectAfter >= 1, "at least one refusal")
         self.suspectAfter = suspectAfter
     }
 
-    /// How many messages it refused for good since it last accepted one.
+    /// How many messages the relay refused permanently since its last acceptance.
     package var refusalsInARow: Int { refused.count }
 
-    /// Its permanent refusals prove nothing until it accepts a message.
+    /// The relay's permanent refusals prove nothing until it accepts a message.
     package var isSuspect: Bool {
         refused.count >= suspectAfter || refusedWithoutName.count >= min(Self.unnamedRefusalsInARow, suspectAfter)
     }
@@ -59,14 +59,14 @@ package struct RelayEvidence: Sendable {
     /// Messages to this domain ended in time-outs, and none was accepted since.
     package func isSilent(_ domain: String) -> Bool { silentDomains.contains(domain) }
 
-    /// When a message to this domain was last answered in time; `nil` where none was lately, or one ended in a time-out since,
-    /// or was answered late.
+    /// When a message to this domain was last answered in time; `nil` where there was none recently, or where a later
+    /// message timed out or was answered late.
     package func lastWorked(_ domain: String) -> Timestamp? { workingDomains[domain] }
 
-    /// It has answered somebody quickly lately: who waits for long does not wait for the relay.
+    /// The relay recently gave a quick answer, so a long wait is not the relay's fault.
     package func isQuick(at now: Timestamp) -> Bool { quickAt.map { $0 + Self.freshness > now } ?? false }
 
-    /// It accepted a message.
+    /// Notes that the relay accepted a message.
     ///
     /// - Parameters:
     ///   - order: the place of this event among all of them.
@@ -80,10 +80,10 @@ package struct RelayEvidence: Sendable {
         answered(domain: domain, began: began ?? now, at: now)
     }
 
-    /// It accepted a message, or refused it, which keeps a connection no longer.
+    /// Notes that the relay accepted or refused a message, which frees the connection.
     ///
-    /// A late answer shows that the domain is not silent, but not that it works, unless others wait as long for theirs, so that
-    /// the relay is slow, or the domain worked before, so that the message is.
+    /// A late answer shows that the domain is not silent. It shows that the domain works only in two cases: other
+    /// domains wait as long, so the relay is slow; or the domain worked before, so the message is slow.
     package mutating func answered(domain: String, began: Timestamp, at now: Timestamp) {
         let isLate = began + Self.patience <= now
         if !isLate { quickAt = now }
@@ -91,8 +91,8 @@ package struct RelayEvidence: Sendable {
         if !isLate || !isQuick(at: now) || workingDomains[domain] != nil { workingDomains[domain] = now }
     }
 
-    /// An attempt that began then ended in a time-out within the transaction, whosever doing it is: where the relay answered for
-    /// nobody else of the domain meanwhile, the next one would take as long.
+    /// Notes that an attempt ended in a time-out within the transaction, whatever the cause. If the relay has not
+    /// answered for the domain since the attempt began, the next attempt would take as long.
     package mutating func timedOut(domain: String, began: Timestamp) {
         guard !hasWorked(domain, since: began) else { return }
         silentDomains.insert(domain)
@@ -103,31 +103,31 @@ package struct RelayEvidence: Sendable {
         workingDomains[domain].map { $0 > began } ?? false
     }
 
-    /// An attempt failed within the transaction, and nothing proves that it is the message's own doing.
+    /// Notes that an attempt failed within the transaction, with no proof that the message caused it.
     ///
-    /// - Returns: whether it is the relay's by now.
+    /// - Returns: whether the relay is now at fault.
     package mutating func failed(message: Int64, domain: String, _ failure: Failure) -> Bool {
         if failure == .silence {
             silentDomains.insert(domain)
             workingDomains[domain] = nil
         }
-        // More would prove nothing more.
+        // Further failures would prove nothing more.
         if failed.count < max(Self.failuresInARow, Self.silencesInARow) * 2 { failed[message] = (domain, failure) }
         let isOneSilentDomain =
             failed.values.allSatisfy { $0.failure == .silence } && Set(failed.values.map(\.domain)).count == 1
         return failed.count >= (isOneSilentDomain ? Self.silencesInARow : Self.failuresInARow)
     }
 
-    /// It refused a message for good. The same message counts once.
+    /// Notes that the relay refused a message permanently. The same message counts once.
     ///
-    /// - Parameter namesAddress: the refusal says that the address takes no mail.
+    /// - Parameter namesAddress: whether the refusal says that the address takes no mail.
     package mutating func refused(message: Int64, namesAddress: Bool) {
         if refused.count < suspectAfter { refused.insert(message) }
         if !namesAddress, refusedWithoutName.count < Self.unnamedRefusalsInARow { refusedWithoutName.insert(message) }
     }
 }
 
-/// The members that were inserted last, up to a number.
+/// The most recently inserted members, up to a limit.
 private struct RecentSet: Sendable {
     let capacity: Int
     private var order: [String] = []
@@ -149,7 +149,7 @@ private struct RecentSet: Sendable {
     }
 }
 
-/// The moments of those members that were in use last, up to a number.
+/// The last use of the most recently used members, up to a limit.
 private struct RecentMoments: Sendable {
     let capacity: Int
     private var moments: [String: Timestamp] = [:]

@@ -1,21 +1,21 @@
-// Whether a relay may be given messages, as a state machine. Pure: the present comes in as an argument.
+// Whether a relay may be given messages, as a state machine. Pure: the time is an argument.
 
 package import InternetMessage
 
-/// What is wrong with a relay.
+/// A problem of a relay.
 package struct RelayTrouble: Hashable, Sendable {
     /// `relay` or `configuration`.
     package let fault: Verdict.Fault
     /// Why the relay was paused.
     package let reason: FailureReason
-    /// How far the conversation had come.
+    /// The stage that the conversation reached.
     package let stage: SMTPStage
     /// The relay's own words, or libcurl's.
     package let detail: String
-    /// The relay's refusing reply, where there was one.
+    /// The relay's refusing reply, if there was one.
     package let reply: SMTPReply?
 
-    /// Makes it.
+    /// Creates a description of a problem.
     package init(fault: Verdict.Fault, reason: FailureReason, stage: SMTPStage, detail: String, reply: SMTPReply?) {
         self.fault = fault
         self.reason = reason
@@ -25,24 +25,25 @@ package struct RelayTrouble: Hashable, Sendable {
     }
 }
 
-/// What happened at a relay.
+/// An event at a relay.
 package enum RelayEvent: Hashable, Sendable {
-    /// A message is handed to it to find out whether it works again.
+    /// A message is sent to the relay as a probe.
     case probed
-    /// It accepted a message.
+    /// The relay accepted a message.
     case accepted
-    /// It refused a message, for a reason that is not its own: it works.
+    /// The relay refused a message for a reason that is not its own fault: it works.
     case answered
-    /// It, or the configuration, failed. `pause`: how long its words say that it is to be left alone.
+    /// The relay or the configuration failed. `pause`: how long the relay's words ask to be left alone.
     case failed(RelayTrouble, pause: Duration?)
-    /// Its answers fit nobody: it may be wrong about all of them (see ``RelayEvidence``).
+    /// The relay's answers are implausible for all recipients: it may be wrong about all of them (see
+    /// ``RelayEvidence``).
     case suspected(RelayTrouble)
-    /// The probe was taken back before it told anything.
+    /// The probe was withdrawn before it had a result.
     case probeReturned
-    /// Its configuration was read anew.
+    /// The relay's configuration was reloaded.
     case reconfigured
 
-    /// It, or the configuration, failed, and said nothing of how long.
+    /// The relay or the configuration failed, and the reply asked for no pause.
     package static func failed(_ trouble: RelayTrouble) -> RelayEvent { .failed(trouble, pause: nil) }
 }
 
@@ -62,80 +63,78 @@ package enum RelayEvent: Hashable, Sendable {
 /// | probing | failed | paused for twice as long as before, 10 s at most, or for as long as its words say |
 /// | probing | probe returned | paused until now |
 ///
-/// A suspected relay takes messages: only the messages that it refuses or fails are treated otherwise. Where another relay
-/// is up, that one is preferred. An acceptance does not end a pause that the relay asked for.
+/// A suspected relay takes messages; only the messages that it refuses or fails are treated differently. A relay that
+/// is up is preferred to it. An acceptance does not end a pause that the relay asked for.
 package struct RelayHealth: Hashable, Sendable {
-    /// Where a relay is.
+    /// The state of a relay.
     package enum State: Hashable, Sendable {
-        /// It takes messages as fast as it can.
+        /// The relay takes messages as fast as it can.
         case up
-        /// It takes messages, and what it refuses is provisional.
+        /// The relay takes messages, but its refusals are provisional.
         case suspected
-        /// It is left alone until a moment, and then probed.
+        /// The relay is left alone until the given time, and then probed.
         case paused(until: Timestamp)
-        /// A message is finding out whether it works again.
+        /// A message is testing whether the relay works again.
         case probing
     }
 
-    /// What a caller should tell the operator.
+    /// The news for the operator.
     package enum Change: Hashable, Sendable {
-        /// Nothing that wasn't known.
+        /// Nothing new.
         case none
-        /// It was up, and is paused.
+        /// The relay was up, and is now paused.
         case wentDown(RelayTrouble)
-        /// It was up, and is suspected.
+        /// The relay was up, and is now suspected.
         case becameSuspect(RelayTrouble)
-        /// It was not up, and still doesn't work.
+        /// The relay was not up, and still doesn't work.
         case stillDown(RelayTrouble)
-        /// It works again, after so long.
+        /// The relay works again, after this time.
         case cameBack(after: Duration)
     }
 
     /// The first pause.
     package static let shortestPause = Duration.seconds(1)
-    /// The longest pause that the relay's words did not ask for: after an outage the relay is found working this much
-    /// later at most.
+    /// The longest pause that the relay's words did not ask for. After an outage, the recovery is noticed at most this
+    /// much later.
     package static let longestPause = Duration.seconds(10)
-    /// A probe that is still unanswered after this time does not keep another one waiting: it may be the message's
-    /// recipient that is slow.
+    /// After this time, an unanswered probe no longer blocks another one: the probe's recipient may be slow.
     package static let probeInterval = Duration.seconds(2)
 
-    /// So long after it came back, what waited for it is to be gone.
+    /// How long after a recovery the backlog should have drained.
     package static let catchingUp = Duration.seconds(15)
-    /// A message that it refuses for the time being meanwhile is tried again so soon: who waited for the relay has no
-    /// minutes left to wait for the schedule.
+    /// Retry delay during that period: these messages have already used up their five minutes.
     package static let catchingUpDelay = Duration.seconds(2)
 
-    /// Where it is.
+    /// The relay's current state.
     package private(set) var state = State.up
-    /// Why it isn't up; `nil` while it is.
+    /// Why the relay isn't up; `nil` while it is.
     package private(set) var trouble: RelayTrouble?
-    /// Since when it isn't up; `nil` while it is.
+    /// Since when the relay has not been up; `nil` while it is.
     package private(set) var downSince: Timestamp?
 
     private var pause = Self.shortestPause
-    /// How long the pause under way was to last: no more is waited, even where the clock was set back meanwhile.
+    /// The length of the current pause. The wait never exceeds it, even if the clock was set back meanwhile.
     private var pausedFor = Self.shortestPause
     private var probedAt: Timestamp?
-    /// It said itself how long it is to be left alone.
+    /// The relay itself asked for the pause.
     private var isResting = false
     private var cameBackAt: Timestamp?
 
-    /// A relay that is up.
+    /// Creates the health of a relay that is up.
     package init() {}
 
-    /// Whether nothing is wrong with it.
+    /// Whether the relay has no problem.
     package var isUp: Bool { state == .up }
 
-    /// Whether it takes messages other than probes.
+    /// Whether the relay takes messages other than probes.
     package var takesMessages: Bool { state == .up || state == .suspected }
 
-    /// Whether a message may be handed to it as a probe.
+    /// Whether a message may be sent to the relay as a probe.
     package func isDueForProbe(at now: Timestamp) -> Bool {
         probesAt(now).map { $0 <= now } ?? false
     }
 
-    /// When it is to be probed, or probed once more; `nil` while it takes messages.
+    /// When the next probe is due; `nil` while the relay takes messages.
     package func probesAt(_ now: Timestamp) -> Timestamp? {
         switch state {
         case .up, .suspected: return nil
@@ -146,12 +145,12 @@ package struct RelayHealth: Hashable, Sendable {
         }
     }
 
-    /// Whether it came back a moment ago, so that messages which waited for it are in a hurry.
+    /// Whether the relay has just recovered, so that the messages that waited for it are urgent.
     package func isCatchingUp(at now: Timestamp) -> Bool {
         cameBackAt.map { ($0..<$0 + Self.catchingUp).contains(now) } ?? false
     }
 
-    /// Takes an event in.
+    /// Applies an event.
     package mutating func handle(_ event: RelayEvent, now: Timestamp) -> Change {
         switch event {
         case .probed:
@@ -179,13 +178,13 @@ package struct RelayHealth: Hashable, Sendable {
         }
     }
 
-    /// A message that was under way before the relay asked for a rest doesn't end the rest.
+    /// A message that was being sent before the relay asked for a pause doesn't end the pause.
     private func isAtRest(_ now: Timestamp) -> Bool {
         if case .paused(let until) = state { until > now && isResting } else { false }
     }
 
     private mutating func fail(_ trouble: RelayTrouble, _ asked: Duration?, _ now: Timestamp) -> Change {
-        // That the configuration is to be mended, or that the relay asks for a rest, is news of a suspected relay, too.
+        // A configuration fault, or a pause that the relay asks for, is news even for a suspected relay.
         let isNew = state == .up || state == .suspected && (trouble.fault == .configuration || asked != nil)
         isResting = asked != nil || isResting && !takesMessages
         self.trouble = trouble

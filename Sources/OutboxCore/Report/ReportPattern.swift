@@ -1,24 +1,24 @@
-// Phrases to look for in a text, in a notation that can be read. Never knows what a phrase means.
+// Phrases to search for in a text, in a readable notation. Never knows what a phrase means.
 
 /// A phrase in the words of ``WordText``.
 ///
-/// - Words stand in their order. `user/mailbox` is any of them, `exceed*` any word that begins so.
-/// - `~` is up to four words in between, none of them the end of a sentence.
-/// - `{who}` is one of a list of phrases (`lists`), each of one or more words.
-/// - `@` is a mail address, `§` a host's name.
+/// - Words must appear in this order. `user/mailbox` is any of them, `exceed*` any word with that beginning.
+/// - `~` stands for up to four words, none of them the end of a sentence.
+/// - `{who}` is any phrase of a list (`lists`), each of one or more words.
+/// - `@` is a mail address, `§` a host name.
 ///
-/// A phrase in a script that puts no spaces between words begins with `=`, and is looked for in the text without spaces.
+/// A phrase in a script without spaces between words begins with `=`, and is searched for in the text without spaces.
 struct ReportPattern: Sendable {
     fileprivate enum Piece: Sendable {
         case phrases(Phrases)
         case gap
     }
 
-    /// Phrases that can stand in the same place, by their first words: a list of a hundred costs one look.
+    /// Phrases that can stand in the same place, by their first words: a list of a hundred costs one look-up.
     fileprivate struct Phrases: Sendable {
         private var words: Set<String> = []
         private var longer: [String: [[Word]]] = [:]
-        /// Those that begin with the beginning of a word.
+        /// The phrases that begin with the beginning of a word.
         private var open: [[Word]] = []
         let firstWords: [Word]
 
@@ -36,7 +36,7 @@ struct ReportPattern: Sendable {
             }
         }
 
-        /// How many words each phrase has with which the words begin.
+        /// The lengths in words of the phrases that the given words begin with.
         func lengths(in text: ArraySlice<String>) -> Set<Int> {
             guard let first = text.first else { return [] }
             var lengths: Set<Int> = words.contains(first) ? [1] : []
@@ -65,7 +65,7 @@ struct ReportPattern: Sendable {
 
     /// - Parameters:
     ///   - text: the phrase.
-    ///   - lists: what `{name}` stands for: phrases with commas between.
+    ///   - lists: the phrases that `{name}` stands for, separated by commas.
     init(_ text: String, lists: [String: String] = [:]) {
         if text.hasPrefix("=") {
             unspaced = String(text.dropFirst())
@@ -83,7 +83,7 @@ struct ReportPattern: Sendable {
         }
     }
 
-    /// The words with which the phrase can begin.
+    /// The possible first words of the phrase.
     fileprivate var firstWords: [Word] {
         guard case .phrases(let phrases) = pieces.first else { return [] }
         return phrases.firstWords
@@ -109,7 +109,7 @@ struct ReportPattern: Sendable {
     }
 }
 
-/// Phrases that mean the same, found in time linear in the text's length.
+/// Phrases of the same meaning, found in time linear in the text's length.
 struct ReportPatterns: Sendable {
     private let patterns: [ReportPattern]
     private let unspaced: [String]
@@ -130,7 +130,7 @@ struct ReportPatterns: Sendable {
         }
     }
 
-    /// Whether the text says one of them.
+    /// Whether the text contains one of the phrases.
     func isSaid(in text: WordText) -> Bool {
         for (position, word) in text.words.enumerated() {
             let rest = text.words[position...]

@@ -1,22 +1,22 @@
-// Why a mail that a relay had accepted came back: the judgement of other mail systems' reports. Pure. What a relay itself
-// answers is judged by FailurePolicy's table.
+// Why an accepted mail came back: judges other mail systems' reports. Pure. FailurePolicy's table judges a relay's own
+// replies.
 
 package import InternetMessage
 
-/// What a report says of one recipient, as far as it helps to judge why the mail did not arrive.
+/// The parts of a report about one recipient that help to find out why the mail did not arrive.
 package struct ReportEvidence: Sendable, Hashable {
-    /// The mail system still tries: a delay.
+    /// The mail system is still trying: a delay.
     package var isDelay = false
-    /// The mail system says that it has given up after trying (`Action: expired`).
+    /// The mail system has given up after trying (`Action: expired`).
     package var hasGivenUp = false
     /// The field Status (RFC 3464 §2.3.4).
     package var status: EnhancedStatusCode?
-    /// The words of the mail system that refused the mail (RFC 3464 §2.3.6); several where they can be read in several
-    /// ways, such as a line that may have been broken in the middle of a word.
+    /// The words of the mail system that refused the mail (RFC 3464 §2.3.6); several texts where the words have several
+    /// readings, such as a line that may have been broken in the middle of a word.
     package var diagnostics: [String] = []
-    /// What the text for people says of this recipient, in the order in which it says it.
+    /// The passages of the human-readable text about this recipient, in their order.
     package var passages: [String] = []
-    /// The whole text for people, without the returned mail.
+    /// The whole human-readable text, without the returned mail.
     package var text = ""
 
     package init() {}
@@ -25,22 +25,22 @@ package struct ReportEvidence: Sendable, Hashable {
 extension FailurePolicy {
     /// Why a mail was reported as undeliverable, or as late.
     ///
-    /// A wrong "this address is dead" locks a person out; a missed one costs a mail. So of two readings the more innocent
-    /// one wins, in this order:
-    /// 1. words about something else than the address: time, rate, quota, size, the sender, a policy, the content, a
-    ///    trouble of the mail system's own;
+    /// A wrong "this address is dead" locks a person out; a missed one costs a mail. So if there are two readings, the
+    /// more harmless one wins, in this order:
+    /// 1. words about something other than the address: time, rate, quota, size, the sender, a policy, the content, a
+    ///    problem of the mail system's own;
     /// 2. words that say that mailbox or domain does not exist or is disabled;
-    /// 3. words by which the mail was refused, without one about the address;
-    /// 4. codes, again the innocent ones first. A status code that says nothing exact (x.0.0, x.2.0, 5.4.3xx of Exchange)
-    ///    is passed over. Beside words that are not understood, a code condemns an address only where the words speak of an
-    ///    address and of nobody else: mail systems put 5.1.1 on whatever they refuse at RCPT TO.
+    /// 3. words that refuse the mail without mentioning the address;
+    /// 4. codes, again the harmless ones first. A status code without an exact meaning (x.0.0, x.2.0, 5.4.3xx of
+    ///    Exchange) is ignored. If the words are not understood, a code blames an address only where the words mention
+    ///    an address and no other subject: mail systems use 5.1.1 for any refusal at RCPT TO.
     ///
-    /// The quoted reply is asked first, then what the text says of the recipient, then the codes, then the whole text. The
-    /// table of replies has its say as well: what is about us, or for now, by its rules never condemns an address. A
-    /// temporary refusal that a mail system has given up on says nothing of the address, except that DNS knows no such
-    /// domain.
+    /// The quoted reply is evaluated first, then the passages about the recipient, then the codes, then the whole text.
+    /// The table of replies takes part: refusals that its rules consider temporary or about us never blame an address.
+    /// If a mail system has given up on a temporary refusal, the refusal says nothing about the address, except that
+    /// DNS has no such domain.
     ///
-    /// - Parameter texts: what has been read already, where several recipients' evidence has the same texts.
+    /// - Parameter texts: the texts already analysed, where the evidence of several recipients shares texts.
     package static func reason(of evidence: ReportEvidence, texts: ReportTexts = ReportTexts()) -> FailureReason {
         let diagnostics = evidence.diagnostics.map { innermostReply(in: $0) }
         let hasWordsAlone = diagnostics.isEmpty && evidence.status == nil
@@ -74,8 +74,9 @@ extension FailurePolicy {
         return texts.statement(evidence.text).exactReason ?? .recipientRefused
     }
 
-    /// What the table of replies has for the quoted reply, where that leaves the address out of it.
-    /// - Parameter namesAddress: other words say that the address is dead. Then a disabled mailbox may not be "for now".
+    /// The reason that the table of replies finds in the quoted reply, if it doesn't blame the address.
+    /// - Parameter namesAddress: other words say that the address is dead. Then a disabled mailbox may not count as
+    ///   temporary.
     private static func innocentByTable(
         _ quoted: QuotedCodes,
         _ status: EnhancedStatusCode?,
@@ -89,7 +90,7 @@ extension FailurePolicy {
         )
         let failure = TransmissionFailure(stage: .rcpt, cause: .reply(reply), detail: reply.text)
         let verdict = verdict(for: failure)
-        // 500 to 504 beside words that name a mailbox are a mail system's odd choice of code.
+        // 500 to 504 beside words that name a mailbox are a mail system's unusual choice of code.
         guard verdict.reason != .protocolError, !verdict.reason.suppressesAddress else { return nil }
         switch verdict.fault {
         case .relay, .configuration: return verdict.reason
@@ -101,7 +102,7 @@ extension FailurePolicy {
         }
     }
 
-    /// The same of a report's two fields alone.
+    /// The reason according to a report's two fields alone.
     package static func reason(ofReport status: EnhancedStatusCode?, diagnostic: String?) -> FailureReason {
         var evidence = ReportEvidence()
         evidence.status = status
@@ -109,7 +110,7 @@ extension FailurePolicy {
         return reason(of: evidence)
     }
 
-    /// What a text for people says of the mail, where no field says it; `nil`: nothing that is clear.
+    /// The outcome according to the human-readable text, where no field states it; `nil` where the text is unclear.
     package static func outcome(in evidence: ReportEvidence, texts: ReportTexts = ReportTexts()) -> ReportedAction? {
         let whole = WordText(evidence.text)
         let isPermanent = ReportWords.permanent.isSaid(in: whole)
@@ -125,19 +126,19 @@ extension FailurePolicy {
         return isDead ? .failed : nil
     }
 
-    /// Whether a text says why a mail failed.
+    /// Whether a text gives a reason for the failure.
     package static func saysReason(_ text: String, texts: ReportTexts = ReportTexts()) -> Bool {
         texts.statement(text).exactReason != nil
     }
 
-    /// Whether a program answered a mail in its recipient's name: an absence, or a demand to confirm.
+    /// Whether a program answered in the recipient's name: an absence notice, or a request for confirmation.
     package static func isAutomaticAnswer(subject: String, text: String) -> Bool {
         ReportWords.absent.isSaid(in: WordText(subject))
             || ReportWords.challenge.isSaid(in: WordText(subject + ".\n" + text))
     }
 
     /// Amazon SES and Cisco's gateways put a sentence of their own before the reply: `5.1.0 - Unknown address error
-    /// 550-'5.7.1 …'`. What the other side said stands between the quotation marks.
+    /// 550-'5.7.1 …'`. The other side's reply stands between the quotation marks.
     private static func innermostReply(in diagnostic: String) -> String {
         guard diagnostic.contains(#/^\W*[245]\.\d{1,3}\.\d{1,3}\s*-\s*/#),
             let reply = diagnostic.firstMatch(of: /[245]\d\d[- ]['"].*/.dotMatchesNewlines())
@@ -145,7 +146,7 @@ extension FailurePolicy {
         return String(reply.0)
     }
 
-    /// A report names a recipient in a few places.
+    /// Maximum number of passages evaluated: a report names a recipient in a few places.
     private static let passageLimit = 5
 
     private static func reasonOfTemporary(_ evidence: ReportEvidence, _ texts: [Statement]) -> FailureReason {
@@ -154,10 +155,11 @@ extension FailurePolicy {
         return said == .badDomain ? .badDomain : .expired
     }
 
-    /// What a status code says exactly (RFC 3463 §3, https://www.iana.org/assignments/smtp-enhanced-status-codes).
+    /// The exact meaning of a status code (RFC 3463 §3, https://www.iana.org/assignments/smtp-enhanced-status-codes).
     private static func known(_ status: EnhancedStatusCode) -> FailureReason? {
         switch (status.subject, status.detail) {
-        // RFC 7505 has 5.1.10 for a domain that takes no mail, Exchange for an unknown recipient, in words.
+        // 5.1.10 means a domain that takes no mail in RFC 7505, and an unknown recipient in Exchange, whose words say
+        // so.
         case (1, 1), (1, 3), (1, 6), (1, 10): .unknownRecipient
         case (1, 2), (4, 4), (4, 310): .badDomain
         case (1, 7), (1, 8): .senderRefused
@@ -173,20 +175,20 @@ extension FailurePolicy {
     }
 }
 
-/// The codes that a text quotes.
+/// The codes quoted in a text.
 private struct QuotedCodes {
     /// The first reply code (RFC 5321 §4.2).
     let replyCode: Int?
     /// All enhanced status codes (RFC 3463 §2).
     let statuses: [EnhancedStatusCode]
-    /// What is said beside them.
+    /// The words beside the codes.
     let words: QuotedWords
 
     init(_ texts: [String]) {
         let text = texts.joined(separator: "\n").limited(to: WordText.limit)
         let code = text.firstMatch(of: /(?:^|[\s:'"(\[>-])([45][0-5]\d)(?=[\s'"-]|$|\])/)
         replyCode = code.flatMap { Int($0.1) }
-        // What stands before the code is the reporter's own: "host mx.example.org[192.0.2.1] said: 550 …".
+        // The text before the code is the reporter's own: "host mx.example.org[192.0.2.1] said: 550 …".
         let said = code.map { text[$0.1.endIndex...] } ?? text.firstRange(of: " said: ").map { text[$0.upperBound...] }
         words = QuotedWords(String(said ?? text[...]))
         statuses = text.matches(of: /(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/)
@@ -194,7 +196,7 @@ private struct QuotedCodes {
     }
 }
 
-/// The words of a quoted reply, apart from its codes.
+/// The words of a quoted reply, without its codes.
 private struct QuotedWords {
     let text: String
     private let words: Set<String>
@@ -206,7 +208,7 @@ private struct QuotedWords {
 
     var isEmpty: Bool { words.isEmpty }
 
-    /// Whether a code may condemn the address beside these words, none of which is understood.
+    /// Whether a code may blame the address beside these words, none of which is understood.
     func mayCondemn(by code: FailureReason) -> Bool {
         if words.isEmpty { return true }
         let isAboutAddress =
@@ -215,7 +217,7 @@ private struct QuotedWords {
     }
 }
 
-/// What the texts of one report say. A text is read once, however many recipients' evidence has it.
+/// The analysed texts of one report. Each text is analysed once, even if several recipients' evidence contains it.
 package final class ReportTexts {
     private var statements: [String: Statement] = [:]
 
@@ -230,7 +232,7 @@ package final class ReportTexts {
     }
 }
 
-/// One text, and what it says.
+/// One text and its analysis.
 private final class Statement {
     private let readings: [WordText]
     private var said: [ReportWords: Bool] = [:]
@@ -244,13 +246,13 @@ private final class Statement {
         return isSaid
     }
 
-    /// It says that an address takes no mail, whatever else it says.
+    /// The text says that an address takes no mail, whatever else it says.
     var isAboutDeadAddress: Bool { dead != nil }
 
-    /// What it says outright.
+    /// The reason that the words state explicitly.
     var exactReason: FailureReason? { innocent ?? dead }
 
-    /// What it says, together with the codes that go with it.
+    /// The reason according to the words and the accompanying codes.
     func reason(codes: [FailureReason], isFromEdge: Bool) -> FailureReason? {
         // Exchange Online's edge refuses addresses that the organisation does not have
         // (learn.microsoft.com/exchange/mail-flow-best-practices/use-directory-based-edge-blocking).
@@ -269,7 +271,7 @@ private final class Statement {
         if says(.mailboxFull) { return .mailboxFull }
         if says(.messageTooBig) { return .messageTooBig }
         if says(.senderRefused) { return .senderRefused }
-        // "Blocked for inactivity" is no policy, unless it is for now.
+        // "Blocked for inactivity" is not a policy refusal, unless it is temporary.
         if says(.disused) { return says(.disabledForNow) ? .recipientRefused : nil }
         if says(.policyRefusal) { return .policyRefusal }
         if says(.contentRefused) { return .contentRefused }

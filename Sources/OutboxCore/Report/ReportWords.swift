@@ -1,30 +1,30 @@
-// What mail systems say of a mail that they could not deliver, as a table of phrases. Never weighs one against another:
+// Phrases of mail systems about mail that they could not deliver, as a table. Never weighs one phrase against another:
 // see ReportPolicy.
 
-/// What a text says of a failure.
+/// The statements that a text can make about a failure.
 ///
-/// Mail systems word their replies freely, so the phrases are made of what such a sentence has to have (a mailbox, and
-/// that it does not exist) rather than of anybody's whole sentence. They were tried on the replies of Postfix, Exim,
+/// Mail systems word their replies freely, so the phrases contain the necessary parts of such a sentence (a mailbox,
+/// and that it does not exist) instead of whole quoted sentences. They were tested on the replies of Postfix, Exim,
 /// Sendmail, qmail, Exchange, Domino, GroupWise and the large providers, and on reports in other languages.
 enum ReportWords: CaseIterable, Sendable {
-    // What leaves the address out of it, however it goes on.
+    // Statements that clear the address, whatever else the text says.
     case expired, rateLimited, mailboxFull, messageTooBig, senderRefused, policyRefusal, contentRefused, systemTrouble
-    /// Disabled or locked for a while.
+    /// The mailbox is disabled or locked temporarily.
     case disabledForNow
-    /// Nobody has used the mailbox for so long that it was closed, also where the word for that is "blocked".
+    /// The mailbox was closed because nobody had used it for a long time, also where the text says "blocked".
     case disused
-    // The address itself.
+    // Statements about the address itself.
     case mailboxDisabled, badDomain, unknownRecipient
-    /// The mail was refused, and nothing is said of the address: less than a word about it.
+    /// The mail was refused, without a statement about the address: weaker than any statement about it.
     case refused, accessDenied
-    /// "Mailbox unavailable", which RFC 5321 §4.2.3 has for an unknown mailbox, for no access, and for policy.
+    /// "Mailbox unavailable", which RFC 5321 §4.2.3 uses for an unknown mailbox, for no access, and for policy.
     case mailboxUnavailable
-    // What becomes of the mail.
+    // The fate of the mail.
     case permanent, undelivered, delayed
-    // What is no report: a person is away, or a program wants the sender to confirm.
+    // Mails that are not reports: a person is away, or a program asks the sender to confirm.
     case absent, challenge
 
-    /// Whether the text says it.
+    /// Whether the text makes the statement.
     func isSaid(in text: WordText) -> Bool { Self.patterns[self]?.isSaid(in: text) ?? false }
 
     private static let patterns = Dictionary(
@@ -34,11 +34,11 @@ enum ReportWords: CaseIterable, Sendable {
         }
     )
 
-    /// Words of whom a mail is for.
+    /// Words for the recipient of a mail.
     static let addressees = Set((lists["who"] ?? "").split(separator: ",").map { String($0) })
 
-    /// Words that speak of somebody or something else than an address that is dead: the sender, a host, an amount, a time,
-    /// a permission. Beside them a reply that is not understood condemns nobody.
+    /// Words about a subject other than a dead address: the sender, a host, an amount, a time, a permission. If a text
+    /// contains them and is not understood, it blames nobody.
     static let others = Set(
         """
         you your yours we sender senders from author host hosts hostname server servers ip client network provider
@@ -52,7 +52,7 @@ enum ReportWords: CaseIterable, Sendable {
     )
 
     private static let lists = [
-        // Whom or what a mail is for.
+        // The recipient or mailbox of a mail.
         "who": """
         user,users,username,recipient,recipients,mailbox,mailboxes,mail box,mail boxes,account,accounts,address,\
         addresses,addressee,addressees,person,customer,subscriber,alias,inbox,rcpt,member,maildrop,email,mail id,\
@@ -67,7 +67,7 @@ enum ReportWords: CaseIterable, Sendable {
         konta,kontem,skrzynki,skrzynka pocztowa,odbiorcy,adresata,adresat,adresu,użytkownika,uzytkownika,kontot,\
         mottagaradressen,mailaddress,mail address,mail drop,účet,příjemce,schranka,uzivatel,hesap,hesabı,fiók,mailaccount,e mailadres,mailadres
         """,
-        // What stands between "unknown" and the mailbox.
+        // Words between "unknown" and the mailbox.
         "kind": """
         local,mail,e,email,e mail,destination,recipient,virtual,final,delivery,final delivery,remote,user,such,\
         or illegal,or invalid,or unknown,or nonexistent,destination mailbox,recipient email,existing,valid,active
@@ -100,7 +100,7 @@ enum ReportWords: CaseIterable, Sendable {
         rejected,refused,denied,unknown,invalid,blocked,blacklisted,banned,forbidden,unroutable,not,failed,verify,\
         verification,unverified,untrusted,disallowed,must,isnt,cannot,cant,doesnt,does,required,suspicious
         """,
-        // What an account is that nobody uses: of the sender's, too.
+        // Words for an unused account, also the sender's.
         "off": """
         disabled,suspended,inactive,deactivated,closed,locked,terminated,desactivado,desactivada,inactivo,inactiva,\
         disattivato,disattivata,inattivo,inattiva,désactivé,désactivée,inactif,fermé,fermée,deaktiviert,inaktiv,\

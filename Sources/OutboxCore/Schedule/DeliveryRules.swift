@@ -1,17 +1,17 @@
-// What the configuration decides about claiming and finishing, as plain values. Never reads a file.
+// The configuration's rules about claiming and finishing, as plain values. Never reads a file.
 
-/// Conditions beside its time that hold or stop a message.
+/// Conditions other than time that hold or stop a message.
 package struct DeliveryRules: Sendable, Hashable {
-    /// The deadline, from the request on, of messages without `expires_at`; 1 minute to 30 days.
+    /// The deadline of messages without `expires_at`, counted from the request; 1 minute to 30 days.
     package var giveUpAfter: Duration
-    /// How often one address may be sent one kind of mail; `nil`: as often as it is asked for.
+    /// How often mails of one kind may be sent to one address; `nil` means no limit.
     package var limits: ResendLimits?
-    /// The kinds whose older messages are sent although a newer one is there.
+    /// The kinds whose older messages are sent even though a newer one exists.
     package var keepOlder: Set<String>
-    /// How long an address that takes no mail is not mailed; 1 hour to 3650 days.
+    /// How long an address that takes no mail stays suppressed; 1 hour to 3650 days.
     package var suppression: Duration
 
-    /// Makes rules; the defaults are those of the configuration file.
+    /// Creates rules; the defaults are those of the configuration file.
     package init(
         giveUpAfter: Duration = RetrySchedule.defaultGiveUpAfter,
         limits: ResendLimits? = ResendLimits(),

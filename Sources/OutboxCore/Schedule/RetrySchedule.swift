@@ -1,6 +1,6 @@
-// When the next attempt is due. Pure: randomness and the present come in as arguments.
+// When the next attempt is due. Pure: randomness and time are arguments.
 
-/// The delays between the attempts of one message, shaped by the five minutes that a person waits.
+/// The delays between the attempts of one message, designed for a person who waits five minutes.
 ///
 /// With the default list, jitter aside:
 ///
@@ -8,23 +8,23 @@
 /// |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 /// | seconds after the request | 0 | 5 | 15 | 30 | 50 | 80 | 110 | +30 | 290 | 350 | 470 | 770 | 1370 | 2270 | +900 |
 ///
-/// RFC 5321 §4.5.4.1 asks for 30 minutes between attempts at a stranger's server but allows other strategies; this is
-/// our own relay, and a token is worth little later.
+/// RFC 5321 §4.5.4.1 asks for 30 minutes between attempts at another site's server but allows other strategies. This is
+/// our own relay, and a late token is worth little.
 package struct RetrySchedule: Hashable, Sendable {
     /// The delay after the first attempt, after the second, and so on; the last one repeats. Never empty.
     /// In the configuration file 1 to 100 delays of 10 milliseconds to 24 hours.
     package var delays: [Duration]
-    /// How far a delay may be from the listed one: 0.2 is ±20 %. Keeps messages that failed together from coming back
-    /// together.
+    /// How far a delay may deviate from the listed one: 0.2 is ±20 %. Keeps messages that failed together from being
+    /// retried together.
     package var jitter: Double
     /// How long a message without `expires_at` is tried, from its request or its `not_before` on, whichever is later.
     package var giveUpAfter: Duration
 
-    /// A last attempt that the deadline leaves room for comes this long before it, so that the mail is still worth
-    /// opening.
+    /// The last attempt before the deadline is made this long before it, so that the mail is still useful when it is
+    /// opened.
     package static let lastAttemptMargin = Duration.seconds(2)
 
-    /// How long a message is tried where nobody says otherwise.
+    /// How long a message is tried by default.
     package static let defaultGiveUpAfter = Duration.seconds(24 * 3600)
 
     /// The default list of delays: 5, 10, 15, 20 s, then 30 s until five minutes have passed, then 1 to 15 minutes.
@@ -51,10 +51,10 @@ package struct RetrySchedule: Hashable, Sendable {
     /// The longest delay that the schedule can draw.
     package var longestDelay: Duration { (delays.max() ?? .zero) * (1 + jitter) }
 
-    /// The moment after which the message is no longer sent.
+    /// The message is no longer sent after this time.
     ///
-    /// A message that has to wait for its `not_before` is tried for as long as any other from then on; counted from its
-    /// request, it would be given up before it may be sent.
+    /// A message that has to wait for its `not_before` is tried as long as any other, counted from `not_before`.
+    /// Counted from its request, it would expire before it may be sent.
     package func deadline(of message: Message) -> Timestamp {
         if let expiresAt = message.expiresAt { return expiresAt }
         return message.awaitedFrom + giveUpAfter
@@ -62,14 +62,14 @@ package struct RetrySchedule: Hashable, Sendable {
 
     /// When to try again after the given attempt has failed.
     ///
-    /// The last attempt is drawn forward to just before the deadline instead of being skipped.
+    /// The last attempt is moved forward to just before the deadline instead of being skipped.
     /// - Parameters:
-    ///   - attempt: how many attempts the message has used up, from 1.
-    ///   - retryAfter: how long the other side asked to wait, which then counts instead of the list.
+    ///   - attempt: the number of attempts used up, from 1.
+    ///   - retryAfter: the delay that the other side asked for, which replaces the listed one.
     ///   - now: when it failed.
-    ///   - deadline: after this moment no attempt is made.
-    ///   - chance: where in the jitter's range it lies, from 0 up to but not including 1.
-    /// - Returns: `nil` where the deadline leaves no room for another attempt.
+    ///   - deadline: no attempt is made after this time.
+    ///   - chance: the position within the jitter's range, from 0 up to but not including 1.
+    /// - Returns: `nil` where the deadline leaves no time for another attempt.
     package func nextAttempt(
         after attempt: Int,
         retryAfter: Duration? = nil,

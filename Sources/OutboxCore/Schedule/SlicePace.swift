@@ -1,29 +1,31 @@
-// How much of a long work to do at once, and how long to leave the database to others then. Pure.
+// The size of the next slice of a long task, and the pause before it, in which others can use the database. Pure.
 
-/// The pace of a work that goes on in slices, each of which holds the write lock: the size follows what the last slices took.
+/// The pace of a task in slices, each of which holds the write lock. The slice size follows the duration of the last
+/// slices.
 package struct SlicePace: Sendable, Hashable {
-    /// How long a slice ought to hold the write lock, its commit included.
+    /// How long a slice should hold the write lock, its commit included.
     package static let aim = Duration.milliseconds(10)
-    /// After so long a slice ends, whatever it has done by then; what remains of the limit is for the commit.
+    /// A slice ends after this time, even if it is not complete; the rest of the limit is for the commit.
     package static let budget = Duration.milliseconds(8)
-    /// The most rows of a slice.
+    /// The maximum number of rows in a slice.
     package static let largest = 2000
 
     private static let shortestPause = Duration.milliseconds(50)
-    /// How much longer others have the lock than we do.
+    /// How much longer other connections have the lock than we do.
     private static let shareOfOthers = 4
 
-    /// The rows of the next slice.
+    /// The number of rows in the next slice.
     package private(set) var rows = 50
-    /// How long to leave the lock to others before it.
+    /// How long to leave the lock to others before the next slice.
     package private(set) var pause = Self.shortestPause
 
-    /// Begins with small slices.
+    /// Creates a pace that begins with small slices.
     package init() {}
 
-    /// A slice of so many rows held the lock for so long.
+    /// Records how long a slice of this many rows held the lock.
     ///
-    /// A slow slice halves the next one at least; a quick one lets it grow by a quarter, unless there were not so many rows.
+    /// A slow slice at least halves the next one. A quick one lets it grow by a quarter, unless fewer rows than planned
+    /// existed.
     package mutating func note(rows done: Int, held: Duration) {
         pause = max(Self.shortestPause, held * Self.shareOfOthers)
         if held > Self.aim {

@@ -1,15 +1,15 @@
-// How many messages a second may pass. Pure: the present comes in as an argument.
+// Limits the number of messages per second. Pure: the time is an argument.
 
-/// A token bucket: at most `rate` a second on average, and at most one second's worth, but at least one, at once.
+/// A token bucket: at most `rate` per second on average, and a burst of one second's worth, but at least one.
 package struct TokenBucket: Hashable, Sendable {
     private let rate: Double
     private let size: Double
     private var level: Double
     private var filledAt: Timestamp
 
-    /// Makes a full bucket.
+    /// Creates a full bucket.
     ///
-    /// - Parameter rate: tokens a second, above 0.
+    /// - Parameter rate: tokens per second, above 0.
     package init(rate: Double, now: Timestamp) {
         precondition(rate > 0, "a rate is above 0")
         self.rate = rate
@@ -18,7 +18,7 @@ package struct TokenBucket: Hashable, Sendable {
         filledAt = now
     }
 
-    /// The moment at which a token can be taken: now, or later.
+    /// When a token can be taken: now, or later.
     package mutating func nextToken(now: Timestamp) -> Timestamp {
         fill(now)
         if level >= 1 { return now }
@@ -33,7 +33,7 @@ package struct TokenBucket: Hashable, Sendable {
         return true
     }
 
-    /// A clock that went back fills nothing.
+    /// A clock that went back adds no tokens.
     private mutating func fill(_ now: Timestamp) {
         let elapsed = Double(max(0, now.milliseconds - filledAt.milliseconds)) / 1000
         level = min(size, level + elapsed * rate)

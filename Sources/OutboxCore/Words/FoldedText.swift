@@ -1,23 +1,23 @@
-// A reply's text as the plain words that the failure policy looks for. Never judges them (see FailurePolicy).
+// A reply's text as the plain words that the failure policy searches for. Never judges them (see FailurePolicy).
 
 import InternetMessage
 
-/// The words of a text, without what carries no meaning: in lower case and ASCII, with white space and punctuation as
-/// mere separators.
+/// The words of a text without insignificant details: in lower case and ASCII, with white space and punctuation only as
+/// separators.
 ///
 /// - `can’t` and `can't` are `cant`; `over-quota`, `over_quota` and `OverQuota` are two words; `é` is `e`, and a
 ///   letter of another script is part of a word that nothing matches.
-/// - An address, whose local part may say anything, is the word `@`; an IPv4 address `%ip`; a host name or a URL `%host`,
-///   or `%list` where it is a blocklist's, or `spf` where it explains SPF.
-/// - A status code such as 5.7.1 is left out. A number stays, and also counts as `#`.
-/// - A full stop, `!`, `?`, `;`, `|` and the word `said` end a sentence, and no pattern reaches over that.
+/// - An address becomes the word `@`, because its local part may say anything; an IPv4 address becomes `%ip`; a host
+///   name or a URL becomes `%host`, or `%list` for a blocklist, or `spf` where it explains SPF.
+/// - A status code such as 5.7.1 is left out. A number stays, and also matches `#`.
+/// - A full stop, `!`, `?`, `;`, `|` and the word `said` end a sentence, and no pattern reaches beyond it.
 struct FoldedText: CustomStringConvertible {
-    /// No more words are looked at; a text of ``SMTPReply/textLimit`` characters rarely has 200.
+    /// Maximum number of words evaluated; a text of ``SMTPReply/textLimit`` characters rarely has 200.
     static let wordLimit = 255
 
     /// The words, one after the other, in `a`–`z`, `0`–`9`, `@`, `%`, and 0x80 for a letter of another script.
     private(set) var bytes: [UInt8] = []
-    /// Where each word is; an empty one ends a sentence.
+    /// The range of each word; an empty range ends a sentence.
     private(set) var words: [Range<Int>] = []
 
     init(_ text: String) {
@@ -48,7 +48,7 @@ struct FoldedText: CustomStringConvertible {
         words.map { $0.isEmpty ? "." : String(decoding: bytes[$0], as: UTF8.self) }.joined(separator: " ")
     }
 
-    /// One run of octets without white space, brackets, quotation marks, commas and colons.
+    /// Handles one run of octets without white space, brackets, quotation marks, commas and colons.
     private mutating func take(_ chunk: ArraySlice<UInt8>) {
         guard !chunk.isEmpty else { return }
         if chunk.contains(UInt8(ascii: "@")) {
@@ -78,7 +78,7 @@ struct FoldedText: CustomStringConvertible {
         }
     }
 
-    /// Words that are joined by hyphens, underscores, slashes, or by capitals.
+    /// Handles words joined by hyphens, underscores, slashes, or capitals.
     private mutating func takeWords(_ chunk: ArraySlice<UInt8>) {
         var start: Int?
         for index in chunk.indices {
@@ -106,7 +106,7 @@ struct FoldedText: CustomStringConvertible {
         let start = bytes.count
         for byte in word { bytes.append(byte.isASCIIUppercaseLetter ? byte | 0x20 : byte) }
         words.append(start..<bytes.count)
-        // `host mx.example.com said: 550 …` quotes another server.
+        // In `host mx.example.com said: 550 …` the reply quotes another server.
         if bytes[start...].elementsEqual("said".utf8) { endSentence() }
     }
 
@@ -130,7 +130,7 @@ extension FoldedText {
         """.utf8
     )
 
-    /// The text octet by octet: ASCII as it is, without apostrophes; 0x80 for every other letter.
+    /// The text octet by octet: ASCII unchanged, without apostrophes; 0x80 for every other letter.
     private static func plain(_ text: String) -> [UInt8] {
         var plain: [UInt8] = []
         plain.reserveCapacity(text.utf8.count)
@@ -141,7 +141,8 @@ extension FoldedText {
             case 0xAD, 0x300...0x36F, 0x200B...0x200D, 0x2060, 0xFEFF: continue
             case 0xC0...0x17F:
                 let letter = unaccented[Int(scalar.value - 0xC0)]
-                // A capital stays one, or `LÍMITE` would have a lower case letter in it and be two words.
+                // A capital stays a capital; otherwise `LÍMITE` would contain a lower-case letter and be split into two
+                // words.
                 plain.append(scalar.properties.isUppercase && letter.isASCIILowercaseLetter ? letter & ~0x20 : letter)
             case 0xA0, 0x2000...0x200A, 0x2010...0x2015, 0x2028, 0x2029, 0x202F, 0x2212, 0x3000: plain.append(0x20)
             case 0xAB, 0xBB, 0x201A, 0x201C...0x201F: plain.append(UInt8(ascii: "\""))
@@ -162,8 +163,8 @@ extension FoldedText {
         plain[index...].firstIndex { $0 <= 0x20 || "<>\"()[]".utf8.contains($0) } ?? plain.count
     }
 
-    /// A host name, with a path or without: `mx.example.com`, `support.example.com/mail`. A name of a host has one case
-    /// of letters only and ends in a top-level domain, unlike `RESOLVER.ADR.NotFound` and `exceeded.Please`.
+    /// A host name, with or without a path: `mx.example.com`, `support.example.com/mail`. A host name is in a single
+    /// case and ends in a top-level domain, unlike `RESOLVER.ADR.NotFound` and `exceeded.Please`.
     private static func isHost(_ chunk: ArraySlice<UInt8>) -> Bool {
         guard let dot = chunk.firstIndex(of: UInt8(ascii: ".")) else { return false }
         let slash = chunk.firstIndex { "/?".utf8.contains($0) } ?? chunk.endIndex
@@ -180,14 +181,14 @@ extension FoldedText {
         return last.count == 2 || topLevelDomains.contains { last.hasText($0) && last.count == $0.utf8CodeUnitCount }
     }
 
-    /// The usual ones of more than two letters; a full stop without a space behind it joins two words just so.
+    /// The common ones of more than two letters. A missing space after a full stop also joins two words with a dot.
     private static let topLevelDomains: [StaticString] = [
         "com", "net", "org", "edu", "gov", "mil", "int", "biz", "info", "app", "dev", "cloud", "online", "email",
         "test",
         "example", "invalid", "local",
     ]
 
-    /// What a host name, or a URL, stands for in a reply.
+    /// The word that replaces a host name or a URL.
     private static func kind(ofHost chunk: ArraySlice<UInt8>) -> StaticString {
         let marks: [StaticString] = [
             "spamhaus", "spamcop", "sorbs", "barracudacentral", "dnsbl", "rbl.", "blacklist", "blocklist", "uceprotect",
@@ -203,7 +204,7 @@ extension FoldedText {
 }
 
 extension UInt8 {
-    /// White space, brackets, quotation marks, and what ends a part of a sentence.
+    /// White space, brackets, quotation marks, and characters that end a part of a sentence.
     fileprivate var separatesChunks: Bool {
         switch self {
         case 0...0x20, 0x7F, UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "("), UInt8(ascii: ")"),
@@ -216,7 +217,7 @@ extension UInt8 {
 }
 
 extension ArraySlice<UInt8> {
-    /// Whether it begins with this text, which is in lower case, in whatever case.
+    /// Whether the octets begin with this lower-case text, in any case.
     fileprivate func hasText(_ text: StaticString) -> Bool {
         guard count >= text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { text in

@@ -1,27 +1,27 @@
-// Takes secrets out of what others say, before it is stored, shown or logged. Never tells what it took out.
+// Removes secrets from others' words before they are stored, shown or logged. Never reveals what it removed.
 
 import InternetMessage
 
-/// Masks the secrets that a message or a connection holds in the words of a relay or of another mail system.
+/// Masks a message's or a connection's secrets in the words of a relay or of another mail system.
 ///
-/// A peer may repeat whatever it was sent: the link that a filter objects to, the credentials that it refuses. Each secret
-/// is found as it is, in whatever case, percent-encoded wholly or in part, and as base64 or base64url, also in the middle
-/// of a longer base64 such as AUTH PLAIN's response (RFC 4616); with white space within it, too, which is how a reply of
-/// several lines breaks it. Of a secret of more than 12 octets each piece of 12 is enough to be found.
+/// A peer may repeat anything that it was sent: the link that a filter objects to, the credentials that it refuses.
+/// Each secret is found unchanged, in any case, percent-encoded wholly or in part, and as base64 or base64url, also
+/// within a longer base64 text such as AUTH PLAIN's response (RFC 4616). White space within it doesn't matter, because
+/// a reply of several lines adds some. For a secret of more than 12 octets, each piece of 12 octets is found.
 ///
-/// Whatever the secrets are, the path and the query of web addresses are cut (see `cuttingWebAddresses`).
-/// Where a secret is so short that masking it would tell it (`shortestSecret`), the words are withheld as a whole.
+/// The path and the query of web addresses are always cut (see `cuttingWebAddresses`).
+/// If a secret is so short that masking would reveal it (`shortestSecret`), all words are withheld.
 ///
-/// Time and memory are linear in the length of the words and in that of the secrets.
+/// Time and memory are linear in the length of the words and of the secrets.
 package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable {
-    /// Stands where a secret stood.
+    /// Replaces a secret.
     package static let replacement = "[secret]"
-    /// Stands for all words where a secret is too short to be masked in them.
+    /// Replaces all words where a secret is too short to be masked in them.
     package static let withheld = "[words withheld: they could hold a secret too short to be masked]"
-    /// In octets. What is left of a text without each "7" tells that the secret was "7"; nobody can see that of four.
+    /// In octets. A text without any "7" reveals that the secret was "7"; four octets can't be guessed that way.
     package static let shortestSecret = 4
 
-    /// Only cuts web addresses: for where no secret is known any more.
+    /// Only cuts web addresses: for words without known secrets.
     package static let none = SecretMask([])
 
     private let exact: GramIndex
@@ -29,9 +29,9 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
     private let isWithholding: Bool
 
     /// - Parameters:
-    ///   - secrets: what must not be told; empty ones are none.
-    ///   - encodings: further texts that tell a secret only in part, such as AUTH PLAIN's response with the user's name,
-    ///     looked for in base64 alone.
+    ///   - secrets: the texts to mask; empty ones are ignored.
+    ///   - encodings: further octets of which a secret is only a part, such as AUTH PLAIN's response with the user
+    ///     name; only their base64 form is searched for.
     package init(_ secrets: [String], encodings: [[UInt8]] = []) {
         let secrets = secrets.map { Array($0.utf8) }.filter { !$0.isEmpty }
         let searchable = secrets.filter { $0.count >= Self.shortestSecret }
@@ -62,7 +62,7 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         guard bytes.count >= shortest else { return text }
         var isSecret = [Bool](repeating: false, count: bytes.count)
         var views = [MaskView(bytes)]
-        // Across white space only what is long enough: four letters may well end one word and begin the next.
+        // Across white space only long matches count: four letters may well end one word and begin the next.
         var viewsAcrossSpace = [views[0].withoutSpace]
         if bytes.contains(UInt8(ascii: "%")) {
             views.append(views[0].percentDecoded)
@@ -84,8 +84,8 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         return Self.replacing(isSecret, in: bytes)
     }
 
-    /// The letters beside an encoded secret hold some of its bits, and may be more of the same response: the whole word
-    /// of base64 goes.
+    /// The letters beside an encoded secret contain some of its bits, and may belong to the same response. So the whole
+    /// base64 word is masked.
     private static func spread(_ marks: inout [Bool], over bytes: [UInt8]) {
         for index in bytes.indices.dropFirst() where marks[index - 1] && bytes[index].isBase64 { marks[index] = true }
         for index in bytes.indices.dropLast().reversed() where marks[index + 1] && bytes[index].isBase64 {
@@ -144,10 +144,10 @@ extension SMTPReply {
     }
 }
 
-/// A text as it is looked through: octets, each with the range of the original text that it stands for.
+/// A text in the form that is searched: octets, each with the range of the original text that it stands for.
 private struct MaskView {
     var bytes: [UInt8]
-    /// Where each octet begins in the original text; one more for the end.
+    /// Where each octet begins in the original text, and one more entry for the end.
     var starts: [Int]
     var ends: [Int]
 
@@ -163,7 +163,7 @@ private struct MaskView {
         return view
     }
 
-    /// Without white space, nor the "=" before it that breaks a line in quoted-printable (RFC 2045 §6.7).
+    /// Without white space, and without the "=" before it that breaks a line in quoted-printable (RFC 2045 §6.7).
     var withoutSpace: MaskView {
         var view = MaskView([])
         for index in bytes.indices where bytes[index] > 0x20 {
@@ -198,18 +198,18 @@ private struct MaskView {
     }
 }
 
-/// Finds every piece of some patterns: of a short pattern the whole, of a longer one each 12 octets.
+/// Finds every piece of the patterns: a short pattern as a whole, a longer one by each 12 octets.
 private struct GramIndex: Sendable {
     private static let longestGram = 12
-    /// A text this long may have been cut off in the middle of a secret: RFC 5321 §4.5.3.1.5 allows a line 512 octets,
-    /// and longer replies and reports are cut here.
+    /// A text of this length may have been cut in the middle of a secret: RFC 5321 §4.5.3.1.5 allows a line 512 octets,
+    /// and we cut longer replies and reports.
     private static let cutTextLength = 500
 
     private var gramsByLength: [(length: Int, grams: GramSet)] = []
     private let beginnings: [[UInt8]]
 
     var isEmpty: Bool { gramsByLength.isEmpty }
-    /// A shorter text holds no pattern.
+    /// A shorter text can't contain a pattern.
     let shortestGram: Int
 
     init(_ patterns: [[UInt8]]) {
@@ -229,7 +229,7 @@ private struct GramIndex: Sendable {
         }
     }
 
-    /// Marks in the original text what a view of it shows to be a piece of a pattern.
+    /// Marks in the original text the pieces of patterns that a view shows.
     func mark(_ view: MaskView, minimum: Int = 0, in marks: inout [Bool]) {
         for (length, grams) in gramsByLength where length >= minimum && length <= view.bytes.count {
             var gram = Gram()
@@ -238,7 +238,7 @@ private struct GramIndex: Sendable {
                 gram.append(byte)
                 let first = index + 1 - length
                 guard first >= 0, grams.contains(gram.suffix(length)) else { continue }
-                // What the last piece has in common with this one is marked already.
+                // The overlap with the previous piece is already marked.
                 let start = first < markedUpTo ? view.ends[markedUpTo - 1] : view.starts[first]
                 for place in start..<view.ends[index] { marks[place] = true }
                 markedUpTo = index + 1
@@ -247,7 +247,7 @@ private struct GramIndex: Sendable {
         if marks.count >= Self.cutTextLength { markEnd(view, in: &marks) }
     }
 
-    /// Marks what the text ends with, if it is the beginning of a pattern.
+    /// Marks the end of the text where it is the beginning of a pattern.
     private func markEnd(_ view: MaskView, in marks: inout [Bool]) {
         for beginning in beginnings {
             for length in SecretMask.shortestSecret..<max(SecretMask.shortestSecret, beginning.count) {
@@ -269,7 +269,7 @@ private struct Gram {
         low = low << 8 | UInt64(byte)
     }
 
-    /// Its last octets.
+    /// The last octets.
     func suffix(_ length: Int) -> Gram {
         var gram = self
         if length <= 8 { gram.high = 0 }
@@ -279,10 +279,10 @@ private struct Gram {
     }
 }
 
-/// A set of grams of one length that costs each mail next to nothing: a table with open addressing. It keeps 64 bits of
-/// each gram, so that it may take one in 2⁶⁴ others for its own, which masks a few letters too many.
+/// A set of grams of one length that costs each mail very little: a table with open addressing. It keeps 64 bits of
+/// each gram, so it may mistake one in 2⁶⁴ others for a member, which masks a few letters too many.
 private struct GramSet: Sendable {
-    /// 0: nothing.
+    /// 0 means empty.
     private var slots: [UInt64]
 
     init(capacity: Int) {
@@ -298,14 +298,14 @@ private struct GramSet: Sendable {
 
     func contains(_ gram: Gram) -> Bool { slots[slot(of: Self.key(gram))] != 0 }
 
-    /// Where the key stands, or would.
+    /// The slot that contains the key, or that would.
     private func slot(of key: UInt64) -> Int {
         var slot = Int(truncatingIfNeeded: key >> 20) & (slots.count - 1)
         while slots[slot] != 0, slots[slot] != key { slot = (slot + 1) & (slots.count - 1) }
         return slot
     }
 
-    /// Odd factors mix the octets upwards, the shift brings them down again.
+    /// Odd factors mix the octets upwards; the shift brings them down again.
     private static func key(_ gram: Gram) -> UInt64 {
         var key = (gram.low ^ (gram.high &* 0xC2B2_AE3D_27D4_EB4F)) &* 0x9E37_79B9_7F4A_7C15
         key ^= key >> 29
@@ -313,11 +313,11 @@ private struct GramSet: Sendable {
     }
 }
 
-/// Base64 (RFC 4648 §4) of a secret that stands in the middle of something else.
+/// The base64 form (RFC 4648 §4) of a secret within a longer text.
 private enum Base64Pattern {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    /// The letters that depend on the secret alone, where so many octets (0 to 2) stand before it in its first group.
+    /// The letters that depend on the secret alone, where `offset` octets (0 to 2) precede it in its first group.
     static func pattern(for secret: [UInt8], offset: Int) -> [UInt8] {
         let bits = (offset + secret.count) * 8
         let first = (offset * 8 + 5) / 6

@@ -1,15 +1,15 @@
-// Cuts the addresses of web pages in what others say. Never asks what is a secret: whatever follows the host may be one.
+// Cuts web addresses in others' words. Never asks whether a part is secret: anything behind the host may be.
 
 import InternetMessage
 
 extension String {
-    /// The text with "/…" in place of the path, query and fragment of each address of a web page; scheme and host stay.
+    /// The text with "/…" in place of the path, query and fragment of each web address; scheme and host stay.
     ///
-    /// A mail's link holds its token, and a filter that objects to the link quotes it. Found are addresses with `http` or
-    /// `https`, also the way in which filters make them harmless (`hxxps`, `[:]`) or encode them (`%3A%2F%2F`), and those
+    /// A mail's link contains its token, and a filter that objects to the link quotes it. Recognised are addresses with
+    /// `http` or `https`, also as filters defuse them (`hxxps`, `[:]`) or encode them (`%3A%2F%2F`), and addresses
     /// without a scheme that begin with `www.` or have a query. Time is linear in the length.
     package var cuttingWebAddresses: String {
-        // Hardly any reply has one.
+        // Few replies contain one.
         guard utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "%") }) else { return self }
         var cutter = WebAddressCutter(Array(utf8))
         return cutter.cut() ? String(decoding: cutter.kept, as: UTF8.self) : self
@@ -25,7 +25,7 @@ private struct WebAddressCutter {
     private static let marks: [StaticString] = ["://", "[:]//", "%3a%2f%2f", ":\\/\\/"]
     private static let encodedPathStarts: [StaticString] = ["%2f", "%3f", "%23", "%5c"]
 
-    /// Whether from each octet on something of a query follows within the same word.
+    /// Whether a part of a query follows each octet within the same word.
     private let hasQuery: [Bool]
 
     init(_ bytes: [UInt8]) {
@@ -62,7 +62,7 @@ private struct WebAddressCutter {
         index = end
     }
 
-    /// A name or a password before the host is no part of it (RFC 3986 §3.2.1).
+    /// A name or a password before the host is not part of it (RFC 3986 §3.2.1).
     private mutating func keepHost() {
         var end = index
         while end < bytes.count, !bytes[end].endsAddress, !isPathStart(at: end) { end += 1 }
@@ -70,7 +70,7 @@ private struct WebAddressCutter {
         keep(upTo: end)
     }
 
-    /// - Returns: whether there was more of it than a slash.
+    /// - Returns: whether the path was longer than a slash.
     private mutating func cutPath() -> Bool {
         var end = index
         while end < bytes.count, !bytes[end].endsAddress { end += 1 }
@@ -102,7 +102,7 @@ private struct WebAddressCutter {
         index == 0 || bytes[index - 1].endsAddress || "(['=:,;".utf8.contains(bytes[index - 1])
     }
 
-    /// Where the path begins, if an address without a scheme begins here that may hold more than a file's name.
+    /// Where the path begins, if an address without a scheme begins here that may be more than a file name.
     private func endOfBareHost(at place: Int) -> Int? {
         var end = place
         var lastDot: Int?
@@ -120,7 +120,7 @@ private struct WebAddressCutter {
         return hasQuery[end] || hasText("www.", at: place) ? end : nil
     }
 
-    /// Whether this text, in lower case, stands at a place in whatever case.
+    /// Whether this lower-case text stands at a place, in any case.
     private func hasText(_ text: StaticString, at place: Int) -> Bool {
         guard place + text.utf8CodeUnitCount <= bytes.count else { return false }
         return text.withUTF8Buffer { text in
@@ -133,7 +133,7 @@ private struct WebAddressCutter {
 }
 
 extension UInt8 {
-    /// White space, a control character, or what no address has and a text puts around one.
+    /// White space, a control character, or a character that surrounds addresses in texts and is not part of one.
     fileprivate var endsAddress: Bool { self <= 0x20 || self == 0x7F || "<>\"`".utf8.contains(self) }
 
     fileprivate var isHostOctet: Bool {

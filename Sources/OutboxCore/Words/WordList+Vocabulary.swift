@@ -1,12 +1,12 @@
-// The words and short phrases that relays use for one and the same thing. Says nothing of what follows from them.
+// The words and short phrases that relays use for the same thing. Says nothing of what follows from them.
 //
-// Collected from the replies that the providers document and the servers' source has: Postfix's and Exim's messages,
+// Collected from the replies in the providers' documentation and the servers' source: Postfix's and Exim's messages,
 // Microsoft's list of non-delivery reports, Google's SMTP error messages, Amazon SES's SMTP responses, the pages of
-// SendGrid, Mailgun, SparkPost, GoDaddy, Tencent, NetEase, Orange and La Poste, and from public bug reports.
-// Tests/OutboxCoreTests/Resources/replies.tsv quotes what they say, with the source of each.
+// SendGrid, Mailgun, SparkPost, GoDaddy, Tencent, NetEase, Orange and La Poste, and public bug reports.
+// Tests/OutboxCoreTests/Resources/replies.tsv quotes the replies, with the source of each.
 
 extension WordList {
-    /// Every list; one may name those above it. docs/failures.md shows them.
+    /// All lists; a list may refer to those above it. docs/failures.md shows them.
     package static let all: [WordList] = verdicts + quotas + people + ourselves + others
 
     private static let verdicts = [

@@ -1,14 +1,14 @@
-// Finds the patterns of words in a reply. Built once, from the rules' patterns; knows no rule.
+// Finds word patterns in a reply. Built once from the rules' patterns; knows no rule.
 
 import InternetMessage
 
-/// All patterns that are asked for, made ready so that one walk over a reply's words answers for every one of them.
+/// All patterns of the rules, prepared so that one walk over a reply's words answers for every one of them.
 ///
-/// Each word is looked up in a trie, which says to which *classes* it belongs: a class holds the single words that may
-/// stand at one place of a pattern. A class's occurrences are a bit set of places, so that "followed by" is a shift and
-/// "one of" is a union. Measured on one core: about 30 µs a refusal, 80 µs for one of 1,000 characters.
+/// Each word is looked up in a trie, which returns the *classes* of the word: a class holds the single words that may
+/// stand at one place of a pattern. The occurrences of a class are a bit set of places, so "followed by" is a shift and
+/// "one of" is a union. Measured on one core: about 30 µs per refusal, 80 µs for one of 1,000 characters.
 struct WordMatcher: Sendable {
-    /// One pattern of the matcher.
+    /// One registered pattern.
     struct Pattern: Hashable, Sendable {
         fileprivate let number: Int
     }
@@ -18,7 +18,7 @@ struct WordMatcher: Sendable {
     private var patterns: [Compiled] = []
     private var classes: [[WordPattern.Element]: Int] = [:]
 
-    /// Makes a pattern known.
+    /// Registers a pattern.
     mutating func add(_ pattern: WordPattern) -> Pattern {
         if let number = numbers[pattern] { return Pattern(number: number) }
         let groups = pattern.groups.map { steps($0) }
@@ -29,17 +29,17 @@ struct WordMatcher: Sendable {
 
     private struct Compiled: Sendable {
         let groups: [[Step]]
-        /// Of each of these sets a text has a class at least, if it has the pattern: what tells most patterns off.
+        /// A text with the pattern has at least one class of each of these sets. This check excludes most patterns.
         let needed: [ClassSet]
     }
 
-    /// What may stand at one place.
+    /// The alternatives at one place.
     fileprivate indirect enum Step: Sendable {
         case gap
         /// A word of the class, or one of the sequences.
         case choice(wordClass: Int?, sequences: [[Step]])
 
-        /// The classes that its alternatives begin with.
+        /// The classes of the alternatives' first words.
         var starters: ClassSet? {
             guard case .choice(let wordClass, let sequences) = self else { return nil }
             var starters = ClassSet()
@@ -55,7 +55,7 @@ struct WordMatcher: Sendable {
             case .gap: return .gap
             case .word: return .choice(wordClass: wordClass([element]), sequences: [])
             case .choice(let alternatives):
-                // A list of a list's words is one class, too.
+                // A nested list of words is also one class.
                 var words: [WordPattern.Element] = []
                 var sequences: [[Step]] = []
                 collect(alternatives, &words, &sequences)
@@ -88,12 +88,12 @@ struct WordMatcher: Sendable {
 }
 
 extension WordMatcher {
-    /// Which patterns a text has.
+    /// The patterns found in a text.
     final class Reading {
         private let matcher: WordMatcher
         private var places: [Places]
         private var sentences: [Int] = []
-        /// Where no sentence ends.
+        /// All places except ends of sentences.
         private var inside = Places()
         private var present = ClassSet()
         private var known: [Bool?]
@@ -142,7 +142,7 @@ extension WordMatcher {
             return true
         }
 
-        /// Where sequences of words end that begin right behind the places given, or anywhere.
+        /// The end places of word sequences that begin directly behind the given places, or anywhere.
         private func ends(of steps: [Step], after start: Places?) -> Places {
             var ends = start
             for step in steps {
@@ -165,12 +165,12 @@ extension WordMatcher {
         }
     }
 
-    /// Looks a text's words up.
+    /// Looks up a text's words.
     func reading(of text: FoldedText) -> Reading { Reading(text, by: self) }
 }
 
-/// A set of classes that may hold some by mistake: those above 511 share their places with others, so that "overlaps"
-/// may be wrong and "doesn't overlap" never is.
+/// A set of classes that may report false members: those above 511 share their places with others. So "overlaps" may be
+/// wrong, but "doesn't overlap" is always right.
 private struct ClassSet: Sendable {
     private var bits = SIMD8<UInt64>()
 
@@ -197,7 +197,7 @@ private struct Places {
         return result
     }
 
-    /// Every place moved on by one.
+    /// Every place moved by one.
     var shifted: Places {
         let carry = bits &>> 63
         var result = self
@@ -216,14 +216,14 @@ private struct Places {
     }
 }
 
-/// Words and beginnings of words, and the classes that they belong to.
+/// Words and word beginnings, with their classes.
 private struct Trie: Sendable {
     private static let width = 40
     private var next = [UInt16](repeating: 0, count: width)
-    /// The classes of the words that end at a node, and of those that begin with it.
+    /// The classes of the words that end at a node, and of the word beginnings that end there.
     private var whole: [[Int]] = [[]]
     private var begun: [[Int]] = [[]]
-    /// One more than the highest class.
+    /// The highest class plus one.
     private(set) var classCount = 0
 
     mutating func add(_ word: String, isPrefix: Bool, wordClass: Int) {

@@ -1,6 +1,6 @@
-// What a rule looks for in a reply's words, as data that can be printed. Never matches anything (see WordMatcher).
+// A pattern of words that a rule searches for in a reply, as printable data. Never matches anything (see WordMatcher).
 
-/// A meaning, written down as a small pattern over the words of one sentence of a reply (see ``FoldedText``).
+/// A meaning, written as a small pattern over the words of one sentence of a reply (see ``FoldedText``).
 ///
 /// | in a pattern | stands for |
 /// |---|---|
@@ -11,14 +11,14 @@
 /// | `sender …  rejected` | up to four further words between the two |
 /// | `{quota} & {exceeded}` | both, anywhere in one sentence |
 package struct WordPattern: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
-    /// The pattern as it was written.
+    /// The pattern as written.
     package let description: String
 
     package init(stringLiteral text: String) { description = text }
 
     init(_ text: String) { description = text }
 
-    /// The parts that all have to be there.
+    /// The parts, all of which must match.
     var groups: [[Element]] {
         description.split(separator: "&").map { Element.sequence(in: $0) }
     }
@@ -59,11 +59,11 @@ package struct WordPattern: Hashable, Sendable, ExpressibleByStringLiteral, Cust
     }
 }
 
-/// A named list of words and short phrases that mean the same where relays use them.
+/// A named list of words and short phrases with the same meaning in relays' replies.
 package struct WordList: Sendable {
-    /// What patterns call it, between braces.
+    /// The name that patterns use, between braces.
     package let name: String
-    /// Its entries, in the language of ``WordPattern`` without `&`; each may name an earlier list.
+    /// The entries, in the language of ``WordPattern`` without `&`; each may refer to an earlier list.
     package let entries: [String]
 
     init(_ name: String, _ entries: String) {

@@ -1,32 +1,33 @@
-// A text as the words that it says, however it is wrapped, quoted or punctuated. Never judges what they mean.
+// The words of a text, independent of wrapping, quoting and punctuation. Never judges what they mean.
 
 import InternetMessage
 
 /// The words of a reply or of a report, in lower case.
 ///
-/// What says nothing about a failure's cause is left out, because names deceive: `spam@quota.example` is neither spam nor
-/// a quota. Addresses become ``address``, hosts' names ``host``; web addresses, reply codes and other numbers go.
+/// Parts that say nothing about a failure's cause are left out, because names mislead: `spam@quota.example` is neither
+/// spam nor a quota. Addresses become ``address``, host names ``host``; web addresses, reply codes and other numbers
+/// are removed.
 struct WordText: Sendable {
     /// Stands for any mail address.
     static let address = "@"
-    /// Stands for any host's name.
+    /// Stands for any host name.
     static let host = "§"
     /// Stands for the end of a sentence.
     static let end = "."
 
     /// The words in their order, with these marks.
     let words: [String]
-    /// The text in lower case without any white space, for languages that put none between words, and for words that a
+    /// The text in lower case without white space, for languages without spaces between words, and for words that a
     /// mail system broke in the middle.
     let unspaced: String
 
-    /// So many characters are looked at, in Unicode scalars, and so many words: reasons stand at the beginning, and a
-    /// stranger's text may have any length.
+    /// Maximum number of characters (Unicode scalars) and of words evaluated: reasons stand at the beginning, and a
+    /// text from outside may have any length.
     static let limit = 6000
     private static let wordLimit = 500
 
     init(_ text: String) {
-        // Postfix says behind a reply to what command it was: "(in reply to RCPT TO command)". That is no recipient.
+        // Postfix adds the refused command to a reply: "(in reply to RCPT TO command)". That is not a recipient.
         let text = text.limited(to: Self.limit)
             .replacing(#/\(in\s+reply\s+to\s[\sA-Za-z]{2,40}\scommand\)/#, with: "")
         var words: [String] = []
@@ -45,15 +46,16 @@ struct WordText: Sendable {
             tail.append(last)
             chunk.removeLast()
         }
-        // "…" and "..." go on with the sentence, as Sendmail's "<ann@example.org>... User unknown" does.
+        // "…" and "..." don't end the sentence, as in Sendmail's "<ann@example.org>... User unknown".
         let marks = tail.filter { ".;!?".contains($0) }
         defer { if marks.count == 1 { words.append(end) } }
-        // "<ann@example.org>: host mx.example.org said: 550 …": what is said is not said of the address before it.
+        // In "<ann@example.org>: host mx.example.org said: 550 …" the reply is not a statement about the address before
+        // it.
         if tail == ":", chunk.lowercased() == "said" {
             words += ["said", end]
             return
         }
-        // "550-5.1.1": the beginning of a reply's line.
+        // "550-5.1.1": the beginning of a reply line.
         if let dash = chunk.firstIndex(of: "-"), chunk[..<dash].count == 3, chunk[..<dash].allSatisfy(\.isASCIIDigit) {
             chunk = chunk[chunk.index(after: dash)...]
         }
@@ -73,7 +75,7 @@ struct WordText: Sendable {
         }
     }
 
-    /// Labels with dots between. Exchange's `RESOLVER.ADR.RecipientNotFound` and a "sentence.Another" are none.
+    /// Labels joined by dots. Exchange's `RESOLVER.ADR.RecipientNotFound` and a "sentence.Another" are not host names.
     private static func isHostName(_ chunk: Substring) -> Bool {
         // Postfix puts the address behind the name: `mx.example.org[192.0.2.25]`.
         let name = chunk.prefix { $0 != "[" && $0 != "(" && $0 != ":" }

@@ -7,8 +7,8 @@ extension Duration {
         ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
 
-    /// The duration that a setting gives: whole numbers with the units d, h, m, s and ms, each at most once and the
-    /// largest first, without spaces.
+    /// Parses a setting's duration: whole numbers with the units d, h, m, s and ms, each at most once and the largest
+    /// first, without spaces.
     package init(settingText text: String) throws(InvalidSetting) {
         let expected = "a duration such as 5s, 1m30s or 24h"
         guard text.wholeMatch(of: /[0-9]+/) == nil else {
@@ -46,8 +46,8 @@ extension Duration {
         self = .milliseconds(milliseconds)
     }
 
-    /// The duration in the form that the configuration file takes: the largest units first, no zero parts (`1m30s`,
-    /// `1d`, `0s`). Parts below a millisecond are dropped; a negative duration has a minus sign.
+    /// The duration in the configuration file's form: the largest units first, no zero parts (`1m30s`, `1d`, `0s`).
+    /// Parts below a millisecond are dropped; a negative duration has a minus sign.
     package var settingText: String {
         let (seconds, attoseconds) = components
         var parts = ""

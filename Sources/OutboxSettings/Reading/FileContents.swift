@@ -1,5 +1,5 @@
-// Reads a small file whole, up to a limit, together with its mode.
-// Never follows what the file says, never writes.
+// Reads a whole small file, up to a limit, together with its mode.
+// Never interprets the file, never writes.
 
 import Foundation
 
@@ -9,17 +9,17 @@ import Foundation
     import Musl
 #endif
 
-/// The bytes of a file and its permissions, from one and the same open file.
+/// The bytes of a file and its permissions, read through the same descriptor.
 struct FileContents {
     /// Why a file could not be read.
     enum Failure: Error, Equatable {
         case missing
         case denied
-        /// A folder, or a device where a regular file is demanded.
+        /// A folder, or a device where a regular file is required.
         case notAFile
-        /// More than so many bytes.
+        /// The file has more bytes than this limit.
         case tooLarge(Int)
-        /// Anything else, in the system's words.
+        /// Any other error, in the system's words.
         case system(String)
     }
 
@@ -29,9 +29,9 @@ struct FileContents {
 
     /// Reads a file of at most `limit` bytes.
     ///
-    /// - Parameter regularOnly: refuses pipes and devices, without waiting for one.
+    /// - Parameter regularOnly: refuses pipes and devices, without waiting for them.
     static func read(_ path: String, limit: Int, regularOnly: Bool = false) throws(Failure) -> FileContents {
-        // Only with O_NONBLOCK does opening a pipe that nobody writes to return.
+        // Without O_NONBLOCK, opening a pipe without a writer would not return.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | (regularOnly ? O_NONBLOCK : 0))
         guard descriptor >= 0 else { throw failure(errno) }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)

@@ -9,7 +9,7 @@ struct FilePosition {
 }
 
 extension FilePosition {
-    /// Where YAML begins a node; nil when it does not say.
+    /// Where YAML begins a node; nil when YAML gives no position.
     init?(_ mark: Mark?) {
         guard let mark else { return nil }
         self.init(line: mark.line, column: mark.column)

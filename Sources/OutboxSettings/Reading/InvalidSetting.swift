@@ -1,9 +1,9 @@
-// Why a value is refused, before the value's place in the file is known.
+// Why a value is refused, for code that doesn't know the value's place in the file.
 
-/// Thrown by the functions that turn the text of one value into what it means.
+/// Thrown by the functions that parse the text of one value.
 package enum InvalidSetting: Error, Equatable {
-    /// Reads "expected …, found "…"; hint".
+    /// Is shown as "expected …, found "…"; hint".
     case expected(String, hint: String? = nil)
-    /// A sentence of its own that does not quote the value.
+    /// A complete sentence that does not quote the value.
     case refused(String)
 }

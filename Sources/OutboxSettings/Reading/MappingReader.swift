@@ -1,32 +1,32 @@
-// Reads the keys of one mapping. A key is valid because it was asked for: there is no second list of keys.
+// Reads the keys of one mapping. A key is valid because the reader asks for it: there is no second list of keys.
 // Never interprets a value.
 
 import Yams
 
-/// One mapping while its keys are asked for.
+/// One mapping while its keys are read.
 struct MappingReader {
-    /// The mapping itself, for problems that are not about one key.
+    /// The mapping itself, for problems that do not concern a single key.
     let cursor: SettingCursor
     private let entries: [(key: String, keyNode: Node, value: Node)]
     private var validKeys: [String] = []
     private var missing: [(key: String, expected: String)] = []
     private var isGood = true
 
-    /// Nil after reporting that the value is no mapping.
+    /// Returns nil after reporting that the value is not a mapping.
     init?(_ cursor: SettingCursor, expected: String) {
         guard case .mapping(let mapping) = cursor.node else {
-            // Whatever file was named by mistake, such as one with a password, is not quoted.
+            // If the wrong file was named, such as a password file, its text is not quoted.
             var whole = cursor
             whole.isSecret = cursor.isSecret || cursor.path.isEmpty
             whole.report(.expected(expected))
             return nil
         }
         self.cursor = cursor
-        // A key that is no scalar gets a name that no valid key has.
+        // A key that is not a scalar gets a name that no valid key has.
         entries = mapping.map { ($0.key.scalar?.string ?? "?", $0.key, $0.value) }
     }
 
-    /// A key that must be there. Nil after a problem was reported, or will be by `finish`.
+    /// Reads a required key. Returns nil after a problem was reported, or where `finish` will report one.
     mutating func required<Value>(
         _ key: String,
         _ reader: SettingReader<Value>,
@@ -40,13 +40,12 @@ struct MappingReader {
         return read(found, reader)
     }
 
-    /// A key that may be left out. After a problem, which stops the start, the default stands in so that reading
-    /// goes on.
+    /// Reads an optional key. After a problem, which stops the start, the default is used so that reading can continue.
     mutating func optional<Value>(_ key: String, _ reader: SettingReader<Value>, default value: Value) -> Value {
         ask(for: key).flatMap { read($0, reader) } ?? value
     }
 
-    /// A key that may be left out and has no default.
+    /// Reads an optional key that has no default.
     mutating func optional<Value>(_ key: String, _ reader: SettingReader<Value>) -> Value? {
         ask(for: key).flatMap { read($0, reader) }
     }
@@ -67,7 +66,7 @@ struct MappingReader {
         )
     }
 
-    /// Reports unknown and missing keys. Returns whether everything in the mapping was good.
+    /// Reports unknown and missing keys. Returns whether the whole mapping was valid.
     mutating func finish() -> Bool {
         let valid = validKeys.sorted()
         let list = "(keys here: \(valid.joined(separator: ", ")))"
@@ -87,14 +86,14 @@ struct MappingReader {
                 cursor.child(entry.keyNode, key: entry.key).report("unknown key\(question) \(list)")
             }
         }
-        // A mistyped key is one mistake, not two.
+        // A mistyped key counts as one mistake, not as an unknown and a missing key.
         for (key, expected) in missing where !meant.contains(key) {
             cursor.log.add("missing; add \(expected)", path: SettingCursor.path(cursor.path, key), at: ownPosition)
         }
         return isGood
     }
 
-    /// Where the mapping begins; nil for the whole file, which has no line of its own to point at.
+    /// Where the mapping begins; nil for the whole file, which has no line to point at.
     private var ownPosition: FilePosition? {
         cursor.path.isEmpty ? nil : FilePosition(cursor.node.mark)
     }

@@ -1,12 +1,12 @@
-// Finds the word that a mistyped one was probably meant to be.
+// Finds the word that the author of a mistyped word probably meant.
 
 /// Edit distance between keys.
 enum NearestKey {
-    /// The candidate nearest to `word`, the first of several equally near ones, when it is near enough to be meant: one
-    /// mistake, one for each three letters, or an end that is left out or added (`warn`, `username`). Upper
-    /// case and hyphens for underscores are no mistakes here.
+    /// The candidate nearest to `word` (the first of several) if it is near enough: one mistake, one mistake for each
+    /// three letters, or a missing or extra ending (`warn`, `username`). Upper case, and hyphens for underscores, are
+    /// not mistakes here.
     static func find(_ word: String, among candidates: [String]) -> String? {
-        // No key is nearly so long, and the table below grows with the length.
+        // Keys are much shorter, and the table below grows with the length.
         guard !word.isEmpty, word.utf8.count <= 64 else { return nil }
         let typed = Array(word.lowercased().replacing("-", with: "_").unicodeScalars)
         let near = candidates.map { candidate in

@@ -1,9 +1,9 @@
-// Gathers the problems of one file while it is read, so that all are reported together.
+// Collects the problems of one file while it is read, so that all are reported together.
 // Never stops the reading.
 
-/// What one reading of a file has found so far.
+/// The problems that one reading of a file has found so far.
 final class ProblemLog {
-    /// Relative paths in the file start here; absolute.
+    /// The absolute folder for relative paths in the file.
     let folder: String
     /// The path of every key that the reader has asked for, whether the file has it or not.
     private(set) var keys: Set<String> = []
@@ -21,7 +21,8 @@ final class ProblemLog {
         keys.insert(path)
     }
 
-    /// The problems by line and column, those without a place first; those of one place in the order found.
+    /// The problems by line and column; problems without a place come first. At the same place, the order of discovery
+    /// is kept.
     var inFileOrder: [SettingsProblem] {
         problems.enumerated().sorted { left, right in
             (left.element.line ?? 0, left.element.column ?? 0, left.offset)

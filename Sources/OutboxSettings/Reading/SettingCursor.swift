@@ -1,22 +1,22 @@
-// One value in the file together with its place; whoever reads it reports problems through it.
-// Never decides what a value means.
+// One value in the file together with its place; readers report problems through it.
+// Never interprets a value.
 
 import Yams
 
-/// A node, the path of its key, and where problems go.
+/// A node, the path of its key, and the log for problems.
 struct SettingCursor {
     let node: Node
     let path: String
     let log: ProblemLog
-    /// Whether the value may be a password, or hold one. No message shows it.
+    /// Whether the value may be or contain a password; then no message shows it.
     var isSecret = false
 
-    /// What lies one step below.
+    /// The value of a key in this mapping.
     func child(_ node: Node, key: String) -> SettingCursor {
         SettingCursor(node: node, path: Self.path(path, key), log: log, isSecret: isSecret)
     }
 
-    /// What lies at an index of a list.
+    /// The entry of this list at an index.
     func child(_ node: Node, index: Int) -> SettingCursor {
         SettingCursor(node: node, path: "\(path)[\(index)]", log: log, isSecret: isSecret)
     }
@@ -26,7 +26,7 @@ struct SettingCursor {
         log.add(message, path: path, at: FilePosition(node.mark))
     }
 
-    /// Reports a value that is not what it should be.
+    /// Reports an invalid value.
     func report(_ error: InvalidSetting) {
         switch error {
         case .expected(let expected, let hint):
@@ -36,8 +36,8 @@ struct SettingCursor {
         }
     }
 
-    /// The text of a scalar as it stands in the file and the type YAML would give it; nil after reporting that it is
-    /// none, has a tag, or is empty.
+    /// The text of a scalar as written in the file, and the type that YAML would give it. Returns nil after reporting
+    /// that the value is not a scalar, has a tag, or is empty.
     func scalar(expected: String) -> (text: String, kind: ScalarKind)? {
         guard case .scalar(let scalar) = node, let kind = ScalarKind(of: node) else {
             report(.expected(expected))
@@ -54,7 +54,7 @@ struct SettingCursor {
         return (scalar.string, kind)
     }
 
-    /// The value in the words of an error message.
+    /// The value as an error message describes it.
     var found: String {
         switch node {
         case .mapping: return "a mapping"
@@ -75,7 +75,7 @@ struct SettingCursor {
         }
     }
 
-    /// A text in quotes, at most 80 characters of it, with control characters made visible.
+    /// A text in quotes, cut to 80 characters, with control characters made visible.
     static func quoted(_ text: String) -> String {
         let limit = 80
         let shown = text.unicodeScalars.prefix(limit).map { scalar in
@@ -86,7 +86,7 @@ struct SettingCursor {
         return "\"\(shown.joined())\(isCut ? "…" : "")\""
     }
 
-    /// `a.b`; a key that is no plain word is quoted.
+    /// Joins the keys as `a.b`; a key that is not a plain word is quoted.
     static func path(_ parent: String, _ key: String) -> String {
         let isPlain = key.utf8.count <= 64 && key.wholeMatch(of: /[A-Za-z0-9_\-]+/) != nil
         let name = isPlain ? key : quoted(key)

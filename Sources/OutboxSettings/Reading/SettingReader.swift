@@ -1,15 +1,15 @@
-// The small readers that every key is read with: text, paths, numbers, durations, choices, lists, mappings.
+// The small readers for all keys: text, paths, numbers, durations, choices, lists, mappings.
 // Never knows the name of a key.
 
 import Yams
 
-/// Reads one value; returns nil after it has reported at least one problem.
+/// Reads one value; returns nil after reporting at least one problem.
 struct SettingReader<Value> {
     let read: (SettingCursor) -> Value?
 }
 
 extension SettingReader {
-    /// Turns a value into another, or refuses it.
+    /// Converts a value, or refuses it.
     func map<Other>(
         _ transform: @escaping (Value) throws(InvalidSetting) -> Other
     ) -> SettingReader<Other> {
@@ -24,7 +24,7 @@ extension SettingReader {
         }
     }
 
-    /// The same reader for what may be a password: no message shows the value.
+    /// The same reader for a value that may be a password: no message shows the value.
     var secret: SettingReader {
         SettingReader { cursor in
             var hidden = cursor
@@ -33,7 +33,7 @@ extension SettingReader {
         }
     }
 
-    /// A list of values in a range of counts.
+    /// A list whose number of values is in a range.
     static func list<Element>(
         of element: SettingReader<Element>,
         expected: String,
@@ -56,8 +56,8 @@ extension SettingReader {
         }
     }
 
-    /// A mapping with keys that are known in advance. The body asks for every key each time, even after a problem:
-    /// what it asks for is the list of valid keys.
+    /// A mapping with keys that are known in advance. The body reads every key each time, even after a problem: the
+    /// keys that it reads are the list of valid keys.
     static func mapping(
         expected: String,
         _ body: @escaping (inout MappingReader) -> Value?
@@ -69,7 +69,7 @@ extension SettingReader {
         }
     }
 
-    /// A value that is written as a mapping, or shorter.
+    /// A value that is written as a mapping, or in a shorter form.
     static func either(mapping: SettingReader, else short: SettingReader) -> SettingReader {
         SettingReader { cursor in
             if case .mapping = cursor.node { return mapping.read(cursor) }
@@ -77,7 +77,7 @@ extension SettingReader {
         }
     }
 
-    /// A mapping with keys of the operator's own, at least one of them.
+    /// A mapping with keys that the operator chooses, at least one of them.
     static func table<Element>(
         expected: String,
         key: @escaping (String) throws(InvalidSetting) -> String,
@@ -102,7 +102,7 @@ extension SettingReader {
 }
 
 extension SettingReader where Value == String {
-    /// Text. What YAML takes for a boolean or a number must be in quotes to be text.
+    /// Text. Text that YAML reads as a boolean or a number must be in quotes.
     static func text(expected: String) -> SettingReader {
         SettingReader { cursor in
             guard let (text, kind) = cursor.scalar(expected: expected) else { return nil }
@@ -128,7 +128,7 @@ extension SettingReader where Value == String {
         }
     }
 
-    /// A path, made absolute from the folder of the file.
+    /// A path, resolved against the folder of the file.
     static func path(expected: String) -> SettingReader {
         SettingReader { cursor in
             let reader = line(expected: expected, limit: 4096).map { (path: String) throws(InvalidSetting) in
@@ -162,7 +162,7 @@ extension SettingReader where Value == Duration {
 }
 
 extension SettingReader where Value == Bool {
-    /// `true` or `false`, and none of YAML 1.1's other words for them.
+    /// `true` or `false`, but not YAML 1.1's other words for them.
     static var boolean: SettingReader {
         SettingReader { cursor in
             guard let (text, kind) = cursor.scalar(expected: "true or false") else { return nil }
@@ -223,7 +223,7 @@ extension SettingReader where Value == Double {
 }
 
 extension Double {
-    /// Without `.0` behind a whole number.
+    /// Omits `.0` behind a whole number.
     fileprivate var formatted: String {
         let text = String(self)
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text

@@ -1,8 +1,8 @@
-// Everything that is wrong with a configuration file, in file order, as the operator reads it.
+// All mistakes in a configuration file, in file order, as the operator reads them.
 
 /// The configuration cannot be used. The program prints `description` and does not start.
 package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The path of the file as it was given.
+    /// The path of the file as given.
     package var file: String
     /// At least one problem, in file order.
     package var problems: [SettingsProblem]

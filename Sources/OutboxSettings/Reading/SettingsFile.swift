@@ -1,19 +1,19 @@
 // Finds and loads the configuration file.
-// Never looks for it in more than the one place that is named, and never changes it.
+// Never searches more than one place, and never changes the file.
 
 import Foundation
 
-/// Where the configuration file is, and what is in it.
+/// The location of the configuration file, and the functions that read it.
 package enum SettingsFile {
-    /// The path that is used when nothing else is said.
+    /// The default path.
     package static let defaultPath = "/etc/outboxd/outboxd.yaml"
     /// The environment variable that names another file.
     package static let environmentVariable = "OUTBOXD_CONFIG"
-    /// The largest file that is read, in bytes.
+    /// The maximum size of the file, in bytes.
     package static let sizeLimit = 1 << 20
 
     /// Returns the path of the file: the option `--config`, else the variable `OUTBOXD_CONFIG` unless it is empty, else
-    /// `/etc/outboxd/outboxd.yaml`. Does not look whether the file is there.
+    /// `/etc/outboxd/outboxd.yaml`. Does not check whether the file exists.
     package static func locate(option: String?, environment: [String: String]) -> String {
         if let option { return option }
         if let path = environment[environmentVariable], !path.isEmpty { return path }
@@ -22,7 +22,7 @@ package enum SettingsFile {
 
     /// Reads a configuration file. Relative paths in it are relative to its folder.
     ///
-    /// - Parameter path: where it is; a relative path starts at the current folder.
+    /// - Parameter path: the path of the file; a relative path starts at the current folder.
     /// - Throws: `SettingsError` with every problem, in file order.
     package static func load(_ path: String) throws(SettingsError) -> Settings {
         let contents: FileContents
@@ -41,13 +41,13 @@ package enum SettingsFile {
     ///
     /// - Parameters:
     ///   - text: YAML.
-    ///   - file: the path that the error names; relative paths in the text are relative to its folder.
+    ///   - file: the path for the error; relative paths in the text start at its folder.
     /// - Throws: `SettingsError` with every problem, in file order.
     package static func read(_ text: String, file: String) throws(SettingsError) -> Settings {
         try read(text, file: file, log: ProblemLog(folder: folder(of: file)))
     }
 
-    /// `read` with a log that the caller can ask afterwards which keys exist.
+    /// Like `read`, with a log from which the caller can later get the known keys.
     static func read(_ text: String, file: String, log: ProblemLog) throws(SettingsError) -> Settings {
         let settings = YAMLDocument.root(of: text, log: log).flatMap { root in
             SettingReader.settings.read(SettingCursor(node: root, path: "", log: log))
@@ -58,7 +58,7 @@ package enum SettingsFile {
         return settings
     }
 
-    /// The absolute path of the folder that a file is in.
+    /// The absolute path of a file's folder.
     private static func folder(of file: String) -> String {
         let slash = file.lastIndex(of: "/")
         let folder = slash.map { String(file[..<$0]) } ?? ""
@@ -81,7 +81,7 @@ package enum SettingsFile {
 }
 
 extension SettingsError {
-    /// One problem of the whole file.
+    /// One problem that concerns the whole file.
     fileprivate init(file: String, problem message: String) {
         self.init(file: file, problems: [SettingsProblem(path: "", line: nil, column: nil, message: message)])
     }

@@ -1,11 +1,11 @@
-// Reads the whole configuration: the one place that knows which keys there are and what each may be.
+// Reads the whole configuration: the only place that knows all keys and their permitted values.
 // Never opens the files and relays that the configuration names.
 
 import Logging
 import OutboxCore
 
 extension SettingReader where Value == Settings {
-    /// The top of the file.
+    /// The top level of the file.
     static var settings: SettingReader {
         mapping(expected: "a mapping with the keys database, sender, links and relays") { keys in
             let database = keys.required(
@@ -47,7 +47,7 @@ extension SettingReader where Value == Settings {
             settings.rules.giveUpAfter = giveUpAfter
             settings.times.lease = keys.optional(
                 "lease",
-                // A claim may wait 5 s for another program's write lock, and so may its renewal.
+                // A claim may wait 5 s for another program's write lock, and so may the renewal of its lease.
                 .duration(.seconds(10)...(.seconds(86_400))),
                 default: settings.times.lease
             )
@@ -80,7 +80,7 @@ extension SettingReader where Value == Settings {
 }
 
 extension SettingReader where Value == DatabaseSettings {
-    /// `database`: a path, or a mapping with the path and what goes with it.
+    /// `database`: a path, or a mapping with the path and further keys.
     static var database: SettingReader {
         let path = SettingReader<String>.path(expected: "the path of the database")
         let bare = path.map { (path: String) throws(InvalidSetting) in DatabaseSettings(path: path) }
@@ -157,7 +157,7 @@ extension SettingReader where Value == Guidance {
                 .duration(.seconds(60)...(.seconds(7 * 86_400))),
                 default: guidance.window
             )
-            // A patience that was refused has its own problem, and is not what the window is too short for.
+            // A refused patience has its own problem, so window is not compared with it.
             let isPatienceKnown = patience != nil || !keys.has("patience")
             if isPatienceKnown, guidance.window < guidance.patience {
                 keys.report(

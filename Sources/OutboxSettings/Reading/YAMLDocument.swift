@@ -1,29 +1,29 @@
-// Turns the text of the file into a tree of YAML nodes, or says why it is not YAML that we take.
-// Never interprets a value; every scalar stays the text that it is.
+// Parses the text of the file into a tree of YAML nodes, or explains why we do not accept it.
+// Never interprets a value; every scalar stays text.
 
 import Yams
 
-/// Reads YAML with the features taken out that surprise in a configuration file: aliases, merges, implicit types.
+/// Reads YAML without the features that surprise in a configuration file: aliases, merges, implicit types.
 enum YAMLDocument {
-    /// More than so many aliases are refused before anything is composed: Yams compares the keys of every mapping, and
-    /// a key made of nested aliases would take exponential time.
+    /// Maximum number of aliases, checked before composing: Yams compares the keys of every mapping, and a key made of
+    /// nested aliases would take exponential time.
     static let aliasLimit = 8
 
-    /// The top node; nil after a problem went to the log.
+    /// The top node; nil after a problem was logged.
     static func root(of text: String, log: ProblemLog) -> Node? {
         if let position = positionOfExcessAlias(in: text) {
             log.add(aliasMessage, path: "", at: position)
             return nil
         }
-        // libyaml takes no byte order mark when it is told the encoding.
+        // libyaml rejects a byte order mark when it is told the encoding.
         let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
-        // Yams keeps a pointer to the text, which is not safe with the inline storage of a String below 16 bytes.
+        // Yams keeps a pointer to the text, which is unsafe with the inline storage of a String below 16 bytes.
         let padded = text.utf8.count < 16 ? text + String(repeating: "\n", count: 16) : text
         do {
-            // `basic` takes no scalar for anything but text, and `utf8` keeps Yams from asking the environment.
+            // `basic` reads every scalar as text, and `utf8` keeps Yams from reading the environment.
             let parser = try Parser(yaml: padded, resolver: .basic, encoding: .utf8)
             let root = try parser.singleRoot()
-            // The parser owns the anchors of its nodes.
+            // The parser owns its nodes' anchors.
             return withExtendedLifetime(parser) { checked(root, log: log) }
         } catch let error as YamlError {
             let (message, position) = describe(error)
@@ -52,7 +52,8 @@ enum YAMLDocument {
         return root
     }
 
-    /// The first node with an anchor, which every alias needs. Looks into no node twice, as it stops there.
+    /// The first node with an anchor, which every alias needs. Never visits a node twice, because it stops at the first
+    /// anchor.
     private static func firstAnchored(in node: Node) -> Node? {
         if node.anchor != nil { return node }
         switch node {
@@ -70,8 +71,8 @@ enum YAMLDocument {
         return nil
     }
 
-    /// The place of one alias too many in a text that also has an anchor. Counts every `*` or `&` that touches a word,
-    /// in comments and quotes too: never fewer than there are aliases and anchors.
+    /// The position of the first alias beyond the limit, in a text that also has an anchor. Counts every `*` or `&`
+    /// before a word, also in comments and quotes, so it never counts fewer than there are aliases and anchors.
     private static func positionOfExcessAlias(in text: String) -> FilePosition? {
         var (aliases, anchors) = (0, 0)
         var excess: FilePosition?
@@ -92,7 +93,7 @@ enum YAMLDocument {
         return anchors > 0 ? excess : nil
     }
 
-    /// What is wrong and where. The line itself is never quoted: it could hold a password.
+    /// The problem and its position. The line itself is never quoted, because it could contain a password.
     private static func describe(_ error: YamlError) -> (message: String, position: FilePosition?) {
         switch error {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _):
@@ -108,7 +109,7 @@ enum YAMLDocument {
         case .reader(let problem, _, _, _):
             return ("this is not valid YAML: \(problem); remove what is not text", nil)
         case .duplicatedKeysInMapping(let keys, let context):
-            // A password that was written as a key is not named.
+            // A password that was written as a key is not shown.
             let named = keys.filter { $0.wholeMatch(of: /[a-z_\-]{1,64}/) != nil }.map { "\"\($0)\"" }
             let subject = named.isEmpty ? "the key here" : named.joined(separator: ", ")
             return (

@@ -1,15 +1,15 @@
-// Looks whether a file holds certificates. Never judges them: a relay's chain is libcurl's to verify.
+// Checks whether a file contains certificates. Never judges them: libcurl verifies a relay's chain.
 
 import Foundation
 import OutboxCore
 
-/// A file of certificate authorities as `ca_file` names it: PEM (RFC 7468).
+/// A file of certificate authorities, as in `ca_file`: PEM (RFC 7468).
 package enum CertificateFile {
-    /// The largest file that is read, in bytes; a whole system's authorities take a quarter of a megabyte.
+    /// The maximum size of the file, in bytes; a whole system's authorities take a quarter of a megabyte.
     private static let sizeLimit = 16 << 20
 
-    /// What is wrong with a file and what to do about it; `nil`: it can be read and holds at least one certificate, and
-    /// nothing in it that only begins like one.
+    /// The problem of a file and its remedy; `nil` where the file can be read and contains at least one certificate,
+    /// and no damaged one.
     package static func problem(_ path: String) -> String? {
         let contents: FileContents
         do {
@@ -37,9 +37,9 @@ package enum CertificateFile {
         return nil
     }
 
-    /// Whether all files that the configuration names are good.
+    /// Checks all certificate files that the configuration names.
     ///
-    /// - Throws: `CertificateError` with the first that isn't.
+    /// - Throws: `CertificateError` for the first bad file.
     package static func check(_ settings: Settings) throws(CertificateError) {
         for relay in settings.relays {
             guard let file = relay.configuration.caFile, let problem = problem(file) else { continue }
@@ -47,7 +47,8 @@ package enum CertificateFile {
         }
     }
 
-    /// Base64 of one DER SEQUENCE, as long as it says (X.690 §8.1.3); a trusted certificate has more behind it.
+    /// Base64 of one DER SEQUENCE with the stated length (X.690 §8.1.3); a trusted certificate has further data behind
+    /// it.
     private static func isCertificate(_ body: Substring) -> Bool {
         guard let data = Data(base64Encoded: body.filter { !$0.isWhitespace }) else { return false }
         let octets = [UInt8](data)
@@ -61,6 +62,6 @@ package enum CertificateFile {
 
 /// A file of certificates that can't be used.
 package struct CertificateError: Error, Sendable, CustomStringConvertible {
-    /// What is wrong and what to do about it.
+    /// The problem and its remedy.
     package let description: String
 }

@@ -1,4 +1,4 @@
-// What an IP address looks like, and which hosts are this machine.
+// Recognises IP addresses, and hosts that are this machine.
 // Never asks a resolver.
 
 import InternetMessage
@@ -31,8 +31,8 @@ enum HostName {
         return inner.hasPrefix(tag) ? isIPv6(String(inner.dropFirst(tag.count))) : isIPv4(inner)
     }
 
-    /// Whether a host is this machine: 127.0.0.0/8 (RFC 1122 §3.2.1.3), ::1 (RFC 4291 §2.5.3), or a name that
-    /// resolves to nothing else (`localhost`, RFC 6761 §6.3). In doubt it is not.
+    /// Whether a host is this machine: 127.0.0.0/8 (RFC 1122 §3.2.1.3), ::1 (RFC 4291 §2.5.3), or a name that always
+    /// resolves to it (`localhost`, RFC 6761 §6.3). Returns false in doubt.
     static func isLoopback(_ host: String) -> Bool {
         let name = host.lowercased()
         return name == "localhost" || name.hasSuffix(".localhost") && DomainName.isHostName(name) || name == "::1"

@@ -1,7 +1,7 @@
 // Why a password could not be read. Never contains any of it.
 
-/// A password that cannot be had. The program prints `description` and does not start.
+/// A password that cannot be read. The program prints `description` and does not start.
 package struct PasswordError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What is wrong and what to do about it.
+    /// The problem and its remedy.
     package let description: String
 }

@@ -1,31 +1,31 @@
-// Where a password is read from, and the reading.
+// The place of a password, and the code that reads it.
 // Never keeps the password, never puts it into an error.
 
 /// The place of a relay's password.
 package enum PasswordSource: Sendable, Equatable {
-    /// A file with nothing but the password in it; an absolute path.
+    /// A file that contains only the password; an absolute path.
     case file(String)
-    /// A credential that systemd hands to the service (`LoadCredential=`, systemd.exec(5)).
+    /// A credential that systemd passes to the service (`LoadCredential=`, systemd.exec(5)).
     case credential(String)
 
-    /// The variable in which systemd gives the folder of the credentials.
+    /// The environment variable with systemd's folder of credentials.
     package static let credentialsVariable = "CREDENTIALS_DIRECTORY"
-    /// The longest password, in bytes, with the end of its line. RFC 4954 §4 allows AUTH some 9,000 before base64.
+    /// The longest password, in bytes, including its line end. RFC 4954 §4 allows AUTH some 9,000 before base64.
     package static let sizeLimit = 4096
 
-    /// The place in a few words, for a log: `file /path` or `credential NAME`.
+    /// The place in short form for a log: `file /path` or `credential NAME`.
     package var place: String {
         switch self {
         case .file(let path): "file \(path)"
         case .credential(let name):
-            // A name that systemd would not take may be a password that was put in the wrong place.
+            // A name that systemd would not accept may be a misplaced password.
             (try? Self.checkedCredentialName(name)).map { "credential \($0)" } ?? "credential"
         }
     }
 
-    /// Reads the password. One line end behind it is dropped.
+    /// Reads the password and drops one line end behind it.
     ///
-    /// - Parameter environment: the process's; a credential is looked up in `$CREDENTIALS_DIRECTORY`.
+    /// - Parameter environment: the process's environment; a credential is looked up in `$CREDENTIALS_DIRECTORY`.
     /// - Throws: `PasswordError` when there is none, when others could read its file, when it is empty, too long, or
     ///   not one line of UTF-8 text.
     package func read(environment: [String: String]) throws(PasswordError) -> RelayPassword {
@@ -36,7 +36,7 @@ package enum PasswordSource: Sendable, Equatable {
         } catch {
             throw unreadable(path, error)
         }
-        // systemd's folder of credentials is closed to others, whatever the mode of the files in it.
+        // Other users can't open systemd's folder of credentials, whatever the mode of the files in it.
         if case .file = self, contents.mode & 0o004 != 0 {
             throw PasswordError(
                 description: "the password file \(path) can be read by every user of this machine; "
@@ -46,8 +46,8 @@ package enum PasswordSource: Sendable, Equatable {
         return RelayPassword(try Self.line(contents.bytes, path: path))
     }
 
-    /// Returns the name when systemd would take it: the name of a file without a folder, printable ASCII without a
-    /// colon, at most 255 characters.
+    /// Returns the name if systemd would accept it: a file name without a folder, printable ASCII without a colon, at
+    /// most 255 characters.
     static func checkedCredentialName(_ name: String) throws(InvalidSetting) -> String {
         let isPrintable = name.utf8.allSatisfy { (0x20...0x7E).contains($0) && $0 != UInt8(ascii: ":") }
         guard (1...255).contains(name.utf8.count), isPrintable, !name.contains("/"), name != ".", name != ".." else {
@@ -61,7 +61,7 @@ package enum PasswordSource: Sendable, Equatable {
         case .file(let path):
             return path
         case .credential(let name):
-            // The name itself is not shown: it may be a password that was put in the wrong place.
+            // The name itself is not shown, because it may be a misplaced password.
             guard (try? Self.checkedCredentialName(name)) != nil else {
                 throw PasswordError(
                     description: "the credential's name is not one that systemd takes; "

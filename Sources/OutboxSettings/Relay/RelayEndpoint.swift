@@ -1,4 +1,4 @@
-// Where a relay listens: scheme, host and port of its URL.
+// The address of a relay: scheme, host and port of its URL.
 // Never opens a connection, never resolves a name.
 
 import Foundation
@@ -8,13 +8,13 @@ import InternetMessage
 package struct RelayEndpoint: Sendable, Equatable, Hashable {
     /// How a connection starts.
     package enum Scheme: String, Sendable {
-        /// In the clear, then STARTTLS as `RelayTLS` says.
+        /// Clear text, then STARTTLS according to `TLSPolicy`.
         case smtp
         /// TLS from the first byte.
         case smtps
 
-        /// The submission port (587, RFC 6409 §3.1) or the one for submission over TLS (465, RFC 8314 §3.3).
-        /// libcurl would take 25, which is for relaying between servers (RFC 5321 §4.5.4.2).
+        /// The submission port (587, RFC 6409 §3.1) or the port for submission over TLS (465, RFC 8314 §3.3). libcurl's
+        /// default would be 25, which is for relaying between servers (RFC 5321 §4.5.4.2).
         package var defaultPort: Int {
             switch self {
             case .smtp: 587
@@ -30,14 +30,14 @@ package struct RelayEndpoint: Sendable, Equatable, Hashable {
     /// 1 to 65535.
     package var port: Int
 
-    /// An endpoint; without a port it is the scheme's default.
+    /// Creates an endpoint; the default port depends on the scheme.
     package init(scheme: Scheme, host: String, port: Int? = nil) {
         self.scheme = scheme
         self.host = host
         self.port = port ?? scheme.defaultPort
     }
 
-    /// `host:port`, an IPv6 address in brackets: the name of a relay that has no other.
+    /// `host:port`, an IPv6 address in brackets: the default name of a relay.
     package var hostAndPort: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
@@ -50,9 +50,9 @@ package struct RelayEndpoint: Sendable, Equatable, Hashable {
 }
 
 extension RelayEndpoint {
-    /// The endpoint that a `url` key names.
+    /// Parses the value of a `url` key.
     init(settingText text: String) throws(InvalidSetting) {
-        // First, so that no later message can quote a password.
+        // Checked first, so that no later message can quote a password.
         guard !text.utf8.contains(UInt8(ascii: "@")) else {
             throw .refused("a user name or password does not belong in the URL; use the keys user and password")
         }

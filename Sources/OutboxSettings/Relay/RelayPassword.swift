@@ -1,6 +1,6 @@
-// A password that does not show itself. Never written to a log, an error or a dump by accident.
+// A password that hides itself from logs, errors and dumps.
 
-/// A relay's password. Only `revealed` gives it away; every description, reflection and dump says `<redacted>`.
+/// A relay's password. Only `revealed` returns it; every description, reflection and dump shows `<redacted>`.
 package struct RelayPassword: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The password itself, for SMTP AUTH and nothing else.
     package let revealed: String

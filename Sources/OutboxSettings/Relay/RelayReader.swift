@@ -1,4 +1,4 @@
-// Reads the list of relays and checks what their keys mean together.
+// Reads the list of relays and checks combinations of their keys.
 // Never reads a password, never connects.
 
 import InternetMessage
@@ -46,7 +46,7 @@ extension SettingReader where Value == RelaySettings {
                 missing: "where the relay listens, such as smtp://smtp.example.com:587"
             )
             let name = keys.optional("name", .line(expected: "a name for the relay", limit: 64))
-            // Stands in until the URL is corrected, so that the other keys are checked at the same time.
+            // A placeholder for an invalid URL, so that the other keys are checked at the same time.
             let standIn = RelayEndpoint(scheme: .smtp, host: "localhost")
             var relay = RelaySettings(endpoint: endpoint ?? standIn, name: name)
             relay.configuration.tls = keys.optional("tls", .choice, default: relay.configuration.tls)
@@ -147,7 +147,7 @@ extension SettingReader where Value == RelayEndpoint {
 }
 
 extension SettingReader where Value == PasswordSource {
-    /// `password`: where it is read from, never the password.
+    /// `password`: the place to read it from, never the password.
     static var password: SettingReader {
         let expected = "{file: PATH} or {credential: NAME}"
         let places = mapping(expected: expected) { keys in
@@ -180,7 +180,7 @@ extension SettingReader where Value == PasswordSource {
 }
 
 extension SettingReader where Value == String {
-    /// `helo`: what RFC 5321 §4.1.1.1 lets a client say.
+    /// `helo`: the names that RFC 5321 §4.1.1.1 permits a client.
     static var helo: SettingReader {
         let expected = "a host name such as mail.example.com, or an address such as [192.0.2.1] or [IPv6:2001:db8::1]"
         return text(expected: expected).map { (text: String) throws(InvalidSetting) in

@@ -1,10 +1,10 @@
-// Reads a list of kinds of mail and checks them against the kinds that there are.
-// Never knows what the list is for.
+// Reads a list of kinds of mail and checks them against the known kinds.
+// Never knows the purpose of the list.
 
 extension SettingReader where Value == Set<String> {
-    /// A list of kinds, empty too, each once and each with a line in `links`.
+    /// A list of kinds, possibly empty, each once and each with a line in `links`.
     ///
-    /// - Parameter links: nil when `links` could not be read; what kinds there are is then unknown and not checked.
+    /// - Parameter links: nil when `links` could not be read; then the kinds are not checked.
     static func kinds(in links: [String: String]?) -> SettingReader {
         let kind = SettingReader<String>.text(expected: "the name of a kind of mail")
             .map(LinkTemplate.checkedKind)

@@ -1,4 +1,4 @@
-// The URL templates of the links in the mails, and the names of the kinds that they belong to.
+// The URL templates of the links in mails, and the names of their kinds.
 // Never sees a token.
 
 import Foundation
@@ -6,10 +6,10 @@ import InternetMessage
 
 /// Checks the entries of `links`.
 enum LinkTemplate {
-    /// What the token takes the place of.
+    /// The placeholder for the token.
     static let placeholder = "{token}"
 
-    /// Returns the name of a kind when it matches `^[a-z][a-z0-9-]{0,63}$`, as the database demands.
+    /// Returns the name of a kind if it matches `^[a-z][a-z0-9-]{0,63}$`, as the database requires.
     static func checkedKind(_ name: String) throws(InvalidSetting) -> String {
         guard name.wholeMatch(of: /[a-z][a-z0-9\-]{0,63}/) != nil else {
             throw .expected(
@@ -19,7 +19,7 @@ enum LinkTemplate {
         return name
     }
 
-    /// Returns the text when it is an absolute https URL, or an http one of this machine, with the placeholder once.
+    /// Returns the text if it is an absolute https URL, or an http URL of this machine, with the placeholder once.
     static func checked(_ text: String) throws(InvalidSetting) -> String {
         let example = "a URL such as https://example.com/verify?token=\(placeholder)"
         switch text.ranges(of: placeholder).count {
@@ -27,7 +27,7 @@ enum LinkTemplate {
         case 1: break
         default: throw .expected("\(example), with \(placeholder) only once")
         }
-        // The placeholder is no URL (RFC 3986 §2 has no braces); with a token in its place it must be one.
+        // A URL can't contain the placeholder's braces (RFC 3986 §2), so the check puts a token in its place.
         let sample = "TOKEN"
         let filled = text.replacing(placeholder, with: sample)
         guard !filled.contains("{"), !filled.contains("}") else {

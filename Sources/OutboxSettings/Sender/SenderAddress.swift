@@ -1,14 +1,14 @@
-// The shape of the sender's address.
+// The form of the sender's address.
 // Never asks whether the mailbox exists.
 
 import InternetMessage
 
-/// Checks `sender.address`: what is a mail address at all, `Mailbox` says; two of those are not for a sender.
+/// Checks `sender.address`: `Mailbox` decides what a mail address is, and two further restrictions apply to a sender.
 enum SenderAddress {
-    /// Returns the address as the envelope and the header take it, an international domain in its A-labels.
+    /// Returns the address for the envelope and the header, with an international domain in A-labels.
     ///
-    /// A local part outside ASCII is refused, because every relay would have to offer SMTPUTF8, and so are dots where
-    /// RFC 5321 §4.1.2 has none.
+    /// A non-ASCII local part is refused, because every relay would have to offer SMTPUTF8. So are dots where RFC 5321
+    /// §4.1.2 forbids them.
     static func checked(_ text: String) throws(InvalidSetting) -> String {
         let mailbox: Mailbox
         do throws(InvalidMailbox) {

@@ -1,25 +1,25 @@
-// What keeps a due message from being sent: its deadline, a newer message, the suppression list, the limit on resends.
-// Never changes a row.
+// Decides whether a due message may be sent: deadline, newer message, suppression list, limits on resends. Never
+// changes a row.
 
 import GRDB
 import OutboxCore
 
-/// A due message, and what the look-up saw of others.
+/// A due message, and what the query found out about related messages.
 struct DueMessage {
     let claim: Claim
-    /// A newer message of the kind is there for the person.
+    /// A newer message of the same kind exists for the person.
     let hasNewer: Bool
-    /// The address was sent a mail of the kind lately, or is being sent one.
+    /// A mail of the kind was sent to the address recently, or is being sent.
     let hasSent: Bool
 }
 
-/// Looks at due messages within one claiming transaction.
+/// Checks due messages within one claiming transaction.
 struct ClaimGate {
     enum Decision {
         case pass
-        /// It becomes final unsent.
+        /// The message becomes final without being sent.
         case finish(MessageState)
-        /// It waits for a limit on resends.
+        /// The message waits for a limit on resends.
         case hold(until: Timestamp)
     }
 
@@ -43,7 +43,7 @@ struct ClaimGate {
         if due.hasNewer, !rules.keepOlder.contains(message.kind) { return .finish(.superseded) }
         if hasSuppressions, try isSuppressed(due.claim.address) { return .finish(.suppressed) }
         guard let limits = rules.limits, due.hasSent else { return .pass }
-        // Only the newest token may overtake the limit: of a crowd of older ones each would.
+        // Only the newest token may overtake the limit; otherwise a burst of older tokens would all be sent.
         let horizon = due.hasNewer ? now + limits.memory + RetrySchedule.lastAttemptMargin : deadline
         let sent = try sentMoments(of: due.claim, memory: limits.memory)
         return limits.nextMoment(sent: sent, now: now, deadline: horizon).map { .hold(until: $0) } ?? .pass
@@ -56,8 +56,8 @@ struct ClaimGate {
         return try Bool.fetchOne(select, arguments: [address, now]) ?? false
     }
 
-    /// When other messages of the kind were sent to the address; one that is being sent counts as sent now. Of a longer
-    /// history than any limit allows, the newest moments decide.
+    /// When other messages of the kind were sent to the address. A message that is being sent counts as sent now. If
+    /// the history is longer than any limit allows, only the newest moments are read.
     private func sentMoments(of claim: Claim, memory: Duration) throws -> [Timestamp] {
         let sending = try database.cachedStatement(
             sql: """
@@ -79,7 +79,7 @@ struct ClaimGate {
             accepted,
             arguments: [claim.address, claim.message.kind, now - memory]
         )
-        // A mail that was accepted later than now was accepted before the clock was set back.
+        // An acceptance time in the future was recorded before the clock was set back.
         return Array(repeating: now, count: count) + moments.map { min($0, now) }
     }
 }
@@ -91,10 +91,10 @@ extension DeliveryRules {
     }
 }
 
-/// SQL about the other messages of a message's person and kind.
+/// SQL about the other messages of the same person and kind.
 enum PersonSQL {
-    /// Whether there is a newer message than the row `of`: one whose `not_before` has come by `:now`, and that was not
-    /// withdrawn. Each part is one seek in an index, however many messages the person has had.
+    /// Whether a newer message than the row `of` exists: one whose `not_before` has passed by `:now` and that was not
+    /// withdrawn. Each part is one index seek, however many messages the person has had.
     static func hasNewer(of row: String) -> String {
         let isOfPerson =
             "newer.person = \(row).person AND newer.kind = \(row).kind AND newer.sequence > \(row).sequence"

@@ -1,4 +1,4 @@
-// Notices that another process committed to the database file, or that the file is gone. Never reads a row.
+// Notices when another process commits to the database file, and when the file is gone. Never reads a row.
 
 import Dispatch
 import Foundation
@@ -6,30 +6,30 @@ import Glibc
 import OutboxCore
 import Synchronization
 
-/// Tells, soon after it happened, that somebody else's commit changed the outbox.
+/// Reports commits of other connections soon after they happen.
 ///
-/// The kernel reports every write to the database file and its write-ahead log (inotify(7)). A write comes shortly
-/// before its commit becomes visible, by as much as an fsync takes, so after one the commit counter is looked at
-/// repeatedly for a moment. A look at every `pollInterval` is the fallback, for file systems without notifications.
+/// The kernel reports every write to the database file and its write-ahead log (inotify(7)). A write precedes the
+/// visibility of its commit by up to one fsync, so after each write the commit counter is polled repeatedly for a
+/// moment. Polling every `pollInterval` is the fallback for file systems without notifications.
 package final class CommitWatcher: Sendable {
     private let store: OutboxDatabase
     private let pollInterval: Duration
 
     /// - Parameters:
     ///   - store: the outbox to watch.
-    ///   - pollInterval: how often to look even without a notification.
+    ///   - pollInterval: how often to poll even without a notification.
     package init(store: OutboxDatabase, pollInterval: Duration) {
         self.store = store
         self.pollInterval = pollInterval
     }
 
-    /// Calls `onCommit` after each commit of another connection, several close ones together, until the task is
-    /// cancelled.
+    /// Calls `onCommit` after commits of other connections until the task is cancelled. Commits close together give one
+    /// call.
     ///
-    /// Watching ends as well when the file is lost, which `OutboxDatabase.fileLoss` tells.
+    /// Watching also ends when the file is lost, which `OutboxDatabase.fileLoss` reports.
     /// - Parameters:
-    ///   - onLook: called at each look, so that what else can only be asked now and then is asked there.
-    ///   - onTrouble: gets an error of looking at the file; watching goes on.
+    ///   - onLook: called at each poll, for other checks that must be repeated from time to time.
+    ///   - onTrouble: receives an error of a poll; watching continues.
     package func run(
         onCommit: @Sendable () async -> Void,
         onLook: @Sendable () async -> Void = {},
@@ -43,7 +43,7 @@ package final class CommitWatcher: Sendable {
                 try store.checkPlace()
                 await onLook()
                 let counter = try await store.commitCounter()
-                // The first look counts as news: nobody knows what was committed before it.
+                // The first poll counts as a commit, because earlier commits are unknown.
                 if counter != known {
                     known = counter
                     await onCommit()
@@ -59,18 +59,18 @@ package final class CommitWatcher: Sendable {
     }
 }
 
-/// When to look, as an asynchronous sequence: after writes to the files, ever less often, and else now and then. What
-/// falls due while nobody polls is one look.
+/// Polls soon after each write with growing gaps, and otherwise every `pollInterval`, as an asynchronous sequence.
+/// Missed ticks are merged.
 private final class PollSchedule: Sendable {
     let due: AsyncStream<Void>
 
-    /// Milliseconds after a write at which to poll. Close together, so that a commit is seen at most a quarter later
-    /// than it was made; our own commits, too, are followed by polls, each of which costs some microseconds.
+    /// Milliseconds after a write at which to poll. The gaps are small, so that a commit is seen with at most a quarter
+    /// of its delay added. Our own commits are followed by polls as well; each costs a few microseconds.
     private static let afterWrite = [
         1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256,
     ]
-    /// The poll after which the files are watched again: one notification tells as much as the hundreds that come with
-    /// it.
+    /// The poll after which the files are watched again: until then, one notification says as much as the hundreds that
+    /// would follow it.
     private static let watchesAgainAfter = 4
 
     private let continuation: AsyncStream<Void>.Continuation
@@ -125,14 +125,14 @@ private final class PollSchedule: Sendable {
     }
 }
 
-/// The kernel's notifications of writes to some files, and of what happens to the files themselves, one for each time
-/// that they are watched.
+/// The kernel's notifications about writes to some files, and about the files themselves. Each call of `watch()` gives
+/// one notification.
 private final class Notifications: Sendable {
     private let paths: [String]
     private let descriptor: Int32
     private nonisolated(unsafe) let source: any DispatchSourceRead
 
-    /// `nil` where the kernel gives none (this user's limit of instances is reached).
+    /// Returns `nil` where the kernel refuses an instance (this user's limit is reached).
     init?(paths: [String], queue: DispatchQueue) {
         self.paths = paths
         descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
@@ -143,7 +143,7 @@ private final class Notifications: Sendable {
     func start(onWrite: @escaping @Sendable () -> Void) {
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
         source.setEventHandler {
-            // What was written where doesn't matter; reading takes the notifications off the queue.
+            // The content of the event doesn't matter; reading removes it from the queue.
             _ = handle.availableData
             onWrite()
         }
@@ -152,9 +152,9 @@ private final class Notifications: Sendable {
         source.activate()
     }
 
-    /// Asks for the next write; asking twice is asking once. A file that isn't there can't be written to.
+    /// Requests a notification of the next write; repeated requests are merged. A missing file can't be written to.
     func watch() {
-        // A file that is open and loses its last name changes its attributes: the number of its names.
+        // Unlinking the last name of an open file changes its attributes: the link count.
         let events = UInt32(IN_MODIFY) | UInt32(IN_ATTRIB) | UInt32(IN_MOVE_SELF) | UInt32(IN_DELETE_SELF)
         for path in paths { _ = inotify_add_watch(descriptor, path, events | UInt32(IN_ONESHOT)) }
     }

@@ -1,23 +1,24 @@
-// What delivery needs of a store, engine apart. Holds no SQL; every implementation passes the same test suite.
+// The storage interface that delivery uses, independent of the database engine. Holds no SQL; every implementation
+// passes the same test suite.
 
 package import OutboxCore
 
 /// The outbox as the delivery services use it.
 ///
 /// Every method is one transaction, durable when it returns. Two daemons may use one store: a claim belongs to the
-/// one that made it, and a completion counts only while its claim is held.
+/// daemon that made it, and a completion is recorded only while its claim is held.
 package protocol DeliveryStore: Sendable {
-    /// Claims due messages, highest priority first, then the longest due, and records that an attempt of each begins.
+    /// Claims due messages, highest priority first, then longest due, and records the start of an attempt for each.
     ///
-    /// Messages that the rules keep from being sent are finished or held instead; a transaction handles a bounded number
-    /// of those, so that a batch may be short although more is due.
+    /// Messages that the rules keep from being sent are finished or held instead. A transaction handles a bounded
+    /// number of those, so a batch may be short although more messages are due.
     /// - Parameters:
-    ///   - limit: at most so many.
+    ///   - limit: the maximum number of claims.
     ///   - now: the present.
-    ///   - lease: how long the claims are held unless they are renewed.
+    ///   - lease: how long the claims last unless they are renewed.
     ///   - selection: which of the due messages to claim.
-    ///   - expiryHold: where the clock was just set forward, for how long messages whose deadline has passed neither
-    ///     expire nor are sent.
+    ///   - expiryHold: after the clock was set forward, how long messages with a passed deadline neither expire nor are
+    ///     sent.
     func claim(
         _ selection: ClaimSelection,
         limit: Int,
@@ -27,62 +28,64 @@ package protocol DeliveryStore: Sendable {
         expiryHold: Duration?
     ) async throws -> ClaimBatch
 
-    /// Makes unsent messages `superseded` that are older than messages inserted since the last call, and tells which
-    /// claimed messages were withdrawn.
+    /// Makes unsent messages `superseded` when a newer message was inserted since the last call, and returns the
+    /// claimed messages that were withdrawn.
     ///
-    /// - Parameter sequence: only messages inserted after this one are looked at for what they supersede; `nil` looks at
-    ///   none, brings the addresses of all open messages into the form that is compared, and tells the newest.
+    /// - Parameter sequence: only messages inserted after this sequence can supersede others. `nil` supersedes nothing,
+    ///   brings the addresses of all open messages into canonical form, and returns the newest sequence.
     func supersede(newerThan sequence: Int64?, now: Timestamp, rules: DeliveryRules) async throws -> Supersession
 
     /// Records how attempts ended.
     ///
-    /// A completion that a rule of the application refuses does not stop the others.
-    /// - Parameter clock: tells the present when the transaction has begun: somebody may set the clock while this waits for
-    ///   the file, and a moment of the old clock would keep a message back until that clock's time comes again.
+    /// A completion that a rule of the application refuses doesn't stop the other completions.
+    /// - Parameter clock: read after the transaction has begun. The clock may be set while the transaction waits for
+    ///   the file, and a time of the old clock would delay a message until the new clock reaches it.
     func finish(
         _ completions: [Completion],
         clock: @escaping @Sendable () -> Timestamp,
         rules: DeliveryRules
     ) async throws -> FinishResult
 
-    /// Takes the addresses off the suppression list that these messages' refusals put there: it was the relay's fault.
+    /// Removes the suppressions that the rejections of these messages created: the relay was at fault.
     func liftSuppressions(causedBy messages: [Int64]) async throws
 
-    /// Writes down how the relays are.
+    /// Stores the health of the relays.
     func record(_ relays: [RelayStatus]) async throws
 
-    /// Gives claims back of which nothing was sent: no attempt is counted, and they are due at once, or superseded where
-    /// a newer message is there.
+    /// Releases claims for which nothing was sent. No attempt is counted. The messages are due at once, or superseded
+    /// where a newer message exists.
     func returnUnsent(_ claims: [Claim], now: Timestamp, rules: DeliveryRules) async throws
 
-    /// Prolongs the claims this process holds.
+    /// Extends the leases of this process's claims.
     func renewLeases(until: Timestamp) async throws
 
-    /// Claims of other daemons whose lease ran out, or ends later than any lease that begins now. A process never asks
-    /// about its own claims: it knows what became of them.
+    /// Claims of other daemons whose lease has run out, or ends later than any lease that begins now. A process never
+    /// asks about its own claims, because it knows their outcome.
     ///
-    /// Takes the write lock, so that the caller learns how long others had to wait for it.
+    /// Takes the write lock, so that the caller learns how long other writers had to wait for it.
     func expiredClaims(now: Timestamp, lease: Duration) async throws -> [ExpiredClaim]
 
-    /// Ends claims of daemons that are gone, where they are still as they were seen: their attempt is `uncertain`, and they
-    /// are due at once, or superseded where a newer message is there.
+    /// Ends claims of dead daemons, unless the claims have changed since they were read. Their attempts become
+    /// `uncertain`. The messages are due at once, or superseded where a newer message exists.
     ///
-    /// One that was interrupted three times while it was tried alone is rejected: it ends the daemon.
+    /// A message that was interrupted three times while it was tried alone is rejected, because it ends the daemon.
     func rescue(_ claims: [ExpiredClaim], now: Timestamp, rules: DeliveryRules) async throws -> Rescue
 
-    /// What this process tries alone is not alone any more.
+    /// Ends the exclusive trial of the message that this process tries alone.
     func endTryingAlone() async throws
 
-    /// Sets right the due times that outboxd itself wrote, after the clock was set.
+    /// Corrects the due times that outboxd itself wrote, after the clock was set.
     ///
-    /// Those that lie ahead by a retry's delay move with the clock; those that lie further ahead than any rule could have
-    /// set them are due now. `not_before` and `expires_at` are the application's, and stay.
+    /// Due times within a retry's delay move with the clock; due times further ahead than any rule sets them become
+    /// now. `not_before` and `expires_at` belong to the application and stay.
     /// - Parameters:
-    ///   - step: how far the clock was set forward, negative for back; `nil` where nobody knows, as at the start.
-    ///   - since: when the step was noticed: attempts that ended from then on know the clock as it is.
-    ///   - clock: tells the present when the transaction has begun, as for the recording of outcomes.
-    ///   - longestDelay: the longest delay that the retry schedule has.
-    /// - Returns: how many messages changed; a bounded number at a time, so call again until it is 0.
+    ///   - step: how far the clock was set forward, negative for back; `nil` where the step is unknown, as at the
+    ///     start.
+    ///   - since: when the step was noticed: attempts that ended later already used the new clock.
+    ///   - clock: read after the transaction has begun, as in `finish`.
+    ///   - longestDelay: the longest delay in the retry schedule.
+    /// - Returns: the number of changed messages. Each call changes a bounded number, so repeat the call until it
+    ///   returns 0.
     func followClock(
         step: Duration?,
         since: Timestamp,
@@ -90,30 +93,31 @@ package protocol DeliveryStore: Sendable {
         longestDelay: Duration
     ) async throws -> Int
 
-    /// Makes open messages `expired` whose `expires_at` has come: a bounded number at a time, the longest expired first.
+    /// Makes open messages `expired` whose `expires_at` has passed. Each call expires a bounded number, the longest
+    /// expired first.
     ///
     /// - Returns: the ids of the messages.
     func expire(now: Timestamp) async throws -> [Int64]
 
-    /// The next moments at which something is to be done, unless something else happens before.
+    /// The next times at which work becomes due.
     func nextMoments(now: Timestamp) async throws -> NextMoments
 
-    /// Changes whenever another connection has committed.
+    /// A counter that changes whenever another connection has committed.
     func commitCounter() async throws -> Int
 
-    /// Removes the traces that wiped tokens leave in the store's log. Nobody's write waits for it.
+    /// Removes the traces that wiped tokens leave in the store's log. No writer has to wait for this.
     ///
-    /// - Returns: whether it succeeded; a reader may be in the way, and the caller tries again later.
+    /// - Returns: whether it succeeded. A reader may prevent it; then the caller tries again later.
     func truncateLog() async throws -> Bool
 
-    /// Removes some of what is older than a moment: messages by when they became final, ids by when retention removed
-    /// their message, idempotency keys by when they were last in use.
+    /// Removes some entries that are older than a given time. The age of a message counts from its final state, that of
+    /// an id from the removal of its message, and that of an idempotency key from its last use.
     ///
     /// - Parameters:
-    ///   - before: what is not younger than that.
-    ///   - place: where the slice before it ended; `nil` begins with the oldest.
-    ///   - pace: how much at once.
-    ///   - uptime: a clock that nobody sets.
+    ///   - before: only entries of this time or older are removed.
+    ///   - place: where the previous slice ended; `nil` begins with the oldest entry.
+    ///   - pace: the size of the slice.
+    ///   - uptime: a monotonic clock.
     func retire(
         _ step: RetentionStep,
         before: Timestamp,
@@ -124,38 +128,39 @@ package protocol DeliveryStore: Sendable {
     ) async throws -> RetentionSlice
 }
 
-/// What became of completions that were to be recorded.
+/// The result of recording completions.
 package struct FinishResult: Sendable {
-    /// Their claim was lost, because its lease had run out or the message is gone; nothing was recorded.
+    /// Completions whose claim was lost because the lease had run out or the message is gone; nothing was recorded for
+    /// them.
     package let lost: [Completion]
-    /// A rule that an application put on the tables refused them; their messages stay claimed.
+    /// Completions that a rule of the application refused; their messages stay claimed.
     package let refused: [(completion: Completion, refusal: RowRefusal)]
 
-    /// Makes a result.
+    /// Creates a result.
     package init(lost: [Completion], refused: [(completion: Completion, refusal: RowRefusal)] = []) {
         self.lost = lost
         self.refused = refused
     }
 }
 
-/// When there is something to do by time. Moments may lie in the past; `nil` is never.
+/// When work becomes due by time. Moments may lie in the past; `nil` means never.
 package struct NextMoments: Sendable, Hashable {
-    /// The first message that waits falls due.
+    /// The first waiting message becomes due.
     package let due: Timestamp?
-    /// The first lease of another daemon runs out.
+    /// The first lease of another daemon ends.
     package let lease: Timestamp?
-    /// The first message that waits expires.
+    /// The first waiting message expires.
     package let expiry: Timestamp?
-    /// The first message that is to be tried alone falls due.
+    /// The first message that must be tried alone becomes due.
     package let dueAlone: Timestamp?
-    /// The highest priority at which a message is due by now.
+    /// The highest priority among the messages that are due now.
     package let highestDuePriority: Int?
-    /// Messages that were under way when outboxd died wait to be tried again.
+    /// Messages that were being sent when outboxd died are waiting for another attempt.
     package let hasInterrupted: Bool
-    /// Messages are being sent, by whichever daemon.
+    /// Messages are being sent by any daemon.
     package let isSending: Bool
 
-    /// Makes them.
+    /// Creates a set of moments.
     package init(
         due: Timestamp? = nil,
         lease: Timestamp? = nil,
@@ -174,6 +179,6 @@ package struct NextMoments: Sendable, Hashable {
         self.isSending = isSending
     }
 
-    /// The first of all.
+    /// The earliest of all moments.
     package var next: Timestamp? { [due, lease, expiry, dueAlone].compactMap(\.self).min() }
 }

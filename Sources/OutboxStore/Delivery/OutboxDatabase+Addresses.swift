@@ -1,15 +1,15 @@
-// Brings the addresses of new messages into the form in which addresses are compared, as far as SQL can't: it knows no IDNA.
+// Converts the addresses of new messages to canonical form where SQL can't, because it has no IDNA.
 
 import GRDB
 import InternetMessage
 import OutboxCore
 
 extension OutboxDatabase {
-    /// Brings a message's address and person into the form in which addresses are compared, where the insert's trigger
-    /// could not; remembers the A-labels of the domain for later inserts.
+    /// Converts a message's address and person to canonical form, where the insert's trigger could not. Stores the
+    /// A-labels of the domain for later inserts.
     ///
-    /// - Parameter address: the one in the row of the state.
-    /// - Returns: the corrected address; `nil` where there is nothing to correct.
+    /// - Parameter address: the address in the row of `outbox_state`.
+    /// - Returns: the corrected address; `nil` where the address is already correct.
     static func correctAddress(_ address: String, sequence: Int64, in database: Database) throws -> String? {
         guard let corrected = correctedAddress(address) else { return nil }
         if let domain = AddressKey.domain(of: address), let aLabels = DomainName.aLabels(of: domain) {
@@ -29,11 +29,11 @@ extension OutboxDatabase {
         return corrected
     }
 
-    /// The address in the form in which addresses are compared; `nil` where it is in it.
+    /// The address in canonical form; `nil` where it is already in that form.
     static func correctedAddress(_ address: String) -> String? {
         if address.utf8.allSatisfy({ $0 < 0x80 }) { return nil }
         let canonical = AddressKey(address).canonical
-        // Octets: to Swift two texts that differ only in how their letters are composed are equal.
+        // Compares octets, because Swift treats differently composed but equivalent texts as equal.
         return canonical.utf8.elementsEqual(address.utf8) ? nil : canonical
     }
 }

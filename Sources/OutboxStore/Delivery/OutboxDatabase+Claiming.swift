@@ -1,11 +1,11 @@
-// Claims due messages, and finishes or holds those that the rules keep from being sent. Never records an outcome.
+// Claims due messages, and finishes or holds messages that the rules keep from being sent. Never records an outcome.
 
 import GRDB
 package import OutboxCore
 import Synchronization
 
 extension OutboxDatabase: DeliveryStore {
-    /// So many messages that are not to be sent are handled in one transaction, so that it stays short.
+    /// Maximum number of unsendable messages handled per transaction, so that the transaction stays short.
     private static let unsentLimit = 500
 
     package func claim(
@@ -38,7 +38,7 @@ extension OutboxDatabase: DeliveryStore {
         return batch
     }
 
-    /// The priorities at which messages wait, highest first: one index seek each.
+    /// The priorities of waiting messages, highest first; each costs one index seek.
     static func claimablePriorities(_ database: Database) throws -> [Int] {
         var priorities: [Int] = []
         while true {
@@ -51,7 +51,7 @@ extension OutboxDatabase: DeliveryStore {
         return priorities
     }
 
-    /// Rows that were refused lately, as a condition.
+    /// A condition that excludes recently refused rows.
     static func isNotAside(_ sequences: [Int64]) -> String {
         sequences.isEmpty ? "" : "AND sequence NOT IN (\(sequences.map(String.init).joined(separator: ",")))"
     }
@@ -74,7 +74,7 @@ private struct Claiming {
     private let now: Timestamp
     private let gate: ClaimGate
     private var passed: [Claim] = []
-    /// Kinds and addresses of what passed: the limits count it as being sent.
+    /// Kinds and addresses of the messages that passed: the limits count these messages as being sent.
     private var passedKeys: Set<String> = []
 
     init(
@@ -96,8 +96,8 @@ private struct Claiming {
         gate = try ClaimGate(database, rules: rules, now: now)
     }
 
-    /// A message that isn't sent takes a place in the look-up but none in the batch: looks again until the batch is full or
-    /// nothing is due.
+    /// An unsendable message takes a place in the query's result but none in the batch. So the query is repeated until
+    /// the batch is full or no message is due.
     mutating func claim(limit: Int, unsentLimit: Int, aside: [Int64]) throws {
         while batch.claims.count < limit, batch.countWithoutClaims < unsentLimit {
             let due = try dueMessages(limit: limit - batch.claims.count, aside: aside + refused)
@@ -112,7 +112,7 @@ private struct Claiming {
         let key = "\(claim.message.kind) \(claim.address)"
         var due = due
         if rules.limits != nil, passedKeys.contains(key) {
-            // The limits look at what else the address is being sent, so those claims have to be there.
+            // The limits count other claims for the same address, so those claims must be recorded first.
             try recordPassed()
             due = DueMessage(claim: claim, hasNewer: due.hasNewer, hasSent: true)
         }
@@ -165,7 +165,7 @@ private struct Claiming {
         let isAlone = selection == .interruptedOne
         let recorded = try change(claims) { [database, claimant, until, now, rules] claims in
             try Self.record(claims, by: claimant, isAlone: isAlone, until: until, now: now, in: database)
-            // Where the newer message's not_before has come, the older ones' time is over.
+            // Once the newer message's not_before has passed, the older messages are superseded.
             for claim in claims where claim.message.notBefore != nil {
                 try OutboxDatabase.supersedeOlder(than: claim.sequence, now: now, rules: rules, in: database)
             }
@@ -174,7 +174,7 @@ private struct Claiming {
         batch.claims += recorded
     }
 
-    /// Changes rows; those that are refused are left out of what it returns.
+    /// Changes rows and returns the ones that were not refused.
     private mutating func change(_ claims: [Claim], _ body: ([Claim]) throws -> [Claim]) throws -> [Claim] {
         let (taken, refusals) = try database.changeRows(claims, messageID: \.message.id, body)
         changed += taken.map(\.sequence)
@@ -183,8 +183,8 @@ private struct Claiming {
         return taken
     }
 
-    /// What is due, highest priority first. Each priority is its own range of the index, so that messages that wait at a
-    /// higher priority are never walked over.
+    /// The due messages, highest priority first. Each priority is its own range of the index, so the query never walks
+    /// over messages that wait at a higher priority.
     private mutating func dueMessages(limit: Int, aside: [Int64]) throws -> [DueMessage] {
         var found: [DueMessage] = []
         var withoutToken: [Claim] = []
@@ -214,7 +214,7 @@ private struct Claiming {
         }
         let (removed, refusals) = try database.changeRows(orphans, messageID: \.messageID) { [database] orphans in
             for orphan in orphans {
-                // Its trigger gives the token's slot back.
+                // The delete trigger frees the token's slot.
                 try database.execute(sql: "DELETE FROM outbox_state WHERE sequence = ?", arguments: [orphan.sequence])
                 try database.execute(
                     sql: "DELETE FROM outbox_attempt WHERE message_id = ?",
@@ -232,7 +232,8 @@ private struct Claiming {
         return try correctingAddresses(found)
     }
 
-    /// By position, which takes 1 µs for eleven columns, and a record that decodes itself 6 µs: as much as a whole claim.
+    /// Reads columns by position, which takes 1 µs for eleven columns. A decodable record takes 6 µs, as much as a
+    /// whole claim.
     private static func dueMessage(_ row: Row, now: Timestamp) -> DueMessage {
         let message = Message(
             id: row[0],
@@ -262,9 +263,9 @@ private struct Claiming {
         return DueMessage(claim: claim, hasNewer: row[16], hasSent: row[17])
     }
 
-    /// The insert's trigger could not bring every address into the form that is compared.
+    /// Converts addresses to canonical form where the insert's trigger could not.
     ///
-    /// - Returns: the messages but for those whose row a rule of the application refuses to change.
+    /// - Returns: the messages, without those whose row a rule of the application refuses to change.
     private mutating func correctingAddresses(_ due: [DueMessage]) throws -> [DueMessage] {
         if due.allSatisfy({ OutboxDatabase.correctedAddress($0.claim.address) == nil }) { return due }
         let claims = try due.map(\.claim).compactMap { claim -> Claim? in
@@ -276,7 +277,7 @@ private struct Claiming {
                 return [corrected]
             }.first
         }
-        // Two of them may be one person's now, so that what was looked up before counts no longer.
+        // Two of the messages may now belong to the same person, so the earlier query result is outdated.
         let select = try database.cachedStatement(
             sql: "SELECT \(PersonSQL.hasNewer(of: "state")) FROM outbox_state AS state WHERE sequence = :sequence"
         )
@@ -290,7 +291,7 @@ private struct Claiming {
         }
     }
 
-    /// Writes claims down: two statements, whatever their number.
+    /// Records claims with two statements, whatever their number.
     private static func record(
         _ claims: [Claim],
         by claimant: String,
@@ -321,14 +322,14 @@ private struct Claiming {
 }
 
 extension OutboxDatabase {
-    /// So often may outboxd die while a message is claimed before the message is tried alone.
+    /// How often outboxd may die while a message is claimed before the message is tried alone.
     static let interruptionsBeforeAlone = 2
 
-    /// Which due rows to look at.
+    /// Which due rows to select.
     enum DueRows {
-        /// Those of one priority, but for rows that are to be tried alone.
+        /// The rows of one priority, without rows that must be tried alone.
         case ofPriority
-        /// The row that is to be tried alone, and is due the longest.
+        /// The longest due of the rows that must be tried alone.
         case interrupted
 
         fileprivate var condition: String {
@@ -339,7 +340,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// Due messages, with what they need to be sent and what the gate needs to know.
+    /// Due messages, with the values needed for sending them and for the gate's decision.
     static func dueMessagesSQL(_ rows: DueRows, aside: [Int64]) -> String {
         """
         SELECT message.id, message.kind, message.recipient, nullif(rtrim(secret.token, char(10)), ''), message.locale, message.account,
@@ -362,7 +363,7 @@ extension OutboxDatabase {
         """
     }
 
-    /// Makes waiting messages final of which nothing was sent.
+    /// Makes waiting messages final that were not sent.
     static func finishUnsent(
         _ database: Database,
         _ sequences: [Int64],

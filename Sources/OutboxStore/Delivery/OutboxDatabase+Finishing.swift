@@ -1,4 +1,4 @@
-// Records how attempts ended, fenced by the claim, and expires what ran out of time. Never decides what follows.
+// Records outcomes of attempts, fenced by the claim, and expires overdue messages. Never decides what follows.
 
 import GRDB
 import InternetMessage
@@ -6,7 +6,7 @@ package import OutboxCore
 import Synchronization
 
 extension OutboxDatabase {
-    /// So many messages expire in one transaction, so that it stays short.
+    /// Maximum number of messages expired per transaction, so that the transaction stays short.
     private static let expiryLimit = 500
 
     package func finish(
@@ -46,7 +46,7 @@ extension OutboxDatabase {
     }
 
     package func commitCounter() async throws -> Int {
-        // Counts the commits of other connections only, so it must be read on the connection that writes ours
+        // Counts the commits of other connections only, so it must be read on our own writing connection
         // (https://sqlite.org/pragma.html#pragma_data_version).
         do {
             return try await queue.writeWithoutTransaction { database in
@@ -57,7 +57,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// - Returns: whether the claim was still held; where it wasn't, nothing is written.
+    /// - Returns: whether the claim was still held; otherwise nothing is written.
     private static func record(
         _ completion: Completion,
         now: Timestamp,
@@ -79,7 +79,7 @@ extension OutboxDatabase {
         let counts = completion.outcome.judgement?.counts ?? !isUnsent
         let finishedAt = completion.finishedAt
 
-        // `last_attempt` is set only where it changes: setting it rewrites its index, even with the value that it has.
+        // `last_attempt` is set only where it changes: any assignment rewrites its index, even with the same value.
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox_state
@@ -106,7 +106,7 @@ extension OutboxDatabase {
             try recordAttempt(completion, counts: counts, in: database)
         }
         if state.isOpen {
-            // A newer message came while this one was tried: trying again would mail a token that no longer works.
+            // A newer message arrived during the attempt; a retry would mail a token that no longer works.
             try endReopened([claim.sequence], now: completion.finishedAt, rules: rules, in: database)
         }
         if case .rejected(let judged) = completion.outcome, judged.verdict.reason.suppressesAddress {
@@ -156,7 +156,7 @@ extension OutboxDatabase {
 }
 
 extension Completion.Outcome {
-    /// What the outcome means for the state of the message.
+    /// The outcome as an event of the message's state machine.
     fileprivate var event: MessageEvent {
         switch self {
         case .accepted: .accepted
@@ -176,7 +176,7 @@ extension Completion.Outcome {
         }
     }
 
-    /// The failure, where it is one.
+    /// The judged failure, where the outcome is a failure.
     package var judgement: JudgedFailure? {
         switch self {
         case .deferred(let judged, _), .rejected(let judged), .expired(let judged): judged
@@ -184,7 +184,7 @@ extension Completion.Outcome {
         }
     }
 
-    /// The whole message was handed over and no final answer came.
+    /// The whole message was transmitted, but no final reply came.
     fileprivate var isUncertain: Bool {
         switch self {
         case .deferred(let judged, _), .expired(let judged): judged.failure.isUncertain
@@ -192,7 +192,7 @@ extension Completion.Outcome {
         }
     }
 
-    /// Whether another address would help, for a message that was rejected.
+    /// For a rejected message: whether another address would help.
     fileprivate var blamesAddress: Bool? {
         guard case .rejected(let judged) = self else { return nil }
         return judged.verdict.fault == .recipient && judged.verdict.reason.blamesAddress
@@ -202,7 +202,7 @@ extension Completion.Outcome {
         if case .accepted(let reply) = self { reply } else { judgement?.failure.reply }
     }
 
-    /// What the attempt's row says of it.
+    /// The outcome as stored in the attempt's row.
     fileprivate var attemptOutcome: AttemptOutcome {
         switch self {
         case .accepted: .accepted

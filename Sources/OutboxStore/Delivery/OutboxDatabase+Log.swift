@@ -1,16 +1,16 @@
-// Takes what wiped tokens leave out of the write-ahead log. Never waits for a reader, and never makes a writer wait.
+// Removes wiped tokens from the write-ahead log. Never waits for a reader, and never makes a writer wait.
 
 import Foundation
 import GRDB
 import Synchronization
 
 extension OutboxDatabase {
-    /// Checkpoints the whole log and truncates it, unless somebody is in the way.
+    /// Checkpoints the whole log and truncates it, unless another connection prevents it.
     ///
     /// `wal_checkpoint(TRUNCATE)` takes the write lock and then runs the busy handler until all readers are gone
-    /// (https://sqlite.org/c3ref/wal_checkpoint_v2.html): with a time-out, every writer would wait that long. So the
-    /// checkpoint has a connection of its own without one, and a passive checkpoint, which needs no write lock, does the
-    /// work before.
+    /// (https://sqlite.org/c3ref/wal_checkpoint_v2.html). With a time-out, every writer would wait that long. So the
+    /// checkpoint uses its own connection without a time-out. A passive checkpoint, which needs no write lock, does
+    /// most of the work before.
     package func truncateLog() async throws -> Bool {
         try checkPlace()
         do {

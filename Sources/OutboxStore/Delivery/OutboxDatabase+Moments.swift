@@ -1,4 +1,4 @@
-// Tells when there is something to do, and sets due times right after the clock was set. Never claims or finishes.
+// Finds the next times at which work is due, and corrects due times after the clock was set. Never claims or finishes.
 
 import GRDB
 package import OutboxCore
@@ -46,7 +46,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// So many due times are set right in one transaction, so that it stays short.
+    /// Maximum number of due times corrected per transaction, so that the transaction stays short.
     private static let clockLimit = 1000
 
     package func followClock(
@@ -59,8 +59,8 @@ extension OutboxDatabase {
             let now = clock()
             var changed = 0
             for priority in try Self.claimablePriorities(database) {
-                // Without a step, and after one back, what lies ahead further than a rule could have set it is due now. The
-                // update takes a row out of its own condition, so that calling again comes to an end.
+                // Without a step, and after a step back, due times further ahead than any rule sets them become now. An
+                // updated row no longer meets the condition, so repeated calls come to an end.
                 let ahead = try database.cachedStatement(
                     sql: """
                         UPDATE outbox_state SET due_at = :now
@@ -81,10 +81,10 @@ extension OutboxDatabase {
                 changed += database.changesCount
             }
             guard changed == 0, let step else { return changed }
-            // Retries keep their distance. Those that were set since the step was noticed know the clock as it is, and the
-            // end of their attempt tells them from the others; after a step back, the old clock's ends lie after `now`. A
-            // message that was given back has no attempt to tell: after a step forward, what lies further ahead of the old
-            // clock than a retry could have set it was set by the new one, or has followed it already.
+            // Retries keep their distance. A retry that was set after the step was noticed already uses the new clock;
+            // the end of its attempt tells it from the others. After a step back, attempts that ended by the old clock
+            // lie after `now`. A released message has no attempt to compare: after a step forward, if its due time lies
+            // further ahead of the old clock than any retry, it was set by the new clock or has been moved already.
             try database.execute(
                 sql: """
                     UPDATE outbox_state SET due_at = max(:now, due_at + :step)
@@ -100,7 +100,7 @@ extension OutboxDatabase {
                 ]
             )
             if step < .zero {
-                // The limit is asked again at the claim, and sets the hold by the clock as it is.
+                // The limit is checked again at the claim, which sets the hold by the current clock.
                 try database.execute(
                     sql: "UPDATE outbox_state SET due_at = ?1 WHERE due_at > ?1 AND held_until = due_at",
                     arguments: [now]

@@ -1,10 +1,10 @@
-// What the running outboxd knows of its relays, and what the configuration says of advice, for everybody else to read.
+// Stores what outboxd knows of its relays and the guidance for the advice, for other programs to read.
 
 package import GRDB
 package import OutboxCore
 
 extension OutboxDatabase {
-    /// Replaces everything known of relays by these: what the configuration has at start.
+    /// Replaces all stored relays by these, the configured relays at start.
     package func replaceRelays(_ relays: [RelayStatus]) async throws {
         try await write { database in
             try database.execute(sql: "DELETE FROM outbox_relay")
@@ -18,14 +18,14 @@ extension OutboxDatabase {
         }
     }
 
-    /// The relays in order of preference, as outboxd last wrote them down.
+    /// The relays in order of preference, as outboxd last stored them.
     package func relays() async throws -> [RelayStatus] {
         try await read { database in
             try RelayStatus.fetchAll(database, sql: "SELECT * FROM outbox_relay ORDER BY position")
         }
     }
 
-    /// Stores what the view `outbox_status` says of patience and resends.
+    /// Stores the guidance that the view `outbox_status` uses: patience and resends.
     package func setGuidance(_ guidance: Guidance) async throws {
         try await write { database in
             try database.execute(
@@ -39,7 +39,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// What the view `outbox_status` says of patience and resends.
+    /// The guidance that the view `outbox_status` uses: patience and resends.
     package func guidance() async throws -> Guidance {
         try await read { database in
             try Guidance.fetchOne(database, sql: "SELECT * FROM outbox_guidance") ?? Guidance()
@@ -48,7 +48,7 @@ extension OutboxDatabase {
 }
 
 extension Guidance: FetchableRecord {
-    /// Takes a row of `outbox_guidance`, whose durations are in milliseconds.
+    /// Reads a row of `outbox_guidance`, whose durations are in milliseconds.
     package init(row: Row) {
         self.init(
             patience: .milliseconds(row["patience"] as Int64),

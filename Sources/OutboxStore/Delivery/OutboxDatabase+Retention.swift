@@ -1,43 +1,44 @@
-// Removes what nobody asks for any more, a slice at a time. Never touches an open message, and never decides when.
+// Removes old final messages and their remains, a slice at a time. Never touches an open message, and never decides
+// when.
 
 import GRDB
 import GRDBSQLite
 package import OutboxCore
 
-/// What retention removes. The order is that of a pass: what the first step removes, the others remember.
+/// The steps of a retention pass, in their order: the later steps remove what the first step left as a record.
 package enum RetentionStep: Sendable, CaseIterable {
-    /// Final messages with their attempts and reports. What the promise is measured by stays, by day.
+    /// Final messages with their attempts and reports. The statistics by day stay.
     case messages
-    /// The ids of removed messages, which no new message may have meanwhile.
+    /// The ids of removed messages. Until an id is removed here, no new message may use it.
     case ids
-    /// Idempotency keys whose row is gone.
+    /// Idempotency keys whose message row is gone.
     case keys
 }
 
-/// How far a pass got with a step: rows that could not be removed are passed over.
+/// The position of a pass within a step. Rows that could not be removed are skipped.
 package struct RetentionPlace: Sendable, Hashable {
-    /// The time that the step goes by, of the last row that was looked at.
+    /// The age of the last examined row, in the column that the step sorts by.
     let time: Int64
-    /// That row.
+    /// The id of the last examined row.
     let row: Int64
 }
 
-/// What one slice did.
+/// The result of one slice.
 package struct RetentionSlice: Sendable {
-    /// How many rows it removed: for messages without their attempts and reports.
+    /// The number of removed rows; attempts and reports are not counted.
     package var removed = 0
-    /// How many rows it looked at.
+    /// The number of examined rows.
     package var lookedAt = 0
     /// Messages that a rule of the application keeps.
     package var refused: [RowRefusal] = []
-    /// Where the next slice goes on; `nil` where there is nothing more to remove.
+    /// Where the next slice continues; `nil` where nothing more can be removed.
     package var next: RetentionPlace?
-    /// How long it held the write lock, the commit included; zero where there was nothing to remove.
+    /// How long the slice held the write lock, the commit included; zero where there was nothing to remove.
     package var held = Duration.zero
 }
 
 extension OutboxDatabase {
-    /// So many rows are removed before the clock is looked at again.
+    /// Number of rows removed between two checks of the clock.
     private static let rowsPerLook = 20
 
     package func retire(
@@ -48,7 +49,7 @@ extension OutboxDatabase {
         now: Timestamp,
         uptime: @Sendable @escaping () -> ContinuousClock.Instant
     ) async throws -> RetentionSlice {
-        // Nearly always there is nothing to do, and then nobody needs to wait for the write lock.
+        // Usually there is nothing to remove, and this read avoids waiting for the write lock.
         let isIdle = try await read { database in
             try Row.fetchOne(
                 database.cachedStatement(sql: "SELECT * FROM \(step.oldest)"),
@@ -117,8 +118,8 @@ extension OutboxDatabase {
     ) throws -> (removed: [FinalMessage], refused: [RowRefusal]) {
         let (removed, refused) = try database.changeRows(messages, messageID: \.id) { messages in
             for message in messages { try remove(message, now: now, in: database) }
-            // An application's own table may refer to a message by a deferred foreign key, which the commit would refuse,
-            // and with it the whole slice, again and again.
+            // An application's own table may refer to a message by a deferred foreign key. The commit would then refuse
+            // the whole slice, again and again.
             guard !database.hasDeferredForeignKeyViolation else {
                 throw DatabaseError(
                     resultCode: .SQLITE_CONSTRAINT_FOREIGNKEY,
@@ -130,7 +131,7 @@ extension OutboxDatabase {
         return (removed, refused.map(\.refusal))
     }
 
-    /// A trigger takes attempts and reports along.
+    /// A trigger also deletes the attempts and reports.
     private static func remove(_ message: FinalMessage, now: Timestamp, in database: Database) throws {
         if let key = message.idempotencyKey {
             let renew = try database.cachedStatement(
@@ -152,7 +153,7 @@ extension OutboxDatabase {
         slice.removed += ids.count
     }
 
-    /// A key whose row is still there has its time renewed instead, so that it isn't looked at again and again.
+    /// If the key's row still exists, its time is renewed instead, so that the key isn't examined again and again.
     private static func forgetKeys(
         _ keys: [String],
         now: Timestamp,
@@ -176,8 +177,8 @@ extension OutboxDatabase {
 }
 
 extension RetentionStep {
-    /// The oldest rows, as a subquery: the time that the step goes by, the row, and what the step needs of it. Each walks an
-    /// index of just these rows from its beginning.
+    /// The oldest rows, as a subquery: the time by which the step sorts, the row id, and the columns that the step
+    /// needs. Each subquery walks an index of just these rows from its beginning.
     var oldest: String {
         switch self {
         case .messages:

@@ -1,4 +1,4 @@
-// Gives claims back, renews their leases, and rescues those of a daemon that is gone. Never records an outcome.
+// Releases claims, renews their leases, and rescues claims of dead daemons. Never records an outcome.
 
 import GRDB
 package import OutboxCore
@@ -12,7 +12,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// - Parameter until: when it is due again; `nil`: at once.
+    /// - Parameter until: when the message is due again; `nil` means at once.
     /// - Returns: whether the claim was still held.
     static func giveBack(
         _ claim: Claim,
@@ -25,7 +25,7 @@ extension OutboxDatabase {
         guard let state = MessageState.sending.after(.returnedUnsent(earlierAttempts: earlier)) else {
             preconditionFailure("a claim can always be returned")
         }
-        // It keeps its place before what came later, but a clock that was set back meanwhile makes it wait for nothing.
+        // The message keeps its place before later ones. If the clock was set back meanwhile, it is due now.
         let due = until ?? min(claim.claimedAt, now)
         let update = try database.cachedStatement(
             sql: """
@@ -55,7 +55,7 @@ extension OutboxDatabase {
     package func renewLeases(until: Timestamp) async throws {
         let claimant = claimant
         try await write { database in
-            // By the index on leases: of all rows only those that are being sent are looked at.
+            // Uses the index on leases, so only rows that are being sent are examined.
             try database.execute(
                 sql:
                     "UPDATE outbox_state SET lease_expires_at = ? WHERE lease_expires_at IS NOT NULL AND claimed_by = ?",
@@ -110,10 +110,10 @@ extension OutboxDatabase {
         }
     }
 
-    /// A message that ended outboxd so often while nothing else was claimed is not tried again.
+    /// A message is rejected after it crashed outboxd this many times while nothing else was claimed.
     private static let interruptionsAloneBeforeEnd = 3
 
-    /// - Returns: the state of the message; `nil` where the claim isn't as it was seen.
+    /// - Returns: the state of the message; `nil` where the claim has changed since it was read.
     private static func rescue(
         _ claim: ExpiredClaim,
         now: Timestamp,
@@ -155,9 +155,10 @@ extension OutboxDatabase {
         return try endReopened([claim.sequence], now: now, rules: rules, in: database).first ?? .deferred
     }
 
-    /// Ends messages that wait again and must not: a newer one came while they were claimed, or they were withdrawn.
+    /// Ends reopened messages that must not be sent: a newer message arrived while they were claimed, or they were
+    /// withdrawn.
     ///
-    /// - Returns: the states of those that it ended.
+    /// - Returns: the states of the ended messages.
     @discardableResult
     static func endReopened(
         _ sequences: [Int64],

@@ -1,10 +1,11 @@
-// Takes in what applications wrote since the last look: newer messages and withdrawn ones. Never looks at what is due.
+// Processes the applications' statements since the last call: newer and withdrawn messages. Never looks for due
+// messages.
 
 import GRDB
 package import OutboxCore
 
 extension OutboxDatabase {
-    /// So many new rows are looked at, and so many older ones made void, in one transaction, so that it stays short.
+    /// Maximum number of new rows examined, and of older rows superseded, per transaction, so that it stays short.
     private static let rowsLimit: Int64 = 1000
 
     package func supersede(
@@ -28,7 +29,7 @@ extension OutboxDatabase {
             )
             return (newest, withdrawn)
         }
-        // A schema-only copy may have lost rows: a highest sequence that is lower than one seen before is no news.
+        // A schema-only copy may have lost rows: a highest sequence below the known one means no new rows.
         guard let sequence, newest > sequence else {
             return Supersession(
                 newest: max(newest, sequence ?? 0),
@@ -39,7 +40,7 @@ extension OutboxDatabase {
             )
         }
         return try await write { database in
-            // The sequences in between may have gaps, so rows are counted and not numbers.
+            // Sequences may have gaps, so rows are counted.
             let last =
                 try Int64.fetchOne(
                     database.cachedStatement(
@@ -60,7 +61,7 @@ extension OutboxDatabase {
                 try Self.finishUnsent(database, rows.map(\.sequence), as: .superseded, now: now)
                 return rows.map(\.messageID)
             }
-            // Where the limit was reached, the same new rows are looked at once more.
+            // If the limit was reached, the next call examines the same new rows again.
             let isDone = older.count < Self.rowsLimit || superseded.isEmpty && refused.count == older.count
             return Supersession(
                 newest: isDone ? last : sequence,
@@ -72,7 +73,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// Makes the messages void that wait and that are older than the given one, for the same person and kind.
+    /// Supersedes the waiting messages that are older than the given one, for the same person and kind.
     static func supersedeOlder(than sequence: Int64, now: Timestamp, rules: DeliveryRules, in database: Database) throws
     {
         let older = try olderMessages(after: sequence - 1, upTo: sequence, now: now, in: database)
@@ -89,7 +90,7 @@ extension OutboxDatabase {
 
     /// Open messages that are older than one of the rows with these sequences, for the same person and kind.
     ///
-    /// The newest row of each person and kind stands for all: the number of pairs would grow with the square.
+    /// Only the newest row of each person and kind is compared; the number of pairs would grow with the square.
     private static func olderMessages(
         after sequence: Int64,
         upTo last: Int64,
@@ -116,7 +117,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// Corrects the addresses of new rows that the insert's trigger could not bring into the form that is compared.
+    /// Converts the addresses of new rows to canonical form where the insert's trigger could not.
     private static func correctAddresses(after sequence: Int64, upTo last: Int64, in database: Database) throws {
         let select = try database.cachedStatement(
             sql: """
@@ -130,13 +131,13 @@ extension OutboxDatabase {
         )
     }
 
-    /// A row of the state, and the address in it.
+    /// A row of `outbox_state` and its address.
     private struct IncorrectAddress {
         let sequence: Int64
         let address: String
     }
 
-    /// A row that a rule of the application refuses to change stays as it is, until it is claimed.
+    /// A row that a rule of the application refuses to change keeps its address until it is claimed.
     private static func correct(_ rows: [IncorrectAddress], in database: Database) throws {
         _ = try database.changeRows(rows, messageID: \.sequence) { rows in
             for row in rows { _ = try correctAddress(row.address, sequence: row.sequence, in: database) }
@@ -144,7 +145,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// Corrects the addresses of open messages that were inserted while no outboxd ran.
+    /// Corrects the addresses of open messages that were inserted while no outboxd was running.
     private func correctAddressesOfOpenMessages() async throws {
         let found = try await read { database in
             let rows = try Row.fetchCursor(

@@ -1,9 +1,9 @@
-// Finds the database's file, makes it where that is allowed, and says what is in the way. Never opens it with SQLite.
+// Finds the database file, creates it where that is allowed, and explains problems. Never opens it with SQLite.
 
 import Foundation
 import Glibc
 
-/// The file that a path in the configuration means.
+/// The file that a path in the configuration refers to.
 struct DatabaseFile: Sendable {
     /// The path as it was given; it may be a symbolic link.
     let given: String
@@ -11,9 +11,10 @@ struct DatabaseFile: Sendable {
     /// (https://sqlite.org/c3ref/open.html).
     let path: String
 
-    /// Looks the file up.
+    /// Finds the file.
     ///
-    /// - Throws: `OutboxDatabaseError`, which tells a missing file from one that this user may not reach or use.
+    /// - Throws: `OutboxDatabaseError`, which distinguishes a missing file from a file that this user may not reach or
+    ///   use.
     init(_ given: String, access: OutboxDatabase.Access) throws {
         self.given = given
         if access == .migrating { try Self.createPrivately(given) }
@@ -22,7 +23,7 @@ struct DatabaseFile: Sendable {
         }
         defer { free(resolved) }
         path = String(cString: resolved)
-        // access(2) knows lists of rights and read-only file systems, which the mode doesn't tell.
+        // access(2) takes account of access lists and read-only file systems; the mode doesn't.
         guard Glibc.access(path, R_OK) == 0 else { throw OutboxDatabaseError.notReadable(path: path) }
         if access != .reading, Glibc.access(path, W_OK) != 0 { throw OutboxDatabaseError.notWritable(path: path) }
     }
@@ -38,15 +39,15 @@ struct DatabaseFile: Sendable {
         }
     }
 
-    /// SQLite creates files 0644 less the umask and gives `-wal` and `-shm` the database's own mode, so a new file is made
-    /// beforehand: for its owner, and for its group where the folder is the group's, too, and not everybody's. Others get
-    /// no right, because it will hold tokens.
+    /// SQLite creates files with mode 0644 less the umask, and `-wal` and `-shm` with the database's own mode. So a new
+    /// file is created beforehand, for its owner, and for its group where the folder is accessible to the group but not
+    /// to others. Others get no access, because the file will hold tokens.
     private static func createPrivately(_ path: String) throws {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             switch errno {
             case EEXIST:
-                // A link whose file is missing exists, too.
+                // A dangling symbolic link exists, too.
                 guard realpathIsMissing(path),
                     let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path)
                 else { return }
@@ -54,14 +55,14 @@ struct DatabaseFile: Sendable {
                 return try createPrivately(target.hasPrefix("/") ? target : "\(folder)/\(target)")
             case ENOENT, ENOTDIR: throw OutboxDatabaseError.folderUnusable(path: path)
             case EACCES, EROFS:
-                // A file that is there but may not be reached is another matter, and so is one that may only be read.
+                // An existing file that can't be reached or is read-only is a different problem.
                 if Glibc.access(path, F_OK) == 0 || errno == EACCES { return }
                 throw OutboxDatabaseError.folderUnusable(path: path)
             case ENOSPC, EDQUOT: throw OutboxDatabaseError.diskFull(path: path)
             default: throw OutboxDatabaseError.unreachable(path: path, reason: String(cString: strerror(errno)))
             }
         }
-        // No connection to this file exists yet whose locks closing a descriptor of it would drop.
+        // No connection to this file exists yet, so closing the descriptor can't drop SQLite's locks.
         defer { close(descriptor) }
         let folder = FileStatus(URL(filePath: path).deletingLastPathComponent().path)
         if let folder, folder.mode & 0o022 == 0o020 { fchmod(descriptor, 0o660) }
@@ -74,15 +75,15 @@ struct DatabaseFile: Sendable {
     }
 }
 
-/// What stat(2) says of a file, as far as it matters here.
+/// The fields of stat(2) that matter here.
 struct FileStatus: Sendable, Hashable {
-    /// The file system and the file's number in it: what makes it this file and no other.
+    /// The file system and the file's number in it, which identify the file.
     var identity: FileIdentity
-    /// The user whose file it is.
+    /// The owner's user id.
     var owner: UInt32
-    /// Its group.
+    /// The group id.
     var group: UInt32
-    /// Its permission bits, setgid included.
+    /// The permission bits, setgid included.
     var mode: UInt32
 
     init(identity: FileIdentity = FileIdentity(device: 0, number: 0), owner: UInt32, group: UInt32, mode: UInt32) {
@@ -92,7 +93,7 @@ struct FileStatus: Sendable, Hashable {
         self.mode = mode
     }
 
-    /// Of the file at a path, links followed; `nil` where it can't be looked at, with the reason in `errno`.
+    /// Follows symbolic links. Returns `nil` where stat(2) fails, with the reason in `errno`.
     init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
@@ -105,7 +106,7 @@ struct FileStatus: Sendable, Hashable {
     }
 }
 
-/// What makes a file this one and no other.
+/// Identifies a file: device and inode.
 struct FileIdentity: Sendable, Hashable {
     let device: UInt64
     let number: UInt64

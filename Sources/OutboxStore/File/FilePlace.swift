@@ -1,26 +1,26 @@
-// Notices that the database's file is not where it was. Never opens or changes a file.
+// Notices that the database file is no longer at its path. Never opens or changes a file.
 
 import GRDB
 import GRDBSQLite
 import Glibc
 import Synchronization
 
-/// How a file was lost to a process that has it open.
+/// How a process lost its open database file.
 package enum FileLoss: Sendable, Hashable {
-    /// It was moved or deleted, or its file system is gone.
+    /// The file was moved or deleted, or its file system is gone.
     case gone(path: String)
     /// Another file is in its place.
     case replaced(path: String)
 }
 
-/// Where the database's file was when it was opened.
+/// The place of the database file when it was opened.
 ///
-/// A process that goes on with a file that nobody else finds any more loses everything that it writes, and sends mails
-/// of a past that a restored copy holds as well. And it may destroy the new file: SQLite finds `-wal` by its name
-/// (https://sqlite.org/howtocorrupt.html, 2.4 and 2.5). So such a loss is final: whatever appears at the path later,
-/// nothing is written any more.
+/// A process that continues with a file that nobody else can find loses everything that it writes, and sends mails that
+/// a restored copy will send again. It may also destroy the new file, because SQLite finds `-wal` by its name
+/// (https://sqlite.org/howtocorrupt.html, 2.4 and 2.5). So a loss is final: whatever appears at the path later, nothing
+/// is written any more.
 final class FilePlace: Sendable {
-    /// Gets the loss, once.
+    /// Delivers the loss, once.
     let losses: AsyncStream<FileLoss>
 
     private let file: DatabaseFile
@@ -28,7 +28,7 @@ final class FilePlace: Sendable {
     private let continuation: AsyncStream<FileLoss>.Continuation
     private let loss = Mutex<FileLoss?>(nil)
 
-    /// - Throws: `OutboxDatabaseError` where the file went between its look-up and now.
+    /// - Throws: `OutboxDatabaseError` where the file disappeared since it was found.
     init(_ file: DatabaseFile) throws {
         guard let status = FileStatus(file.path) else { throw OutboxDatabaseError.noFile(path: file.given) }
         self.file = file
@@ -36,14 +36,14 @@ final class FilePlace: Sendable {
         (losses, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Looks whether the file is in its place: two calls of stat(2).
+    /// Checks whether the file is in its place with two calls of stat(2).
     ///
-    /// - Throws: `OutboxDatabaseError.lost` from the moment on at which it is not.
+    /// - Throws: `OutboxDatabaseError.lost` once the file was missing or replaced.
     func check() throws {
         if let loss = loss.withLock(\.self) { throw OutboxDatabaseError.lost(loss) }
         for path in Set([file.given, file.path]) {
             guard let status = FileStatus(path) else {
-                // What can't be looked at for another reason, such as a permission, may be there.
+                // After any other error, such as a missing permission, the file may still be there.
                 if [ENOENT, ENOTDIR].contains(errno) { throw lose(.gone(path: file.given)) }
                 continue
             }
@@ -51,8 +51,8 @@ final class FilePlace: Sendable {
         }
     }
 
-    /// The same within a transaction, where SQLite is asked as well (SQLITE_FCNTL_HAS_MOVED,
-    /// https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html): it compares the path with the file that it has open.
+    /// The same check within a transaction. It also asks SQLite (SQLITE_FCNTL_HAS_MOVED,
+    /// https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html), which compares the path with its open file.
     func check(_ database: Database) throws {
         try check()
         var hasMoved: CInt = 0
@@ -61,7 +61,7 @@ final class FilePlace: Sendable {
         throw movedSays(SQLite: "the file has moved")
     }
 
-    /// SQLite noticed that the file has moved; a path that can't be looked at looks moved to it.
+    /// SQLite noticed that the file has moved. A path without access looks moved to SQLite.
     func movedSays(SQLite words: String) -> OutboxDatabaseError {
         if FileStatus(file.path) != nil { return lose(.replaced(path: file.given)) }
         if [ENOENT, ENOTDIR].contains(errno) { return lose(.gone(path: file.given)) }
@@ -80,14 +80,14 @@ final class FilePlace: Sendable {
 }
 
 extension OutboxDatabase {
-    /// Waits until the file is lost to this process; `nil` where the waiting task is cancelled.
+    /// Waits until this process loses the file. Returns `nil` where the waiting task is cancelled.
     package func fileLoss() async -> FileLoss? {
         for await loss in place.losses { return loss }
         return nil
     }
 
-    /// Looks whether the file is where it was.
+    /// Checks whether the file is in its place.
     ///
-    /// - Throws: `OutboxDatabaseError.lost` where it is not.
+    /// - Throws: `OutboxDatabaseError.lost` where it isn't.
     func checkPlace() throws { try place.check() }
 }

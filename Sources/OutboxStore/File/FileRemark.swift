@@ -1,21 +1,21 @@
-// What is odd about the database's file and those beside it, though it can be worked on. Never changes a mode.
+// Remarks on unusual rights of a database file that is still usable, and of the files beside it. Never changes a mode.
 
 import Foundation
 
-/// Something to tell an operator at start.
+/// A warning for the operator at start.
 package enum FileRemark: Sendable, Hashable {
-    /// Others can read tokens.
+    /// All users can read tokens.
     case everybodyReads(path: String)
-    /// The file's group may write to the file, but not to what SQLite keeps beside it.
+    /// The file's group may write to the file, but not to SQLite's files beside it.
     case groupLockedOut(path: String, database: String)
-    /// The file's owner may write to the file, but not to what SQLite keeps beside it.
+    /// The file's owner may write to the file, but not to SQLite's files beside it.
     case ownerLockedOut(path: String, database: String)
-    /// What SQLite makes in the folder would not be the group's.
+    /// Files that SQLite creates in the folder would not belong to the group.
     case folderNotForGroup(path: String, database: String)
-    /// The file system is a program's.
+    /// The file system is implemented in user space.
     case userSpaceFileSystem(path: String)
 
-    /// The file or folder that it is about.
+    /// The file or folder that the remark is about.
     package var path: String {
         switch self {
         case .everybodyReads(let path), .groupLockedOut(let path, _), .ownerLockedOut(let path, _),
@@ -24,7 +24,7 @@ package enum FileRemark: Sendable, Hashable {
         }
     }
 
-    /// What mends it, for a shell.
+    /// A shell command that fixes the problem.
     package var command: String? {
         switch self {
         case .everybodyReads(let path):
@@ -46,11 +46,11 @@ package enum FileRemark: Sendable, Hashable {
     }
 }
 
-/// The rights on the files of one database, as values.
+/// The rights of one database's files, as values.
 struct FileRights: Sendable {
     var database: FileStatus
     var folder: FileStatus?
-    /// What is beside the database, by its path: `-wal` and `-shm`.
+    /// The files beside the database, `-wal` and `-shm`, by path.
     var beside: [String: FileStatus] = [:]
 
     private static let groupWrites: UInt32 = 0o020
@@ -59,10 +59,11 @@ struct FileRights: Sendable {
     private static let setsGroup: UInt32 = 0o2000
     private static let othersRead: UInt32 = 0o004
 
-    /// What is odd.
+    /// The problems found.
     ///
-    /// Whoever may write to a database must be able to write to its `-wal` and `-shm` as well: SQLite makes them with the
-    /// database's mode, but with owner and group of whoever opened it first, or the folder's group where that is setgid.
+    /// Every user who may write to a database must be able to write to its `-wal` and `-shm` as well. SQLite creates
+    /// them with the database's mode, but with the owner and group of the first process, or the folder's group where
+    /// the folder is setgid.
     func remarks(path: String) -> [FileRemark] {
         var remarks: [FileRemark] = []
         if database.mode & Self.othersRead != 0 { remarks.append(.everybodyReads(path: path)) }
@@ -74,12 +75,12 @@ struct FileRights: Sendable {
             if isForGroup, !groupWrites {
                 remarks.append(.groupLockedOut(path: name, database: path))
             } else if !isForGroup, status.owner != database.owner, database.owner != 0 {
-                // Root is locked out of nothing.
+                // Root is never locked out.
                 remarks.append(.ownerLockedOut(path: name, database: path))
             }
         }
         if isForGroup, let folder {
-            // A folder that the group may not even enter is nobody's but the owner's, whatever the file's mode says.
+            // A folder that the group may not enter restricts access to the owner, whatever the file's mode says.
             let isEntered = folder.mode & Self.groupEnters != 0
             let isGroups = folder.group == database.group && folder.mode & Self.groupWrites != 0
             if isEntered, !isGroups || folder.mode & Self.setsGroup == 0 {
@@ -92,7 +93,7 @@ struct FileRights: Sendable {
 }
 
 extension OutboxDatabase {
-    /// What is odd about the file, those beside it, and where they are.
+    /// Remarks on the database file, the files beside it, and their folder.
     package var fileRemarks: [FileRemark] {
         guard let database = FileStatus(path) else { return [] }
         var rights = FileRights(database: database)

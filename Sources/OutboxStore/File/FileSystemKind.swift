@@ -1,18 +1,18 @@
-// Knows the file systems on which write-ahead logging does not work. Never looks at a database.
+// Knows the file systems on which write-ahead logging does not work. Never opens a database.
 
 import Foundation
 
 /// Whether a file system can hold the outbox.
 ///
-/// The processes that use a database in WAL mode share memory through its `-shm` file, so they must be on one machine,
-/// and "WAL does not work over a network filesystem" (https://sqlite.org/wal.html). Nothing else tells: two machines
-/// would silently destroy the file.
+/// The processes that use a database in WAL mode share memory through its `-shm` file, so they must run on one machine:
+/// "WAL does not work over a network filesystem" (https://sqlite.org/wal.html). SQLite doesn't detect this: two
+/// machines would silently destroy the file.
 enum FileSystemKind: Hashable, Sendable {
-    /// A local one, as far as is known.
+    /// A local file system, as far as we know.
     case local
-    /// One that other machines may use at the same time.
+    /// A file system that other machines may use at the same time.
     case network(String)
-    /// A program implements it; whether it shares memory and locks is that program's affair.
+    /// A program implements the file system; shared memory and locks depend on that program.
     case userSpace
 
     private static let networkTypes: Set<String> = [
@@ -21,7 +21,7 @@ enum FileSystemKind: Hashable, Sendable {
         "gpfs", "orangefs", "vboxsf",
     ]
 
-    /// The kind by its name in proc_pid_mountinfo(5).
+    /// Finds the kind by the type's name in proc_pid_mountinfo(5).
     init(type: String) {
         if Self.networkTypes.contains(type) {
             self = .network(type)
@@ -32,7 +32,7 @@ enum FileSystemKind: Hashable, Sendable {
         }
     }
 
-    /// The kind of the file system that a file is on; one that isn't listed counts as local.
+    /// The kind of a file's file system. A mount that isn't listed counts as local.
     ///
     /// - Parameters:
     ///   - path: an absolute path without symbolic links.
@@ -45,21 +45,21 @@ enum FileSystemKind: Hashable, Sendable {
             guard fields.count > 4, let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count else { continue }
             let place = Self.unescaped(fields[4])
             guard place == "/" || path == place || path.hasPrefix(place + "/") else { continue }
-            // What was mounted later at the same place covers what was there.
+            // A later mount at the same place covers the earlier one.
             if place.utf8.count >= found.depth { found = (place.utf8.count, String(fields[dash + 1])) }
         }
         self.init(type: found.type)
     }
 
-    /// The kind of the file system that a file is on, as this process sees it.
+    /// The kind of a file's file system, as this process sees it.
     init(of path: String) {
-        // The file's size is unknown before it is read, so it has to be read in pieces.
+        // The size of this file is unknown before it is read, so it must be read in pieces.
         let file = FileHandle(forReadingAtPath: "/proc/self/mountinfo")
         let data = (try? file?.readToEnd()) ?? Data()
         self.init(of: path, mounts: String(decoding: data, as: UTF8.self))
     }
 
-    /// Spaces, tabs, line breaks and backslashes stand as octal numbers.
+    /// mountinfo writes spaces, tabs, line breaks and backslashes as octal numbers.
     private static func unescaped(_ field: Substring) -> String {
         String(field).replacing("\\040", with: " ").replacing("\\011", with: "\t").replacing("\\012", with: "\n")
             .replacing("\\134", with: "\\")

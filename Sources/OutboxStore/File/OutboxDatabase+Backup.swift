@@ -1,21 +1,21 @@
-// Copies the database into a file that nobody else can read. Never overwrites a file.
+// Copies the database into a file that only its owner can read. Never overwrites a file.
 
 import GRDB
 import Glibc
 
-/// What a backup holds.
+/// The contents of a backup.
 package struct BackupContents: Sendable, Hashable {
-    /// Messages that would be sent by a daemon that is started on the copy.
+    /// Messages that a daemon started on the copy would send.
     package let openMessages: Int
-    /// Tokens of theirs that can be read in it.
+    /// Tokens of open messages that can be read in the copy.
     package let tokens: Int
 }
 
-/// Why there is no backup.
+/// Why a backup failed.
 package enum BackupError: Error, CustomStringConvertible {
-    /// Something is at the path already.
+    /// A file exists at the path.
     case exists(path: String)
-    /// The file can't be made.
+    /// The file can't be created.
     case cannotCreate(path: String, reason: String)
 
     package var description: String {
@@ -27,13 +27,13 @@ package enum BackupError: Error, CustomStringConvertible {
 }
 
 extension OutboxDatabase {
-    /// Copies the whole file, an application's tables included, as it is at one moment, while others go on writing.
+    /// Copies the whole file, including an application's tables, as it is at one moment. Others can continue to write.
     ///
-    /// The copy is one file, without `-wal`, and belongs to the owner alone from its first byte on. It is made by
-    /// SQLite's online backup (https://sqlite.org/backup.html), page by page: `VACUUM INTO` would build the application's
-    /// indexes anew, which fails where one has a collation or a function that only the application has.
-    /// - Throws: `BackupError`, or `OutboxDatabaseError` where source or copy can't be read or written; no file stays
-    ///   behind then.
+    /// The copy is one file, without `-wal`, and only its owner has access from the first byte on. SQLite's online
+    /// backup (https://sqlite.org/backup.html) copies page by page. `VACUUM INTO` would rebuild the application's
+    /// indexes, which fails where an index needs a collation or a function that only the application has.
+    /// - Throws: `BackupError`, or `OutboxDatabaseError` where the source can't be read or the copy can't be written.
+    ///   Then no file is left behind.
     package func backUp(to path: String) async throws -> BackupContents {
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
@@ -48,7 +48,7 @@ extension OutboxDatabase {
             let copy = try DatabaseQueue(path: path, configuration: configuration)
             try queue.backup(to: copy)
             let contents = try await copy.writeWithoutTransaction { database in
-                // Read from a write-ahead log, a copy would be three files.
+                // With a write-ahead log, the copy would consist of three files.
                 _ = try String.fetchOne(database, sql: "PRAGMA journal_mode = DELETE")
                 return BackupContents(
                     openMessages: try Int.fetchOne(

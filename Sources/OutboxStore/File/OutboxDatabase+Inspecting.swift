@@ -1,27 +1,28 @@
-// Looks for damage in the outbox's own tables. Never looks at an application's, and never on the connection that works.
+// Checks the outbox's own tables for damage. Never checks an application's tables, and never uses the working
+// connection.
 
 import Dispatch
 import GRDB
 import OutboxCore
 import Synchronization
 
-/// What an inspection of the file found.
+/// The result of an inspection.
 package enum Inspection: Sendable, Hashable {
     /// The outbox's tables are sound.
     case sound
-    /// They are not; the first things that are wrong, in SQLite's words.
+    /// The tables are damaged; the first findings, in SQLite's words.
     case damaged([String])
-    /// There was no time for these tables.
+    /// The limit ended the inspection before these tables.
     case unfinished([String])
 }
 
 extension OutboxDatabase {
     /// Checks the outbox's tables with `PRAGMA quick_check(TABLE)` (https://sqlite.org/pragma.html#pragma_quick_check).
     ///
-    /// Not the whole file: that fails where an application's index has a collation or a function that only the
-    /// application has. The check reads every page of the tables. It takes no lock that a writer waits for, but it keeps
-    /// a snapshot, behind which the write-ahead log can't be truncated, so it is done table by table and within a limit.
-    /// - Parameter limit: how long it may take; it ends at once when the task is cancelled.
+    /// Inspecting the whole file would fail where an application's index has a collation or a function that only the
+    /// application has. The check reads every page of the tables. It takes no lock that a writer waits for, but it
+    /// keeps a snapshot, which prevents truncating the write-ahead log. So it runs table by table and within a limit.
+    /// - Parameter limit: how long it may take. Cancelling the task ends it at once.
     /// - Throws: `OutboxDatabaseError` where the file can't be read for a reason other than damage.
     package func inspect(limit: Duration) async throws -> Inspection {
         try checkPlace()
@@ -33,7 +34,7 @@ extension OutboxDatabase {
             let clock = InspectionTime(limit: limit, of: queue)
             defer { clock.stop() }
             return try await withTaskCancellationHandler {
-                // Each table in a transaction of its own; an error of damage would end a common one.
+                // Each table has its own transaction; an error of damage would end a common one.
                 try await queue.writeWithoutTransaction { try Self.inspect($0, clock: clock) }
             } onCancel: {
                 clock.end()
@@ -50,7 +51,7 @@ extension OutboxDatabase {
     }
 
     private static func inspect(_ database: Database, clock: InspectionTime) throws -> Inspection {
-        // Small ones first, so that a large outbox leaves as few as possible without a look.
+        // Small tables first, so that a large outbox leaves as few tables as possible unchecked.
         let tables = try String.fetchAll(
             database,
             sql: """
@@ -58,7 +59,7 @@ extension OutboxDatabase {
                 ORDER BY name IN ('outbox', 'outbox_state', 'outbox_attempt', 'outbox_secret'), name
                 """
         )
-        // From here on: an interrupt that came before would be an error, not an answer.
+        // The clock starts here: an earlier interrupt would be an error instead of a result.
         clock.start()
         var findings: [String] = []
         for (index, table) in tables.enumerated() {
@@ -80,10 +81,10 @@ extension OutboxDatabase {
     }
 }
 
-/// Interrupts what a connection does once its time is over.
+/// Interrupts a connection's work when the limit is reached.
 ///
-/// SQLite asks no progress handler within the check of a table, but it looks at interrupts
-/// (https://sqlite.org/c3ref/interrupt.html). One that comes between two statements is forgotten, so it is repeated.
+/// SQLite calls no progress handler while it checks a table, but it does check for interrupts
+/// (https://sqlite.org/c3ref/interrupt.html). An interrupt between two statements is forgotten, so it is repeated.
 private final class InspectionTime: Sendable {
     private static let repetition = DispatchTimeInterval.milliseconds(50)
 
@@ -101,7 +102,7 @@ private final class InspectionTime: Sendable {
         timer.activate()
     }
 
-    /// Only from here on is anything interrupted.
+    /// Nothing is interrupted before this call.
     func start() { state.withLock { $0.hasStarted = true } }
 
     var isOver: Bool { state.withLock(\.isOver) }

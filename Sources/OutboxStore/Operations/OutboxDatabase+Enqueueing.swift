@@ -1,15 +1,15 @@
-// Inserts a message as an application would. Never sets a column that isn't part of the contract.
+// Inserts messages as an application would. Never sets a column outside the contract.
 
 import GRDB
 package import OutboxCore
 
-/// What an application writes to have one mail sent. What is `nil` gets the schema's default.
+/// The columns that an application writes to have one mail sent. `nil` stands for the schema's default.
 package struct NewMessage: Sendable {
     /// The name of a folder of templates.
     package var kind: String
     /// The address to mail.
     package var recipient: String
-    /// The secret in the link.
+    /// The secret in the mail's link.
     package var token: Token
     /// A language tag, such as `ja`.
     package var locale: String?
@@ -17,16 +17,16 @@ package struct NewMessage: Sendable {
     package var account: String?
     /// The text of a JSON object with further values for the templates.
     package var variables: String
-    /// Makes the insert repeatable: a second one with the same key inserts nothing.
+    /// Makes the insert repeatable: a second insert with the same key does nothing.
     package var idempotencyKey: String?
-    /// Not to be sent before this moment.
+    /// The mail is not sent before this moment.
     package var notBefore: Timestamp?
-    /// Not to be sent after this moment.
+    /// The mail is not sent after this moment.
     package var expiresAt: Timestamp?
-    /// From -9 to 9; higher goes first.
+    /// From -9 to 9; higher priorities are sent first.
     package var priority: Int
 
-    /// Makes a message to insert.
+    /// Creates a message to insert.
     package init(
         kind: String,
         recipient: String,
@@ -55,7 +55,7 @@ package struct NewMessage: Sendable {
 extension OutboxDatabase {
     /// Inserts a message.
     ///
-    /// - Returns: its id; that of the earlier message where the idempotency key was used before for the same mail.
+    /// - Returns: its id; or the earlier message's id where the idempotency key was already used for the same mail.
     /// - Throws: `OutboxDatabaseError.constraint` for a refused value, `.idempotencyKeyReused` where the key belongs to
     ///   a message of another kind or to another recipient.
     package func enqueue(_ message: NewMessage) async throws -> Int64 {
@@ -64,7 +64,7 @@ extension OutboxDatabase {
 
     /// Inserts messages in one transaction: all of them, or none.
     ///
-    /// - Returns: their ids, as `enqueue(_:)` for one message.
+    /// - Returns: their ids, as from `enqueue(_:)` for one message.
     /// - Throws: as `enqueue(_:)` for one message.
     package func enqueue(_ messages: [NewMessage]) async throws -> [Int64] {
         try await write { database in try messages.map { try Self.insert($0, into: database) } }

@@ -1,27 +1,28 @@
-// How fast mails were accepted, of each message that is there and by day of those that retention removed. Never removes any.
+// How fast mails were accepted: per message for existing messages, per day for removed messages. Never removes a
+// message.
 
 import GRDB
 package import OutboxCore
 
-/// One message, as far as the promise is concerned.
+/// The columns of one message that matter for the promise.
 package struct PromiseRecord: Decodable, FetchableRecord, Hashable, Sendable {
     /// The message's id.
     package let id: Int64
     /// Which mail it is.
     package let kind: String
-    /// Where it is on its way.
+    /// The message's state.
     package let state: MessageState
-    /// When it was requested.
+    /// When the application inserted it.
     package let requestedAt: Timestamp
-    /// Before when the application didn't want it sent.
+    /// The application asked not to send it before this time.
     package let notBefore: Timestamp?
-    /// Until when a limit on resends held it.
+    /// When the hold by a limit on resends ended.
     package let heldUntil: Timestamp?
     /// When a relay accepted it.
     package let acceptedAt: Timestamp?
     /// When it became final.
     package let finishedAt: Timestamp?
-    /// How many attempts' rows there are.
+    /// The number of attempts.
     package let lastAttempt: Int
     /// Whose fault the last failed attempt was.
     package let fault: StoredCode<Verdict.Fault>?
@@ -40,8 +41,8 @@ package struct PromiseRecord: Decodable, FetchableRecord, Hashable, Sendable {
 }
 
 extension OutboxDatabase {
-    /// Gives every message requested since a moment to `body`, oldest first, one at a time; before them, what is known by
-    /// day of messages that retention removed, from the moment's day on, to `summary`. All is of one snapshot.
+    /// Passes the statistics by day of removed messages, from the day of `since` on, to `summary`, then every message
+    /// requested since then to `body`, oldest first, one at a time. Everything is read from one snapshot.
     package func forEachRequested<Result: Sendable>(
         since: Timestamp,
         into initial: Result,
@@ -71,13 +72,13 @@ extension OutboxDatabase {
     }
 }
 
-/// How the removed messages of a kind fared that were requested on one day.
+/// The results of the removed messages of one kind that were requested on one day.
 package struct PromiseDay: Sendable, Hashable {
     /// When the day began, in UTC.
     package let day: Timestamp
     /// Which mail it is.
     package let kind: String
-    /// How they fared.
+    /// How the messages fared.
     package let tally: PromiseTally
 }
 
@@ -113,10 +114,10 @@ extension OutboxDatabase {
         }
     }
 
-    /// The states of messages that were not mailed, as the columns of `outbox_day` are called.
+    /// The states that count as not mailed; the columns of `outbox_day` have the same names.
     private static let notMailedStates: [MessageState] = [.rejected, .superseded, .suppressed, .cancelled]
 
-    /// Adds messages that are being removed to the statistics of their days.
+    /// Adds messages to the statistics of their days before they are removed.
     static func count(_ messages: [FinalMessage], in database: Database) throws {
         if messages.isEmpty { return }
         let patience = try Int64.fetchOne(
@@ -177,7 +178,7 @@ private struct DayAndKind: Hashable {
     init(row: Row) { self.init(day: row["day"], kind: row["kind"]) }
 }
 
-/// A final message, as far as its removal is concerned.
+/// The columns of a final message that its removal needs.
 struct FinalMessage: Decodable, FetchableRecord {
     let id: Int64
     let kind: String
@@ -212,7 +213,7 @@ struct FinalMessage: Decodable, FetchableRecord {
 }
 
 extension Timestamp {
-    /// The beginning of the day in UTC.
+    /// The start of the day in UTC.
     fileprivate var startOfDay: Timestamp {
         let day: Int64 = 86_400_000
         return Timestamp(milliseconds: milliseconds - ((milliseconds % day) + day) % day)

@@ -1,9 +1,9 @@
-// Records what other mail systems reported of accepted mails. Never reads a report itself.
+// Records other mail systems' reports about accepted mails. Never parses a report.
 
 import GRDB
 import OutboxCore
 
-/// A message that was tried, as a report finds it.
+/// A message with at least one attempt, as a report finds it.
 private struct TriedMessage: Decodable, FetchableRecord {
     let id: Int64
     let address: String
@@ -18,11 +18,12 @@ private struct TriedMessage: Decodable, FetchableRecord {
 extension OutboxDatabase {
     /// Records a report of the mail with the given envelope id.
     ///
-    /// A failed one makes an accepted message `bounced`; the advice blames the address only where the reason says that it
-    /// takes no mail. What is said of a message in any other state is kept beside it, and changes nothing else.
+    /// A report of failure makes an accepted message `bounced`. The advice blames the address only where the reason
+    /// says that the address takes no mail. A report about a message in any other state is stored, and changes nothing
+    /// else.
     /// - Parameters:
-    ///   - suppressFor: put the address on the suppression list for so long; `nil`: don't.
-    /// - Returns: `nil` where no mail with that id was ever tried.
+    ///   - suppressFor: how long to put the address on the suppression list; `nil` doesn't suppress it.
+    /// - Returns: `nil` where no mail with that id was ever attempted.
     package func record(
         _ report: DeliveryReportRecord,
         envelopeID: String,
@@ -84,7 +85,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// The message that a report with this envelope id is about; `nil` where no mail with it was ever tried.
+    /// The message with this envelope id; `nil` where no mail with the id was ever attempted.
     package func reported(envelopeID: String) async throws -> ReportedMessage? {
         try await read { database in
             try ReportedMessage.fetchOne(
@@ -99,8 +100,8 @@ extension OutboxDatabase {
         }
     }
 
-    /// The message that a relay accepted under an id of its own, such as Amazon SES gives; `nil` where there is none, or
-    /// where the id is too short to be used only once.
+    /// The message that a relay accepted under its own id, such as Amazon SES's; `nil` where there is none, or where
+    /// the id is too short to be unique.
     package func reported(relayID: String) async throws -> ReportedMessage? {
         try await read { database in
             try ReportedMessage.fetchOne(
@@ -116,7 +117,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// What was reported of a message, in the order in which it came.
+    /// The reports about a message, in the order of their arrival.
     package func reports(of id: Int64) async throws -> [DeliveryReportRecord] {
         try await read { database in
             try DeliveryReportRecord.fetchAll(

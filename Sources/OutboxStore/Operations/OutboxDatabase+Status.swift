@@ -1,4 +1,4 @@
-// Answers what became of messages, from the view that applications use, too. Never reads the table's token.
+// Reports the state of messages from the view that applications use as well. Never reads the table's token.
 
 import Foundation
 import GRDB
@@ -6,22 +6,23 @@ import InternetMessage
 import OutboxCore
 
 extension OutboxDatabase {
-    /// The messages to one address, newest first, however it was spelled.
+    /// The messages to one address, newest first, in any spelling of the address.
     package func status(recipient: String) async throws -> [StatusRecord] {
         let spellings = try await read { try Self.spellings(of: recipient, in: $0) }
         return try await records(where: Self.statusOfRecipient, arguments: [spellings])
     }
 
-    /// "+id": for an order by the bare id SQLite prefers to walk through the whole table in that order.
+    /// "+id": to order by the bare id, SQLite would walk through the whole table.
     static let statusOfRecipient = "\(isOfRecipient) ORDER BY +id DESC"
 
-    /// A row's recipient is one of the spellings in a JSON array, which the index on recipients answers.
+    /// The row's recipient is one of the spellings in a JSON array. This condition uses the index on recipients.
     static let isOfRecipient = "recipient COLLATE NOCASE IN (SELECT value FROM json_each(?))"
 
-    /// How an address may stand in `outbox.recipient`, but for the case of ASCII letters: a JSON array.
+    /// The spellings of an address that `outbox.recipient` may contain, apart from the case of ASCII letters: a JSON
+    /// array.
     ///
-    /// The column `address` of the state has one spelling for all, but no index for every row: it would be paid for with
-    /// each insert.
+    /// The column `address` of the state has one canonical spelling, but no index over all rows, because each insert
+    /// would pay for it.
     static func spellings(of address: String, in database: Database) throws -> String {
         let localParts = AddressKey.spellings(ofLocalPartOf: address)
         guard let domain = AddressKey.domain(of: address) else { return try json(localParts) }

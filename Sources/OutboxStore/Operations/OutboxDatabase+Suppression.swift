@@ -1,19 +1,19 @@
-// The list of addresses that are not mailed for a while. Never decides who belongs on it.
+// The list of addresses that are not mailed for a while. Never decides which addresses belong on it.
 
 import GRDB
 package import InternetMessage
 package import OutboxCore
 
 extension OutboxDatabase {
-    /// Puts an address on the list, or prolongs its entry.
+    /// Adds an address to the list, or extends its entry.
     package func suppress(_ entry: Suppression) async throws {
         try await write { try Self.suppress(entry, in: $0) }
     }
 
-    /// Takes an address off the list, and takes back what was said of it: messages that ended because of the address stay
-    /// in their state, but the advice is no longer to correct it.
+    /// Removes an address from the list, and withdraws the blame: messages that ended because of the address keep their
+    /// state, but the advice no longer asks to correct the address.
     ///
-    /// - Returns: whether it was on the list, or was blamed for anything.
+    /// - Returns: whether the address was on the list, or was blamed for any message.
     package func liftSuppression(of address: AddressKey) async throws -> Bool {
         try await write { database in
             try database.execute(
@@ -36,7 +36,7 @@ extension OutboxDatabase {
                     sql: "DELETE FROM outbox_suppression WHERE message_id = ? AND source = 'refused'",
                     arguments: [id]
                 )
-                // Neither this message's end nor that of those which the entry kept back meanwhile says anything of the
+                // Neither this rejection nor the messages that the entry suppressed meanwhile prove anything about the
                 // address.
                 try database.execute(
                     sql: """
@@ -51,7 +51,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// The entries that hold at a moment, newest first.
+    /// The entries that are valid at the given time, newest first.
     package func suppressions(at now: Timestamp, address: AddressKey? = nil) async throws -> [Suppression] {
         try await read { database in
             try Suppression.fetchAll(
@@ -65,7 +65,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// Entries whose time is over go on the way: the list is read by address only, so they are in nobody's way before.
+    /// Also deletes expired entries. They are harmless until then, because lookups are by address and check the expiry.
     static func suppress(_ entry: Suppression, in database: Database) throws {
         try database.execute(
             sql: "DELETE FROM outbox_suppression WHERE expires_at <= ?",

@@ -1,4 +1,4 @@
-// What claiming gives. Holds no SQL.
+// The results of claiming. Holds no SQL.
 
 package import OutboxCore
 
@@ -6,25 +6,25 @@ package import OutboxCore
 package struct Claim: Sendable, Hashable {
     /// The message.
     package let message: Message
-    /// The message's place in the order of the inserts: what the store finds its state by.
+    /// The message's place in the order of the inserts, by which the store finds its state.
     package let sequence: Int64
-    /// The recipient in the form in which addresses are compared.
+    /// The recipient in canonical form.
     package internal(set) var address: String
-    /// From -9 to 9; higher goes first.
+    /// From -9 to 9; higher priorities are sent first.
     package let priority: Int
-    /// The number of the attempt's row, from 1. It fences the completion.
+    /// The number of the attempt's row, from 1. The completion is fenced by it.
     package let attempt: Int
-    /// How many attempts the message has used up, this one included: its place in the retry schedule.
+    /// How many attempts count in the retry schedule, this one included.
     package let attempts: Int
-    /// How many attempts before this one ended without an answer to the final dot: each may have been a mail.
+    /// How many earlier attempts ended without a reply to the final dot: each may have delivered a mail.
     package let uncertainAttempts: Int
-    /// When it was claimed.
+    /// When the message was claimed.
     package let claimedAt: Timestamp
-    /// Until when the claim can be relied on, in the time since the machine's boot, which nobody sets. The store knows
-    /// leases by the clock only; who claims writes it here.
+    /// Until when the claim is safe, in the time since boot, which nobody can set. The store knows leases by the wall
+    /// clock only; the claiming service sets this value.
     package var leaseEnds: Duration
 
-    /// Makes a claim.
+    /// Creates a claim.
     package init(
         message: Message,
         sequence: Int64,
@@ -48,29 +48,29 @@ package struct Claim: Sendable, Hashable {
     }
 }
 
-/// What one claiming transaction did.
+/// The result of one claiming transaction.
 package struct ClaimBatch: Sendable {
     /// The claimed messages, in the order to send them.
     package internal(set) var claims: [Claim] = []
     /// The ids of messages whose deadline had passed.
     package internal(set) var expired: [Int64] = []
-    /// The ids of messages for which a newer one is there.
+    /// The ids of messages that a newer message superseded.
     package internal(set) var superseded: [Int64] = []
-    /// The ids of messages whose recipient takes no mail.
+    /// The ids of messages whose recipient is suppressed.
     package internal(set) var suppressed: [Int64] = []
     /// The ids of messages that wait because of a limit on resends.
     package internal(set) var held: [Int64] = []
-    /// The ids of messages whose deadline has passed by a clock that was just set forward.
+    /// The ids of messages whose deadline has passed according to a clock that was just set forward.
     package internal(set) var postponed: [Int64] = []
-    /// The ids of messages whose token is not there any more: something else than outboxd removed it.
+    /// The ids of messages whose token is missing, because another program removed it.
     package internal(set) var withoutToken: [Int64] = []
 
-    /// The ids of messages whose row in `outbox` was gone without the trigger's doing; nothing of them is left now.
+    /// The ids of messages whose row in `outbox` was removed without the trigger; their remains are now deleted.
     package internal(set) var withoutRow: [Int64] = []
-    /// Rows that a rule of the application refused to change. They are tried again, each time later.
+    /// Rows that a rule of the application refused to change. They are retried with growing delays.
     package internal(set) var refused: [RowRefusal] = []
 
-    /// Writes down until when the claims can be relied on, in uptime.
+    /// Sets until when the claims are safe, in uptime.
     package mutating func lease(until end: Duration) { for index in claims.indices { claims[index].leaseEnds = end } }
 
     /// Whether the transaction changed nothing.
@@ -84,24 +84,24 @@ package struct ClaimBatch: Sendable {
 
 /// Which of the due messages to claim.
 package enum ClaimSelection: Sendable, Hashable {
-    /// Those that have not been interrupted again and again, from a priority on.
+    /// Messages that were not interrupted repeatedly, from the given priority on.
     case ordinary(fromPriority: Int = -9)
-    /// One that was under way twice when outboxd died: it is tried while nothing else is.
+    /// A message that was being sent twice when outboxd died. It is tried while nothing else is.
     case interruptedOne
 }
 
-/// A claim of another daemon, whose lease ran out.
+/// A claim of another daemon whose lease has run out.
 package struct ExpiredClaim: Sendable, Hashable {
     /// The message's place in the order of the inserts.
     package let sequence: Int64
-    /// The message.
+    /// The message's id.
     package let messageID: Int64
-    /// The number of the attempt under way.
+    /// The number of the current attempt.
     package let attempt: Int
-    /// The end of the lease, as the daemon that holds it last wrote it.
+    /// The end of the lease, as the holding daemon last wrote it.
     package let leaseExpiresAt: Timestamp
 
-    /// Makes one.
+    /// Creates an expired claim.
     package init(sequence: Int64, messageID: Int64, attempt: Int, leaseExpiresAt: Timestamp) {
         self.sequence = sequence
         self.messageID = messageID
@@ -110,34 +110,35 @@ package struct ExpiredClaim: Sendable, Hashable {
     }
 }
 
-/// What became of lost claims.
+/// The result of rescuing claims.
 package struct Rescue: Sendable, Hashable {
     /// The ids of messages that are due again, or superseded.
     package let rescued: [Int64]
-    /// The ids of messages that ended outboxd each time that they were tried alone, and are rejected.
+    /// The ids of messages that were rejected because each exclusive attempt ended outboxd.
     package let ended: [Int64]
 
-    /// Makes one.
+    /// Creates a result.
     package init(rescued: [Int64], ended: [Int64]) {
         self.rescued = rescued
         self.ended = ended
     }
 }
 
-/// What an application's statements since the last look made void.
+/// The messages that applications' statements superseded or withdrew since the last call.
 package struct Supersession: Sendable, Hashable {
-    /// Up to which insert it was looked: the sequence to ask with next time.
+    /// The last examined insert: the sequence to pass to the next call.
     package let newest: Int64
-    /// There is more to look at.
+    /// More rows remain to be examined.
     package let hasMore: Bool
     /// The ids of messages that became `superseded`.
     package let superseded: [Int64]
-    /// The ids of messages that this process has claimed, and that are `superseded` unless they are being sent already.
+    /// The ids of messages that this process has claimed, and that become `superseded` unless they are already being
+    /// sent.
     package let claimed: [Int64]
     /// The ids of messages that this process has claimed, and that the application withdrew.
     package let withdrawn: [Int64]
 
-    /// Makes one.
+    /// Creates a result.
     package init(newest: Int64, hasMore: Bool, superseded: [Int64], claimed: [Int64], withdrawn: [Int64]) {
         self.newest = newest
         self.hasMore = hasMore

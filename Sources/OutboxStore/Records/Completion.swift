@@ -1,18 +1,18 @@
-// How an attempt ended, as it is recorded. Holds no SQL.
+// The recorded outcome of an attempt. Holds no SQL.
 
 package import InternetMessage
 package import OutboxCore
 
-/// A failed attempt, judged.
+/// A failed attempt with its verdict.
 package struct JudgedFailure: Sendable, Hashable {
-    /// What was seen.
+    /// The observed failure.
     package let failure: TransmissionFailure
     /// Whose fault it is and why.
     package let verdict: Verdict
-    /// Whether the message has used up an attempt by it; a relay's own fault costs it none.
+    /// Whether the attempt counts in the retry schedule; a relay's own fault doesn't count.
     package let counts: Bool
 
-    /// Makes it.
+    /// Creates a judged failure.
     package init(failure: TransmissionFailure, verdict: Verdict, counts: Bool) {
         self.failure = failure
         self.verdict = verdict
@@ -22,37 +22,38 @@ package struct JudgedFailure: Sendable, Hashable {
 
 /// How one attempt ended.
 package struct Completion: Sendable, Hashable {
-    /// What follows for the message.
+    /// What happens to the message next.
     package enum Outcome: Sendable, Hashable {
         /// A relay took responsibility.
         case accepted(SMTPReply)
-        /// It failed, and is tried again at the given moment, unless a newer message is there.
+        /// The attempt failed, and the message is tried again at the given time, unless a newer message exists.
         case deferred(JudgedFailure, next: Timestamp)
-        /// It failed for good.
+        /// The attempt failed permanently.
         case rejected(JudgedFailure)
-        /// It failed, and the deadline leaves no room for another attempt.
+        /// The attempt failed, and the deadline leaves no time for another one.
         case expired(JudgedFailure)
-        /// Nothing was sent because the deadline came while the message waited for a lane; no attempt is recorded.
+        /// Nothing was sent, because the deadline passed while the message waited for a lane; no attempt is recorded.
         case expiredUnsent
-        /// Nothing was sent because a newer message came while it waited for a lane; no attempt is recorded.
+        /// Nothing was sent, because a newer message arrived while this one waited for a lane; no attempt is recorded.
         case supersededUnsent
-        /// Nothing was sent because the application withdrew the message while it waited for a lane; no attempt is recorded.
+        /// Nothing was sent, because the application withdrew the message while it waited for a lane; no attempt is
+        /// recorded.
         case cancelledUnsent
-        /// Nothing was sent: the claim is given back, and no attempt is recorded. It is due again at once, or at the given
-        /// moment.
+        /// Nothing was sent: the claim is released, and no attempt is recorded. The message is due at once, or at the
+        /// given time.
         case returnedUnsent(until: Timestamp?)
     }
 
     /// The claim under which the attempt was made.
     package let claim: Claim
-    /// What follows.
+    /// What happens to the message next.
     package let outcome: Outcome
-    /// The relay that was asked; `nil` where none was.
+    /// The relay that was used; `nil` where none was.
     package let relay: String?
     /// When the attempt ended.
     package let finishedAt: Timestamp
 
-    /// Makes a completion.
+    /// Creates a completion.
     package init(claim: Claim, outcome: Outcome, relay: String?, finishedAt: Timestamp) {
         self.claim = claim
         self.outcome = outcome
@@ -62,10 +63,11 @@ package struct Completion: Sendable, Hashable {
 }
 
 extension Completion {
-    /// The same by a clock that was set back after the attempt ended: it can't have ended later than now, and what follows
-    /// comes as long after now as it was to come after the end. Else the message would wait until the old clock's time.
+    /// Adjusts the completion to a clock that was set back after the attempt: the attempt can't have ended later than
+    /// `now`, and the delay until the next attempt is counted from `now`. Otherwise the message would wait for the old
+    /// clock's time.
     ///
-    /// - Parameter now: the clock as it is when the outcome is recorded.
+    /// - Parameter now: the clock when the outcome is recorded.
     package func endedBy(_ now: Timestamp) -> Completion {
         guard finishedAt > now else { return self }
         let outcome: Outcome =

@@ -1,4 +1,4 @@
-// How values stand in a column. Never decides which column.
+// How values are stored in columns. Never decides which column.
 
 package import GRDB
 package import OutboxCore
@@ -16,16 +16,16 @@ extension Timestamp: DatabaseValueConvertible, StatementColumnConvertible {
     }
 }
 
-// Columns of their raw values.
+// Stored as their raw values.
 extension MessageState: DatabaseValueConvertible {}
 extension Verdict.Fault: DatabaseValueConvertible {}
 extension FailureReason: DatabaseValueConvertible {}
 extension SMTPStage: DatabaseValueConvertible {}
 extension ReportedAction: DatabaseValueConvertible {}
 
-/// A code as it stands in a column that only explains: what this version knows, or the text of one that a newer version
-/// wrote. The schema lists the codes of states, outcomes, actions and sources, so an unknown one of those takes a newer
-/// schema, which this version refuses to open.
+/// A code in a column that only explains: a code that this version knows, or the text that a newer version wrote. The
+/// schema lists the codes of states, outcomes, actions and sources, so a new one of those needs a newer schema, which
+/// this version refuses to open.
 package struct StoredCode<Code: RawRepresentable<String>>: RawRepresentable, Hashable, Codable, Sendable,
     DatabaseValueConvertible, CustomStringConvertible
 {
@@ -35,7 +35,7 @@ package struct StoredCode<Code: RawRepresentable<String>>: RawRepresentable, Has
     /// Takes any text.
     package init(rawValue: String) { self.rawValue = rawValue }
 
-    /// Takes a code that is known.
+    /// Takes a known code.
     package init(_ code: Code) { rawValue = code.rawValue }
 
     /// The code; `nil` where this version doesn't know it.

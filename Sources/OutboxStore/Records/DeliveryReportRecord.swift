@@ -1,4 +1,4 @@
-// What another mail system reported of one message. Holds no SQL.
+// Another mail system's report about one message. Holds no SQL.
 
 import GRDB
 package import OutboxCore
@@ -7,25 +7,25 @@ package import OutboxCore
 package struct DeliveryReportRecord: Codable, FetchableRecord, Hashable, Sendable {
     /// What happened to the mail.
     package let action: ReportedAction
-    /// When the report came.
+    /// When the report arrived.
     package let receivedAt: Timestamp
     /// The enhanced status code.
     package let status: String?
-    /// Why it failed, or is late.
+    /// Why the mail failed or is late.
     package let reason: StoredCode<FailureReason>?
-    /// The mail system that says so.
+    /// The reporting mail system.
     package let reportingMTA: String?
-    /// The words of the mail system that refused the mail.
+    /// The words of the mail system that rejected the mail.
     package let detail: String?
 
-    /// The columns' names, and those of JSON.
+    /// The column names, which are also the JSON keys.
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case action, status, reason, detail
         case receivedAt = "received_at"
         case reportingMTA = "reporting_mta"
     }
 
-    /// Makes a record.
+    /// Creates a record.
     package init(
         action: ReportedAction,
         receivedAt: Timestamp,
@@ -47,9 +47,9 @@ package struct DeliveryReportRecord: Codable, FetchableRecord, Hashable, Sendabl
 package struct ReportedMessage: Decodable, FetchableRecord, Hashable, Sendable {
     /// The message's id.
     package let id: Int64
-    /// The address that it was sent to.
+    /// The address of its recipient.
     package let recipient: String
-    /// By what the report was found to be about it.
+    /// The envelope id that linked the report to this message.
     package let envelopeID: String
 
     private enum CodingKeys: String, CodingKey {
@@ -58,18 +58,18 @@ package struct ReportedMessage: Decodable, FetchableRecord, Hashable, Sendable {
     }
 }
 
-/// What a report brought about.
+/// The effect of a report.
 package struct ReportEffect: Sendable, Hashable {
-    /// The message it was about.
+    /// The message that the report was about.
     package let messageID: Int64
     /// The message became `bounced`.
     package let hasBounced: Bool
     /// The state of the message afterwards.
     package let state: MessageState
-    /// Until when its address is not mailed any more.
+    /// When the suppression of the address ends; `nil` where it isn't suppressed.
     package let suppressedUntil: Timestamp?
 
-    /// Makes one.
+    /// Creates an effect.
     package init(messageID: Int64, hasBounced: Bool, state: MessageState, suppressedUntil: Timestamp?) {
         self.messageID = messageID
         self.hasBounced = hasBounced

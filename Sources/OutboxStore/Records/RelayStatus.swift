@@ -5,7 +5,7 @@ package import OutboxCore
 
 /// A row of the table `outbox_relay`.
 package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashable, Sendable {
-    /// Where a relay is (see `RelayHealth`).
+    /// The state of a relay (see `RelayHealth`).
     package enum State: String, CaseIterable, Codable, DatabaseValueConvertible, Sendable {
         case up, suspected, paused, probing
     }
@@ -14,26 +14,26 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
     package let name: String
     /// Its place in the order of preference, from 1.
     package let position: Int
-    /// Whether it takes messages.
+    /// Whether the relay takes messages.
     package let state: State
     /// When it is probed next; `nil` unless it is paused.
     package let pausedUntil: Timestamp?
-    /// Since when it isn't up.
+    /// Since when the relay has not been up.
     package let downSince: Timestamp?
     /// Whose fault that is.
     package let fault: StoredCode<Verdict.Fault>?
-    /// Why it isn't up.
+    /// Why the relay isn't up.
     package let reason: StoredCode<FailureReason>?
-    /// How far the conversation came.
+    /// The stage that the conversation reached.
     package let stage: StoredCode<SMTPStage>?
     /// The relay's words, or libcurl's.
     package let detail: String?
-    /// Where in the configuration to look, for a fault that an operator has to mend.
+    /// The configuration keys to check, for a fault that an operator must fix.
     package let setting: String?
-    /// When this was written down.
+    /// When this row was written.
     package let updatedAt: Timestamp
 
-    /// The columns' names, and those of JSON.
+    /// The column names, which are also the JSON keys.
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case name, position, state, fault, reason, stage, detail, setting
         case pausedUntil = "paused_until"
@@ -44,7 +44,7 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
     package static let databaseTableName = "outbox_relay"
     package static let persistenceConflictPolicy = PersistenceConflictPolicy(insert: .replace)
 
-    /// Makes a status.
+    /// Creates a status.
     package init(
         name: String,
         position: Int,

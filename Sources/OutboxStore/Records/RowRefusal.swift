@@ -1,17 +1,18 @@
-// Keeps one row that a rule of the application refuses from stopping all others. Never decides what follows for it.
+// Keeps one row that a rule of the application refuses from stopping all others. Never decides what follows for the
+// row.
 
 import GRDB
 import OutboxCore
 
-/// A row that the database refused to change, because of a CHECK, a trigger or another rule that an application may have
-/// put on the outbox's tables.
+/// A row that the database refused to change, because of a CHECK, a trigger or another rule that an application may
+/// have added to the outbox's tables.
 package struct RowRefusal: Sendable, Hashable {
     /// The message whose row it is.
     package let messageID: Int64
     /// SQLite's words, which name the rule.
     package let rule: String
 
-    /// Makes one.
+    /// Creates a refusal.
     package init(messageID: Int64, rule: String) {
         self.messageID = messageID
         self.rule = rule
@@ -19,10 +20,10 @@ package struct RowRefusal: Sendable, Hashable {
 }
 
 extension DatabaseError {
-    /// The error lies in one row's values: the same statement may succeed for other rows.
+    /// The error is caused by one row's values: the same statement may succeed for other rows.
     ///
-    /// RAISE in a trigger is a constraint error; an error of a function that a trigger calls, such as json(), is a plain
-    /// one (https://sqlite.org/rescode.html).
+    /// RAISE in a trigger is a constraint error; an error in a function that a trigger calls, such as json(), is a
+    /// plain error (https://sqlite.org/rescode.html).
     fileprivate var isAboutOneRow: Bool {
         switch resultCode {
         case .SQLITE_CONSTRAINT, .SQLITE_MISMATCH, .SQLITE_TOOBIG, .SQLITE_ERROR: true
@@ -32,7 +33,7 @@ extension DatabaseError {
 }
 
 extension DatabaseError {
-    /// A trigger with RAISE(IGNORE) passes over a change without an error (https://sqlite.org/lang_createtrigger.html).
+    /// A trigger with RAISE(IGNORE) ignores a change without an error (https://sqlite.org/lang_createtrigger.html).
     static let ignoredByTrigger = DatabaseError(
         resultCode: .SQLITE_CONSTRAINT,
         message: "a trigger ignores the change (RAISE(IGNORE))"
@@ -40,14 +41,14 @@ extension DatabaseError {
 }
 
 extension Database {
-    /// Changes rows all together, or one by one where that fails for a reason that lies in a row.
+    /// Changes all rows together; if an error concerns a single row, changes the rows one by one.
     ///
     /// - Parameters:
-    ///   - rows: what to change.
+    ///   - rows: the rows to change.
     ///   - messageID: the message that a row belongs to.
-    ///   - change: changes some of the rows. What it did is undone where it throws.
+    ///   - change: changes some of the rows. If it throws, its changes are undone.
     /// - Returns: what `change` returned, and the rows that were refused.
-    /// - Throws: errors that lie in no row, such as a full disk.
+    /// - Throws: errors that don't concern a single row, such as a full disk.
     func changeRows<Row, Value>(
         _ rows: [Row],
         messageID: (Row) -> Int64,
@@ -82,7 +83,7 @@ extension Database {
     }
 }
 
-/// Rows that were refused lately, and when they are tried again: each time later than the time before.
+/// Recently refused rows, and when they are retried: after a longer delay each time.
 struct RowsAside: Sendable {
     private struct Entry {
         let until: Timestamp
@@ -94,21 +95,21 @@ struct RowsAside: Sendable {
     private static let shortest = Duration.seconds(10)
     private static let longest = Duration.seconds(3600)
 
-    /// The rows that are not to be tried now.
+    /// The rows that must not be tried now.
     func sequences(at now: Timestamp) -> [Int64] {
         entries.filter { $0.value.until > now && $0.value.until <= now + Self.longest }.keys.sorted()
     }
 
-    /// When the first of them is tried again.
+    /// When the next of them is retried.
     func next(after now: Timestamp) -> Timestamp? { entries.values.map(\.until).filter { $0 > now }.min() }
 
-    /// A row was refused.
+    /// Notes a refused row.
     mutating func add(_ sequence: Int64, now: Timestamp) {
         let pause = min((entries[sequence]?.pause).map { $0 * 2 } ?? Self.shortest, Self.longest)
         entries[sequence] = Entry(until: now + pause, pause: pause)
     }
 
-    /// Rows were taken after all, or are gone.
+    /// Forgets rows that were accepted after all, or are gone.
     mutating func remove(_ sequences: [Int64]) {
         if entries.isEmpty { return }
         for sequence in sequences { entries[sequence] = nil }

@@ -1,4 +1,4 @@
-// The answers to "what became of it": rows of the view outbox_status and of outbox_attempt. Never hold a token.
+// Rows of the view outbox_status and of the table outbox_attempt. Never hold a token.
 
 import GRDB
 package import OutboxCore
@@ -9,11 +9,11 @@ package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
     package let id: Int64
     /// Which mail it is.
     package let kind: String
-    /// The address it goes to.
+    /// The recipient's address.
     package let recipient: String
     /// The application's own key for the person.
     package let account: String?
-    /// Where it is on its way.
+    /// The message's state.
     package let state: MessageState
     /// When the application inserted it.
     package let requestedAt: Timestamp
@@ -27,18 +27,18 @@ package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
     package let attempts: Int
     /// When the next attempt is due.
     package let nextAttemptAt: Timestamp?
-    /// What it waits for, while it waits: `resend-limit`, `not-before`, `relay`, `retry`, or `turn`.
+    /// The reason for waiting, while the message waits: `resend-limit`, `not-before`, `relay`, `retry`, or `turn`.
     package let waitingFor: String?
-    /// What the relay, or outboxd itself, last said of it.
+    /// The last reply of the relay, or outboxd's own last words on the message.
     package let detail: String?
-    /// An attempt handed the whole mail over and got no answer.
+    /// An attempt transmitted the whole mail and got no reply.
     package let mayArriveTwice: Bool
     /// Codes of `Advice`, joined by commas.
     package let advice: String
-    /// Until when to wait, or since when the advice holds.
+    /// For `wait`, when the waiting ends; for other advice, since when it applies.
     package let adviceAt: Timestamp?
 
-    /// The columns' names, and those of JSON.
+    /// The column names, which are also the JSON keys.
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case id, kind, recipient, account, state, attempts, detail, advice
         case requestedAt = "requested_at"
@@ -56,11 +56,11 @@ package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
 package enum AttemptOutcome: String, CaseIterable, Codable, DatabaseValueConvertible, Sendable {
     /// The relay took responsibility.
     case accepted
-    /// It failed for the time being.
+    /// The attempt failed temporarily.
     case deferred
-    /// It failed for good.
+    /// The attempt failed permanently.
     case rejected
-    /// The whole mail was handed over, and no answer came.
+    /// The whole mail was transmitted, and no reply came.
     case uncertain
 }
 
@@ -68,32 +68,32 @@ package enum AttemptOutcome: String, CaseIterable, Codable, DatabaseValueConvert
 package struct AttemptRecord: Codable, FetchableRecord, Hashable, Sendable {
     /// Counted from 1, without gaps.
     package let attempt: Int
-    /// When it was claimed for this attempt.
+    /// When the message was claimed for this attempt.
     package let startedAt: Timestamp
-    /// When its outcome was known.
+    /// When the outcome was known.
     package let finishedAt: Timestamp?
-    /// How it ended; `nil` while it is under way.
+    /// The outcome; `nil` while the attempt is in progress.
     package let outcome: AttemptOutcome?
-    /// The relay that was asked.
+    /// The relay that was used.
     package let relay: String?
-    /// How far the conversation came.
+    /// The stage that the conversation reached.
     package let stage: StoredCode<SMTPStage>?
     /// Whose fault a failure is.
     package let fault: StoredCode<Verdict.Fault>?
     /// Why it failed.
     package let reason: StoredCode<FailureReason>?
-    /// Whether the retry schedule counts it.
+    /// Whether the retry schedule counts the attempt.
     package let counts: Bool
     /// The SMTP reply code.
     package let replyCode: Int?
     /// The enhanced status code, such as `4.2.1`.
     package let enhancedStatus: String?
-    /// The relay's words, or the reason as libcurl or outboxd knows it.
+    /// The relay's words, or the reason given by libcurl or outboxd.
     package let detail: String?
     /// The relay's own id of the mail.
     package let queueID: String?
 
-    /// The columns' names, and those of JSON.
+    /// The column names, which are also the JSON keys.
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case attempt, outcome, relay, stage, fault, reason, counts, detail
         case startedAt = "started_at"
@@ -112,10 +112,10 @@ package struct StatusFilter: Sendable {
     package var kind: String?
     /// Only messages requested at or after this moment.
     package var since: Timestamp?
-    /// At most so many, the newest ones.
+    /// The maximum number of messages; the newest are listed.
     package var limit: Int
 
-    /// Makes a filter.
+    /// Creates a filter.
     package init(state: MessageState? = nil, kind: String? = nil, since: Timestamp? = nil, limit: Int = 50) {
         self.state = state
         self.kind = kind

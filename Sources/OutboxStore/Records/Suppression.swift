@@ -5,30 +5,30 @@ package import OutboxCore
 
 /// A row of the table `outbox_suppression`.
 package struct Suppression: Codable, FetchableRecord, Hashable, Sendable {
-    /// How an address came on the list.
+    /// How an address got on the list.
     package enum Source: String, CaseIterable, Codable, DatabaseValueConvertible, Sendable {
-        /// A relay refused it.
+        /// A relay rejected the address.
         case refused
-        /// A delivery status notification reported it.
+        /// A delivery status notification reported the address.
         case reported
-        /// An operator put it there.
+        /// An operator added the address.
         case manual
     }
 
     /// The canonical form of the address (``AddressKey``).
     package let address: String
-    /// Why, or an operator's words.
+    /// The reason, or an operator's words.
     package let reason: StoredCode<FailureReason>
-    /// How it came on the list.
+    /// How the address got on the list.
     package let source: Source
-    /// The message whose refusal put it there.
+    /// The message whose rejection caused the entry.
     package let messageID: Int64?
-    /// When it was put there.
+    /// When the entry was created.
     package let createdAt: Timestamp
-    /// From when on it is mailed again.
+    /// When the address may be mailed again.
     package let expiresAt: Timestamp
 
-    /// The columns' names, and those of JSON.
+    /// The column names, which are also the JSON keys.
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case address, reason, source
         case messageID = "message_id"
@@ -36,7 +36,7 @@ package struct Suppression: Codable, FetchableRecord, Hashable, Sendable {
         case expiresAt = "expires_at"
     }
 
-    /// Makes an entry.
+    /// Creates an entry.
     package init(
         address: String,
         reason: StoredCode<FailureReason>,

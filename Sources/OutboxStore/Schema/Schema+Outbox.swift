@@ -1,11 +1,11 @@
-// The table that applications insert into. Never holds state, times of outboxd's own, or a token after the insert.
+// The table that applications insert into. Never holds state, outboxd's own times, or a token after the insert.
 
 extension Schema {
-    /// Every column may be inserted, none is generated, and all but `kind` and `recipient` may be NULL, so that a model that
-    /// an ORM makes of the table can insert and save whole rows.
+    /// Every column may be inserted, none is generated, and all except `kind` and `recipient` may be NULL. So a model
+    /// that an ORM derives from the table can insert and save whole rows.
     static let outbox = """
         CREATE TABLE outbox (
-            -- AUTOINCREMENT: an id that support once read out is never given to another message.
+            -- AUTOINCREMENT: an id that support has quoted is never given to another message.
             id INTEGER PRIMARY KEY AUTOINCREMENT
                 CONSTRAINT id_is_positive CHECK (id > 0),
             kind TEXT NOT NULL
@@ -30,10 +30,10 @@ extension Schema {
                     recipient NOT GLOB '*@' AND recipient NOT GLOB '*@[.-]*' AND recipient NOT GLOB '*@*.[.-]*'
                     AND recipient NOT GLOB '*@*-.*' AND recipient NOT GLOB '*[.-]'
                     AND recipient NOT GLOB '*@*[!-,/:-?[-`{-~]*'
-                    -- The last label is not a number, and no label has more than 63 characters.
+                    -- The last label is not a number, and labels have at most 63 characters.
                     AND rtrim(recipient, '0123456789') NOT GLOB '*[@.]'
                     AND (length(recipient) < 66 OR recipient NOT GLOB '*@*\(String(repeating: "[^.]", count: 64))*')),
-            -- Passes through: the trigger on the insert moves it into outbox_secret, so a reader sees NULL.
+            -- Only passes through: the insert trigger moves it into outbox_secret, so a reader sees NULL.
             token TEXT
                 CONSTRAINT token_is_not_empty CHECK (token <> '')
                 \(hasNoControlCharacters("token"))
@@ -45,11 +45,11 @@ extension Schema {
             account TEXT
                 CONSTRAINT account_is_1_to_255_octets CHECK (\(octets("account")) BETWEEN 1 AND 255)
                 \(hasNoControlCharacters("account"))
-                -- A number that a language bound as floating point: no longer the account that it was.
+                -- A language bound the number as floating point, so it no longer identifies the account.
                 CONSTRAINT account_is_not_a_number_with_point_zero CHECK (
                     NOT (account GLOB '[0-9]*.0' AND substr(account, 1, length(account) - 2) NOT GLOB '*[^0-9]*')),
-            -- Triggers check that it is a JSON object: json_valid() in a CHECK makes the whole file unreadable for a
-            -- connection with trusted_schema=OFF.
+            -- Triggers check that it is a JSON object: json_valid() in a CHECK would make the whole file unreadable for
+            -- a connection with trusted_schema=OFF.
             variables TEXT DEFAULT '{}'
                 CONSTRAINT variables_is_at_most_65536_octets CHECK (\(octets("variables")) <= 65536),
             idempotency_key TEXT UNIQUE
@@ -68,12 +68,12 @@ extension Schema {
         CREATE INDEX outbox_account ON outbox (account) WHERE account IS NOT NULL;
         """
 
-    /// What a time in milliseconds looks like: between 1973 and 5138, which a time in seconds or microseconds isn't.
+    /// Accepts times in milliseconds: between 1973 and 5138. A time in seconds or microseconds is outside that range.
     private static func isInMilliseconds(_ column: String) -> String {
         "CONSTRAINT \(column)_is_in_milliseconds_since_1970 CHECK (\(column) BETWEEN 100000000000 AND 100000000000000)"
     }
 
-    /// No C0 or C1 control character and no DEL. GLOB ends at a NUL, so that one is looked for in the octets.
+    /// No C0 or C1 control character and no DEL. GLOB ends at a NUL, so NUL is searched for in the octets.
     private static func hasNoControlCharacters(_ column: String) -> String {
         """
         CONSTRAINT \(column)_has_no_control_characters CHECK (
@@ -82,9 +82,10 @@ extension Schema {
         """
     }
 
-    /// What no address has: characters of the Unicode categories Cf, Zs, Zl, Zp, Co and Cn (as far as it is known for ever),
-    /// default-ignorable ones and U+2800, which show nothing, so that two addresses that differ in them look the same; and
-    /// U+FFFC and U+FFFD, which stand for something that got lost. A test compares the list with Swift's Unicode data.
+    /// Characters that no address may contain: the Unicode categories Cf, Zs, Zl, Zp, Co and Cn (as far as it is fixed
+    /// for ever), default-ignorable characters and U+2800, all of which are invisible, so that two different addresses
+    /// would look the same; and U+FFFC and U+FFFD, which stand for lost text. A test compares the list with Swift's
+    /// Unicode data.
     static let invisibleCharacters = characters([
         0xA0...0xA0, 0xAD...0xAD, 0x34F...0x34F, 0x600...0x605, 0x61C...0x61C, 0x6DD...0x6DD, 0x70F...0x70F,
         0x890...0x891, 0x8E2...0x8E2, 0x115F...0x1160, 0x1680...0x1680, 0x17B4...0x17B5, 0x180B...0x180F,
@@ -94,14 +95,15 @@ extension Schema {
         0x1FFFE...0x1FFFF, 0x2FFFE...0x2FFFF, 0x3FFFE...0x10FFFF,
     ])
 
-    /// Joiners, which some scripts need within a word, and variation selectors, which come with emoji. IDNA allows the ones
-    /// where they matter and passes over the others, so that in a domain they make no two addresses look the same.
+    /// Joiners, which some scripts need within a word, and variation selectors, which come with emoji. IDNA allows them
+    /// where they matter and ignores them elsewhere, so in a domain they never make two addresses look the same.
     static let charactersOfDomainsOnly = characters([0x200C...0x200D, 0xFE00...0xFE0F])
 
-    /// Zero-width joiner and non-joiner: never after a character in ASCII. outboxd knows IDNA's rule for the others.
+    /// Zero-width joiner and non-joiner: never after an ASCII character. outboxd checks IDNA's rule for other
+    /// characters.
     private static let joiners = characters([0x200C...0x200D])
 
-    /// The ranges as what stands between the brackets of a GLOB.
+    /// The ranges in the form that GLOB expects between brackets.
     private static func characters(_ ranges: [ClosedRange<Int>]) -> String {
         ranges.map { range in
             range.count == 1 ? "char(\(range.lowerBound))" : "char(\(range.lowerBound), 45, \(range.upperBound))"

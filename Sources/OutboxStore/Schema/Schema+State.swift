@@ -1,55 +1,57 @@
-// What outboxd keeps of each message, and its other records. Applications read none of it: they have outbox_status.
+// The state that outboxd keeps of each message, and its other records. Applications read outbox_status instead.
 
 extension Schema {
-    /// One row a message. It holds no secret, so it may change its size.
+    /// One row per message. It holds no secret, so its size may change.
     static let state = """
         CREATE TABLE outbox_state (
-            -- The order of the inserts, whatever ids and the clock say: a newer message has a higher sequence.
+            -- The order of the inserts, independent of ids and the clock: a newer message has a higher sequence.
             sequence INTEGER PRIMARY KEY AUTOINCREMENT,
             message_id INTEGER NOT NULL UNIQUE,
-            -- Names the mail to other mail systems (Message-ID): 12 hexadecimal digits of the time, so that ids lie side
-            -- by side in their index, and 80 random bits, so that nobody guesses one.
+            -- Identifies the mail to other mail systems (Message-ID): 12 hexadecimal digits of the time, so that ids
+            -- are neighbours in their index, and 80 random bits, so that nobody can guess an id.
             envelope_id TEXT NOT NULL,
             kind TEXT NOT NULL,
-            -- Whom a message of a kind is for: 'account:' and the account, else 'address:' and the address.
+            -- The person that the message is for: 'account:' and the account, else 'address:' and the address.
             person TEXT NOT NULL,
-            -- The recipient in the form in which addresses are compared: ASCII letters in lower case, the domain in
-            -- A-labels as far as outbox_domain knows them.
+            -- The recipient in canonical form: ASCII letters in lower case, the domain in A-labels as far as
+            -- outbox_domain knows them.
             address TEXT NOT NULL,
             priority INTEGER NOT NULL,
             requested_at INTEGER NOT NULL,
             not_before INTEGER,
             expires_at INTEGER,
             state TEXT NOT NULL
-                -- No IN: for a list of three texts or more SQLite makes a temporary index each time it checks a row.
+                -- No IN: for a list of three or more texts SQLite creates a temporary index each time it checks a row.
                 CONSTRAINT state_is_known CHECK (
                     state = 'queued' OR state = 'sending' OR state = 'deferred' OR state = 'accepted'
                     OR state = 'rejected' OR state = 'expired' OR state = 'superseded' OR state = 'suppressed'
                     OR state = 'cancelled' OR state = 'bounced'),
             -- When the next attempt is due, while the message waits.
             due_at INTEGER,
-            -- Until when a limit on resends held it. It stays afterwards, to tell a late mail from a held one.
+            -- When the hold by a limit on resends ends. It stays afterwards, to distinguish a held mail from a late
+            -- one.
             held_until INTEGER,
             claimed_by TEXT,
             lease_expires_at INTEGER,
             -- Numbers the attempts and fences their completion.
             last_attempt INTEGER NOT NULL DEFAULT 0,
-            -- The attempts that count in the retry schedule; one that failed through a relay's own fault does not.
+            -- The attempts that count in the retry schedule; an attempt that failed through a relay's own fault does
+            -- not.
             attempts INTEGER NOT NULL DEFAULT 0,
             uncertain_attempts INTEGER NOT NULL DEFAULT 0,
-            -- How often outboxd died while it was claimed, since an attempt last had an outcome; and how often of these while
-            -- nothing else was claimed.
+            -- How often outboxd died while the message was claimed, since its last attempt with an outcome; and how
+            -- many of these times nothing else was claimed.
             interruptions INTEGER NOT NULL DEFAULT 0,
             interruptions_alone INTEGER NOT NULL DEFAULT 0,
             is_alone INTEGER NOT NULL DEFAULT 0,
-            -- The application withdrew it while it was being sent.
+            -- The application withdrew the message while it was being sent.
             is_withdrawn INTEGER NOT NULL DEFAULT 0,
             accepted_at INTEGER,
             finished_at INTEGER,
-            -- The slot of its token in outbox_secret.
+            -- The slot of the message's token in outbox_secret.
             secret INTEGER,
-            -- The failure policy's verdict on a final failure: another address would help. NULL after an operator took the
-            -- address off the suppression list: it was wrong.
+            -- The failure policy's verdict on a final failure: another address would help. NULL after an operator took
+            -- the address off the suppression list, because the verdict was wrong.
             blames_address INTEGER CHECK (blames_address IN (0, 1)),
             CONSTRAINT lease_exists_exactly_while_sending CHECK (
                 (lease_expires_at IS NOT NULL) = (state = 'sending') AND (claimed_by IS NOT NULL) = (state = 'sending')),
@@ -62,27 +64,27 @@ extension Schema {
             CONSTRAINT secret_exists_exactly_while_open CHECK ((secret IS NOT NULL) = (finished_at IS NULL))
         ) STRICT;
 
-        -- The claim's order within a priority, and nothing but what can be claimed.
+        -- The order of claims within a priority; only rows that can be claimed.
         CREATE INDEX outbox_due ON outbox_state (priority, due_at) WHERE due_at IS NOT NULL;
         CREATE INDEX outbox_expiring ON outbox_state (expires_at) WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;
         CREATE INDEX outbox_leased ON outbox_state (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
-        -- What retention removes, oldest first.
+        -- The rows that retention removes, oldest first.
         CREATE INDEX outbox_finished ON outbox_state (finished_at) WHERE finished_at IS NOT NULL;
         CREATE INDEX outbox_withdrawn ON outbox_state (claimed_by) WHERE is_withdrawn = 1 AND claimed_by IS NOT NULL;
         CREATE INDEX outbox_interrupted ON outbox_state (interruptions, due_at)
             WHERE due_at IS NOT NULL AND interruptions > 0;
-        -- For reports. A message that was never tried can't be reported, and costs an insert nothing.
+        -- For reports. A message without an attempt can't be reported, so the index costs an insert nothing.
         CREATE INDEX outbox_envelope ON outbox_state (envelope_id) WHERE last_attempt > 0;
-        -- The messages of a person and kind: which one is the newest, and which ones it supersedes.
+        -- The messages of a person and kind: finds the newest one and the ones that it supersedes.
         CREATE INDEX outbox_person_open ON outbox_state (person, kind, not_before) WHERE finished_at IS NULL;
         CREATE INDEX outbox_person_final ON outbox_state (person, kind)
             WHERE finished_at IS NOT NULL AND state <> 'cancelled';
         CREATE INDEX outbox_person_accepted ON outbox_state (person, kind, accepted_at) WHERE accepted_at IS NOT NULL;
-        -- What the insert's trigger may not have brought into the form in which addresses are compared.
+        -- The rows whose address the insert trigger may not have converted to canonical form.
         CREATE INDEX outbox_outside_ascii ON outbox_state (sequence) WHERE \(mayNeedCorrection);
-        -- What is forgiven when an address comes off the suppression list.
+        -- The rows that are forgiven when an address is taken off the suppression list.
         CREATE INDEX outbox_blamed ON outbox_state (address) WHERE blames_address = 1;
-        -- The mails that an address was sent or is being sent: for the limits on resends.
+        -- The mails that were sent or are being sent to an address: for the limits on resends.
         CREATE INDEX outbox_address_sent ON outbox_state (address, kind, accepted_at)
             WHERE accepted_at IS NOT NULL OR lease_expires_at IS NOT NULL;
         """
@@ -104,7 +106,7 @@ extension Schema {
             fault TEXT CONSTRAINT fault_is_known CHECK (
                 fault = 'recipient' OR fault = 'message' OR fault = 'relay' OR fault = 'configuration'),
             reason TEXT,
-            -- Whether the retry schedule counts it.
+            -- Whether the retry schedule counts the attempt.
             counts INTEGER NOT NULL DEFAULT 1 CONSTRAINT counts_is_0_or_1 CHECK (counts IN (0, 1)),
             reply_code INTEGER CONSTRAINT reply_code_has_three_digits CHECK (reply_code BETWEEN 100 AND 999),
             enhanced_status TEXT,
@@ -115,10 +117,10 @@ extension Schema {
             CONSTRAINT outcome_exists_exactly_when_finished CHECK ((outcome IS NULL) = (finished_at IS NULL))
         ) STRICT, WITHOUT ROWID;
 
-        -- A relay's own id of a mail, by which the relay's reports name it: one that is long enough to be used only once.
+        -- A relay's own id of a mail, which the relay's reports quote: only ids that are long enough to be unique.
         CREATE INDEX outbox_attempt_queue_id ON outbox_attempt (queue_id) WHERE length(queue_id) >= 20;
 
-        -- What other mail systems sent back about accepted mails (RFC 3464, 3834, 5965): the newest of each action.
+        -- Other mail systems' reports about accepted mails (RFC 3464, 3834, 5965): the newest of each action.
         CREATE TABLE outbox_report (
             message_id INTEGER NOT NULL,
             action TEXT NOT NULL CONSTRAINT action_is_known CHECK (
@@ -144,7 +146,7 @@ extension Schema {
         CREATE INDEX outbox_suppression_message ON outbox_suppression (message_id) WHERE message_id IS NOT NULL;
         CREATE INDEX outbox_suppression_expiring ON outbox_suppression (expires_at);
 
-        -- The relays of the configuration, in order of preference, as the running outboxd last saw them.
+        -- The configured relays in order of preference, as the running outboxd last saw them.
         CREATE TABLE outbox_relay (
             name TEXT PRIMARY KEY,
             position INTEGER NOT NULL,
@@ -162,8 +164,8 @@ extension Schema {
                 (state = 'up') = (down_since IS NULL) AND (state = 'up') = (reason IS NULL))
         ) STRICT, WITHOUT ROWID;
 
-        -- The configuration's guidance for the advice, where the view reads it. Durations in milliseconds. Where the row
-        -- is missing, as in a copy of the schema alone, the view takes these defaults.
+        -- The configuration's guidance for the advice, which the view reads. Durations in milliseconds. If the row is
+        -- missing, as in a copy of the schema alone, the view uses these defaults.
         CREATE TABLE outbox_guidance (
             id INTEGER PRIMARY KEY CONSTRAINT there_is_one_guidance CHECK (id = 1),
             patience INTEGER NOT NULL DEFAULT 300000 CHECK (patience > 0),
@@ -172,8 +174,8 @@ extension Schema {
         ) STRICT;
         INSERT INTO outbox_guidance (id) VALUES (1);
 
-        -- Idempotency keys stay when their row is deleted, until retention forgets them. It renews used_at while the row
-        -- is there.
+        -- Idempotency keys stay when their row is deleted, until retention removes them. Retention renews used_at while
+        -- the row exists.
         CREATE TABLE outbox_used_key (
             idempotency_key TEXT PRIMARY KEY,
             message_id INTEGER NOT NULL,
@@ -181,20 +183,20 @@ extension Schema {
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX outbox_used_key_age ON outbox_used_key (used_at, message_id);
 
-        -- Ids of messages that retention removed. Until it forgets them, nobody may insert one again: an ORM that saves an
-        -- old object whose row is gone inserts it.
+        -- Ids of messages that retention removed. Until retention forgets an id, it can't be inserted again: an ORM
+        -- that saves an old object whose row is gone would insert it.
         CREATE TABLE outbox_retired_id (
             message_id INTEGER PRIMARY KEY,
             retired_at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX outbox_retired_id_age ON outbox_retired_id (retired_at);
 
-        -- How the messages fared that retention removed, by the day of their request (when it began, UTC) and by kind.
+        -- The results of the messages that retention removed, by kind and by the day of their request (its start, UTC).
         CREATE TABLE outbox_day (
             day INTEGER NOT NULL,
             kind TEXT NOT NULL,
             requested INTEGER NOT NULL,
-            -- Within the patience that was configured when they were removed.
+            -- Within the patience configured at their removal.
             accepted_in_time INTEGER NOT NULL,
             accepted_late INTEGER NOT NULL,
             expired INTEGER NOT NULL,
@@ -206,8 +208,8 @@ extension Schema {
             PRIMARY KEY (day, kind)
         ) STRICT, WITHOUT ROWID;
 
-        -- How many of the accepted ones took how long: `delay` is the longest time of those that count together, to a
-        -- sixteenth, in milliseconds.
+        -- How many accepted messages took how long. `delay` is the upper bound of a group in milliseconds, at most a
+        -- sixteenth above the times that it counts.
         CREATE TABLE outbox_day_delay (
             day INTEGER NOT NULL,
             kind TEXT NOT NULL,
@@ -216,8 +218,8 @@ extension Schema {
             PRIMARY KEY (day, kind, delay)
         ) STRICT, WITHOUT ROWID;
 
-        -- Domains outside ASCII that recipients have had, in lower case, and their A-labels (RFC 5890 §2.3.2.1): SQL knows no
-        -- IDNA. outboxd adds a spelling when it first sees it.
+        -- Non-ASCII domains of recipients, in lower case, and their A-labels (RFC 5890 §2.3.2.1): SQL has no IDNA.
+        -- outboxd adds a spelling when it first sees it.
         CREATE TABLE outbox_domain (
             spelling TEXT PRIMARY KEY,
             a_labels TEXT NOT NULL

@@ -1,10 +1,11 @@
 // The view that answers applications, support and outboxctl. Never shows a token.
 
 extension Schema {
-    /// The advice's words are docs/advice.md's, row by row.
+    /// The advice follows docs/advice.md, row by row.
     static let status = """
-        -- For each message, the one that decides what to tell its person: the newest of the kind whose not_before has
-        -- come and that was not cancelled; else the newest that is still to come; else the message itself.
+        -- For each message, the message that decides what to tell its person: the newest of the kind whose not_before
+        -- has passed and that was not cancelled; else the newest whose not_before is still to come; else the message
+        -- itself.
         CREATE VIEW outbox_current AS
         SELECT
             message.sequence,
@@ -32,13 +33,13 @@ extension Schema {
             FROM outbox_guidance),
         relays (are_down, down_since) AS (
             SELECT count(*) > 0 AND total(state = 'up') = 0, max(down_since) FROM outbox_relay),
-        -- The current message of each message's person, and from when on the person waits for it.
+        -- The current message of each message's person, and when the person began to wait for it.
         current AS (
             SELECT
                 outbox_current.sequence AS of_sequence,
                 newest.sequence, newest.person, newest.kind, newest.state, newest.requested_at, newest.accepted_at,
                 newest.finished_at, newest.expires_at, newest.blames_address,
-                -- The last word of other mail systems on a mail that a relay accepted, and when it came.
+                -- The latest report of other mail systems about an accepted mail, and its time.
                 CASE WHEN newest.state = 'accepted' THEN (
                     SELECT report.action FROM outbox_report AS report
                     WHERE report.message_id = newest.message_id
@@ -54,7 +55,7 @@ extension Schema {
         SELECT
             message.id,
             message.kind,
-            -- The collation lets a plain "recipient = ?" use the index, and ignore the case of letters.
+            -- The collation lets a plain "recipient = ?" use the index and ignore case.
             message.recipient COLLATE NOCASE AS recipient,
             message.account,
             state.state,
@@ -75,7 +76,7 @@ extension Schema {
             (SELECT attempt.detail FROM outbox_attempt AS attempt
                 WHERE attempt.message_id = message.id AND attempt.detail IS NOT NULL
                 ORDER BY attempt.attempt DESC LIMIT 1) AS detail,
-            -- CAST gives a column of the view a type, so that a comparison with a text parameter works.
+            -- CAST gives a view's column a type, so that a comparison with a text parameter works.
             CAST(state.uncertain_attempts > 0 AND (state.finished_at IS NULL OR state.accepted_at IS NOT NULL)
                 AS INTEGER) AS may_arrive_twice,
             CASE

@@ -1,19 +1,20 @@
-// Where tokens are kept, and the triggers that turn an application's statements into state. Never decides about delivery.
+// Where tokens are kept, and the triggers that turn an application's statements into state. Never decides about
+// delivery.
 
 extension Schema {
     /// Tokens of open messages.
     ///
-    /// SQLite does not clear the octets that a row leaves behind when it moves to another place: not when a row changes its
-    /// size, nor when pages are rebalanced, even with `secure_delete` (rebuildPage in btree.c). So a token's row never
-    /// changes its size and is never deleted: a token stands in a slot of one of a few sizes, filled up with line feeds,
-    /// which no token has; a slot that is free again is overwritten in place, and used again. Rows are only ever appended.
+    /// SQLite does not clear the octets that a row leaves behind when it moves: neither when the row changes its size
+    /// nor when pages are rebalanced, even with `secure_delete` (rebuildPage in btree.c). So a token's row never
+    /// changes its size and is never deleted. A token is stored in a slot of one of a few sizes, padded with line
+    /// feeds, which no token contains. A freed slot is overwritten in place and reused. New rows are only appended.
     static let secrets = """
         CREATE TABLE outbox_secret (
             slot INTEGER PRIMARY KEY,
             token TEXT NOT NULL
         ) STRICT;
-        -- Ballast: with three rows of three fifths of a page the root is an interior page from the start. The first split of
-        -- a root page leaves its rows behind in it.
+        -- Ballast: with three rows of three fifths of a page each, the root is an interior page from the start. The
+        -- first split of a root page leaves its rows behind in it.
         \(ballast)
 
         CREATE TABLE outbox_free_secret (
@@ -22,7 +23,7 @@ extension Schema {
             PRIMARY KEY (octets, slot)
         ) STRICT, WITHOUT ROWID;
 
-        -- A message that becomes final gives its slot back, whoever ends it.
+        -- A message that becomes final frees its slot, whichever statement ends it.
         CREATE TRIGGER outbox_secret_given_back AFTER UPDATE OF secret ON outbox_state
         WHEN OLD.secret IS NOT NULL AND NEW.secret IS NULL
         BEGIN
@@ -33,7 +34,7 @@ extension Schema {
         END;
         """
 
-    /// Adds the rows of ballast.
+    /// Adds the ballast rows.
     static let ballast = """
         INSERT OR IGNORE INTO outbox_secret (slot, token)
             SELECT -number, substr(hex(zeroblob(page_size / 2)), 1, page_size * 3 / 5)
@@ -54,8 +55,9 @@ extension Schema {
         """
 
     static let triggers = """
-        -- An id that the application gives. In a BEFORE trigger an id that SQLite will choose reads as -1. A CHECK on the
-        -- highest id would refuse every later insert without one. No EXISTS of a UNION ALL: SQLite 3.51.1 finds nothing there.
+        -- An id that the application gives. In a BEFORE trigger an id that SQLite will choose reads as -1. A CHECK on
+        -- the highest id would refuse every later insert without an id. No EXISTS of a UNION ALL: SQLite 3.51.1 finds
+        -- nothing there.
         CREATE TRIGGER outbox_given_id BEFORE INSERT ON outbox WHEN NEW.id > 0 BEGIN
             SELECT RAISE(ABORT, 'id_is_at_most_2_to_the_62') WHERE NEW.id > 4611686018427387904;
             SELECT RAISE(ABORT, 'id_was_used_before') FROM outbox_state WHERE message_id = NEW.id;
@@ -70,7 +72,7 @@ extension Schema {
             when: "NEW.variables <> '{}' AND NEW.variables IS NOT OLD.variables"
         ))
 
-        -- Octets that are no UTF-8 read as another text than the application meant: a mail would go to another address.
+        -- Invalid UTF-8 is read as a different text than the application meant: a mail would go to another address.
         CREATE TRIGGER outbox_text_is_utf8 BEFORE INSERT ON outbox
         WHEN \(["recipient", "account", "idempotency_key", "token"].map { isOutsideASCII("NEW.\($0)") }
             .joined(separator: "\n    OR "))
@@ -88,7 +90,7 @@ extension Schema {
                 SELECT 1 FROM piece WHERE CAST(char(unicode(character)) AS BLOB) <> CAST(character AS BLOB));
         END;
 
-        -- One trigger for all that follows from an insert: the order of several triggers on one event is undefined.
+        -- One trigger for all effects of an insert: the order of several triggers on one event is undefined.
         CREATE TRIGGER outbox_inserted AFTER INSERT ON outbox BEGIN
             SELECT RAISE(ABORT, 'token_is_required') WHERE NEW.token IS NULL;
             SELECT RAISE(ABORT, 'idempotency_key_was_used_before') WHERE NEW.idempotency_key IS NOT NULL AND EXISTS (
@@ -123,7 +125,7 @@ extension Schema {
                                 AND \(isOutsideASCII("NEW.recipient"))),
                         lower(NEW.recipient)) AS address
                 LIMIT 1); -- LIMIT: SQLite does not merge the two SELECTs, so each value is computed once.
-            -- Into a free slot, else into a new one at the end.
+            -- Into a free slot, else into a new slot at the end.
             UPDATE outbox_secret
                 SET token = NEW.token || printf('%.*c', \(octets("token")) - \(octets("NEW.token")), char(10))
                 WHERE slot = (SELECT secret FROM outbox_state WHERE message_id = NEW.id);
@@ -137,7 +139,7 @@ extension Schema {
                 WHERE slot = (SELECT secret FROM outbox_state WHERE message_id = NEW.id));
             UPDATE outbox SET token = \(zeros(for: "NEW.token")) WHERE id = NEW.id;
             UPDATE outbox SET token = NULL WHERE id = NEW.id;
-            -- Some ORMs send NULL for a column that has a default. NOT NULL ON CONFLICT REPLACE would not do: under
+            -- Some ORMs send NULL for a column that has a default. NOT NULL ON CONFLICT REPLACE doesn't help: with
             -- INSERT OR IGNORE the row would vanish.
             UPDATE outbox SET
                 variables = coalesce(nullif(variables, ''), '{}'),
@@ -147,8 +149,8 @@ extension Schema {
                 OR NEW.cancelled IS NULL);
         END;
 
-        -- A late save() of a whole row brings the token back that the ORM once wrote. All ORMs take this answer; an error
-        -- none. OLD.token IS NULL keeps the trigger from calling itself.
+        -- A late save() of a whole row brings back the token that the ORM once wrote. All ORMs accept this, and
+        -- none accepts an error. OLD.token IS NULL keeps the trigger from calling itself.
         CREATE TRIGGER outbox_token_stays_away AFTER UPDATE OF token ON outbox
         WHEN OLD.token IS NULL AND NEW.token IS NOT NULL
         BEGIN
@@ -166,7 +168,7 @@ extension Schema {
             SELECT RAISE(ABORT, 'only_variables_locale_and_cancelled_can_be_changed; insert a new row instead');
         END;
 
-        -- Ends a message that waits; one that is being sent is marked, and ends unless a relay accepts it.
+        -- Ends a waiting message. A message that is being sent is marked, and ends unless a relay accepts it.
         CREATE TRIGGER outbox_cancelled AFTER UPDATE OF cancelled ON outbox
         WHEN coalesce(OLD.cancelled, 0) = 0 AND NEW.cancelled = 1
         BEGIN
@@ -175,7 +177,7 @@ extension Schema {
                 WHERE message_id = NEW.id AND (state = 'queued' OR state = 'deferred');
         END;
 
-        -- Foreign keys on or off, everything goes with the row but its idempotency key.
+        -- With foreign keys on or off, everything is deleted with the row except its idempotency key.
         CREATE TRIGGER outbox_deleted AFTER DELETE ON outbox BEGIN
             DELETE FROM outbox_state WHERE message_id = OLD.id;
             DELETE FROM outbox_attempt WHERE message_id = OLD.id;
@@ -194,8 +196,8 @@ extension Schema {
         "replace(replace(replace(replace(\(text), ' ', ''), char(9), ''), char(10), ''), char(13), '')"
     }
 
-    /// json_tree is a table, which `trusted_schema=OFF` allows; json_valid and json_type are functions, which it does not.
-    /// A text that is no JSON ends with SQLite's own "malformed JSON".
+    /// json_tree is a table, which `trusted_schema=OFF` allows; json_valid and json_type are functions, which it
+    /// forbids. Invalid JSON ends with SQLite's own "malformed JSON".
     private static func variablesTrigger(_ name: String, on event: String, when condition: String) -> String {
         """
         CREATE TRIGGER \(name) BEFORE \(event) ON outbox
@@ -203,13 +205,14 @@ extension Schema {
         BEGIN
             SELECT RAISE(ABORT, 'variables_is_a_json_object')
                 WHERE (SELECT type FROM json_tree(NEW.variables) LIMIT 1) <> 'object';
-            -- From 3.42 on SQLite reads JSON5, such as {a:1}, which outboxd does not. It writes the value as JSON without
-            -- white space between the tokens; all white space is left out of both, that of texts as well.
+            -- From 3.42 on SQLite reads JSON5, such as {a:1}, which outboxd does not. SQLite writes the value as JSON
+            -- without white space between the tokens, so all white space is removed from both texts, also within
+            -- strings.
             SELECT RAISE(ABORT, 'variables_is_strict_json') FROM (
                 SELECT value FROM json_tree(NEW.variables) LIMIT 1)
                 WHERE value <> NEW.variables
                     AND \(withoutWhiteSpace("value")) <> \(withoutWhiteSpace("NEW.variables"));
-            -- Depth is looked at only where there are brackets enough for it.
+            -- The depth is checked only where there are enough brackets for it.
             SELECT RAISE(ABORT, 'variables_is_at_most_32_levels_deep')
                 WHERE length(NEW.variables) - length(replace(replace(NEW.variables, '{', ''), '[', '')) > 32
                 AND EXISTS (

@@ -1,4 +1,4 @@
-// Creates and upgrades the outbox's objects in a database file. Never touches any other object in it.
+// Creates and upgrades the outbox's objects in a database file. Never touches any other object in the file.
 
 import GRDB
 
@@ -11,24 +11,24 @@ struct SchemaMigrator {
     /// The migrator of this program.
     static let current = SchemaMigrator(text: Schema.text, upgrades: Schema.upgrades)
 
-    /// The newest version, as a new file gets it.
+    /// The newest version, for a new file.
     let text: String
-    /// What makes version 2 of version 1, version 3 of version 2, and so on.
+    /// The scripts that upgrade version 1 to version 2, version 2 to version 3, and so on.
     let upgrades: [String]
 
     /// The version that this program works with.
     var newestVersion: Int { upgrades.count + 1 }
 
-    /// The version of the schema in the file: 0 where there is no outbox in it.
+    /// The version of the schema in the file; 0 where the file has no outbox.
     ///
-    /// - Throws: `OutboxDatabaseError.developmentBuild` for a file that a program before version 0.1.0 made.
+    /// - Throws: `OutboxDatabaseError.developmentBuild` for a file that a program before version 0.1.0 created.
     static func version(of database: Database) throws -> Int {
         if try database.tableExists("outbox_migration") { throw OutboxDatabaseError.developmentBuild }
         guard try database.tableExists("outbox_schema") else { return 0 }
         return try Int.fetchOne(database, sql: "SELECT max(version) FROM outbox_schema") ?? 0
     }
 
-    /// Makes the schema, adds the rows that a copy of the schema alone lacks, or applies the upgrades that are missing.
+    /// Creates the schema, adds the rows that a copy of the schema alone lacks, or applies missing upgrades.
     ///
     /// - Returns: the versions that were applied, empty where the schema was up to date.
     /// - Throws: `OutboxDatabaseError.schemaTooNew` where a newer program made the schema.
