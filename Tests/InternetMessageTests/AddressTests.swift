@@ -1,4 +1,4 @@
-// When two addresses are the same, and which domains mail can go to.
+// Which spellings of an address are equal, and which domains mail can go to.
 
 import InternetMessage
 import Testing
@@ -6,7 +6,7 @@ import Testing
 @Suite("Addresses")
 struct AddressTests {
     @Test(
-        "two spellings of one address compare alike",
+        "two spellings of one address are equal",
         arguments: [
             ["ann@example.com", "Ann@Example.COM", "ann@ｅｘａｍｐｌｅ.com", "ann@example\u{3002}com"],
             ["ann@xn--bcher-kva.example", "ann@bücher.example", "ann@BÜCHER.example", "ann@XN--BCHER-KVA.example"],
@@ -14,18 +14,18 @@ struct AddressTests {
             ["jos\u{E9}@example.com", "jose\u{301}@example.com", "JOS\u{E9}@example.com"],
             ["ann@xn--caf-dma.example", "ann@caf\u{E9}.example", "ann@cafe\u{301}.example"],
             ["ann@xn--r8jz45g.jp", "ann@例え.jp", "ann@例え．jp"],
-            // With and without the selector that makes an emoji of it.
+            // With and without the selector that makes the character an emoji.
             ["ann@xn--i-7iq.example", "ann@i❤️.example", "ann@i❤.example"],
             ["ann@xn--berall-2ya.example", "ann@überall.example", "ann@xn--berALL-2ya.example"],
         ]
     )
     func alike(addresses: [String]) {
-        // As octets: to Swift, texts that differ in composition only are equal.
+        // Compares octets, because Swift treats equivalent compositions as equal.
         #expect(Set(addresses.map { Array(AddressKey($0).canonical.utf8) }) == [Array(addresses[0].utf8)])
     }
 
     @Test(
-        "two addresses compare as two",
+        "two addresses are different",
         arguments: [
             ("ann@example.com", "anna@example.com"), ("ann@example.com", "ann+tag@example.com"),
             ("ann@example.com", "a.nn@example.com"), ("ä@example.com", "Ä@example.com"),
@@ -35,7 +35,7 @@ struct AddressTests {
     func different(one: String, other: String) { #expect(AddressKey(one) != AddressKey(other)) }
 
     @Test(
-        "a joiner stays where it can be seen, and makes another domain",
+        "a visible joiner stays, and makes a different domain",
         arguments: [
             ("\u{645}\u{6CC}\u{200C}\u{62E}\u{648}\u{627}\u{647}\u{645}", "xn--mgbn2ecje63gr19l"),
             ("\u{645}\u{6CC}\u{62E}\u{648}\u{627}\u{647}\u{645}", "xn--mgbn2ecje63g"),
@@ -47,10 +47,10 @@ struct AddressTests {
     }
 
     @Test(
-        "a domain that IDNA can't map stays as it is",
+        "a domain that IDNA can't map stays unchanged",
         arguments: [
             "bü cher.example", "例\u{200D}え.jp", "\u{378}.example", "👨\u{200D}👩.example", "bücher\u{FFFD}.example",
-            // One joiner in its place, one not; and a label that is written in both directions (RFC 5893 §2).
+            // One joiner in its place, one not; and a label with both writing directions (RFC 5893 §2).
             "\u{915}\u{94D}\u{200C}\u{915}a\u{200C}b.example", "\u{915}\u{94D}\u{200C}\u{627}.example",
         ]
     )
@@ -69,7 +69,7 @@ struct AddressTests {
     func hostNames(domain: String) { #expect(DomainName.isHostName(domain)) }
 
     @Test(
-        "no mail can go to these",
+        "mail can't go to these domains",
         arguments: [
             "", ".", "example.", ".example", "a..b", "-x.example", "x-.example", "x.-example", "exa_mple.com",
             "127.0.0.1", "123",

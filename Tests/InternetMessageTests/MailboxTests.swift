@@ -1,11 +1,11 @@
-// Which texts are mail addresses, by the table that schema, settings and outboxctl are compared with as well.
+// Which texts are mail addresses, by the table that the schema, settings and outboxctl are also compared with.
 
 import InternetMessage
 import TestSupport
 import Testing
 
 @Suite struct MailboxTests {
-    @Test("a text is a mail address or it isn't", arguments: addressTable)
+    @Test("mail addresses are told from other texts", arguments: addressTable)
     func table(row: AddressCase) {
         let mailbox = try? Mailbox(row.address)
         #expect((mailbox != nil) == row.isRecipient)
@@ -26,7 +26,7 @@ import Testing
         #expect(throws: reason) { try Mailbox(address) }
     }
 
-    @Test("an international domain becomes A-labels, a local part outside ASCII needs SMTPUTF8, odd dots get quotes")
+    @Test("international domains become A-labels, non-ASCII local parts need SMTPUTF8, unusual dots get quotes")
     func forms() throws {
         #expect(try Mailbox("ann@bücher.example").address == "ann@xn--bcher-kva.example")
         #expect(try Mailbox("ann@bücher.example").needsSMTPUTF8 == false)

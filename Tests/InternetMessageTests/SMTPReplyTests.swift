@@ -1,10 +1,10 @@
-// Replies as relays really send them.
+// Replies as real relays send them.
 
 import InternetMessage
 import Testing
 
 @Suite struct SMTPReplyTests {
-    @Test("code, enhanced status and text are told apart")
+    @Test("a reply is split into code, enhanced status and text")
     func parts() throws {
         let reply = try #require(SMTPReply(lines: ["450 4.2.1 Mailbox busy, try again\r\n"]))
         #expect(reply.code == 450)
@@ -13,7 +13,7 @@ import Testing
         #expect(reply.description == "450 4.2.1 Mailbox busy, try again")
     }
 
-    @Test("the lines of a reply become one text, its status code said once")
+    @Test("the lines of a reply become one text, with the status code once")
     func severalLines() throws {
         let reply = try #require(
             SMTPReply(lines: ["550-5.7.1 Refused, see", "550-5.7.1 https://example.com/why", "550 5.7.1 for help"])
@@ -32,7 +32,7 @@ import Testing
         #expect(reply.enhancedStatus == nil)
     }
 
-    @Test("what is no reply is not taken for one", arguments: [[], ["hello"], ["25"], ["650 x"], ["-50 x"]])
+    @Test("text that is not a reply is refused", arguments: [[], ["hello"], ["25"], ["650 x"], ["-50 x"]])
     func garbled(lines: [String]) {
         #expect(SMTPReply(lines: lines) == nil)
     }

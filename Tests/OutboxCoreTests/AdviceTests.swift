@@ -4,7 +4,7 @@ import OutboxCore
 import Testing
 
 @Suite struct AdviceTests {
-    @Test("several codes come in the order to follow, and unknown ones are left out")
+    @Test("several codes keep their order, and unknown codes are ignored")
     func codes() {
         #expect(Advice.codes(in: "check-junk,resend") == [.checkJunk, .resend])
         #expect(Advice.codes(in: "wait") == [.wait])
@@ -12,7 +12,7 @@ import Testing
         #expect(Advice.codes(in: "") == [])
     }
 
-    @Test("every code has a sentence of its own in every language", arguments: Advice.Language.allCases)
+    @Test("every code has its own sentence in every language", arguments: Advice.Language.allCases)
     func sentences(language: Advice.Language) {
         let sentences = Advice.allCases.map { $0.sentence(in: language) }
         #expect(Set(sentences).count == Advice.allCases.count)

@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(
-        "what the network or the relay does is the relay's fault, and tried again",
+        "failures of the network or the relay are the relay's fault, and retried",
         arguments: [
             (TransmissionCause.couldNotResolve, FailureReason.nameNotResolved), (.couldNotConnect, .noConnection),
             (.connectionLost, .connectionLost), (.timedOut, .timedOut), (.garbledReply, .garbledReply),
@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(
-        "what an operator has to mend is the configuration's fault, and costs no message",
+        "problems that an operator must fix are the configuration's fault, and end no message",
         arguments: [
             (TransmissionCause.certificate, FailureReason.certificateNotTrusted),
             (.startTLSNotOffered, .startTLSNotOffered), (.authenticationRefused(nil), .authenticationRefused),
@@ -43,13 +43,13 @@ import Testing
         }
     }
 
-    @Test("a 421 means the relay, whatever the command was", arguments: SMTPStage.allCases)
+    @Test("a 421 is the relay's fault, whatever the command was", arguments: SMTPStage.allCases)
     func serviceCloses(stage: SMTPStage) throws {
         #expect(try Self.verdict("421 4.7.0 Too many connections", at: stage).fault == .relay)
         #expect(try Self.verdict("421 Closing", at: stage) == Verdict(.relay, .again, .relayClosing))
     }
 
-    /// Replies as relays give them, and what each means.
+    /// Replies as relays give them, and their verdicts.
     static let replies: [(String, SMTPStage, Verdict.Fault, Verdict.Disposition, FailureReason)] = [
         ("554 5.7.1 No", .connect, .relay, .again, .sessionRefused),
         ("554 5.7.1 Your host is blocked", .connect, .configuration, .again, .addressBlocked),
@@ -110,7 +110,7 @@ import Testing
         #expect(try Self.verdict(text, at: stage) == Verdict(fault, disposition, reason))
     }
 
-    @Test("a message that can't be made into a mail is refused for good")
+    @Test("a message that can't be composed is rejected permanently")
     func composition() {
         #expect(Self.verdict(.composition(.badValues), at: .compose) == Verdict(.message, .final, .unusableValues))
         #expect(
@@ -118,7 +118,7 @@ import Testing
         )
     }
 
-    @Test("every reply that can be has a rule, and only a reply class 5 after the session began is final")
+    @Test("every possible reply has a rule, and only a 5yz reply after the session began is final")
     func everyReply() throws {
         var statuses: [EnhancedStatusCode?] = [nil]
         for subject in 0...7 {
@@ -164,7 +164,7 @@ import Testing
         #expect(suppressing.allSatisfy { $0.namesAddress && $0.blamesAddress })
     }
 
-    @Test("another address is asked for only where the reason says that this one is dead or can't be mailed")
+    @Test("the advice asks for another address only where the reason says that this one is dead or can't be mailed")
     func blamingTheAddress() {
         #expect(
             FailureReason.allCases.filter(\.blamesAddress) == [
@@ -173,7 +173,7 @@ import Testing
         )
     }
 
-    @Test("a code alone condemns an address only at RCPT", arguments: ["5.1.1", "5.1.2", "5.1.3", "5.2.1", "5.4.4"])
+    @Test("a code alone blames an address only at RCPT", arguments: ["5.1.1", "5.1.2", "5.1.3", "5.2.1", "5.4.4"])
     func condemningByCode(status: String) throws {
         #expect(try Self.verdict("550 \(status) No", at: .rcpt).reason.suppressesAddress)
         for stage in [SMTPStage.mail, .data, .body, .finalDot] {
@@ -181,7 +181,7 @@ import Testing
         }
     }
 
-    @Test("a refusal with a fault of the relay's own in its code stays open, but for a mail that is too big")
+    @Test("a code for the relay's own fault is retried, except for a mail that is too big")
     func relaysOwnFault() throws {
         for stage in [SMTPStage.rcpt, .data, .body, .finalDot] {
             #expect(try Self.verdict("554 5.3.0 No", at: stage) == Verdict(.relay, .again, .relayNotReady))
@@ -189,7 +189,7 @@ import Testing
         }
     }
 
-    @Test("a refusal that names the address is told from one that may be the relay's own view")
+    @Test("refusals that name the address are told from refusals that may be the relay's own view")
     func namingTheAddress() {
         let naming = FailureReason.allCases.filter(\.namesAddress)
         #expect(
@@ -199,7 +199,7 @@ import Testing
         )
     }
 
-    @Test("what is about us never blames the address, and says where to mend it")
+    @Test("a refusal about us never blames the address, and says where to fix it")
     func aboutUs() {
         let unmendable: Set<FailureReason> = [.quotaExceeded, .rateLimited, .senderDeferred]
         let reasons: Set<FailureReason> = [
@@ -220,7 +220,7 @@ import Testing
         }
     }
 
-    @Test("docs/failures.md shows the table that the code asks")
+    @Test("docs/failures.md shows the table that the code uses")
     func document() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "docs/failures.md")

@@ -1,4 +1,4 @@
-// The legal ways between the states of a message.
+// The permitted transitions between the states of a message.
 
 import OutboxCore
 import Testing
@@ -9,14 +9,14 @@ import Testing
         .returnedUnsent(earlierAttempts: 2), .expired, .superseded, .suppressed, .cancelled, .bounced,
     ]
 
-    @Test("a final state is left by a bounce after acceptance alone", arguments: events)
+    @Test("only a bounce after acceptance leaves a final state", arguments: events)
     func finalStatesAreFinal(event: MessageEvent) {
         for state in MessageState.allCases where !state.isOpen {
             #expect(state.after(event) == (state == .accepted && event == .bounced ? .bounced : nil))
         }
     }
 
-    @Test("only what waits can be claimed")
+    @Test("only waiting messages can be claimed")
     func claiming() {
         for state in MessageState.allCases {
             #expect(state.after(.claimed) == (state.isClaimable ? .sending : nil))
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test("a claim that is given back leaves the state it was made in")
+    @Test("a released claim restores the state from before it")
     func returning() {
         #expect(MessageState.sending.after(.returnedUnsent(earlierAttempts: 0)) == .queued)
         #expect(MessageState.sending.after(.returnedUnsent(earlierAttempts: 1)) == .deferred)

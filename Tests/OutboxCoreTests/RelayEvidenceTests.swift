@@ -16,7 +16,7 @@ import Testing
         evidence.failed(message: message, domain: domain, failure)
     }
 
-    @Test("three different messages that fail in a row are the relay's doing; one message that fails for ever is not")
+    @Test("three failing messages in a row are the relay's fault; one message that always fails isn't")
     func failures() {
         var evidence = RelayEvidence(suspectAfter: 20)
         for _ in 1...100 { #expect(!blames(&evidence, 1, "a.example")) }
@@ -24,7 +24,7 @@ import Testing
         #expect(blames(&evidence, 3, "a.example"))
     }
 
-    @Test("one acceptance ends a row of failures and of refusals")
+    @Test("an acceptance resets the counts of failures and of refusals")
     func acceptanceBetween() {
         var evidence = RelayEvidence(suspectAfter: 20)
         for round in 1...10 {
@@ -49,7 +49,7 @@ import Testing
         #expect(blames(&two, 3, "slow.example", .silence))
     }
 
-    @Test("a domain that accepts again is silent no longer")
+    @Test("a domain that accepts again is no longer silent")
     func recovered() {
         var evidence = RelayEvidence(suspectAfter: 20)
         _ = evidence.failed(message: 1, domain: "slow.example", .silence)
@@ -59,7 +59,7 @@ import Testing
         #expect(!evidence.isSilent("slow.example") && evidence.lastWorked("slow.example") != nil)
     }
 
-    @Test("the twentieth refusal of an address makes the relay the suspect, and the third that names no address")
+    @Test("20 refusals of addresses, or 3 that name no address, make the relay the suspect")
     func suspicion() {
         var named = RelayEvidence(suspectAfter: 20)
         for message in 1...19 { named.refused(message: Int64(message), namesAddress: true) }
@@ -74,7 +74,7 @@ import Testing
         #expect(unnamed.isSuspect)
     }
 
-    @Test("what is remembered has a bound")
+    @Test("memory is bounded")
     func memory() {
         var evidence = RelayEvidence(suspectAfter: 20)
         for number in 1...1000 {

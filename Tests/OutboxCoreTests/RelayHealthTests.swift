@@ -33,7 +33,7 @@ import Testing
         #expect(change == expected, sourceLocation: sourceLocation)
     }
 
-    /// Lets the pause pass, probes, and fails again; returns the new pause.
+    /// Lets the pause end, probes, and fails again; returns the new pause.
     private func failProbe(_ health: inout RelayHealth) -> Duration? {
         guard case .paused(let until) = health.state else { return nil }
         #expect(!health.isDueForProbe(at: until - .milliseconds(1)))
@@ -45,7 +45,7 @@ import Testing
         return next.timeSince(until)
     }
 
-    @Test("a failure pauses for a second, and each failed probe for twice as long, ten seconds at most")
+    @Test("a failure pauses for a second; each failed probe doubles the pause, up to ten seconds")
     func pauses() {
         var health = down()
         #expect(health.state == .paused(until: start + .seconds(1)))
@@ -54,7 +54,7 @@ import Testing
         #expect(health.downSince == start)
     }
 
-    @Test("failures of attempts that were under way change nothing")
+    @Test("failures of attempts that were in progress change nothing")
     func alreadyUnderWay() {
         var health = down()
         expect(&health, failed, at: start + .milliseconds(500), gives: .stillDown(trouble))
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test(
-        "any answer brings it back, and the next failure begins with a short pause",
+        "any answer ends the outage, and the next failure begins with a short pause",
         arguments: [RelayEvent.accepted, .answered]
     )
     func recovery(event: RelayEvent) {
@@ -79,13 +79,13 @@ import Testing
         #expect(health.state == .paused(until: now + .seconds(2)))
     }
 
-    @Test("a message that was under way during the pause brings it back as well")
+    @Test("an answer to a message sent before the pause also ends the outage")
     func lateAcceptance() {
         var health = down()
         expect(&health, .accepted, at: start + .milliseconds(100), gives: .cameBack(after: .milliseconds(100)))
     }
 
-    @Test("a probe that told nothing, and a new configuration, lead to a probe at once")
+    @Test("a probe without a result, and a new configuration, lead to a probe at once")
     func probeAgain() {
         var health = down()
         _ = health.handle(.probed, now: start + .seconds(1))
@@ -97,7 +97,7 @@ import Testing
         #expect(health.isDueForProbe(at: start + .seconds(2)))
     }
 
-    @Test("a clock that is set back makes no pause longer")
+    @Test("setting the clock back never lengthens a pause")
     func clockSetBack() {
         let health = down()
         #expect(!health.isDueForProbe(at: start + .milliseconds(999)))
@@ -121,7 +121,7 @@ import Testing
         #expect(health.isUp && health.trouble == nil)
     }
 
-    @Test("a relay that says how long it is to be left alone is left alone so long, and probed then")
+    @Test("a relay is left alone for as long as it asks, and then probed")
     func quota() {
         var health = RelayHealth()
         expect(&health, .failed(trouble, pause: .seconds(600)), at: start, gives: .wentDown(trouble))
@@ -134,7 +134,7 @@ import Testing
         #expect(health.state == .paused(until: start + .seconds(1200)))
     }
 
-    @Test("a probe that stays unanswered does not keep the next one waiting for more than two seconds")
+    @Test("an unanswered probe delays the next one by two seconds at most")
     func slowProbe() {
         var health = down()
         expect(&health, .probed, at: start + .seconds(1), gives: .none)
@@ -145,7 +145,7 @@ import Testing
         expect(&health, .accepted, at: start + .seconds(4), gives: .cameBack(after: .seconds(4)))
     }
 
-    @Test("a message that was under way does not end a rest that the relay asked for, however it is answered")
+    @Test("the answer to an earlier message doesn't end a pause that the relay asked for")
     func rest() {
         let now = Timestamp(milliseconds: 1_800_000_000_000)
         let trouble = RelayTrouble(fault: .relay, reason: .quotaExceeded, stage: .finalDot, detail: "", reply: nil)

@@ -1,4 +1,4 @@
-// What relays really say, and what follows from it: tables of replies with their source, and the same in other words.
+// Replies of real relays and their verdicts: tables of replies with their source, and paraphrases.
 
 import Foundation
 import InternetMessage
@@ -12,7 +12,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
     let lines: [String]
     let fault: String
     let disposition: String
-    /// `nil`: any that is about us.
+    /// `nil`: any reason that is about us.
     let reason: String?
     let pause: Duration?
     let source: String
@@ -25,7 +25,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// What is wrong with the verdict; `nil` where it is right.
+    /// The difference between the verdict and the table; `nil` where there is none.
     var mistake: String? {
         guard let verdict else { return "no reply" }
         let got = [verdict.fault.rawValue, verdict.disposition.rawValue, verdict.reason.rawValue]
@@ -60,12 +60,12 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
 @Suite("The words of a reply") struct ReplyWordsTests {
     static let replies = QuotedReply.table("replies")
 
-    @Test("what relays say is understood", arguments: replies)
+    @Test("real replies are understood", arguments: replies)
     func real(reply: QuotedReply) {
         #expect(reply.mistake == nil)
     }
 
-    @Test("the same in other words is understood", arguments: QuotedReply.table("paraphrases"))
+    @Test("paraphrases are understood", arguments: QuotedReply.table("paraphrases"))
     func paraphrase(reply: QuotedReply) {
         #expect(reply.mistake == nil)
     }
@@ -106,9 +106,9 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
         $0.reason == nil || $0.fault == "relay" || $0.fault == "configuration"
     }
 
-    @Test("what is about us is so at every later stage and with every code, and ends no message", arguments: aboutUs)
+    @Test("a reply about us is recognised at every later stage and code, and ends no message", arguments: aboutUs)
     func everyCode(reply: QuotedReply) throws {
-        // These go by the code or the stage as well.
+        // The code or the stage decides these as well.
         let byCode: Set<String> = ["relaying-denied", "sender-deferred", "relay-full", "authentication-required"]
         guard !byCode.contains(reply.reason ?? "*") else { return }
         let original = try #require(SMTPReply(lines: reply.lines))
@@ -117,7 +117,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
             {
                 for stage in [SMTPStage.mail, .rcpt, .finalDot] {
                     let dressed = SMTPReply(code: code, enhancedStatus: status, text: original.text)
-                    // Microsoft's 5.7.515 and some of Google's refusals say with the code alone what is missing.
+                    // In Microsoft's 5.7.515 and some of Google's refusals, only the code says what is missing.
                     if status != original.enhancedStatus && reply.saysItByCode { continue }
                     let verdict = FailurePolicy.verdict(
                         for: TransmissionFailure(stage: stage, cause: .reply(dressed), detail: "")
@@ -130,7 +130,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
         }
     }
 
-    @Test("a relay that only has to wait says so with a pause; what has to be mended has none")
+    @Test("a relay that only needs time gets a pause; a problem that must be fixed doesn't")
     func pauses() {
         #expect(FailurePolicy.ratePause < FailurePolicy.minutePause)
         #expect(FailurePolicy.minutePause < FailurePolicy.hourPause)
@@ -150,7 +150,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
     }
 
     @Test(
-        "a text is folded to its words",
+        "a text is reduced to its words",
         arguments: [
             ("Over-quota, over_quota; OverQuota", "over quota over quota . over quota"),
             ("can't  CAN\u{2019}T\tcan\u{2018}t", "cant cant cant"),
@@ -173,7 +173,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
         #expect(FoldedText(text).description == words)
     }
 
-    @Test("a pattern reaches over four words, not over a sentence's end, and never matches part of a word")
+    @Test("a pattern spans four words, stops at a sentence's end, and never matches part of a word")
     func patterns() {
         func has(_ pattern: WordPattern, _ text: String) -> Bool {
             var matcher = WordMatcher()
@@ -195,7 +195,7 @@ struct QuotedReply: Sendable, CustomTestStringConvertible {
         #expect(has("# messages", "only 10 messages"))
         #expect(!has("# messages", "10x messages"))
         #expect(has("24 hours", "24 hours"))
-        // Words behind the limit are not looked at; nothing breaks.
+        // Words beyond the limit are ignored, without an error.
         let long = String(repeating: "word. ", count: 400)
         #expect(!has("quota", long + "quota"))
         #expect(has("word & word", long))
@@ -226,7 +226,7 @@ extension QuotedReply {
 }
 
 extension String {
-    /// In capitals, but for addresses, URLs and what capitals within a word keep apart.
+    /// In upper case, except addresses, URLs, and words that capitals split into parts.
     fileprivate var uppercasedWords: String {
         split(separator: " ", omittingEmptySubsequences: false).map { word in
             let isPlain = word.allSatisfy { $0.isLetter && $0.isLowercase || ".,;:".contains($0) }

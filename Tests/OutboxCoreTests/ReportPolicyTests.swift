@@ -1,4 +1,4 @@
-// Why a mail came back: words against codes, and the more innocent reading first.
+// Why a mail came back: words against codes, with the more harmless reading first.
 
 import InternetMessage
 import OutboxCore
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(
-        "a good address is never taken for a dead one, whatever the code says",
+        "a good address never counts as dead, whatever the code says",
         arguments: [
             ("5.1.1", "550 5.1.1 sent to too many recipients this hour", .rateLimited),
             ("5.2.1", "550-5.2.1 The user you are trying to contact is receiving mail at a rate that", .rateLimited),
@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test(
-        "an exact code beside words that are not understood condemns nobody, unless they speak of an address alone",
+        "an exact code beside unknown words blames no address, unless the words mention only an address",
         arguments: [
             ("5.1.1", "your server has no reverse name, mail not taken"), ("5.1.1", "we do not know this sender"),
             ("5.1.1", "Recipient storage allowance used up"),
@@ -127,13 +127,13 @@ import Testing
         #expect(!reason(status, "host mx.example.org[192.0.2.1] said: 550 \(words)").suppressesAddress)
     }
 
-    @Test("words about an address that are not understood leave its code in force, and so does a reply without words")
+    @Test("unknown words about an address leave its code in force, and so does a reply without words")
     func codesInForce() {
         #expect(reason("5.1.6", "550 5.1.6 The mailbox has moved and exists no more") == .unknownRecipient)
         #expect(reason("5.1.1", "550 5.1.1 <ann@example.org>") == .unknownRecipient)
     }
 
-    @Test("names deceive: hosts, addresses and links are not words")
+    @Test("hosts, addresses and links are not words, because names mislead")
     func names() {
         #expect(
             reason(
@@ -144,7 +144,7 @@ import Testing
         #expect(reason("5.0.0", "550 see https://example.org/no-such-user") == .recipientRefused)
     }
 
-    @Test("a mail system that has given up says nothing of the address, unless DNS does")
+    @Test("a report of giving up says nothing about the address, unless DNS does")
     func givenUp() {
         #expect(reason(nil, "451 4.7.1 greylisted", hasGivenUp: true) == .expired)
         #expect(reason(nil, "550 5.1.1 User unknown", hasGivenUp: true) == .expired)
@@ -162,7 +162,7 @@ import Testing
         #expect(FailurePolicy.reason(of: evidence) == .rateLimited)
     }
 
-    @Test("what a text says of the recipient goes before what it says elsewhere")
+    @Test("statements about the recipient take precedence over the rest of the text")
     func passages() {
         var evidence = ReportEvidence()
         evidence.passages = [

@@ -12,7 +12,7 @@ import Testing
             .timeSince(now)
     }
 
-    @Test("the first mail goes at once")
+    @Test("the first mail is sent at once")
     func first() { #expect(wait(sent: []) == nil) }
 
     @Test("the next one waits for the rest of the interval")
@@ -21,7 +21,7 @@ import Testing
         #expect(wait(sent: [60]) == nil)
     }
 
-    @Test("with an hour's number sent, the oldest of them has to be an hour old")
+    @Test("after an hour's number of mails, the next one waits until the oldest is an hour old")
     func perHour() {
         #expect(wait(sent: [100, 200]) == nil)
         #expect(wait(sent: [100, 3000, 200]) == .seconds(600))
@@ -29,7 +29,7 @@ import Testing
         #expect(wait(sent: [100, 200, 3000, 3500]) == .seconds(600))
     }
 
-    @Test("no wait is longer than the token lives: a limit delays, it never drops")
+    @Test("a mail never waits beyond its token's life: a limit delays, it never drops")
     func deadline() {
         #expect(wait(sent: [100, 200, 300], deadline: .seconds(600)) == .seconds(598))
         #expect(wait(sent: [10], deadline: .seconds(30)) == .seconds(28))

@@ -1,4 +1,4 @@
-// What temporary refusals ask for in words.
+// The delays that temporary refusals ask for in words.
 
 import InternetMessage
 import OutboxCore
@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct RetryRequestTests {
     @Test(
-        "the usual wordings are read",
+        "common wordings are understood",
         arguments: [
             ("Greylisted, please try again in 5 minutes", 300), ("try again in 45 seconds.", 45),
             ("Greylisted for 300 seconds (see http://postgrey.example/)", 300), ("Please retry after 00:04:58", 298),
@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(
-        "what is no delay, or not to be believed, is left",
+        "other texts and implausible delays are ignored",
         arguments: [
             "Greylisted", "try again in 0 seconds", "try again in 3601 seconds", "try again in 2 hours",
             "try again in 99999999999999999999 seconds", "error in 5 parts", "in", "try again in -5 minutes",

@@ -45,7 +45,7 @@ import Testing
         #expect(latest.map { $0 <= start + .seconds(120) } == true)
     }
 
-    @Test("the last attempt comes just before the deadline instead of being skipped")
+    @Test("the last attempt is made just before the deadline instead of being skipped")
     func lastAttempt() {
         let schedule = RetrySchedule(delays: [.seconds(60)], jitter: 0)
         let deadline = start + .seconds(30)
@@ -53,7 +53,7 @@ import Testing
         #expect(next == deadline - RetrySchedule.lastAttemptMargin)
     }
 
-    @Test("no attempt follows where the deadline leaves no room", arguments: [0, 1, 2] as [Int64])
+    @Test("no attempt follows where the deadline leaves no time", arguments: [0, 1, 2] as [Int64])
     func noRoom(seconds: Int64) {
         let schedule = RetrySchedule(delays: [.seconds(60)], jitter: 0)
         let deadline = start + .seconds(seconds)
@@ -73,14 +73,14 @@ import Testing
         )
     }
 
-    @Test("a message without a time of its own is given up after the configured span")
+    @Test("a message without its own expiry is given up after the configured time")
     func deadline() {
         let schedule = RetrySchedule(giveUpAfter: .seconds(3600))
         #expect(schedule.deadline(of: message()) == start + .seconds(3600))
         #expect(schedule.deadline(of: message(expiresAt: start + .seconds(60))) == start + .seconds(60))
     }
 
-    @Test("the span begins at not_before, where that is later than the request", arguments: [1, 3600, 86_400 * 30])
+    @Test("that time begins at not_before, if that is later than the request", arguments: [1, 3600, 86_400 * 30])
     func deadlineOfLaterMessage(wait: Int64) {
         let schedule = RetrySchedule(giveUpAfter: .seconds(3600))
         let notBefore = start + .seconds(wait)
@@ -93,13 +93,13 @@ import Testing
         #expect(schedule.deadline(of: message(notBefore: start - .seconds(7200))) == start + .seconds(3600))
     }
 
-    @Test("a token's own end counts, whatever not_before says")
+    @Test("a token's own expiry counts, whatever not_before says")
     func deadlineOfLaterMessageWithExpiry() {
         let message = message(notBefore: start + .seconds(600), expiresAt: start + .seconds(60))
         #expect(RetrySchedule().deadline(of: message) == start + .seconds(60))
     }
 
-    @Test("a delay that the other side asked for counts instead of the list, but not past the deadline")
+    @Test("a delay that the other side asked for replaces the list, but not past the deadline")
     func retryAfter() {
         let schedule = RetrySchedule()
         func next(_ deadline: Duration) -> Timestamp? {

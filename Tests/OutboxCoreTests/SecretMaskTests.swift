@@ -1,4 +1,4 @@
-// Secrets in a peer's words: found in each way in which a peer may write them, and nothing else lost.
+// Secrets in a peer's words are found in every form that a peer may use, and nothing else is masked.
 
 import Foundation
 import InternetMessage
@@ -47,7 +47,7 @@ struct SecretMaskTests {
         ]
     }
 
-    @Test("takes out a secret however it is written", arguments: secrets)
+    @Test("masks a secret in every form", arguments: secrets)
     func everySpelling(secret: String) {
         let mask = SecretMask([secret])
         for (name, spelling) in Self.spellings(of: secret) {
@@ -58,14 +58,14 @@ struct SecretMaskTests {
         }
     }
 
-    @Test("takes a token out of the middle of words that have no end", arguments: secrets)
+    @Test("masks a token within a longer word", arguments: secrets)
     func withinWord(secret: String) {
         #expect(SecretMask([secret]).masked("token:\(secret):end") == "token:[secret]:end")
         #expect(SecretMask([secret]).masked("\(secret)\(secret)") == "[secret]")
     }
 
     @Test(
-        "finds a secret again that the lines of a reply, or of quoted-printable, break at any place",
+        "finds a secret that line breaks of a reply, or of quoted-printable, split at any place",
         arguments: ["SECRET-TOKEN-42", "hunter2-"]
     )
     func folds(secret: String) {
@@ -74,7 +74,7 @@ struct SecretMaskTests {
                 for fold in [" ", "\r\n\t", "=\r\n"] {
                     let broken = spelling.prefix(place) + fold + spelling.dropFirst(place)
                     let masked = SecretMask([secret]).masked("no: <\(broken)>")
-                    // Of base64 the last letters may stay, which depend on what follows.
+                    // The last base64 letters may stay, because they depend on the following text.
                     let rest = masked.replacing("[secret]", with: "").filter { !"no: <=>\r\n\t".contains($0) }
                     #expect(name.hasPrefix("base64") ? rest.count <= 1 : masked == "no: <[secret]>", "\(broken)")
                 }
@@ -82,7 +82,7 @@ struct SecretMaskTests {
         }
     }
 
-    @Test("takes out pieces of a long secret from 12 octets on")
+    @Test("masks pieces of a long secret from 12 octets on")
     func pieces() {
         let secret = "dG9rZW4-XyZ_abcdefghijklmnopqrstuvwxyz012345"
         let mask = SecretMask([secret])
@@ -92,7 +92,7 @@ struct SecretMaskTests {
         #expect(mask.masked("<\(secret.prefix(11))...>") == "<\(secret.prefix(11))...>")
     }
 
-    @Test("takes out what a cut at the end left of a secret", arguments: ["hunter2-hunter2", "hunter2"])
+    @Test("masks the rest of a secret that was cut at the end", arguments: ["hunter2-hunter2", "hunter2"])
     func cutOff(secret: String) {
         let words = String(repeating: "word ", count: 120)
         for length in 4...secret.count {
@@ -100,7 +100,7 @@ struct SecretMaskTests {
         }
     }
 
-    @Test("takes out several secrets, and nothing where there is none")
+    @Test("masks several secrets, and nothing where there is none")
     func several() {
         let mask = SecretMask(["first-secret", "second-secret", ""])
         #expect(mask.masked("a first-secret, a SECOND-SECRET") == "a [secret], a [secret]")
@@ -114,19 +114,19 @@ struct SecretMaskTests {
     func shortSecrets(secret: String) {
         let mask = SecretMask([secret, "another-secret"])
         #expect(mask.masked("your code was \(secret), not 8") == SecretMask.withheld)
-        // With other words it says the same, or the difference would tell the secret.
+        // Without the secret the answer is the same; a difference would reveal the secret.
         #expect(mask.masked("no such user") == SecretMask.withheld)
         #expect(mask.masked("") == "")
     }
 
-    @Test("takes out a response that tells part of a secret, in base64")
+    @Test("masks a base64 response that contains part of a secret")
     func encodings() {
         let response = Array("\0u\0pa55word".utf8)
         let mask = SecretMask(["pa55word"], encodings: [response])
         #expect(mask.masked("535 \(Data(response).base64EncodedString()) refused") == "535 [secret] refused")
     }
 
-    @Test("masks twice as it masks once")
+    @Test("masking is idempotent")
     func idempotent() {
         let mask = SecretMask(["SECRET-TOKEN-42"])
         let words = "see https://a.example/x?t=SECRET-TOKEN-42 or SECRET-TOKEN-42"
@@ -134,7 +134,7 @@ struct SecretMaskTests {
         #expect(mask.masked(mask.masked(words)) == mask.masked(words))
     }
 
-    @Test("shows none of its secrets itself")
+    @Test("never shows its secrets itself")
     func description() {
         let mask = SecretMask(["SECRET-TOKEN-42"])
         var dumped = ""
@@ -142,9 +142,9 @@ struct SecretMaskTests {
         for text in ["\(mask)", String(reflecting: mask), dumped] { #expect(!text.contains("SECRET-TOKEN")) }
     }
 
-    @Test("needs no more than its time for words and secrets that repeat themselves")
+    @Test("stays linear for repetitive words and secrets")
     func linear() {
-        // Compared place by place, each of these would take tens of millions of steps.
+        // A comparison at each place would take tens of millions of steps for each of these.
         let secret = String(repeating: "a", count: 4095) + "b"
         let words = String(repeating: "a", count: 1 << 13)
         let begin = ContinuousClock.now
@@ -155,7 +155,7 @@ struct SecretMaskTests {
         #expect(ContinuousClock.now - begin < .seconds(10))
     }
 
-    @Test("masks the words of a result wherever it has some, and leaves the rest of it alone")
+    @Test("masks all words of a result, and leaves the rest unchanged")
     func results() throws {
         let secret = "SECRET-TOKEN-42"
         let mask = SecretMask([secret])
@@ -209,7 +209,7 @@ struct WebAddressTests {
     }
 
     @Test(
-        "is told from what only looks like one",
+        "is not confused with similar texts",
         arguments: [
             "", "no / such user", "see https://a.example", "see https://a.example/.", "http:// alone", "https://",
             "mx.example.com/192.0.2.1 refused", "5.1.1/550", "and/or?", "ann@example.com/x?", "100%", "smtp;550 5.1.1",

@@ -1,4 +1,4 @@
-// The pace of retention, and the delays that it keeps.
+// The pace of retention, and the delays of the statistics.
 
 import Testing
 
@@ -15,7 +15,7 @@ import Testing
         #expect(pace.rows == SlicePace.largest)
         pace.note(rows: pace.rows, held: .milliseconds(11))
         #expect(pace.rows == SlicePace.largest / 2)
-        // The budget ended it before its end: so many would have been right.
+        // The time budget ended it early, so this many rows were the right number.
         pace.note(rows: 60, held: .milliseconds(12))
         #expect(pace.rows == 30)
         pace.note(rows: 3, held: .milliseconds(1))
@@ -28,7 +28,7 @@ import Testing
         #expect(pace.rows == SlicePace.largest)
     }
 
-    @Test("others have the lock four times as long as a slice, and for 50 ms at least")
+    @Test("others have the lock four times as long as a slice, and at least for 50 ms")
     func pause() {
         var pace = SlicePace()
         #expect(pace.pause == .milliseconds(50))
@@ -38,7 +38,7 @@ import Testing
         #expect(pace.pause == .milliseconds(120))
     }
 
-    @Test("a delay's bucket ends less than a sixteenth above it, and never below")
+    @Test("a delay's bucket ends at or above it, by less than a sixteenth")
     func buckets() {
         for delay in Array(0...5000) as [Int64] + [86_399_999, 86_400_000, 1 << 40, 31_536_000_000] {
             let bound = DelayHistogram.bound(of: delay)

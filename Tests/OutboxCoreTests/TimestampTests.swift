@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test("a time may have no fraction, and what is no time is refused")
+    @Test("the fraction is optional, and other texts are refused")
     func reading() {
         #expect(Timestamp(rfc3339: "2026-01-31T08:15:30Z") == Timestamp(milliseconds: 1_769_847_330_000))
         #expect(Timestamp(rfc3339: "yesterday") == nil)

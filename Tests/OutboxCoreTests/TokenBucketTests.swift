@@ -1,4 +1,4 @@
-// How many messages a second pass.
+// How many messages pass per second.
 
 import OutboxCore
 import Testing
@@ -6,7 +6,7 @@ import Testing
 @Suite struct TokenBucketTests {
     private let start = Timestamp(milliseconds: 1_800_000_000_000)
 
-    /// How many tokens are taken in so many seconds by somebody who looks every millisecond.
+    /// How many tokens a caller takes in this many seconds when it tries every millisecond.
     private func taken(rate: Double, seconds: Int64) -> Int {
         var bucket = TokenBucket(rate: rate, now: start)
         var count = 0
@@ -20,10 +20,10 @@ import Testing
         #expect(count >= rate * 20 && count <= rate * 21)
     }
 
-    @Test("below one a second, one passes at once")
+    @Test("with a rate below one per second, one passes at once")
     func slow() { #expect(taken(rate: 0.1, seconds: 35) == 4) }
 
-    @Test("it says when the next token is there, and keeps its word")
+    @Test("it predicts when the next token is available")
     func nextToken() {
         var bucket = TokenBucket(rate: 3, now: start)
         let taken = (1...4).map { _ in bucket.take(now: start) }
@@ -36,7 +36,7 @@ import Testing
         #expect(later == start + .seconds(60))
     }
 
-    @Test("a clock that goes back gives nothing away")
+    @Test("a clock that goes back adds no tokens")
     func backwards() {
         var bucket = TokenBucket(rate: 1, now: start)
         let hourBefore = start - .seconds(3600)

@@ -1,4 +1,4 @@
-// The token shows itself nowhere.
+// No description shows the token.
 
 import OutboxCore
 import Testing

@@ -1,4 +1,4 @@
-// Whether a file holds certificates.
+// Whether a file contains certificates.
 
 import Foundation
 import OutboxSettings
@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A file of certificates")
 struct CertificateFileTests {
-    /// A small P-256 certificate of nobody's, made with `openssl req -x509`.
+    /// A small P-256 test certificate, made with `openssl req -x509`.
     private static let certificate = """
         -----BEGIN CERTIFICATE-----
         MIIBiDCCAS2gAwIBAgIUMibi0pE97/Gt81aT0ofwL7Ut8jgwCgYIKoZIzj0EAwIw
@@ -28,13 +28,13 @@ struct CertificateFileTests {
         return CertificateFile.problem(file.path)
     }
 
-    @Test("is good with certificates and words between them")
+    @Test("is valid with certificates and text between them")
     func good() throws {
         #expect(try problem(Self.certificate) == nil)
         #expect(try problem("# our own\n\(Self.certificate)\nand another\n\(Self.certificate)\n") == nil)
     }
 
-    @Test("is not good when it is missing, empty, garbage, a key, or damaged in a later certificate")
+    @Test("is invalid when it is missing, empty, garbage, a key, or damaged in a later certificate")
     func bad() throws {
         #expect(CertificateFile.problem("/nowhere/ca.pem")?.contains("there is no such file") == true)
         #expect(CertificateFile.problem("/")?.contains("not a regular file") == true)

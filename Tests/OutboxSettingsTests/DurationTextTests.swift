@@ -48,7 +48,7 @@ import Testing
         #expect(duration.settingText == text)
     }
 
-    @Test("what is written is read as the same duration")
+    @Test("a written duration is read as the same duration")
     func roundTrip() throws {
         var generator = SystemRandomNumberGenerator()
         for bits in 0..<63 {

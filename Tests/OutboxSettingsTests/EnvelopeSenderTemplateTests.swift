@@ -1,4 +1,4 @@
-// The envelope's sender with a place for the message: what the file may say, and the way there and back.
+// The envelope sender with a place for the identifier: permitted settings, and both directions of the conversion.
 
 import Testing
 
@@ -51,7 +51,7 @@ import Testing
         #expect(template.envelopeID(in: address) == nil)
     }
 
-    @Test("a letter beyond ASCII is not taken for one of the template's")
+    @Test("a non-ASCII letter never matches a letter of the template")
     func kelvinSign() throws {
         let template = try EnvelopeSenderTemplate(settingText: "k+{id}@k.example")
         #expect(template.envelopeID(in: "K+a@K.EXAMPLE") == "a")
@@ -59,7 +59,7 @@ import Testing
         #expect(template.envelopeID(in: "k+a@\u{212A}.example") == nil)
     }
 
-    @Test("what stands before and behind the identifier must not overlap")
+    @Test("the texts before and behind the identifier must not overlap")
     func overlap() throws {
         let template = try EnvelopeSenderTemplate(settingText: "aa{id}aa@example.com")
         #expect(template.envelopeID(in: "aaa@example.com") == nil)
@@ -158,7 +158,7 @@ import Testing
         #expect(problems("{id}@\(domain)f").first?.contains("254 in all") == true)
     }
 
-    @Test("what is no text is refused", arguments: ["yes", "[a]", ""])
+    @Test("values other than text are refused", arguments: ["yes", "[a]", ""])
     func noText(value: String) {
         let text = Fixture.withRelay.replacing(
             "address: no-reply@example.com",

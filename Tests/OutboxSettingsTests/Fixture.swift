@@ -1,5 +1,5 @@
-// What the tests of the settings share: a file that is good, and the problems of one that is not.
-// Never changes what it reads.
+// Shared helpers of the settings' tests: a valid file, and the problems of an invalid one.
+// Never changes the files that it reads.
 
 import Foundation
 import Testing
@@ -20,7 +20,7 @@ enum Fixture {
 
         """
 
-    /// The four required keys, with one relay, which begins at line 5 and may be extended by lines with four spaces.
+    /// The four required keys, with one relay that begins at line 5 and can be extended by lines with four spaces.
     static let withRelay = """
         database: outbox.db
         sender: {address: no-reply@example.com}
@@ -61,7 +61,7 @@ enum Fixture {
     }
 }
 
-/// A new folder, removed when the test lets go of it.
+/// A new folder that is removed with the last reference to it.
 final class TemporaryFolder {
     let path: String
 

@@ -1,4 +1,4 @@
-// Which key a mistyped one was meant to be.
+// Which key the author of a mistyped one probably meant.
 
 import Testing
 
@@ -31,7 +31,7 @@ import Testing
         #expect(NearestKey.find(word, among: keys) == nil)
     }
 
-    @Test("the nearer of two is found")
+    @Test("the nearer of two keys is found")
     func nearer() {
         #expect(NearestKey.find("connectiens", among: ["connects", "connections"]) == "connections")
     }

@@ -8,7 +8,7 @@ import Testing
 @Suite struct PasswordSourceTests {
     private let canary = "c4nary-Pässword"
 
-    @Test("a password file is read without the end of its line", arguments: ["", "\n", "\r\n"])
+    @Test("a password file is read without its line end", arguments: ["", "\n", "\r\n"])
     func file(lineEnd: String) throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("smtp-password", (canary + lineEnd).utf8)
@@ -33,7 +33,7 @@ import Testing
         )
     }
 
-    @Test("a password file for owner and group is taken", arguments: [0o400, 0o600, 0o640, 0o440])
+    @Test("a password file for owner and group is accepted", arguments: [0o400, 0o600, 0o640, 0o440])
     func closedFile(mode: Int) throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("smtp-password", canary.utf8, mode: mode)
@@ -62,7 +62,7 @@ import Testing
         #expect(error.description.contains(path))
     }
 
-    @Test("a password that is no UTF-8 is refused")
+    @Test("a password that is not UTF-8 is refused")
     func notText() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("smtp-password", [0x61, 0xFF])
@@ -113,7 +113,7 @@ import Testing
         )
     }
 
-    @Test("a credential that the unit does not load says what to add")
+    @Test("the error for a missing credential says what to add to the unit")
     func missingCredential() throws {
         let folder = try TemporaryFolder()
         let error = try #require(throws: PasswordError.self) {
@@ -141,18 +141,18 @@ import Testing
         #expect(name.isEmpty || !error.description.contains("canary"))
     }
 
-    @Test("the place of a password is said in a few words")
+    @Test("the place of a password has a short description")
     func place() {
         #expect(PasswordSource.file("/etc/outboxd/smtp-password").place == "file /etc/outboxd/smtp-password")
         #expect(PasswordSource.credential("smtp-password").place == "credential smtp-password")
     }
 
-    @Test("a credential's name that may be a password is in no place", arguments: ["can:ary", "can/ary", "canäry"])
+    @Test("the place never shows a name that may be a password", arguments: ["can:ary", "can/ary", "canäry"])
     func placeOfNoName(name: String) {
         #expect(PasswordSource.credential(name).place == "credential")
     }
 
-    @Test("a password shows itself in no description, reflection or dump")
+    @Test("no description, reflection or dump shows a password")
     func redacted() throws {
         struct Holder {
             let password: RelayPassword

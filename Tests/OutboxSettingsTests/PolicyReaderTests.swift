@@ -1,4 +1,4 @@
-// Limits, older mails, guidance and suppression: how far each may go, and what they mean together.
+// Limits, older mails, guidance and suppression: the permitted ranges, and combinations of keys.
 
 import OutboxCore
 import Testing
@@ -6,7 +6,7 @@ import Testing
 @testable import OutboxSettings
 
 @Suite struct PolicyReaderTests {
-    @Test("the least values are taken")
+    @Test("the smallest values are accepted")
     func least() throws {
         let settings = try Fixture.read(
             Fixture.minimal + """
@@ -28,7 +28,7 @@ import Testing
         #expect(settings.times.retention == .seconds(3600))
     }
 
-    @Test("the greatest values are taken")
+    @Test("the largest values are accepted")
     func greatest() throws {
         let settings = try Fixture.read(
             Fixture.minimal + """
@@ -50,7 +50,7 @@ import Testing
         #expect(settings.times.retention == .seconds(315_360_000))
     }
 
-    @Test("messages stay for thirty days, or for ever")
+    @Test("messages are kept for thirty days, or for ever")
     func retention() throws {
         #expect(try Fixture.read(Fixture.minimal).times.retention == .seconds(30 * 86_400))
         #expect(try Fixture.read(Fixture.minimal + "retention: none\n").times.retention == nil)
@@ -147,7 +147,7 @@ import Testing
         #expect(Fixture.problems(Fixture.minimal + line + "\n") == ["line 7: \(message)"])
     }
 
-    @Test("the window for requests is at least the patience, given or by default")
+    @Test("the window is at least the patience, whether set or default")
     func windowBelowPatience() throws {
         let text = Fixture.minimal + "guidance:\n  patience: 2m\n  window: "
         #expect(
@@ -162,7 +162,7 @@ import Testing
         #expect(byDefault.first?.contains("4m is shorter than patience (5m)") == true)
     }
 
-    @Test("a patience that was refused makes no second problem of the window")
+    @Test("a refused patience causes no second problem with the window")
     func patienceRefused() {
         #expect(
             Fixture.problems(Fixture.minimal + "guidance: {patience: 5, window: 4m}\n") == [
@@ -172,7 +172,7 @@ import Testing
         )
     }
 
-    @Test("links that are wrong make no second problem of the kinds that are kept")
+    @Test("invalid links cause no second problem with keep_older")
     func linksRefused() {
         let text = Fixture.minimal.replacing("https://cloudone.trendmicro.com/v", with: "ftp://example.com/v")
         let problems = Fixture.problems(text + "keep_older: [verify-email]\n")

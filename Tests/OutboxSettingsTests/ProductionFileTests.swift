@@ -1,4 +1,4 @@
-// config/outboxd.yaml against the code: it loads, it shows every key, and the defaults it states are the real ones.
+// config/outboxd.yaml against the code: it loads, it shows every key, and its stated defaults are the real ones.
 
 import Foundation
 import OutboxCore
@@ -10,8 +10,8 @@ import Testing
     private let path = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../config/outboxd.yaml").standardizedFileURL.path
 
-    /// The file with every `#key` line made active: a `#` directly before a word, or before the deeper indentation of a
-    /// line below one, is taken away. Prose has one space after the `#`.
+    /// The file with every `#key` line activated: removes a `#` directly before a word, or before the deeper
+    /// indentation of a line below one. Prose has one space after the `#`.
     private func everythingActive() throws -> String {
         try String(contentsOfFile: path, encoding: .utf8)
             .split(separator: "\n", omittingEmptySubsequences: false)
@@ -39,7 +39,7 @@ import Testing
     @Test("every default that the production file states is the default in the code")
     func defaults() throws {
         var stated = try SettingsFile.read(try everythingActive(), file: path)
-        // These have no default, so the file shows examples.
+        // These keys have no default, so the file shows examples.
         #expect(stated.templates == "/etc/outboxd/templates")
         #expect(stated.relays[0].configuration.caFile == "/etc/outboxd/relay-ca.pem")
         #expect(stated.relays[0].configuration.helo == "mail.example.com")

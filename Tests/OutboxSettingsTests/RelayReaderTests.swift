@@ -90,7 +90,7 @@ import Testing
         )
     }
 
-    @Test("two relays of one name are refused, given or by default")
+    @Test("two relays with the same name are refused, whether set or default")
     func sameName() {
         let again = "  - {url: \"smtp://smtp.example.com\"}\n"
         #expect(
@@ -187,7 +187,7 @@ import Testing
         #expect(relay.configuration.authentication == mechanism)
     }
 
-    @Test("another name is refused, with the names that are known")
+    @Test("an unknown mechanism is refused, with the known names")
     func unknownMechanism() {
         let problems = Fixture.relayProblems("auth: cram5")
         #expect(
@@ -202,7 +202,7 @@ import Testing
         #expect(try Fixture.relay("helo: '\(name)'").configuration.helo == name)
     }
 
-    @Test("the rate and the suspicion of a relay take their ends", arguments: [(0.01, 1), (10_000, 1000)])
+    @Test("rate and suspect_after accept the ends of their ranges", arguments: [(0.01, 1), (10_000, 1000)])
     func ends(rate: Double, suspectAfter: Int) throws {
         let relay = try Fixture.relay("rate: \(rate)", "suspect_after: \(suspectAfter)")
         #expect(relay.configuration.rate == rate)
@@ -224,7 +224,7 @@ import Testing
         #expect(try Fixture.read("\(text)    tls: required\n").relays[0].configuration.tls == .required)
     }
 
-    @Test("a certificate file has no use without TLS")
+    @Test("a certificate file is refused without TLS")
     func certificatesWithoutTLS() {
         #expect(
             Fixture.relayProblems("tls: none", "ca_file: ca.pem") == [

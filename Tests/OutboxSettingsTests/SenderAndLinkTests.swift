@@ -43,17 +43,17 @@ import Testing
         #expect(expected.contains(reason))
     }
 
-    @Test("a sender is one of the addresses that a mail can go to, in ASCII before the @", arguments: addressTable)
+    @Test("a sender is a valid mail address, in ASCII before the @", arguments: addressTable)
     func table(row: AddressCase) {
         #expect(((try? SenderAddress.checked(row.address)) != nil) == row.isSender)
     }
 
-    @Test("an international domain is taken in its A-labels")
+    @Test("an international domain is converted to A-labels")
     func internationalDomain() throws {
         #expect(try SenderAddress.checked("no-reply@münchen.example") == "no-reply@xn--mnchen-3ya.example")
     }
 
-    @Test("an address with its name is told where the name goes")
+    @Test("the error for an address with a name says where the name belongs")
     func nameInAddress() {
         let text = Fixture.minimal.replacing("no-reply@cloudone.trendmicro.com", with: "\"Me <me@example.com>\"")
         #expect(
@@ -145,7 +145,7 @@ import Testing
         #expect(problems.first?.hasPrefix("line 7: links.") == true)
     }
 
-    @Test("the longest name of a kind is taken")
+    @Test("the longest name of a kind is accepted")
     func longestKind() throws {
         let kind = String(repeating: "a", count: 64)
         #expect(try LinkTemplate.checkedKind(kind) == kind)

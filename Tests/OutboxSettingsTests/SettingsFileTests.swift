@@ -1,4 +1,4 @@
-// Finding and loading the file: which path is taken, and what is said when it cannot be read.
+// Finding and loading the file: the chosen path, and the errors when it cannot be read.
 
 import Foundation
 import Testing
@@ -30,7 +30,7 @@ import Testing
         #expect(try SettingsFile.read(Fixture.minimal, file: "/a.yaml").database.path == "/outbox.db")
     }
 
-    @Test("a missing file is named, with what to do")
+    @Test("the error for a missing file names it and the remedy")
     func missing() throws {
         let folder = try TemporaryFolder()
         let path = "\(folder.path)/none.yaml"

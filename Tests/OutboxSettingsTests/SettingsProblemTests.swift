@@ -1,4 +1,4 @@
-// What an operator reads when the file is wrong.
+// The messages for an operator when the file is wrong.
 
 import Testing
 
@@ -44,7 +44,7 @@ import Testing
         #expect(error.description.hasPrefix("a.yaml has 1 problem:\n  line 7: lease: expected a duration"))
     }
 
-    @Test("an empty mapping misses every required key")
+    @Test("an empty mapping lacks every required key")
     func missingKeys() {
         #expect(
             Fixture.problems("{}\n") == [
@@ -194,7 +194,7 @@ import Testing
         #expect(problems.joined().unicodeScalars.count < 220)
     }
 
-    @Test("text that YAML would take for something else is text in quotes")
+    @Test("text that YAML reads as another type must be in quotes")
     func quotedText() throws {
         for name in ["'no'", "\"123\"", "!!str yes", "'~'"] {
             let text = Fixture.minimal.replacing("Trend Cloud One", with: name)

@@ -1,4 +1,4 @@
-// The settings that good files give.
+// The settings from valid files.
 
 import Foundation
 import Logging
@@ -24,7 +24,7 @@ import Testing
         #expect(try Fixture.read(Fixture.minimal) == expected)
     }
 
-    @Test("every key of the file arrives in its place")
+    @Test("every key of the file sets its value")
     func everyKey() throws {
         let settings = try Fixture.read(
             """

@@ -1,4 +1,4 @@
-// YAML that is broken, hostile, or cleverer than a configuration should be.
+// YAML that is broken, hostile, or too clever for a configuration.
 
 import Testing
 
@@ -15,7 +15,7 @@ import Testing
         )
     }
 
-    @Test("a file that is no mapping is refused and not quoted", arguments: ["canary\n", "'canary'\n", "- canary\n"])
+    @Test("a file without a mapping is refused and not quoted", arguments: ["canary\n", "'canary'\n", "- canary\n"])
     func noMapping(text: String) {
         let problems = Fixture.problems(text)
         #expect(problems.count == 1)
@@ -131,7 +131,7 @@ import Testing
         )
     }
 
-    @Test("stars in comments and patterns are no aliases")
+    @Test("stars in comments and patterns are not aliases")
     func stars() throws {
         let text = Fixture.minimal.replacing("Trend Cloud One", with: "'*One* & *Two*'")
         #expect(try Fixture.read("#*a *b *c *d *e *f *g *h *i *j\n" + text).sender.name == "*One* & *Two*")

@@ -1,4 +1,4 @@
-// One person, one address, however it is spelled: superseding, limits, status, advice and suppression.
+// One person has one address in any spelling: superseding, limits, status, advice and suppression.
 
 import Foundation
 import GRDB
@@ -20,14 +20,14 @@ import Testing
         "ann@bücher\u{3002}example",
     ]
 
-    /// Rows that a foreign program inserts, and the view, go by the machine's clock.
+    /// Rows from a foreign program, and the view, use the machine's clock.
     private static var now: Timestamp { Timestamp(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1000)) }
 
     private func look(after sequence: Int64?) async throws -> Supersession {
         try await store.supersede(newerThan: sequence, now: noon, rules: .superseding)
     }
 
-    @Test("of messages to one address in several spellings only the newest is mailed", arguments: [true, false])
+    @Test("only the newest message to an address is mailed, whatever the spellings", arguments: [true, false])
     func superseding(looksFirst: Bool) async throws {
         let start = try await look(after: nil)
         let ids = try Self.spellings.map { try outbox.insert(recipient: $0) }
@@ -42,7 +42,7 @@ import Testing
         #expect(persons == 1)
     }
 
-    @Test("letters that are composed otherwise make no second person")
+    @Test("a different composition of letters doesn't make a second person")
     func composition() async throws {
         let ids = try ["jose\u{301}@example.com", "jos\u{E9}@example.com", "JOSE\u{301}@example.com"].map {
             try outbox.insert(recipient: $0)
@@ -53,7 +53,7 @@ import Testing
         #expect(try await store.status(recipient: "jose\u{301}@example.com").map(\.id) == ids.reversed())
     }
 
-    @Test("messages that were inserted while no outboxd ran are one person's once it has looked, due or not")
+    @Test("messages inserted while no outboxd ran get the right person at its start, due or not")
     func atStart() async throws {
         let waiting = try outbox.insert(recipient: "ann@bücher.example", notBefore: noon + .seconds(600))
         let mapped = try outbox.insert(recipient: "jos\u{E9}@example.com", account: "a1")
@@ -67,7 +67,7 @@ import Testing
         )
         let newer = try outbox.insert(recipient: "ann@xn--bcher-kva.example")
         #expect(try await look(after: mapped).superseded == [waiting])
-        // Known from now on, so that the insert itself finds the person.
+        // The domain is known from now on, so the insert itself finds the person.
         let last = try outbox.insert(recipient: "ann@BÜCHER.example")
         let lowercased = try outbox.insert(recipient: "ann@bücher.example")
         let persons = try outbox.value(
@@ -78,7 +78,7 @@ import Testing
         #expect(try await store.claim(rules: .superseding).claims.map(\.message.id).contains(last) == false)
     }
 
-    @Test("a row whose address a trigger of the application keeps as it is holds up no other")
+    @Test("a row whose address an application's trigger protects doesn't stop other rows")
     func refusedCorrection() async throws {
         try outbox.execute(
             """
@@ -109,11 +109,11 @@ import Testing
         }
     }
 
-    @Test("status, cancelling and the suppression list find every spelling, and the advice is the same for all")
+    @Test("status, cancelling and the suppression list find every spelling, with the same advice for all")
     func lookUps() async throws {
         let ids = try Self.spellings.map { try outbox.insert(recipient: $0) }
         let stranger = try outbox.insert(recipient: "ann@bucher.example")
-        // What outboxd does as soon as it sees them.
+        // outboxd does this as soon as it sees the rows.
         _ = try await look(after: nil)
         for spelling in Self.spellings {
             let found = try await store.status(recipient: spelling)
@@ -151,7 +151,7 @@ import Testing
         #expect(try await store.status(recipient: "ANN@example.com").map(\.advice) == ["wait", "wait"])
     }
 
-    @Test("every attempt knows when the first one began, and one of which nothing was sent is none")
+    @Test("every attempt knows when the first one began; an attempt that sent nothing doesn't count")
     func firstAttempt() async throws {
         let id = try outbox.insert()
         let returned = try #require(try await store.claim(now: noon).claims.first)
@@ -167,7 +167,7 @@ import Testing
         #expect(second.message == first.message)
     }
 
-    @Test("a change of address mails both addresses of an account, as the contract says it")
+    @Test("a change of address mails both addresses of an account, as the contract says")
     func changeOfAddress() async throws {
         let path = URL(filePath: #filePath).appending(path: "../../../docs/sql-contract.md").standardized
         let contract = try String(contentsOf: path, encoding: .utf8)
@@ -190,14 +190,14 @@ import Testing
         let batch = try await store.claim(now: Self.now, rules: rules)
         #expect(Set(batch.claims.map(\.message.recipient)) == ["new@example.com", "old@example.com"])
         #expect(batch.superseded == [] && batch.held == [])
-        // A later request for the account goes to the new address alone.
+        // A later request for the account is sent only to the new address.
         try outbox.insert(recipient: "new@example.com", account: "a1", requestedAt: Self.now)
         #expect(try await look(after: start.newest).claimed.count == 1)
     }
 }
 
 @Suite struct AddressCharacterTests {
-    @Test("the schema's list of characters that no address has is Unicode's")
+    @Test("the schema's list of forbidden characters agrees with Unicode")
     func invisibleCharacters() throws {
         let outbox = try TemporaryOutbox()
         let refused = try DatabaseQueue(path: outbox.path).read { database in
@@ -220,7 +220,7 @@ import Testing
             case .format, .spaceSeparator, .lineSeparator, .paragraphSeparator, .privateUse:
                 #expect(isRefused, "U+\(String(value, radix: 16))")
             case .unassigned:
-                // What is no character for ever, and what shows nothing once it is assigned.
+                // Permanent noncharacters, and characters that are invisible once they are assigned.
                 if properties.isNoncharacterCodePoint || properties.isDefaultIgnorableCodePoint {
                     #expect(isRefused, "U+\(String(value, radix: 16))")
                 }

@@ -1,4 +1,4 @@
-// docs/advice.md, row by row: for both kinds of the help page, per account and per address.
+// docs/advice.md, row by row: for both kinds on the help page, by account and by address.
 
 import Foundation
 import GRDB
@@ -7,24 +7,24 @@ import OutboxStore
 import Testing
 
 @Suite struct AdviceTableTests {
-    /// A row of the table, and the outbox in which it holds.
+    /// A row of the table, and an outbox for which it holds.
     struct Situation: Sendable, CustomTestStringConvertible {
         let words: String
         let advice: String
         let moment: String
-        /// Columns of the newest message beside those that every message has.
+        /// Columns of the newest message, in addition to those of every message.
         var columns: [String: String] = [:]
         var state = "queued"
-        /// What else is in the outbox; `:id` is the newest message.
+        /// Other content of the outbox; `:id` is the newest message.
         var further: [String] = []
-        /// What `moment` means, as an SQL expression of the newest message's columns.
+        /// The value of `moment`, as an SQL expression of the newest message's columns.
         let at: String
 
         var testDescription: String { words }
         var row: String { "| \(words) | \(advice.code) | \(moment) |" }
     }
 
-    /// `:now` in all of these is the present in milliseconds.
+    /// `:now` in all of these is the current time in milliseconds.
     static let situations: [Situation] = {
         let accepted = [
             "accepted_at": ":now - 360000", "finished_at": ":now - 360000", "requested_at": ":now - 361000",
@@ -235,7 +235,7 @@ import Testing
         }
     }
 
-    @Test("the guidance is the configuration's")
+    @Test("the guidance comes from the configuration")
     func guidance() async throws {
         let outbox = try TemporaryOutbox()
         let accepted = try #require(Self.situations.first { $0.advice == "check-junk,resend" })
@@ -256,7 +256,7 @@ import Testing
         #expect(try await second.database.status(id: 10)?.advice == "check-junk,resend")
     }
 
-    @Test("one relay that is up is enough")
+    @Test("one working relay is enough")
     func oneRelayUp() async throws {
         let outbox = try TemporaryOutbox()
         let delayed = try #require(Self.situations.first { $0.moment == "relays down since" })
@@ -267,7 +267,7 @@ import Testing
         #expect(try await outbox.database.status(id: 10)?.advice == "wait")
     }
 
-    /// - Returns: the present that the situation is built around.
+    /// - Returns: the time around which the situation is built.
     private func insert(
         _ situation: Situation,
         id: Int64,

@@ -1,4 +1,4 @@
-// A backup: consistent, whole, and nobody else's.
+// A backup: consistent, complete, and private.
 
 import Foundation
 import Glibc
@@ -28,7 +28,7 @@ import Testing
         #expect(try await restored.claim().claims.map(\.message.token) == [Token("s3cret")])
     }
 
-    @Test("a backup overwrites nothing, not even through a link, and leaves nothing where it fails")
+    @Test("a backup overwrites nothing, not even through a link, and leaves no file after a failure")
     func refusals() async throws {
         let outbox = try TemporaryOutbox()
         let existing = outbox.folder.appending(path: "precious").path

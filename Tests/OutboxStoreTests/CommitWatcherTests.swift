@@ -1,4 +1,4 @@
-// Commits of other processes are noticed without polling, among commits of our own.
+// Commits of other processes are noticed without polling, even among our own commits.
 
 import OutboxCore
 import OutboxStore
@@ -14,7 +14,7 @@ import Testing
         func increase() { count.withLock { $0 += 1 } }
     }
 
-    @Test("each commit of another connection is told, however our own commits fall between, with no look by time")
+    @Test("each commit of another connection is reported without polling, even between our own commits")
     func noticed() async throws {
         let outbox = try TemporaryOutbox()
         let watcher = CommitWatcher(store: outbox.database, pollInterval: .seconds(3600))

@@ -1,4 +1,4 @@
-// Damage in the file: found by the inspection, and told in words of its own.
+// Damage in the file: the inspection finds it, and errors explain it.
 
 import Foundation
 import GRDB
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// Overwrites the pages of a table, its root excepted, with nonsense.
+    /// Overwrites the pages of a table, except its root, with garbage.
     private func damage(_ table: String, of database: OutboxDatabase) async throws {
         let (pages, size) = try await database.queue.writeWithoutTransaction { connection in
             _ = try Row.fetchOne(connection, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test("an outbox is sound in a file that a whole quick_check fails in")
+    @Test("an outbox is sound although a quick_check of the whole file fails")
     func sound() async throws {
         try await withFile { database in
             let inspection = try await database.inspect(limit: .seconds(60))
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test("an inspection without time says what it didn't look at")
+    @Test("an inspection without time names the unchecked tables")
     func unfinished() async throws {
         try await withFile { database in
             guard case .unfinished(let tables) = try await database.inspect(limit: .zero) else {
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test("an error of a damaged file says what it is and what to do, not to check permissions")
+    @Test("the error for a damaged file names the damage and the remedy, not permissions")
     func words() async throws {
         try await withFile { database in
             for table in ["outbox", "outbox_state"] { try await damage(table, of: database) }

@@ -1,4 +1,4 @@
-// The file under the outbox: where it may be, who may use it, what becomes of it, and copies of it.
+// The outbox's file: permitted places, rights, loss, and copies.
 
 import Foundation
 import GRDB
@@ -12,7 +12,7 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct DatabaseFileTests {
     private func mode(_ path: String) throws -> UInt32 { try #require(FileStatus(path)).mode }
 
-    @Test("a daemon makes no file unless it is told to, and says both remedies")
+    @Test("a daemon creates no file unless it is told to, and names both remedies")
     func notCreated() async throws {
         try await withFolder { folder in
             let path = folder.appending(path: "outbox.db").path
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test("a new file is its group's where the folder is, and nobody's else")
+    @Test("a new file is accessible to its group where the folder is, and never to others")
     func newFile() async throws {
         for (folderMode, fileMode) in [(0o2770, 0o660), (0o755, 0o600), (0o700, 0o600), (0o1777, 0o600)]
             as [(UInt32, UInt32)]
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test("a symbolic link is followed once: the file behind it is the one that is watched and judged")
+    @Test("a symbolic link is followed once: the file behind it is watched and checked")
     func link() async throws {
         try await withFolder { folder in
             let real = folder.appending(path: "real.db").path
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    /// With no look by time.
+    /// Without polling.
     private func noticesCommits(_ database: OutboxDatabase, insertingInto path: String) async throws {
         let (told, continuation) = AsyncStream<Void>.makeStream()
         let watching = Task {
@@ -78,7 +78,7 @@ import Testing
         defer { deadline.cancel() }
         var commits = told.makeAsyncIterator()
         try #require(await commits.next() != nil)
-        // Until the looks after the opening's own writes are over.
+        // Waits until the polls after the opening's own writes are over.
         try await Task.sleep(for: .milliseconds(400))
         try await DatabaseQueue(path: path).write { database in
             try database.execute(
@@ -132,7 +132,7 @@ import Testing
         }
     }
 
-    @Test("a claim notices by itself that another file is there")
+    @Test("a claim itself notices a replaced file")
     func claimNotices() async throws {
         let outbox = try TemporaryOutbox()
         try outbox.insert()
@@ -142,12 +142,12 @@ import Testing
             Issue.record("\(String(describing: error))")
             return
         }
-        // A file that comes back is another one.
+        // A file that comes back counts as a different one.
         _ = try OutboxDatabase(path: outbox.path, access: .migrating)
         await #expect(throws: OutboxDatabaseError.self) { try await outbox.database.claim() }
     }
 
-    @Test("a path that leads nowhere, and one that can't be followed, are told apart")
+    @Test("a dangling path is told from a path without access")
     func unreachable() async throws {
         try await withFolder { folder in
             let loop = folder.appending(path: "loop.db").path
@@ -159,7 +159,7 @@ import Testing
         }
     }
 
-    @Test("a file in UTF-16 is refused, and left as it is")
+    @Test("a file in UTF-16 is refused, and left unchanged")
     func encoding() async throws {
         try await withFolder { folder in
             let path = folder.appending(path: "app.db").path
@@ -184,7 +184,7 @@ import Testing
         }
     }
 
-    @Test("the file system is the one that was mounted last at the longest place above the file")
+    @Test("the file system is the last mount at the longest path above the file")
     func fileSystems() {
         let mounts = """
             22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -204,7 +204,7 @@ import Testing
         #expect(FileSystemKind(type: "9p") == .network("9p"))
     }
 
-    @Test("rights on -wal, -shm and the folder that lock somebody out are remarked, with the command")
+    @Test("rights on -wal, -shm and the folder that lock out a user are reported, with the command")
     func rights() {
         let (app, outboxd, shared) = (1000 as UInt32, 999 as UInt32, 998 as UInt32)
         func rights(_ file: UInt32, folder: UInt32 = 0o2770, wal: (UInt32, UInt32, UInt32)) -> [FileRemark] {
@@ -234,7 +234,7 @@ import Testing
         #expect(FileRemark.everybodyReads(path: "/it's/o.db").command == "chmod o= '/it'\\''s/o.db'")
     }
 
-    @Test("the command of a remark mends what it is about")
+    @Test("the command of a remark fixes the problem")
     func realRights() async throws {
         try await withFolder { folder in
             #expect(chmod(folder.path, 0o2770) == 0)
@@ -257,7 +257,7 @@ import Testing
         }
     }
 
-    @Test("two daemons see each other on one file, and neither is seen by itself; SQLite's locks are left alone")
+    @Test("two daemons on one file detect each other, but not themselves; SQLite's locks are untouched")
     func company() throws {
         let outbox = try TemporaryOutbox()
         let second = try outbox.secondDaemon()

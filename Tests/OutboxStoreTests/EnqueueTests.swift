@@ -1,4 +1,4 @@
-// Inserting through the store, as outboxctl does.
+// Inserts through the store, as outboxctl does.
 
 import OutboxCore
 import OutboxStore
@@ -13,7 +13,7 @@ import Testing
         NewMessage(kind: "verify-email", recipient: recipient, token: Token("CANARY-1"), idempotencyKey: key)
     }
 
-    @Test("a repeated insert with the same key inserts nothing and tells the first id")
+    @Test("a repeated insert with the same key inserts nothing and returns the first id")
     func idempotency() async throws {
         let first = try await outbox.database.enqueue(message(key: "signup-1"))
         #expect(try await outbox.database.enqueue(message(key: "signup-1")) == first)

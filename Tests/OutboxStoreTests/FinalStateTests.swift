@@ -1,4 +1,4 @@
-// Every statement that makes a message final says from which states, and what is final stays.
+// Every statement that makes a message final names the previous states, and a final state stays.
 
 import Foundation
 import InternetMessage
@@ -26,7 +26,7 @@ import Testing
         return found
     }
 
-    @Test("every statement that makes a message final names the states that it may come from")
+    @Test("every statement that makes a message final names the permitted previous states")
     func guards() throws {
         let statements = try Self.finishingStatements()
         #expect(
@@ -38,12 +38,12 @@ import Testing
         for (file, sql) in statements {
             let states = sql.matches(of: /\bstate = '(\w+)'/).compactMap { MessageState(rawValue: String($0.1)) }
             #expect(!states.isEmpty, "\(file): \(sql)")
-            // Only a bounce ends what was final before.
+            // Only a bounce ends a state that was already final.
             #expect(states == [.accepted] || states.allSatisfy(\.isOpen), "\(file): \(sql)")
         }
     }
 
-    @Test("what is final stays, whatever an old claim, a report or an application says", arguments: FinalWay.allCases)
+    @Test("a final state stays, whatever an old claim, a report or an application does", arguments: FinalWay.allCases)
     func stays(way: FinalWay) async throws {
         let outbox = try TemporaryOutbox()
         let store = outbox.database

@@ -1,4 +1,4 @@
-// Random histories against what must always hold: resends, refusals, drops, crashes, clock jumps, bounces, two daemons.
+// Random histories against the invariants: resends, refusals, drops, crashes, clock jumps, bounces, two daemons.
 
 import Foundation
 import GRDB
@@ -19,7 +19,7 @@ struct HistoryTests {
             #expect(broken == [], "seed \(seed), step \(step): \(what)")
             if !broken.isEmpty { return }
         }
-        // A history in which nothing happens shows nothing.
+        // A history without events would prove nothing.
         #expect(history.steps.count == History.Step.allCases.count)
         #expect(try history.finalStates().count >= 2)
     }
@@ -53,9 +53,9 @@ private struct History {
         random = SplitMix(seed: seed)
     }
 
-    /// Does something.
+    /// Performs a random step.
     ///
-    /// - Returns: what it was.
+    /// - Returns: a description of the step.
     mutating func step() async throws -> Step {
         let weighted: [Step] = [
             .enqueue, .enqueue, .claim, .claim, .claim, .finish, .finish, .finish, .finish, .pass, .pass,
@@ -75,7 +75,7 @@ private struct History {
         case .crash: claims[index] = []
         case .pass: now = now + .milliseconds(Int.random(in: 1...30_000, using: &random))
         case .leap:
-            // Suspended for hours, or a clock that was set back.
+            // The machine was suspended for hours, or the clock was set back.
             now = now + .seconds(Int.random(in: -120...7200, using: &random))
         case .renew: try await daemon.renewLeases(until: now + .seconds(60))
         case .rescue: _ = try await daemon.rescue(now: now, rules: rules)
@@ -83,7 +83,7 @@ private struct History {
         case .bounce: try await bounce(daemon)
         case .look: break
         }
-        // Each daemon looks after a commit, as the dispatcher does.
+        // Each daemon polls after a commit, as the dispatcher does.
         for index in daemons.indices {
             newestSeen[index] = try await daemons[index]
                 .supersede(newerThan: newestSeen[index], now: now, rules: rules).newest
@@ -91,7 +91,7 @@ private struct History {
         return step
     }
 
-    /// What is claimed must be the newest of its person and kind whose `not_before` has come.
+    /// A claimed message must be the newest of its person and kind whose `not_before` has passed.
     private func expectNewest(_ claims: [Claim]) throws {
         for claim in claims where claim.message.kind != "newsletter" {
             let newer = try reader.read { database in
@@ -138,7 +138,7 @@ private struct History {
         _ = try await daemons[index].finish([completion], now: now, rules: rules)
     }
 
-    /// What the policy and the schedule make of a random failure.
+    /// The outcome of a random failure according to the policy and the schedule.
     private mutating func judged(_ claim: Claim) -> Completion.Outcome {
         let replies = [
             "450 4.2.1 Busy", "451 4.7.1 Greylisted for 300 seconds", "550 5.1.1 Unknown", "421 Closing", "554 No",
@@ -190,7 +190,7 @@ private struct History {
         }
     }
 
-    /// What doesn't hold that always must.
+    /// The violated invariants.
     mutating func brokenInvariants() throws -> [String] {
         let queries = [
             "more than one message waits for one person and kind": """
@@ -202,7 +202,7 @@ private struct History {
             SELECT 1 FROM outbox_state WHERE state IN ('queued', 'deferred') AND due_at IS NULL
                 OR state = 'sending' AND lease_expires_at IS NULL
             """,
-            // What a crash left over is due at once, even if that is too late.
+            // Messages left by a crash are due at once, even if that is too late.
             "a deferred message is due after its deadline": """
             SELECT 1 FROM outbox_state WHERE state = 'deferred' AND due_at > coalesce(expires_at,
                 max(requested_at, coalesce(not_before, 0)) + 86400000) AND due_at > \(latest.milliseconds)

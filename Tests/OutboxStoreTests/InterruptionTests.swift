@@ -1,4 +1,4 @@
-// What a crash leaves, what a clock that was set does, and rows that a rule of the application refuses.
+// Crashes, clock changes, and rows that a rule of the application refuses.
 
 import Foundation
 import GRDB
@@ -23,7 +23,7 @@ import Testing
         ).claims
     }
 
-    /// A daemon that dies right after it has claimed.
+    /// A daemon that dies directly after a claim.
     private func die(alone: Bool = false, now: Timestamp) async throws {
         let daemon = try OutboxDatabase(path: outbox.path, access: .writing)
         let claims = try await alone ? claimAlone(daemon, now: now) : daemon.claim(now: now).claims
@@ -31,7 +31,7 @@ import Testing
         _ = try await store.rescue(now: now + .seconds(60))
     }
 
-    @Test("a process never takes its own claims for lost, whatever the clock says")
+    @Test("a process never treats its own claims as lost, whatever the clock says")
     func ownClaims() async throws {
         try outbox.insert()
         let claim = try #require(try await store.claim().claims.first)
@@ -43,7 +43,7 @@ import Testing
         #expect(try await store.finish([.accepted(claim, at: noon + .seconds(600))], now: noon).isEmpty)
     }
 
-    @Test("a claim that was renewed since it was seen is not taken over")
+    @Test("a claim that was renewed since it was read is not taken over")
     func renewedMeanwhile() async throws {
         let id = try outbox.insert()
         let other = try outbox.secondDaemon()
@@ -55,7 +55,7 @@ import Testing
         #expect(try outbox.state(id) == "sending")
     }
 
-    @Test("a lease that ends later than any that begins now was written before the clock was set back")
+    @Test("a lease that ends later than any new lease was written before the clock was set back")
     func leaseFromTheFuture() async throws {
         let id = try outbox.insert()
         _ = try await outbox.secondDaemon().claim()
@@ -63,7 +63,7 @@ import Testing
         #expect(try await store.expiredClaims(now: back, lease: .seconds(60)).map(\.messageID) == [id])
     }
 
-    @Test("a message that was claimed twice when outboxd died is tried alone, and ends with the third crash then")
+    @Test("a message that was claimed at two crashes is tried alone, and ends after three crashes alone")
     func poison() async throws {
         let poison = try outbox.insert()
         let innocent = try outbox.insert(recipient: "ben@example.com")
@@ -72,13 +72,13 @@ import Testing
             try await die(now: now)
             now = now + .seconds(60)
         }
-        // Both are suspects now, and no ordinary claim gets them.
+        // Both are suspects now, and ordinary claims skip them.
         #expect(try await store.claim(now: now).claims.isEmpty)
         let moments = try await store.nextMoments(now: now)
         #expect(moments.due == nil && moments.dueAlone == noon + .seconds(120) && moments.hasInterrupted)
         let first = try #require(try await claimAlone(store, now: now).first)
         #expect(first.message.id == poison || first.message.id == innocent)
-        // The innocent one is acquitted by an outcome, whatever it is.
+        // Any outcome clears the innocent one.
         let trial = try await claimAlone(store, now: now)
         for claim in [first] + trial where claim.message.id == innocent {
             _ = try await store.finish([.deferred(claim, until: now, at: now)], now: now)
@@ -98,7 +98,7 @@ import Testing
         #expect(try outbox.state(innocent) == "sending")
     }
 
-    @Test("due times that outboxd wrote follow a clock that is set, those of the application stay")
+    @Test("due times that outboxd wrote follow the clock, those of the application stay")
     func clock() async throws {
         let retry = try outbox.insert()
         let claim = try #require(try await store.claim().claims.first)
@@ -115,13 +115,13 @@ import Testing
         try await follow(.seconds(600), now: noon + .seconds(600))
         #expect(try due(retry) == (noon + .seconds(630)).milliseconds)
         #expect(try due(scheduled) == (noon + .seconds(3600)).milliseconds)
-        // A day back: nothing waits for the day to come again.
+        // A day back: no message waits a day.
         let back = noon - .seconds(86_400)
         try await follow(.seconds(-87_000), now: back)
         #expect(try due(retry) == back.milliseconds || due(retry) == (back + .seconds(30)).milliseconds)
         #expect(try due(waiting) == back.milliseconds)
         #expect(try due(scheduled) == (noon + .seconds(3600)).milliseconds)
-        // A start after the clock was set back, when nobody knows by how much.
+        // A start after the clock was set back by an unknown amount.
         let further = back - .seconds(86_400)
         try await follow(nil, now: further)
         #expect(try due(retry) == further.milliseconds && due(waiting) == further.milliseconds)
@@ -140,7 +140,7 @@ import Testing
         let forward = noon + .seconds(610)
         #expect(try await follow(.seconds(600), at: forward) == (noon + .seconds(630)).milliseconds)
         #expect(try await follow(.seconds(-600), at: noon + .seconds(15)) == (noon + .seconds(30)).milliseconds)
-        // What is deferred by the clock as it is stays as it is.
+        // A message deferred by the current clock stays unchanged.
         let again = try #require(try await store.claim(now: noon + .seconds(31)).claims.first)
         let ended = noon + .seconds(632)
         _ = try await store.finish([.deferred(again, until: ended + .seconds(5), at: ended)], now: ended)
@@ -154,7 +154,7 @@ import Testing
             try outbox.value(Int64.self, "SELECT due_at FROM outbox_state WHERE message_id = \(id)")
         }
         #expect(try due() == (ended + .seconds(5)).milliseconds)
-        // Nor what was deferred in the same moment.
+        // So does a message deferred in the same moment.
         while try await store.followClock(
             step: .seconds(600),
             since: noon + .seconds(631),
@@ -164,7 +164,7 @@ import Testing
         #expect(try due() == (ended + .seconds(5)).milliseconds)
     }
 
-    @Test("an outcome that was judged by a clock that was set back since counts from now")
+    @Test("an outcome judged before the clock was set back counts from now")
     func endedLater() async throws {
         let ids = try [outbox.insert(), outbox.insert(recipient: "ben@example.com")]
         let claims = try await store.claim().claims
@@ -188,7 +188,7 @@ import Testing
         #expect(try await store.attempts(of: ids[0]).map(\.finishedAt) == [noon])
     }
 
-    @Test("a claim that is given back after the clock was set back is due at once", arguments: [true, false])
+    @Test("a claim released after the clock was set back is due at once", arguments: [true, false])
     func givenBack(asCompletion: Bool) async throws {
         let id = try outbox.insert()
         let claims = try await store.claim(now: noon + .seconds(3600)).claims
@@ -204,13 +204,13 @@ import Testing
         #expect(due == (noon + .seconds(1)).milliseconds)
     }
 
-    @Test("what was given back by the clock after a step forward, or has followed it already, follows it no further")
+    @Test("a message released after a step forward, or already moved by it, is not moved again")
     func followedOnce() async throws {
         let id = try outbox.insert()
         let first = try #require(try await store.claim().claims.first)
         _ = try await store.finish([.deferred(first, until: noon + .seconds(5))], now: noon)
         let again = try #require(try await store.claim(now: noon + .seconds(5)).claims.first)
-        // The clock is set forward by an hour while a lane has it.
+        // The clock is set forward by an hour while a lane has the message.
         let later = noon + .seconds(3610)
         let returned = Completion(
             claim: again,
@@ -231,7 +231,7 @@ import Testing
         }
     }
 
-    @Test("an outcome that is recorded between a step back and the following of it keeps its delay")
+    @Test("an outcome recorded between a step back and its correction keeps its delay")
     func keepsItsDelay() async throws {
         let id = try outbox.insert(requestedAt: noon + .seconds(86_400))
         let claim = try #require(try await store.claim(now: noon + .seconds(86_400)).claims.first)
@@ -247,7 +247,7 @@ import Testing
         #expect(due == (noon + .seconds(302)).milliseconds)
     }
 
-    @Test("a state whose row is gone is removed and named, and stops no other message")
+    @Test("a state without a row is removed and reported, and stops no other message")
     func orphan() async throws {
         let gone = try outbox.insert()
         let other = try outbox.insert(recipient: "ben@example.com")
@@ -261,7 +261,7 @@ import Testing
         #expect(try await store.claim().isEmpty)
     }
 
-    @Test("a trigger that passes over an outcome without an error is a refusal, not a lost claim")
+    @Test("a trigger that silently ignores an outcome counts as a refusal, not as a lost claim")
     func ignored() async throws {
         try outbox.insert()
         let claim = try #require(try await store.claim().claims.first)
@@ -277,7 +277,7 @@ import Testing
         #expect(try await store.finish([.accepted(claim)], now: noon).isEmpty)
     }
 
-    @Test("while expiry is held, what is past its deadline neither expires nor is sent")
+    @Test("while expiry is held, overdue messages neither expire nor are sent")
     func expiryHold() async throws {
         let id = try outbox.insert(expiresAt: noon + .seconds(600))
         let leap = noon + .seconds(86_400)
@@ -297,7 +297,7 @@ import Testing
         #expect(try await store.claim(now: noon).claims.map(\.message.id) == [id])
     }
 
-    @Test("a rule of the application that refuses one row stops no other, at the claim, at the outcome, at the end")
+    @Test("an application's rule that refuses one row stops no other: at the claim, the outcome and the expiry")
     func refusedRows() async throws {
         let good = try outbox.insert()
         let bad = try outbox.insert(recipient: "ben@example.com")
@@ -313,7 +313,7 @@ import Testing
         let batch = try await store.claim()
         #expect(batch.claims.map(\.message.id) == [good])
         #expect(batch.refused == [RowRefusal(messageID: bad, rule: "audit says no")])
-        // It is not looked at again at once, and does not keep the dispatcher busy.
+        // The row is not tried again at once, and does not keep the dispatcher busy.
         #expect(try await store.claim().refused.isEmpty)
         #expect(try await store.nextMoments(now: noon).due == noon + .seconds(10))
 
@@ -334,7 +334,7 @@ import Testing
         #expect(try await store.expire(now: noon + .seconds(1)).isEmpty)
     }
 
-    @Test("a withdrawn message ends at once where it waits, and with its attempt where it is being sent")
+    @Test("a withdrawn message ends at once while it waits, and with its attempt while it is being sent")
     func cancelled() async throws {
         let waiting = try outbox.insert()
         try outbox.execute("UPDATE outbox SET cancelled = 1 WHERE id = \(waiting)")
@@ -353,7 +353,7 @@ import Testing
         #expect(try outbox.state(refused) == "cancelled" && outbox.secretCount() == 0)
     }
 
-    @Test("a message for later does not make the one of now void before its time")
+    @Test("a message for later doesn't supersede the current one before its time")
     func scheduledNewer() async throws {
         let today = try outbox.insert(account: "a1")
         let start = try await store.supersede(newerThan: 0, now: noon, rules: .superseding).newest

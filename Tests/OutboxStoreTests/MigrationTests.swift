@@ -1,4 +1,4 @@
-// How the schema grows: an upgraded file is a new one, and what a development build made is refused.
+// Schema versions: an upgraded file equals a new one, and a development build's file is refused.
 
 import Foundation
 import GRDB
@@ -11,7 +11,7 @@ import Testing
 @Suite struct MigrationTests {
     private static let objects = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
 
-    /// What a migrator makes of an empty file, by way of the given earlier one.
+    /// The schema that a migrator creates from an empty file, by way of the given earlier one.
     private func schema(of migrator: SchemaMigrator, by way: SchemaMigrator? = nil) throws -> [Row] {
         let queue = try DatabaseQueue()
         return try queue.write { database in
@@ -25,8 +25,8 @@ import Testing
 
     @Test("a file of each earlier version is upgraded to exactly the schema of a new file")
     func everyVersion() throws {
-        // Version 1 is the newest one. This keeps the place and the comparison in order for version 2: it tries both
-        // with an upgrade of its own.
+        // Version 1 is the newest one. For version 2, this keeps the place and tests the comparison with an upgrade of
+        // its own.
         let upgrade = "CREATE INDEX outbox_by_kind ON outbox (kind);"
         let next = SchemaMigrator(text: Schema.text + upgrade, upgrades: Schema.upgrades + [upgrade])
         #expect(try schema(of: next, by: .current) == schema(of: next))
@@ -34,7 +34,7 @@ import Testing
         #expect(try schema(of: forgotten, by: .current) != schema(of: forgotten))
     }
 
-    @Test("each missing version is applied once, and written down")
+    @Test("each missing version is applied once, and recorded")
     func versions() throws {
         let queue = try DatabaseQueue()
         let next = SchemaMigrator(
@@ -50,7 +50,7 @@ import Testing
         #expect(throws: OutboxDatabaseError.self) { try queue.write { try second.migrate($0) } }
     }
 
-    @Test("a copy of the schema alone takes inserts, answers, and is completed by a migration")
+    @Test("a copy of the schema alone accepts inserts and queries, and a migration completes it")
     func schemaAlone() async throws {
         let statements = try DatabaseQueue().inDatabase { database in
             _ = try SchemaMigrator.current.migrate(database)
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test("what a development build made is refused, with what to do")
+    @Test("a development build's file is refused, with the remedy")
     func developmentBuild() async throws {
         try await withFolder { folder in
             let path = folder.appending(path: "outbox.db").path

@@ -1,4 +1,4 @@
-// Every statement that runs for a message uses an index, and none gets slower with the history of a person or the file.
+// Every statement of a message's life uses an index, and none slows down with a person's history or the file's size.
 
 import Foundation
 import GRDB
@@ -11,7 +11,7 @@ import Testing
 @Suite struct QueryPlanTests {
     private static let rules = DeliveryRules()
 
-    /// The statements of one message's whole way, and of the ways that end earlier, as SQLite runs them.
+    /// The statements of a message's whole life, and of shorter lives, as SQLite runs them.
     private func statements(_ outbox: TemporaryOutbox) async throws -> Set<String> {
         let store = outbox.database
         let seen = Collected()
@@ -58,7 +58,7 @@ import Testing
             ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].contains { sql.hasPrefix($0) }
         }
         #expect(statements.count > 20)
-        // Tables of a handful of rows at the most.
+        // Tables with a handful of rows at most.
         let small = ["outbox_relay", "outbox_guidance", "outbox_suppression"]
         try await outbox.database.queue.writeWithoutTransaction { database in
             for statement in statements {
@@ -74,7 +74,8 @@ import Testing
         }
     }
 
-    /// A scan that an index of just the rows in question orders and a LIMIT or a minimum ends, or of a result of a few rows.
+    /// An acceptable scan: an index of only the wanted rows orders it and a LIMIT or a minimum ends it, or its result
+    /// has a few rows.
     private static func isOrderedWalk(_ line: String) -> Bool {
         [
             "USING INDEX outbox_leased", "USING INDEX outbox_expiring", "USING INDEX outbox_outside_ascii",
@@ -95,7 +96,7 @@ import Testing
         }
     }
 
-    /// The virtual machine's steps of each action, beside so many final messages of the same person.
+    /// The steps of SQLite's virtual machine for each action, with this many final messages of the same person.
     private func steps(history: Int) async throws -> [String: Int] {
         let outbox = try TemporaryOutbox()
         let store = outbox.database

@@ -1,4 +1,4 @@
-// The records: one set of names for columns and JSON, and what they make of a newer version's codes.
+// The records: one set of names for columns and JSON, and codes of newer versions.
 
 import Foundation
 import GRDB
@@ -16,7 +16,7 @@ import Testing
         try #require(try JSONSerialization.jsonObject(with: JSONEncoder().encode(record)) as? [String: Any])
     }
 
-    /// Runs SQL against the schema's rules, as a program with other rules could have written it.
+    /// Runs SQL without the schema's rules, as a program with different rules could have written it.
     private func forge(_ sql: String) throws {
         let connection = try DatabaseQueue(path: outbox.path)
         try connection.writeWithoutTransaction { database in
@@ -32,7 +32,7 @@ import Testing
         return id
     }
 
-    @Test("what has no value is null in JSON, and never left out")
+    @Test("a missing value is null in JSON, and never left out")
     func nulls() async throws {
         let id = try outbox.insert()
         _ = try await store.claim()
@@ -49,7 +49,7 @@ import Testing
         #expect(status["attempts"] as? Int == 1)
     }
 
-    @Test("a relay is read as it was written, without a value for what it has none")
+    @Test("a relay is read as it was written, including missing values")
     func relay() async throws {
         func status(_ state: RelayStatus.State, _ trouble: Bool) -> RelayStatus {
             RelayStatus(
@@ -95,7 +95,7 @@ import Testing
         #expect(late == "moon")
     }
 
-    @Test("a state, an outcome or an action that no version of this schema knows is an error in words, not a crash")
+    @Test("an unknown state, outcome or action gives an error message, not a crash")
     func unknownState() async throws {
         let id = try await attempted()
         try forge("INSERT INTO outbox_report (message_id, action, received_at) VALUES (\(id), 'teleported', 1)")

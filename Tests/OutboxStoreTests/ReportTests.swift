@@ -1,4 +1,4 @@
-// What reports of other mail systems do to messages.
+// The effects of other mail systems' reports on messages.
 
 import InternetMessage
 import OutboxCore
@@ -29,7 +29,7 @@ import Testing
         return (id, claim.message.envelopeID)
     }
 
-    @Test("a failed one makes an accepted message bounced, and its address suppressed")
+    @Test("a report of failure makes an accepted message bounced, and suppresses its address")
     func failed() async throws {
         let (id, envelopeID) = try await accepted()
         let effect = try await store.record(
@@ -47,7 +47,7 @@ import Testing
         #expect(entry.address == "ann@example.com" && entry.source == .reported && entry.messageID == id)
     }
 
-    @Test("a second one changes nothing but its own row")
+    @Test("a second report changes only its own row")
     func twice() async throws {
         let (id, envelopeID) = try await accepted()
         for _ in 1...2 { _ = try await store.record(report(.failed), envelopeID: envelopeID, suppressFor: nil) }
@@ -56,7 +56,7 @@ import Testing
         #expect(try await store.suppressions(at: noon).isEmpty)
     }
 
-    @Test("what is no failure is a note", arguments: ReportedAction.allCases.filter { $0 != .failed })
+    @Test("reports other than failures are only stored", arguments: ReportedAction.allCases.filter { $0 != .failed })
     func notes(action: ReportedAction) async throws {
         let (id, envelopeID) = try await accepted()
         let effect = try await store.record(report(action), envelopeID: envelopeID, suppressFor: .seconds(100))
@@ -100,7 +100,7 @@ import Testing
         #expect(try await !store.liftSuppression(of: AddressKey("ann@example.com")))
     }
 
-    @Test("a bounce can be taken back after its entry on the list has run out")
+    @Test("a bounce can be taken back after its entry on the list has expired")
     func undoneLate() async throws {
         let (id, envelopeID) = try await accepted()
         _ = try await store.record(report(.failed, .badDomain), envelopeID: envelopeID, suppressFor: nil)
@@ -109,7 +109,7 @@ import Testing
         #expect(try await store.status(id: id)?.advice == "request-new")
     }
 
-    @Test("a mail is found by the id that the relay gave it, if that is long enough to be the only one")
+    @Test("a mail is found by the relay's id, if the id is long enough to be unique")
     func relayID() async throws {
         for (text, expected) in [("Ok 0100018b0e7a1c5d-8e0b6d4e-000000", true), ("Ok: queued as 4F1B2C0D3E", false)] {
             let id = try outbox.insert()
@@ -125,7 +125,7 @@ import Testing
         #expect(try await store.reported(relayID: "0100018b0e7a1c5d-8e0b6d4e-000001") == nil)
     }
 
-    @Test("an id that no tried mail has changes nothing")
+    @Test("an id without an attempted mail changes nothing")
     func unknown() async throws {
         let (id, _) = try await accepted()
         let untried = try outbox.insert()
@@ -140,7 +140,7 @@ import Testing
         #expect(try await store.suppressions(at: noon).isEmpty)
     }
 
-    @Test("a message that is open stays so: its own attempt decides")
+    @Test("an open message stays open: its own attempt decides")
     func open() async throws {
         let id = try outbox.insert()
         let claim = try #require(try await store.claim().claims.first)

@@ -1,4 +1,4 @@
-// How the limit on resends holds messages at the claim.
+// The limit on resends holds messages at the claim.
 
 import OutboxCore
 import OutboxStore
@@ -11,14 +11,14 @@ import Testing
 
     init() throws { outbox = try TemporaryOutbox() }
 
-    /// Claims and accepts what is due.
+    /// Claims and accepts the due messages.
     private func send(at now: Timestamp) async throws -> [Int64] {
         let claims = try await store.claim(now: now, rules: rules).claims
         _ = try await store.finish(claims.map { .accepted($0, at: now) }, now: now, rules: rules)
         return claims.map(\.message.id)
     }
 
-    @Test("a burst of clicks becomes one mail at once and the newest token when the interval is over")
+    @Test("a burst of clicks gives one mail at once, and the newest token after the interval")
     func burst() async throws {
         let first = try outbox.insert()
         #expect(try await send(at: noon) == [first])
@@ -50,7 +50,7 @@ import Testing
         #expect(status.advice == "wait" && status.adviceAt == present + .seconds(360))
     }
 
-    @Test("at most so many within an hour, for each address and kind by itself")
+    @Test("the hourly limit applies to each address and kind separately")
     func perHour() async throws {
         for minute in 0..<3 {
             let now = noon + .seconds(minute * 60)
@@ -80,7 +80,7 @@ import Testing
         #expect(try await send(at: noon + .seconds(1)).isEmpty)
     }
 
-    @Test("of two that fall due together, one goes")
+    @Test("of two messages that become due together, one is sent")
     func together() async throws {
         try outbox.insert(account: "a1")
         try outbox.insert(account: "a2")
@@ -88,7 +88,7 @@ import Testing
         #expect(batch.claims.count == 1 && batch.held.count == 1)
     }
 
-    @Test("a token that would expire while it waits goes out just before: a limit never drops")
+    @Test("a token that would expire while it waits is sent just before: a limit never drops")
     func deadline() async throws {
         for minute in 0..<3 {
             let now = noon + .seconds(minute * 60)

@@ -1,4 +1,4 @@
-// What is old goes, a slice at a time, and nothing else does.
+// Retention removes old rows, a slice at a time, and nothing else.
 
 import Foundation
 import GRDB
@@ -20,7 +20,7 @@ import Testing
         return { clock.tick(.microseconds(1)) }
     }
 
-    /// Adds messages that became final so long before noon, one a second, with an attempt each.
+    /// Adds messages that became final this long before noon, one per second, with an attempt each.
     private func addFinal(_ count: Int, age: Duration, state: String = "accepted", from first: Int = 1) throws {
         let finished = (noon - age).milliseconds
         let range = "\(first) AND \(first + count - 1)"
@@ -44,7 +44,7 @@ import Testing
         )
     }
 
-    /// Runs slices until nothing more is to be removed.
+    /// Runs slices until nothing is left to remove.
     @discardableResult
     private func retire(
         _ step: RetentionStep,
@@ -72,7 +72,7 @@ import Testing
 
     private func count(_ table: String) throws -> Int? { try outbox.value(Int.self, "SELECT count(*) FROM \(table)") }
 
-    @Test("old final messages go with their attempts and reports, the oldest first; younger and open ones stay")
+    @Test("old final messages are removed with attempts and reports, oldest first; younger and open ones stay")
     func oldOnes() async throws {
         try addFinal(120, age: .seconds(40 * 86_400))
         try addFinal(10, age: .seconds(86_400), from: 1000)
@@ -112,7 +112,7 @@ import Testing
         try outbox.execute(again)
     }
 
-    @Test("an idempotency key is refused for one more retention after its row, and one whose row is there stays")
+    @Test("an idempotency key is refused for one more retention after its row; a key with a row stays")
     func keys() async throws {
         try addFinal(2, age: .seconds(40 * 86_400))
         try outbox.execute(
@@ -131,7 +131,7 @@ import Testing
             """
         }
         #expect(throws: DatabaseError.self) { try outbox.execute(again("key-1")) }
-        // The one that waits was looked at, and has its time renewed.
+        // The waiting message's key was examined, and its time is renewed.
         let older = "SELECT count(*) FROM outbox_used_key WHERE used_at < \(noon.milliseconds)"
         #expect(try outbox.value(Int.self, older) == 0)
         let later = noon + .seconds(31 * 86_400)
@@ -142,7 +142,7 @@ import Testing
         #expect(throws: DatabaseError.self) { try outbox.execute(again("waits")) }
     }
 
-    @Test("a row that a trigger keeps, or a deferred foreign key of another table, stops no other")
+    @Test("a row kept by a trigger, or by another table's deferred foreign key, stops no other row")
     func refused() async throws {
         try addFinal(130, age: .seconds(40 * 86_400))
         try outbox.execute(
@@ -162,7 +162,7 @@ import Testing
         #expect(try outbox.value(Int.self, "SELECT sum(requested) FROM outbox_day") == 128)
     }
 
-    @Test("a slice's steps do not grow with the size of the file")
+    @Test("the cost of a slice doesn't grow with the file")
     func steps() async throws {
         func steps(beside count: Int) async throws -> Int {
             let outbox = try TemporaryOutbox()
@@ -191,7 +191,7 @@ import Testing
         #expect(Double(many) < Double(few) * 1.02, "\(few) VM steps, then \(many)")
     }
 
-    @Test("a slice ends when its time is over, and the next one goes on from there")
+    @Test("a slice ends when its time is over, and the next one continues there")
     func budget() async throws {
         try addFinal(200, age: .seconds(40 * 86_400))
         let clock = Ticking()
@@ -205,12 +205,12 @@ import Testing
             now: noon,
             uptime: { clock.tick(.milliseconds(3)) }
         )
-        // Three looks at 3 ms each are past 8 ms.
+        // Three checks at 3 ms each exceed 8 ms.
         #expect(slice.removed == 60 && slice.next != nil)
         #expect(try count("outbox") == 140)
     }
 
-    /// A clock that goes on by so much at each look.
+    /// A clock that advances by this much at each reading.
     private final class Ticking: @unchecked Sendable {
         private var now = ContinuousClock.now
         func tick(_ step: Duration) -> ContinuousClock.Instant {
@@ -219,7 +219,7 @@ import Testing
         }
     }
 
-    @Test("nothing to remove takes no write lock: none is written while somebody else holds it")
+    @Test("with nothing to remove, retention takes no write lock, even while another connection holds it")
     func idle() async throws {
         try addFinal(3, age: .seconds(86_400))
         var configuration = Configuration()
@@ -240,7 +240,7 @@ import Testing
         try await writer.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
     }
 
-    @Test("what the promise is measured by stays: counts by day and kind exactly, times to a sixteenth")
+    @Test("the promise's statistics stay: counts by day and kind exactly, times to a sixteenth")
     func days() async throws {
         try addFinal(100, age: .seconds(40 * 86_400))
         try addFinal(20, age: .seconds(40 * 86_400), state: "expired", from: 200)

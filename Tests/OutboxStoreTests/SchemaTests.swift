@@ -1,4 +1,4 @@
-// The schema as a contract: what it refuses, under which name, and how it grows. Through Python's sqlite3 as well.
+// The schema as a contract: its refusals and their names, also through Python's sqlite3.
 
 import Foundation
 import GRDB
@@ -120,7 +120,7 @@ import Testing
 
     private static let utf8Rule = "recipient_account_idempotency_key_and_token_are_utf8"
 
-    /// Inserts a row of good values and the given ones, as SQL.
+    /// Inserts a row of valid values and the given ones, as SQL.
     private func insert(_ values: [String: String]) throws {
         let row = ["kind": "'verify-email'", "recipient": "'ann@example.com'", "token": "'s3cret'"]
             .merging(values) { $1 }.sorted { $0.key < $1.key }
@@ -159,7 +159,7 @@ import Testing
         #expect(try outbox.state(1) == "queued")
     }
 
-    @Test("no row is checked against a list that SQLite makes a temporary index for")
+    @Test("no row check makes SQLite build a temporary index for a list")
     func priceOfChecks() throws {
         for statement in [
             "INSERT INTO outbox (kind, recipient, token) VALUES (1, 2, 3)",
@@ -169,7 +169,7 @@ import Testing
         ] {
             let operations = try DatabaseQueue(path: outbox.path).read { database in
                 let program = try Row.fetchAll(database, sql: "EXPLAIN \(statement)")
-                // Triggers' programs follow, each from address 0: they may have tables of one row.
+                // The triggers' programs follow, each from address 0: they may contain one-row tables.
                 let own = program.dropFirst().prefix { $0["addr"] as Int > 0 }
                 return own.map { $0["opcode"] as String }
             }
@@ -191,7 +191,7 @@ import Testing
         #expect(ids == ids.sorted() && Set(ids.map { $0.suffix(20) }).count == 3)
     }
 
-    @Test("the minimal insert gets the present as its time, and an envelope id of its own")
+    @Test("the minimal insert gets the current time and its own envelope id")
     func defaults() throws {
         let before = Int64(Date.now.timeIntervalSince1970 * 1000) - 1
         for _ in 1...2 {
@@ -206,7 +206,7 @@ import Testing
         #expect(try outbox.value(Int.self, "SELECT length(envelope_id) FROM outbox_state") == 32)
     }
 
-    @Test("a foreign program's insert and read go through Python's sqlite3, with the refusal's name")
+    @Test("a foreign program inserts and reads through Python's sqlite3, and sees a refusal's name")
     func python() async throws {
         let script = """
             import sqlite3, sys
@@ -234,7 +234,7 @@ import Testing
         )
     }
 
-    @Test("a final message stays as it is, but for a bounce after acceptance")
+    @Test("a final message stays unchanged, except for a bounce after acceptance")
     func finalIsFinal() async throws {
         let id = try outbox.insert()
         let claim = try #require(try await outbox.database.claim().claims.first)
@@ -260,7 +260,7 @@ import Testing
         #expect(ways == ["accepted>bounced"])
     }
 
-    @Test("an application's own database keeps its objects, and every object of ours begins with outbox")
+    @Test("an application's database keeps its objects, and the names of all our objects begin with outbox")
     func applicationsOwnFile() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "app-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -304,7 +304,7 @@ import Testing
         }
     }
 
-    @Test("a file without an outbox, and no file, are told apart, with what to do")
+    @Test("a file without an outbox is told from a missing file, with the remedy")
     func missing() throws {
         let empty = outbox.folder.appending(path: "empty.db").path
         try DatabaseQueue(path: empty).write { try $0.execute(sql: "CREATE TABLE t (x)") }
@@ -326,7 +326,7 @@ import Testing
         #expect(damaged?.description.contains("is not an SQLite database: it is damaged") == true)
     }
 
-    @Test("a new file is closed to other users, its log as well")
+    @Test("a new file and its log are closed to other users")
     func permissions() throws {
         try outbox.insert()
         for name in ["outbox.db", "outbox.db-wal"] {

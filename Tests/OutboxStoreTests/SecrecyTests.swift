@@ -52,8 +52,8 @@ struct SecrecyTests {
         #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox") == 100_000)
     }
 
-    /// Takes all messages to a final state: most are accepted, some are deferred before, rejected, interrupted by a crash,
-    /// or expire.
+    /// Brings all messages to a final state: most are accepted; some are deferred before, rejected, interrupted by a
+    /// crash, or expire.
     private func deliver(_ outbox: TemporaryOutbox, _ application: inout Application) async throws {
         var store = outbox.database
         var newest = try await store.supersede(newerThan: 0, now: Self.start, rules: .lax).newest
@@ -64,7 +64,7 @@ struct SecrecyTests {
             while try await !store.expire(now: now).isEmpty {}
             var claims = try await store.claim(limit: 100, now: now).claims
             if claims.isEmpty {
-                // What was under way in two crashes is tried alone.
+                // Messages that were being sent at two crashes are tried alone.
                 claims = try await store.claim(
                     .interruptedOne,
                     limit: 1,
@@ -101,7 +101,7 @@ struct SecrecyTests {
         #expect(try await store.truncateLog())
     }
 
-    /// The tokens that stand anywhere in the folder's files.
+    /// The tokens found anywhere in the folder's files.
     private func readableTokens(in outbox: TemporaryOutbox) throws -> Set<Int> {
         var found: Set<Int> = []
         let mark = Data("canary-".utf8)
@@ -118,7 +118,7 @@ struct SecrecyTests {
     }
 }
 
-/// An application on a connection of its own, as most have it: without `secure_delete`.
+/// An application on its own connection, like most applications without `secure_delete`.
 private struct Application {
     private let queue: DatabaseQueue
     private let habit: SecrecyTests.Habit
@@ -173,7 +173,7 @@ private struct Application {
         return [id, "p\(number)@\(domain).example", token, "{\"v\":\"\(value)\"}", expires]
     }
 
-    /// Changes and withdraws some of what it inserted.
+    /// Changes and withdraws some of its messages.
     mutating func changeItsMind() throws {
         let some = ids.filter { _ in chance(0.3) }
         let value = String(repeating: "w", count: Int.random(in: 0...300, using: &random))
@@ -188,8 +188,8 @@ private struct Application {
             case .cancels: try database.execute(sql: "UPDATE outbox SET cancelled = 1 WHERE id % 3 = 0")
             case .deletes: try database.execute(sql: "DELETE FROM outbox WHERE id % 5 > 0")
             case .ownTables:
-                // With auto_vacuum, which is why no file of ours has it, SQLite makes room for a new table's root page by
-                // moving the page that stands there, and leaves what stood there in the unused part of the root.
+                // With auto_vacuum, SQLite makes room for a new table's root page by moving the page at that place, and
+                // leaves its old content in the unused part of the root. So none of our files uses auto_vacuum.
                 for number in 1...40 { try database.execute(sql: "CREATE TABLE app_\(number) (x)") }
                 for number in 1...20 { try database.execute(sql: "DROP TABLE app_\(number)") }
             case .oneByOne, .batches, .ownIDs, .long, .unicode: break

@@ -1,4 +1,4 @@
-// The answers: status, list, and the advice of the view at each moment.
+// Status, list, and the advice of the view at each moment.
 
 import Foundation
 import InternetMessage
@@ -10,12 +10,12 @@ import Testing
 
 @Suite struct StatusTests {
     private let outbox: TemporaryOutbox
-    /// The view reads the machine's clock, so these messages live around the present.
+    /// The view reads the machine's clock, so these messages have times around now.
     private let now = Timestamp(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1000))
 
     init() throws { outbox = try TemporaryOutbox() }
 
-    /// A message that a relay accepted so long ago.
+    /// A message that a relay accepted this long ago.
     @discardableResult
     private func accepted(
         ago: Duration,
@@ -55,13 +55,13 @@ import Testing
         #expect(status.adviceAt == now - .seconds(240) + .seconds(300))
     }
 
-    @Test("five minutes after acceptance it is to look in Junk and to request it once more")
+    @Test("five minutes after acceptance the advice is to look in Junk and to request it once more")
     func overdue() async throws {
         let id = try await accepted(ago: .seconds(301))
         #expect(try await advice(id) == "check-junk,resend")
     }
 
-    @Test("who requested it again already is sent to support, after another five minutes")
+    @Test("after a second request and another five minutes, the advice is to contact support")
     func requestedAgain() async throws {
         let first = try await accepted(ago: .seconds(900))
         let second = try await accepted(ago: .seconds(240), recipient: "ANN@example.com")
@@ -74,14 +74,14 @@ import Testing
         #expect(try await advice(first) == "contact-support")
     }
 
-    @Test("a request long ago doesn't count as the first one")
+    @Test("an old request doesn't count as the first one")
     func longAgo() async throws {
         try await accepted(ago: .seconds(7200))
         let id = try await accepted(ago: .seconds(400))
         #expect(try await advice(id) == "check-junk,resend")
     }
 
-    @Test("with an account given, the account is the person")
+    @Test("with an account, the account is the person")
     func account() async throws {
         try await accepted(ago: .seconds(900), recipient: "old@example.com", account: "a1")
         let id = try await accepted(ago: .seconds(400), recipient: "new@example.com", account: "a1")
@@ -106,7 +106,7 @@ import Testing
         #expect(try await advice(id) == expected)
     }
 
-    @Test("an expired mail is to be requested anew")
+    @Test("for an expired mail the advice is to request a new one")
     func expired() async throws {
         let id = try outbox.insert(requestedAt: now, expiresAt: now)
         _ = try await outbox.database.expire(now: now)
@@ -134,7 +134,7 @@ import Testing
         #expect(status.adviceAt != nil)
     }
 
-    @Test("the messages to an address come newest first, in whatever case it is typed")
+    @Test("the messages to an address come newest first, in any case")
     func byRecipient() async throws {
         let first = try outbox.insert(recipient: "Ann@Example.com")
         try outbox.insert(recipient: "bob@example.com")
@@ -143,7 +143,7 @@ import Testing
         #expect(try await outbox.database.status(recipient: "nobody@example.com").isEmpty)
     }
 
-    @Test("the list is narrowed by state, kind, age and number")
+    @Test("the list is filtered by state, kind, age and number")
     func list() async throws {
         let old = try outbox.insert(requestedAt: noon - .seconds(100))
         let new = try outbox.insert(kind: "reset-password", requestedAt: noon)
@@ -161,7 +161,7 @@ import Testing
         "a status look-up walks an index, not the table",
         arguments: [
             "recipient = 'a@b.c' COLLATE NOCASE",
-            // As the README has it, and outboxctl.
+            // As in the README, and in outboxctl.
             "recipient = 'a@b.c' COLLATE NOCASE ORDER BY requested_at DESC, id DESC LIMIT 1",
             "account = 'a' ORDER BY requested_at DESC, id DESC",
             OutboxDatabase.statusOfRecipient,

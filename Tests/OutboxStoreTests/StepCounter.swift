@@ -1,4 +1,4 @@
-// Counts what SQLite's virtual machine does, which unlike time is the same in every run. Never changes a statement.
+// Counts the steps of SQLite's virtual machine, which are the same in every run. Never changes a statement.
 
 import GRDB
 import GRDBSQLite
@@ -7,7 +7,7 @@ import GRDBSQLite
 final class StepCounter: @unchecked Sendable {
     private(set) var steps = 0
 
-    /// Begins to count. The counter must outlive ``detach(from:)``.
+    /// Starts counting. The counter must outlive ``detach(from:)``.
     func attach(to database: Database) {
         let context = Unmanaged.passUnretained(self).toOpaque()
         sqlite3_progress_handler(

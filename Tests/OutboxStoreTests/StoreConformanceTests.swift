@@ -1,4 +1,4 @@
-// What every implementation of DeliveryStore must do; so far there is one, on SQLite.
+// The requirements for every implementation of DeliveryStore; so far there is one, on SQLite.
 
 import Foundation
 import OutboxCore
@@ -11,7 +11,7 @@ import Testing
 
     init() throws { outbox = try TemporaryOutbox() }
 
-    @Test("a claim holds what the application wrote, and its attempt is on record before anything is sent")
+    @Test("a claim holds the application's values, and its attempt is recorded before anything is sent")
     func claiming() async throws {
         let id = try outbox.insert(account: "a1", expiresAt: noon + .seconds(60))
         let claim = try #require(try await store.claim().claims.first)
@@ -29,7 +29,7 @@ import Testing
         #expect(attempt.attempt == 1 && attempt.startedAt == noon && attempt.outcome == nil)
     }
 
-    @Test("what is claimed is not claimed again, by nobody")
+    @Test("a claimed message can't be claimed again by any daemon")
     func claimedOnce() async throws {
         for _ in 1...5 { try outbox.insert() }
         let second = try outbox.secondDaemon()
@@ -41,7 +41,7 @@ import Testing
         #expect(try await store.claim().claims.isEmpty)
     }
 
-    @Test("higher priorities go first, then what is due longest")
+    @Test("higher priorities are claimed first, then the longest due")
     func order() async throws {
         let late = try outbox.insert(requestedAt: noon - .seconds(1))
         let early = try outbox.insert(requestedAt: noon - .seconds(2))
@@ -119,7 +119,7 @@ import Testing
         #expect(try await outbox.database.attempts(of: id).map(\.outcome) == [.uncertain])
     }
 
-    @Test("a completion counts only while its claim is held")
+    @Test("a completion is recorded only while its claim is held")
     func fencing() async throws {
         let id = try outbox.insert()
         let stale = try #require(try await store.claim().claims.first)
@@ -144,7 +144,7 @@ import Testing
         #expect(try outbox.value(Int.self, "SELECT count(*) FROM outbox_attempt") == 0)
     }
 
-    @Test("a claim given back leaves no attempt, and the message as it was")
+    @Test("a released claim leaves no attempt, and an unchanged message")
     func returning() async throws {
         let fresh = try outbox.insert()
         let claim = try #require(try await store.claim().claims.first)
@@ -174,7 +174,7 @@ import Testing
         #expect(again.attempt == 2 && again.message.id == id)
     }
 
-    @Test("renewing prolongs the claims of this daemon alone")
+    @Test("renewing extends only this daemon's claims")
     func renewal() async throws {
         let mine = try outbox.insert()
         _ = try await store.claim()
@@ -185,7 +185,7 @@ import Testing
         #expect(try outbox.state(mine) == "sending")
     }
 
-    @Test("what has expired is never claimed")
+    @Test("an expired message is never claimed")
     func expiryAtClaim() async throws {
         let expired = try outbox.insert(expiresAt: noon)
         let givenUp = try outbox.insert(requestedAt: noon - .seconds(86_400))
@@ -200,7 +200,7 @@ import Testing
         #expect(try outbox.secretCount() == 1)
     }
 
-    @Test("a message that waits expires when its time comes, not at its next attempt")
+    @Test("a waiting message expires when its time comes, not at its next attempt")
     func expirySweep() async throws {
         let id = try outbox.insert(notBefore: noon + .seconds(100), expiresAt: noon + .seconds(50))
         #expect(try await store.nextMoments().expiry == noon + .seconds(50))
@@ -209,7 +209,7 @@ import Testing
         #expect(try outbox.state(id) == "expired")
     }
 
-    @Test("a claim that expired in the lane is final and was no attempt")
+    @Test("a message that expires in the lane is final, without an attempt")
     func expiredUnsent() async throws {
         let id = try outbox.insert(expiresAt: noon + .seconds(1))
         let claim = try #require(try await store.claim().claims.first)
@@ -235,7 +235,7 @@ import Testing
         #expect(try await store.commitCounter() != before)
     }
 
-    @Test("nothing to do is nothing to wait for")
+    @Test("without work there is no next moment")
     func idle() async throws {
         #expect(try await store.nextMoments() == NextMoments(due: nil, lease: nil, expiry: nil))
         let claim = try outbox.insert()

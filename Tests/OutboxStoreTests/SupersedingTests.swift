@@ -1,4 +1,4 @@
-// Only the newest token is mailed: when older messages become void.
+// Only the newest token is mailed: when older messages are superseded.
 
 import OutboxCore
 import OutboxStore
@@ -14,7 +14,7 @@ import Testing
         try await store.supersede(newerThan: id, now: noon, rules: rules)
     }
 
-    @Test("at the claim only the newest message of an account and kind passes")
+    @Test("a claim takes only the newest message of an account and kind")
     func atClaim() async throws {
         let first = try outbox.insert(recipient: "old@example.com", account: "a1")
         let second = try outbox.insert(recipient: "new@example.com", account: "a1")
@@ -28,7 +28,7 @@ import Testing
         #expect(try await store.attempts(of: first).isEmpty)
     }
 
-    @Test("without an account the address is the person, with its letters in either case")
+    @Test("without an account the address is the person, regardless of case")
     func byAddress() async throws {
         let first = try outbox.insert(recipient: "ann@example.com")
         let second = try outbox.insert(recipient: "ann@EXAMPLE.com")
@@ -40,7 +40,7 @@ import Testing
         #expect(batch.superseded == [first, second])
     }
 
-    @Test("a newer message makes older ones void at once, whenever they are due")
+    @Test("a newer message supersedes older ones at once, whenever they are due")
     func onArrival() async throws {
         let deferred = try outbox.insert(account: "a1")
         let claim = try #require(try await store.claim(rules: .superseding).claims.first)
@@ -60,7 +60,7 @@ import Testing
         )
     }
 
-    @Test("one that is claimed is named, and stays as it is until the lane gives it up or its attempt ends")
+    @Test("a claimed message is reported, and stays unchanged until its lane releases it or its attempt ends")
     func claimed() async throws {
         let older = try outbox.insert()
         let start = try await look(after: nil)
@@ -68,7 +68,7 @@ import Testing
         try outbox.insert()
         #expect(try await look(after: start.newest).claimed == [older])
         #expect(try outbox.state(older) == "sending")
-        // Another daemon's claims are its own business.
+        // Another daemon's claims are not reported.
         let second = try outbox.secondDaemon()
         #expect(
             try await second.supersede(newerThan: start.newest, now: noon, rules: .superseding).claimed == []
@@ -81,7 +81,7 @@ import Testing
         #expect(try await store.status(id: older)?.attempts == 0)
     }
 
-    @Test("one that was being sent is accepted as it is, but not tried again")
+    @Test("a superseded message that is being sent can be accepted, but is not retried")
     func inFlight() async throws {
         let accepted = try outbox.insert(account: "a1")
         let refused = try outbox.insert(account: "a2")
@@ -98,7 +98,7 @@ import Testing
         #expect(try outbox.secretCount() == 2)
     }
 
-    @Test("a kind whose older mails are kept loses none of them")
+    @Test("keep_older keeps all messages of a kind")
     func keepOlder() async throws {
         let rules = DeliveryRules(limits: nil, keepOlder: ["verify-email"])
         let start = try await look(after: nil)
@@ -111,7 +111,7 @@ import Testing
         #expect(try outbox.state(kept) == "sending")
     }
 
-    @Test("many new rows are looked at a part at a time")
+    @Test("many new rows are examined in parts")
     func inParts() async throws {
         let older = try outbox.insert()
         let start = try await look(after: nil)

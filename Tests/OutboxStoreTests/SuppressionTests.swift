@@ -1,4 +1,4 @@
-// The suppression list: who comes on it, what it does, who comes off it.
+// The suppression list: how addresses get on it, its effect, and how they get off it.
 
 import InternetMessage
 import OutboxCore
@@ -18,7 +18,7 @@ import Testing
         return id
     }
 
-    @Test("an unknown recipient comes on the list for thirty days, and gets no further mail")
+    @Test("an unknown recipient is suppressed for thirty days, and gets no further mail")
     func refused() async throws {
         let id = try await refuse("Ann@Example.com", 550, EnhancedStatusCode(5, 1, 1))
         let entry = try #require(try await store.suppressions(at: noon).first)
@@ -35,7 +35,7 @@ import Testing
         #expect(try outbox.secretCount() == 0)
     }
 
-    @Test("letters compare in either case, international domains in either spelling")
+    @Test("case doesn't matter, nor does the spelling of an international domain")
     func comparison() async throws {
         _ = try await refuse("ann@bücher.example", 550, EnhancedStatusCode(5, 1, 1))
         #expect(try await store.suppressions(at: noon).map(\.address) == ["ann@xn--bcher-kva.example"])
@@ -59,7 +59,7 @@ import Testing
         #expect(try await store.claim(now: noon + .seconds(1)).claims.count == 1)
     }
 
-    @Test("the entry ends by itself, and goes when the next one comes")
+    @Test("an entry expires by itself, and is deleted when the next one is added")
     func end() async throws {
         _ = try await refuse("ann@example.com", 550, EnhancedStatusCode(5, 1, 1))
         let after = noon + .seconds(30 * 86_400)
@@ -88,7 +88,7 @@ import Testing
         #expect(try await store.claim(now: noon + .seconds(1)).claims.count == 1)
     }
 
-    @Test("refusals that were the relay's fault are taken back, what an operator put there stays")
+    @Test("entries caused by the relay's fault are removed, an operator's entries stay")
     func cleared() async throws {
         let id = try await refuse("ann@example.com", 550, EnhancedStatusCode(5, 1, 1))
         let other = try await refuse("ben@example.com", 550, EnhancedStatusCode(5, 1, 1))
@@ -96,7 +96,7 @@ import Testing
         #expect(try await store.suppressions(at: noon).map(\.messageID) == [other])
     }
 
-    @Test("an acquittal ends the advice to correct the address, also for what the entry kept back meanwhile")
+    @Test("lifting a suppression ends the advice to correct the address, also for messages that it suppressed")
     func acquittal() async throws {
         let first = try outbox.insert()
         let claim = try #require(try await store.claim().claims.first)

@@ -1,4 +1,4 @@
-// A fresh outbox in a folder of its own, and what tests ask of it beside the store's own methods.
+// A fresh outbox in its own folder, with helpers for tests beyond the store's own methods.
 
 import Foundation
 import GRDB
@@ -6,14 +6,14 @@ import InternetMessage
 import OutboxCore
 import OutboxStore
 
-/// The moment at which the tests take place, unless they say otherwise.
+/// The time of the tests, unless they say otherwise.
 let noon = Timestamp(milliseconds: 1_800_000_000_000)
 
-/// An outbox that is removed when the last reference to it goes.
+/// An outbox that is removed with the last reference to it.
 final class TemporaryOutbox: Sendable {
     let folder: URL
     let database: OutboxDatabase
-    /// The application's connection: one for all statements, because a new one reads the whole schema first.
+    /// The application's connection: shared by all statements, because a new one reads the whole schema first.
     private let application: DatabaseQueue
 
     var path: String { folder.appending(path: "outbox.db").path }
@@ -36,12 +36,12 @@ final class TemporaryOutbox: Sendable {
         try OutboxDatabase(path: path, access: .writing, claimant: "second")
     }
 
-    /// Runs SQL as an application would, over a connection of its own.
+    /// Runs SQL as an application would, over its own connection.
     func execute(_ sql: String, _ arguments: StatementArguments = []) throws {
         try application.write { try $0.execute(sql: sql, arguments: arguments) }
     }
 
-    /// What a foreign connection reads.
+    /// Reads as a foreign connection does.
     func value<Value: DatabaseValueConvertible & Sendable>(_ type: Value.Type, _ sql: String) throws -> Value? {
         try application.read { try Value.fetchOne($0, sql: sql) }
     }
@@ -78,7 +78,7 @@ final class TemporaryOutbox: Sendable {
         }
     }
 
-    /// How many tokens the daemon could still mail.
+    /// The number of tokens that the daemon could still mail.
     func secretCount() throws -> Int? {
         try value(Int.self, "SELECT count(*) FROM outbox_secret WHERE slot > 0 AND rtrim(token, char(10)) <> ''")
     }
@@ -89,14 +89,14 @@ final class TemporaryOutbox: Sendable {
 }
 
 extension DeliveryStore {
-    /// Claims with the tests' lease of a minute, and every message for itself unless the test is about rules.
+    /// Claims with the tests' lease of a minute; messages don't affect each other unless the test passes rules.
     func claim(limit: Int = 100, now: Timestamp = noon, rules: DeliveryRules = .lax) async throws -> ClaimBatch {
         try await claim(.ordinary(), limit: limit, now: now, lease: .seconds(60), rules: rules, expiryHold: nil)
     }
 
     func returnUnsent(_ claims: [Claim]) async throws { try await returnUnsent(claims, now: noon, rules: .lax) }
 
-    /// Takes over what other daemons left.
+    /// Takes over the claims that other daemons left.
     func rescue(now: Timestamp, rules: DeliveryRules = .lax) async throws -> [Int64] {
         let expired = try await expiredClaims(now: now, lease: .seconds(60))
         return try await rescue(expired, now: now, rules: rules).rescued
@@ -119,9 +119,9 @@ extension DeliveryStore {
 }
 
 extension DeliveryRules {
-    /// No message has anything to do with another one.
+    /// Messages don't affect each other.
     static let lax = DeliveryRules(limits: nil, keepOlder: ["verify-email", "reset-password"])
-    /// Only the newest token is mailed, and as often as it is asked for.
+    /// Only the newest token is mailed, without a limit on resends.
     static let superseding = DeliveryRules(limits: nil)
 }
 
@@ -140,7 +140,7 @@ extension Completion {
         return Completion(claim: claim, outcome: .deferred(judged, next: next), relay: "relay", finishedAt: at)
     }
 
-    /// A refusal for good, by default of an unknown recipient.
+    /// A permanent refusal, by default of an unknown recipient.
     static func rejected(
         _ claim: Claim,
         _ code: Int = 550,

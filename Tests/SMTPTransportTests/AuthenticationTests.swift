@@ -1,4 +1,4 @@
-// Which mechanism of AUTH is used, of those that a relay offers.
+// Which of a relay's AUTH mechanisms is used.
 
 import FakeSMTP
 import InternetMessage
@@ -8,7 +8,7 @@ import Testing
 
 @Suite("AUTH's mechanisms", .timeLimit(.minutes(10)))
 struct AuthenticationTests {
-    /// Sends one mail over TLS to a relay that offers these.
+    /// Sends one mail over TLS to a relay that offers these mechanisms.
     private func send(
         offering mechanisms: [SASLMechanism],
         failing: Set<SASLMechanism> = [],
@@ -50,7 +50,7 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("where neither is offered, what else libcurl can do is tried over a second connection")
+    @Test("where neither is offered, libcurl's other mechanisms are tried over a second connection")
     func second() async throws {
         try await send(offering: [.gssapi, .cramMD5]) { result, ledger in
             #expect(result.isAccepted, "\(result)")
@@ -70,7 +70,7 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("where nothing fits, the error names what is offered")
+    @Test("where no mechanism fits, the error names the offered ones")
     func nothingFits() async throws {
         try await send(offering: [.gssapi]) { result, ledger in
             let failure = try #require(result.failure)
@@ -95,7 +95,7 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("without TLS libcurl chooses, as the password would be seen")
+    @Test("without TLS libcurl chooses, because PLAIN and LOGIN would expose the password")
     func withoutTLS() async throws {
         try await send(offering: [.plain, .cramMD5], failing: [.plain], tls: .none) { result, ledger in
             #expect(result.isAccepted, "\(result)")

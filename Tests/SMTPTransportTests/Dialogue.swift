@@ -1,4 +1,4 @@
-// Reads the dialogues of the folder Dialogues. Its README has the grammar.
+// Reads the dialogues in the folder Dialogues. Its README describes the grammar.
 
 import Foundation
 import OutboxCore
@@ -7,11 +7,11 @@ import Testing
 
 /// One written dialogue.
 struct Dialogue: Sendable, CustomTestStringConvertible {
-    /// What happens next.
+    /// One step of the dialogue.
     enum Step: Sendable, Equatable {
         case mail(from: String, to: String, content: [UInt8])
         case client([UInt8])
-        /// The relay's octets, as they come in one read.
+        /// The relay's octets of one read.
         case relay([UInt8])
         case permit(Bool)
         case closes, late, abort
@@ -25,7 +25,7 @@ struct Dialogue: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(file): \(name)" }
 
-    /// All of them.
+    /// All dialogues.
     static let all: [Dialogue] = {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Dialogues")
         let files = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []

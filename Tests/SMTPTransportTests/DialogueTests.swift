@@ -1,4 +1,4 @@
-// The conversation on values: no socket, no clock. What it says and how each mail ends stands in the folder Dialogues.
+// The conversation on values: no socket, no clock. The folder Dialogues has the commands, and the result of each mail.
 
 import OutboxCore
 import Testing
@@ -9,13 +9,13 @@ import Testing
 struct DialogueTests {
     /// How the relay's octets reach the conversation.
     enum Delivery: CaseIterable, Sendable {
-        /// Each read as it is written.
+        /// Each read as written.
         case whole
         /// One octet at a time.
         case octetByOctet
     }
 
-    @Test("says and understands what is written", arguments: Dialogue.all, Delivery.allCases)
+    @Test("follows the written dialogue", arguments: Dialogue.all, Delivery.allCases)
     func dialogue(dialogue: Dialogue, delivery: Delivery) throws {
         try play(dialogue) { octets in
             switch delivery {
@@ -25,7 +25,7 @@ struct DialogueTests {
         }
     }
 
-    @Test("understands the same wherever a read is cut in two", arguments: Dialogue.all)
+    @Test("behaves the same wherever a read is split", arguments: Dialogue.all)
     func cut(dialogue: Dialogue) throws {
         let longest = dialogue.steps.map { if case .relay(let octets) = $0 { octets.count } else { 0 } }.max() ?? 0
         for position in 0..<longest {
@@ -46,7 +46,7 @@ struct DialogueTests {
     func pieces() {
         let piece = StuffedContent.pieceSize
         for shift in 0...4 {
-            // A line start with a dot around each end of a piece.
+            // Puts line starts with a dot around each end of a piece.
             var content: [UInt8] = []
             while content.count < 3 * piece {
                 let left = piece - (content.count + shift) % piece
@@ -77,7 +77,7 @@ struct DialogueTests {
         #expect(stuffed.isAtEnd)
     }
 
-    @Test("between two pieces a yes answers nothing, and a refusal ends the mail", arguments: [250, 354, 421, 552])
+    @Test("between two pieces only a refusal ends the mail", arguments: [250, 354, 421, 552])
     func replyWithinContent(code: Int) throws {
         var conversation = SMTPConversation(
             extensions: OfferedExtensions(),
@@ -116,7 +116,7 @@ struct DialogueTests {
             case .mail(let from, let to, let content):
                 conversation.begin(OutgoingMail(envelopeSender: from, recipient: to, content: content))
             case .client(let line):
-                // Written in pieces: nothing may hang on how much the kernel takes at once.
+                // Written in pieces, because the result must not depend on how much the kernel takes at once.
                 while let output = conversation.nextOutput(at: now) {
                     unread += output
                     for _ in output { conversation.wrote(1, at: now) }

@@ -1,4 +1,4 @@
-// What an envelope can't have: refused before anything is said.
+// Impossible envelopes are refused before any command is sent.
 
 import FakeSMTP
 import OutboxCore
@@ -28,7 +28,7 @@ struct EnvelopeTests {
         }
     }
 
-    @Test("an address outside ASCII is not mailed where SMTPUTF8 is not offered, and the connection serves the next")
+    @Test("a non-ASCII address is not mailed where SMTPUTF8 is not offered, and the connection stays usable")
     func withoutSMTPUTF8() async throws {
         var options = FakeSMTPServer.Options()
         options.offers.remove(.smtpUTF8)
@@ -45,7 +45,7 @@ struct EnvelopeTests {
         }
     }
 
-    @Test("a mail larger than the relay's SIZE is not begun, and is the message's own fault")
+    @Test("a mail larger than the relay's SIZE is not started, and is the message's fault")
     func tooLarge() async throws {
         var options = FakeSMTPServer.Options()
         options.maximumMessageSize = 1000
@@ -60,7 +60,7 @@ struct EnvelopeTests {
         }
     }
 
-    @Test("what the relay offers is known from its last answer to EHLO")
+    @Test("the relay's extensions come from its last answer to EHLO")
     func extensionsAfterSTARTTLS() async throws {
         // Only the answer after STARTTLS has them.
         var options = FakeSMTPServer.Options(tls: .startTLS)

@@ -1,4 +1,5 @@
-// What a lane reports for each kind of fault at each stage of an SMTP transaction, on a new and on a used connection.
+// The result that a lane reports for each kind of fault at each stage of an SMTP transaction, on new and used
+// connections.
 
 import FakeSMTP
 import InternetMessage
@@ -101,8 +102,8 @@ struct FailureMatrixTests {
         }
     }
 
-    /// A large body, so that the break comes before all of it is handed over. What the server refuses inside the body
-    /// it refuses with a 421, and a garbled reply there makes no sense.
+    /// A large body, so that the connection breaks before all of it is sent. A refusal inside the body is a 421, and a
+    /// garbled reply there makes no sense.
     private func inBody(_ kind: Kind) async throws {
         switch kind {
         case .temporary, .permanent, .garbled:

@@ -7,7 +7,7 @@ import SMTPTransport
 import TestSupport
 
 extension Fault {
-    /// The client is to give up on it.
+    /// A test in which the client must give up.
     fileprivate var outlastsClient: Bool {
         switch action {
         case .hang: true
@@ -18,8 +18,7 @@ extension Fault {
 }
 
 extension SMTPRelay {
-    /// The relay that a server is. Each of its limits is short only where a fault is to run into it: a machine under load
-    /// is slow, too.
+    /// The relay for a server. A limit is short only where a fault must hit it, because a busy machine is slow, too.
     init(_ server: FakeSMTPServer, tls: TLSPolicy = .none, scheme: String = "smtp", host: String? = nil) {
         let stages = server.faults.filter(\.outlastsClient).map(\.stage)
         func limit(_ limited: [Fault.Stage]) -> Duration {
@@ -33,12 +32,12 @@ extension SMTPRelay {
         )
         configuration.connectTimeout = limit(opening)
         configuration.replyTimeout = limit(opening + [.mail, .rcpt, .data, .body])
-        // The kernel takes a small mail as a whole, so that a relay that hangs in its middle is waited for at the end.
+        // The kernel takes a small mail as a whole, so a relay that stalls in its middle is noticed at the end.
         configuration.finalDotTimeout = limit([.body, .finalDot])
         self.init(configuration)
     }
 
-    /// The same relay with a change.
+    /// The same relay with one change.
     func with(_ change: (inout SMTPRelay) throws -> Void) rethrows -> SMTPRelay {
         var relay = self
         try change(&relay)
@@ -68,7 +67,7 @@ extension TransmissionResult {
     var isAccepted: Bool { if case .accepted = self { true } else { false } }
 }
 
-/// Writes the certificate authority of a server where libcurl can read it, for as long as `body` runs.
+/// Writes a server's certificate authority to a file for libcurl, for as long as `body` runs.
 func withCAFile<Result>(of server: FakeSMTPServer, _ body: (String) async throws -> Result) async throws -> Result {
     try await withFolder { folder in
         let file = folder.appending(path: "ca.pem")

@@ -1,4 +1,4 @@
-// A lane as a whole: the bytes it hands over, and how it uses connections.
+// A whole lane: the bytes that it sends, and its use of connections.
 
 import FakeSMTP
 import Foundation
@@ -9,7 +9,7 @@ import Testing
 
 @Suite("A lane", .timeLimit(.minutes(10)))
 struct LaneTests {
-    @Test("hands over exactly the mail's bytes, dots at line starts included, and returns the relay's words")
+    @Test("sends exactly the mail's bytes, dots at line starts included, and returns the relay's words")
     func bytes() async throws {
         try await FakeSMTPServer.with { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
@@ -37,7 +37,7 @@ struct LaneTests {
         await lane.closeConnection()
         let threads = "/proc/self/task"
         let names = try FileManager.default.contentsOfDirectory(atPath: threads).compactMap { thread in
-            // One that has ended meanwhile has no name.
+            // A thread that has ended meanwhile has no name.
             try? String(contentsOfFile: "\(threads)/\(thread)/comm", encoding: .utf8)
         }
         #expect(names.contains("lane-4711\n"))
@@ -63,7 +63,7 @@ struct LaneTests {
         }
     }
 
-    @Test("goes on where the relay closes after a number of messages, without an attempt being lost")
+    @Test("reconnects when the relay closes after a number of messages, without losing an attempt")
     func relayLimitsMessages() async throws {
         var options = FakeSMTPServer.Options()
         options.messagesPerConnection = 2
@@ -75,7 +75,7 @@ struct LaneTests {
         }
     }
 
-    @Test("goes on where the relay closes idle connections, with or without a word", arguments: [true, false])
+    @Test("reconnects when the relay closes idle connections, with or without a word", arguments: [true, false])
     func relayClosesIdleConnections(saysGoodbye: Bool) async throws {
         var options = FakeSMTPServer.Options()
         options.idleTimeout = .seconds(10)
@@ -89,7 +89,7 @@ struct LaneTests {
         }
     }
 
-    @Test("says QUIT when it is told to close, and connects anew for the next mail")
+    @Test("sends QUIT on a close request, and reconnects for the next mail")
     func closing() async throws {
         try await FakeSMTPServer.with { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
@@ -102,10 +102,10 @@ struct LaneTests {
         }
     }
 
-    /// Longer than a test: what waits for it, waits for good.
+    /// Longer than a test, so a wait for it never ends.
     private static let forEver = Duration.seconds(3600)
 
-    @Test("tells how the last mail of a connection ended before it says QUIT")
+    @Test("reports the result of a connection's last mail before it sends QUIT")
     func reportBeforeQuit() async throws {
         let hang: Fault = "quit: hang"
         try await FakeSMTPServer.with(faults: [hang]) { server in
@@ -120,7 +120,7 @@ struct LaneTests {
         }
     }
 
-    @Test("waits for the answer to QUIT no longer than its limit", arguments: [false, true])
+    @Test("waits for the answer to QUIT until its limit at most", arguments: [false, true])
     func unansweredQuit(usesTLS: Bool) async throws {
         let hang: Fault = "quit: hang"
         try await FakeSMTPServer.with(.init(tls: usesTLS ? .startTLS : .none), faults: [hang]) { server in
@@ -139,7 +139,7 @@ struct LaneTests {
         }
     }
 
-    @Test("sends a mail that comes while QUIT is unanswered at once")
+    @Test("sends a mail at once that arrives while QUIT is unanswered")
     func mailDuringQuit() async throws {
         let hang: Fault = "quit: hang"
         try await FakeSMTPServer.with(faults: [hang]) { server in
@@ -163,7 +163,7 @@ struct LaneTests {
                 let lane = SMTPLane(relay: relay, number: 1, closingTimeout: Self.forEver)
                 #expect(await lane.send(.sample()).isAccepted)
                 await lane.leave()
-                // QUIT was said nevertheless.
+                // QUIT was sent nevertheless.
                 try await server.ledger.waitForFiring(of: hang)
             }
         }
@@ -180,18 +180,18 @@ struct LaneTests {
             #expect(server.ledger.commands["RSET"] == nil && server.ledger.commands["QUIT"] == nil)
             for _ in 1...2 { #expect(await lane.send(.sample()).isAccepted) }
             #expect(server.ledger.connectionCount == 1)
-            // What the refusal left open is cleared before the next mail.
+            // The transaction that the refusal left open is reset before the next mail.
             #expect(server.ledger.commands["RSET"] == (["rcpt", "data"].contains(stage) ? 1 : nil))
         }
     }
 
-    @Test("replaces a connection on which too many mails in a row were refused, before a relay slows it down")
+    @Test("replaces a connection after too many refusals in a row, before the relay slows it down")
     func manyRefusals() async throws {
         try await FakeSMTPServer.with(faults: ["rcpt: reply 550 5.1.1 for nobody@example.com"]) { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
             for _ in 1...9 { #expect(await lane.send(.sample(to: "nobody@example.com")).failure?.reply?.code == 550) }
             #expect(server.ledger.connectionCount == 3 && server.ledger.commands["QUIT"] == 2)
-            // An accepted mail lets the count begin anew.
+            // An accepted mail resets the count.
             for recipient in ["ann", "nobody", "nobody", "nobody", "ann", "nobody"] {
                 _ = await lane.send(.sample(to: "\(recipient)@example.com"))
             }
@@ -225,7 +225,7 @@ struct LaneTests {
         }
     }
 
-    @Test("reports a relay that nobody answers for, and a name that doesn't exist")
+    @Test("reports a closed port, and a name that doesn't exist")
     func unreachable() async throws {
         let server = try await FakeSMTPServer.start()
         let port = server.port
@@ -239,14 +239,14 @@ struct LaneTests {
         #expect(unknown.cause == .couldNotResolve && unknown.stage == .connect)
     }
 
-    @Test("a slow relay is no broken relay")
+    @Test("a slow relay is not a broken relay")
     func delay() async throws {
         try await FakeSMTPServer.with(faults: ["finalDot: delay 200ms", "connect: delay 200ms"]) { server in
             #expect(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).isAccepted)
         }
     }
 
-    @Test("gives a silent recipient up when it may wait no longer, hands nothing over, and carries the next mail")
+    @Test("gives up on a silent recipient when it may wait no longer, sends no content, and carries the next mail")
     func stopsWaiting() async throws {
         try await FakeSMTPServer.with(faults: ["rcpt: hang for slow@example.com"]) { server in
             var relay = SMTPRelay(server)
@@ -265,7 +265,7 @@ struct LaneTests {
         }
     }
 
-    @Test("a late answer to the last mail is never taken for an answer to the next")
+    @Test("a late answer to the last mail never counts as an answer to the next")
     func lateReply() async throws {
         let delay: Fault = "finalDot: delay 20s nth 1"
         try await FakeSMTPServer.with(faults: [delay]) { server in
@@ -288,7 +288,7 @@ struct LaneTests {
         }
     }
 
-    @Test("a lane that waits blocks no other lane")
+    @Test("a waiting lane blocks no other lane")
     func independence() async throws {
         let hang: Fault = "finalDot: hang for slow@example.com"
         try await FakeSMTPServer.with(faults: [hang]) { server in
@@ -301,7 +301,7 @@ struct LaneTests {
         }
     }
 
-    @Test("what it sends can be ended from outside, and it sends nothing afterwards")
+    @Test("an abort from outside ends the current mail, and nothing is sent afterwards")
     func abort() async throws {
         let hang: Fault = "finalDot: hang"
         try await FakeSMTPServer.with(faults: [hang]) { server in
@@ -318,7 +318,7 @@ struct LaneTests {
         }
     }
 
-    @Test("an address outside ASCII goes out with SMTPUTF8")
+    @Test("a non-ASCII address is sent with SMTPUTF8")
     func internationalAddress() async throws {
         try await FakeSMTPServer.with { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)

@@ -1,4 +1,4 @@
-// Replies that are legal and rare, or wrong: over real sockets. The same on values is in Dialogues.
+// Rare or wrong replies over real sockets. The folder Dialogues has the same on values.
 
 import FakeSMTP
 import Foundation
@@ -26,7 +26,7 @@ struct OddReplyTests {
         }
     }
 
-    @Test("any 2yz to MAIL and RCPT is a yes", arguments: [200, 251, 252, 299])
+    @Test("any 2yz to MAIL and RCPT is positive", arguments: [200, 251, 252, 299])
     func positiveEnvelope(code: Int) async throws {
         let faults = [try Fault(parsing: "mail: reply \(code)"), try Fault(parsing: "rcpt: reply \(code)")]
         try await FakeSMTPServer.with(faults: faults) { server in
@@ -124,7 +124,7 @@ struct OddReplyTests {
         }
     }
 
-    @Test("an empty line that comes while the connection is idle is nothing")
+    @Test("an empty line on an idle connection is ignored")
     func idleEmptyLine() async throws {
         try await FakeSMTPServer.with { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
@@ -156,13 +156,13 @@ struct OddReplyTests {
                 #expect(!failure.isUncertain)
                 #expect(failure.detail.hasPrefix("the relay sent a reply that answers no command"))
                 #expect(server.ledger.acceptedCount == 0)
-                // One more try, not one after the other.
+                // One more try, not several in a row.
                 #expect(server.ledger.connectionCount == 2)
             }
         }
     }
 
-    @Test("a yes in the middle of the content is no answer to the final dot", arguments: [false, true])
+    @Test("a positive reply in the middle of the content doesn't answer the final dot", arguments: [false, true])
     func yesWithinContent(usesTLS: Bool) async throws {
         let faults: [Fault] = [#"body: raw "250 2.0.0 taken\r\n""#, #"finalDot: reply 554 5.6.0 "no""#]
         var options = FakeSMTPServer.Options(tls: usesTLS ? .startTLS : .none)
@@ -172,7 +172,8 @@ struct OddReplyTests {
                 let relay = SMTPRelay(server, tls: usesTLS ? .required : .none).with {
                     if usesTLS { $0.configuration.caFile = file }
                 }
-                // More than the buffers of both sides together, so that the relay has answered before the end of it.
+                // More than the buffers of both sides together, so that the relay answers before the end of the
+                // content.
                 let mail = OutgoingMail.sample(body: .manyLines(octets: 14_000_000))
                 let failure = try #require(await SMTPLane(relay: relay, number: 1).send(mail).failure)
                 #expect(failure.cause == .outOfStep && failure.stage == .body && !failure.isUncertain, "\(failure)")
@@ -196,7 +197,7 @@ struct OddReplyTests {
         }
     }
 
-    @Test("an answer to the final dot that is neither yes nor no leaves the mail uncertain")
+    @Test("an answer to the final dot that is neither positive nor negative leaves the mail uncertain")
     func intermediateDot() async throws {
         try await FakeSMTPServer.with(faults: [#"finalDot: raw "354 go\r\n""#]) { server in
             let failure = try #require(await SMTPLane(relay: SMTPRelay(server), number: 1).send(.sample()).failure)
@@ -205,7 +206,7 @@ struct OddReplyTests {
         }
     }
 
-    @Test("a refusal is read although the connection is reset right behind it", arguments: [false, true])
+    @Test("a refusal is read although the connection is reset right after it", arguments: [false, true])
     func refusalBeforeReset(usesTLS: Bool) async throws {
         let faults: [Fault] = [
             #"body: raw "421 4.3.2 going down\r\n" then reset for big@example.com"#,
@@ -268,7 +269,7 @@ struct OddReplyTests {
         }
     }
 
-    @Test("the final dot has a limit of its own")
+    @Test("the final dot has its own time limit")
     func finalDotLimit() async throws {
         try await FakeSMTPServer.with(faults: ["finalDot: delay 8s nth 1", "finalDot: hang nth 2"]) { server in
             let relay = SMTPRelay(server).with {
@@ -284,7 +285,7 @@ struct OddReplyTests {
         }
     }
 
-    @Test("an answer that came in time is read by a lane that was held up until its limit had passed")
+    @Test("a lane that was delayed beyond its limit still reads an answer that came in time")
     func heldUp() async throws {
         try await FakeSMTPServer.with { server in
             let relay = SMTPRelay(server).with { $0.configuration.finalDotTimeout = .milliseconds(100) }
@@ -294,7 +295,7 @@ struct OddReplyTests {
                 content: Array("Subject: test\r\n\r\nHello\r\n".utf8),
                 didHandOver: { [ledger = server.ledger] in
                     while ledger.acceptedCount == 0 { usleep(1000) }
-                    // The ledger has it a moment before the reply is on its way.
+                    // The ledger has the entry a moment before the reply is sent.
                     usleep(1_000_000)
                 }
             )
@@ -302,7 +303,7 @@ struct OddReplyTests {
         }
     }
 
-    @Test("tells when the final dot was written, and only then")
+    @Test("reports when the final dot was written, and only then")
     func handingOver() async throws {
         let calls = Mutex(0)
         func mail(to recipient: String) -> OutgoingMail {
@@ -343,7 +344,7 @@ struct OddReplyTests {
                     $0.configuration.finalDotTimeout = .seconds(3600)
                 }
                 let lane = SMTPLane(relay: relay, number: 1)
-                // So much that the lane waits for room to write.
+                // So much content that the lane waits for room to write.
                 let mail = OutgoingMail.sample(body: .manyLines(octets: stage == "body" ? 14_000_000 : 100))
                 async let sending = lane.send(mail)
                 try await server.ledger.waitForFiring(of: hang)
@@ -357,7 +358,7 @@ struct OddReplyTests {
 }
 
 extension String {
-    /// Lines of text, a dot at the start of some.
+    /// Lines of text, some with a dot at the start.
     static func manyLines(octets: Int) -> String {
         let line = "." + String(repeating: "x", count: 69) + "\r\n" + String(repeating: "y", count: 70) + "\r\n"
         return String(repeating: line, count: octets / line.utf8.count + 1)

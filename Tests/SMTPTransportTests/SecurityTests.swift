@@ -1,4 +1,4 @@
-// TLS and AUTH: what is required is required, and secrets stay secret.
+// TLS and AUTH: requirements are enforced, and secrets stay secret.
 
 import FakeSMTP
 import Foundation
@@ -33,7 +33,7 @@ struct SecurityTests {
         }
     }
 
-    @Test("a certificate nobody vouches for is refused, and nothing is sent", arguments: ["smtp", "smtps"])
+    @Test("an untrusted certificate is refused, and nothing is sent", arguments: ["smtp", "smtps"])
     func untrusted(scheme: String) async throws {
         try await FakeSMTPServer.with(.init(tls: scheme == "smtp" ? .startTLS : .implicit)) { server in
             let relay = SMTPRelay(server, tls: .required, scheme: scheme)
@@ -60,7 +60,7 @@ struct SecurityTests {
         }
     }
 
-    @Test("opportunistic TLS doesn't take a bad certificate either")
+    @Test("opportunistic TLS refuses a bad certificate as well")
     func opportunisticVerifies() async throws {
         try await FakeSMTPServer.with(.init(tls: .startTLS)) { server in
             let relay = SMTPRelay(server, tls: .opportunistic)
@@ -107,7 +107,7 @@ struct SecurityTests {
         }
     }
 
-    @Test("a wrong password is reported with the relay's words, and shows up nowhere")
+    @Test("a wrong password is reported with the relay's words, but never shown")
     func wrongPassword() async throws {
         try await FakeSMTPServer.with(.init(credentials: ["outboxd": "another"])) { server in
             let relay = SMTPRelay(server).with { $0.credentials = credentials }
@@ -169,7 +169,7 @@ struct SecurityTests {
         }
     }
 
-    @Test("a relay that wants authentication is reported as such")
+    @Test("a relay that requires authentication is reported as such")
     func authenticationRequired() async throws {
         var options = FakeSMTPServer.Options(credentials: ["outboxd": "CANARY-p4ss"])
         options.requiresAuthentication = true

@@ -1,4 +1,4 @@
-// A relay whose name servers never answer: in a network of the lane's own, so that no other test notices.
+// A relay whose name servers never answer, in the lane's own network, so that no other test is affected.
 
 import Foundation
 import Glibc
@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Name servers that do not answer", .timeLimit(.minutes(10)))
 struct SilentNameServerTests {
-    /// Whether this process may make networks and mounts of its own.
+    /// Whether this process may create networks and mounts.
     private static let mayIsolate = geteuid() == 0
 
     @Test(
@@ -31,7 +31,7 @@ struct SilentNameServerTests {
             )
             configuration.connectTimeout = .seconds(2)
             let lane = SMTPLane(relay: SMTPRelay(configuration), number: 1)
-            // Only the lane's thread, and what it starts, lives in the network without name servers.
+            // Only the lane's thread and its children are in the network without name servers.
             let sockets = try await Task(executorPreference: lane.taskExecutor) {
                 try Self.isolateThread(resolverConfiguration: file.path)
             }.value
@@ -40,24 +40,24 @@ struct SilentNameServerTests {
             let duration = ContinuousClock.now - begin
             for socket in sockets { close(socket) }
             #expect([.timedOut, .couldNotResolve].contains(failure.cause) && failure.stage == .connect)
-            // Waited for to its end, the look-up takes 30 s: three servers, two rounds, 5 s each.
+            // The full look-up would take 30 s: three servers, two rounds, 5 s each.
             #expect(duration > .seconds(1) && duration < .seconds(20), "\(duration) \(failure.detail)")
         }
     }
 
-    /// Gives the calling thread a network with nothing but loopback, where three name servers take questions and never
+    /// Gives the calling thread a network with only loopback, where three name servers accept questions and never
     /// answer, and an /etc/resolv.conf that names them.
     private static func isolateThread(resolverConfiguration: String) throws -> [Int32] {
         let newMounts: Int32 = 0x0002_0000
         let newNetwork: Int32 = 0x4000_0000
-        // Glibc's header shows it to C with _GNU_SOURCE only.
+        // Glibc's header declares it only with _GNU_SOURCE.
         typealias Unshare = @convention(c) (Int32) -> Int32
         let unshare = unsafeBitCast(try #require(dlsym(nil, "unshare")), to: Unshare.self)
         try check(unshare(newMounts | newNetwork), "unshare")
         try check(mount("none", "/", nil, UInt(MS_REC | MS_PRIVATE), nil), "mount / as private")
         try check(mount(resolverConfiguration, "/etc/resolv.conf", nil, UInt(MS_BIND), nil), "mount")
         // A program that this thread starts is in its network, too.
-        // Not by Foundation's Process, whose first use in a program opens sockets for all later ones.
+        // Foundation's Process isn't used: its first use opens sockets for all later ones.
         let arguments: [UnsafeMutablePointer<CChar>?] = ["ip", "link", "set", "lo", "up"].map { (word: String) in
             strdup(word)
         }
