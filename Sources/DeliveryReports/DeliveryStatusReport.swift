@@ -1,39 +1,40 @@
-// A report of a mail system on a mail that it could not, or could, deliver. Never decides what follows from it.
+// A mail system's report about a mail that it could or could not deliver. Never decides what follows from it.
 
 package import InternetMessage
 package import OutboxCore
 
-/// What a mail system says of a mail that it had taken responsibility for: by fields (RFC 3464), or in words alone.
+/// The statement of a mail system about a mail that it had taken responsibility for: as fields (RFC 3464), or only in
+/// words.
 package struct DeliveryStatusReport: Sendable, Hashable {
-    /// What is said of one recipient.
+    /// The statement about one recipient.
     package struct Recipient: Sendable, Hashable {
-        /// The address that was tried last.
+        /// The last address that was tried.
         package let finalRecipient: String?
         /// The address that the mail was sent to.
         package let originalRecipient: String?
-        /// What happened; `nil` where the field is missing or has none of the known words.
+        /// What happened; `nil` if the field is missing or has an unknown value.
         package let action: ReportedAction?
-        /// Why (RFC 3463).
+        /// The status code of the reason (RFC 3463).
         package var status: EnhancedStatusCode? { evidence.status }
-        /// The words of the mail system that refused it, at most 1,000 characters.
+        /// The reply of the mail system that refused it, at most 1,000 characters.
         package let diagnostic: String?
-        /// The mail system that said them.
+        /// The mail system that gave this reply.
         package let remoteMTA: String?
-        /// The fields, as the failure policy judges them.
+        /// The fields in the form that the failure policy judges.
         package let evidence: ReportEvidence
     }
 
     /// The mail system that made the report.
     package let reportingMTA: String?
-    /// By what the report can be found to be about a mail.
+    /// The ids and addresses that may link the report to a mail of ours.
     package let traces: MailTraces
-    /// Empty where the report has words alone.
+    /// Empty if the report has only words.
     package let recipients: [Recipient]
-    /// The account for people.
+    /// The lines of the text for people.
     private let lines: [Substring]
     private let subject: String
 
-    /// So many recipients are looked at; ours have one.
+    /// How many recipients are read; our mails have one.
     private static let recipientLimit = 100
 
     init(blocks: [HeaderFields], text: ReportText, subject: String, traces: MailTraces) {
@@ -46,14 +47,14 @@ package struct DeliveryStatusReport: Sendable, Hashable {
         self.subject = subject
     }
 
-    /// What the report says of the address that the mail was sent to.
+    /// The report's statement about the address that the mail was sent to.
     ///
-    /// A mail of ours has one recipient. A system on its way may have sent it on to others; then one of these counts, and
-    /// rather one whose failure leaves the address out of it. Where the report names others alone, none of them condemns
-    /// ours: it was delivered if it came to one of them.
+    /// A mail of ours has one recipient. A system on the way may have forwarded it to others; then one of these counts,
+    /// preferably one whose failure does not blame the address. If the report names only other recipients, none of them
+    /// condemns our address, and the mail was delivered if it reached one of them.
     /// - Parameters:
     ///   - address: as it stands in RCPT TO.
-    ///   - isRecipient: whether another spelling is the same address.
+    ///   - isRecipient: whether another spelling means the same address.
     package func finding(for address: String, isRecipient: (String) -> Bool) -> ReportFinding {
         let account = Account(ReportText(lines: lines), subject: subject, address: address)
         let named = recipients.filter { $0.addresses.contains(where: isRecipient) }
@@ -71,7 +72,7 @@ package struct DeliveryStatusReport: Sendable, Hashable {
         return finding(evidence, action: action, detail: account.detail, account.texts)
     }
 
-    /// So many recipients are judged.
+    /// How many recipients are judged.
     private static let judgedLimit = 10
 
     private func finding(of recipient: Recipient, _ account: Account) -> ReportFinding {
@@ -105,11 +106,11 @@ package struct DeliveryStatusReport: Sendable, Hashable {
     }
 }
 
-/// What a report says to people, read once for all of its recipients.
+/// The text of a report for people, read once for all recipients.
 private struct Account {
     private let text: String
     private let passages: [String]
-    /// The passage that says something, or else the whole account.
+    /// The passage that explains the failure, or else the whole text.
     let detail: String?
     let texts: ReportTexts
 
@@ -122,7 +123,7 @@ private struct Account {
         detail = words.isEmpty ? nil : words.collapsingSpace
     }
 
-    /// The fields of a recipient together with it.
+    /// The fields of a recipient, combined with this text.
     func evidence(_ fields: ReportEvidence) -> ReportEvidence {
         var evidence = fields
         evidence.passages = passages
@@ -131,7 +132,7 @@ private struct Account {
     }
 }
 
-/// What follows from a report for one mail.
+/// The result of a report for one mail.
 package struct ReportFinding: Sendable, Hashable {
     /// What happened to it.
     package let action: ReportedAction
@@ -139,22 +140,22 @@ package struct ReportFinding: Sendable, Hashable {
     package let status: EnhancedStatusCode?
     /// Why it failed or is late.
     package let reason: FailureReason?
-    /// The words of the mail system, at most 1,000 characters.
+    /// The mail system's text, at most 1,000 characters.
     package let detail: String?
 
-    /// The same, of an address that is not ours.
+    /// The same finding for an address that is not ours.
     fileprivate var withoutBlame: ReportFinding {
         guard reason?.suppressesAddress == true else { return self }
         return ReportFinding(action: action, status: status, reason: .recipientRefused, detail: detail)
     }
 }
 
-/// The blocks of a status part, put in order: those of the mail and those of its recipients (RFC 3464 §2.1).
+/// The blocks of a status part, sorted into those of the mail and those of its recipients (RFC 3464 §2.1).
 private struct RecipientGroups {
     private(set) var message: [HeaderFields] = []
     private(set) var recipients: [HeaderFields] = []
 
-    /// Whether two blocks have no field of a recipient in common, and one of them lacks what the other has.
+    /// Whether two blocks share no recipient field, and one of them lacks a field that the other has.
     private static func isComplementary(_ first: HeaderFields, _ second: HeaderFields) -> Bool {
         let fields = addresses + facts
         func isWhole(_ block: HeaderFields) -> Bool {
@@ -172,7 +173,7 @@ private struct RecipientGroups {
         for block in blocks {
             let hasAddress = Self.addresses.contains { block[$0] != nil }
             let hasFact = Self.facts.contains { block[$0] != nil }
-            // Some mail systems put an empty line between the fields of one recipient, or behind each.
+            // Some mail systems put an empty line between the fields of one recipient, or after each field.
             if hasFact || hasAddress, let last = recipients.last, Self.isComplementary(last, block) {
                 recipients[recipients.count - 1] = last.joined(with: block)
                 continue
@@ -211,12 +212,12 @@ extension DeliveryStatusReport.Recipient {
         evidence.status = status.firstMatch(of: /(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?!\d)/)
             .flatMap { EnhancedStatusCode($0.1) }
         let names = ["diagnostic-code", "x-supplementary-info"]
-        // A refused mail's link may be quoted there, and nobody knows its token any more to look for it.
+        // The text may quote the link of a refused mail, and its token is not available any more to be masked.
         var readings = [
             names.flatMap { fields.all($0) }.map(\.withoutType.limited).joined(separator: " "),
             names.flatMap { fields.allJoined($0) }.map(\.withoutType.limited).joined(separator: " "),
         ].map { SecretMask.none.masked($0.decodingWords.collapsingSpace) }.filter { !$0.isEmpty }
-        // Some put the whole reply into the field Status. A comment there only says the code in words.
+        // Some systems put the whole reply into the field Status. A comment there only repeats the code in words.
         let reply = status.replacing(/\([^)]*\)/, with: "")
         if readings.isEmpty, reply.contains(where: \.isLetter) { readings = [reply] }
         evidence.diagnostics = readings
@@ -224,7 +225,7 @@ extension DeliveryStatusReport.Recipient {
         diagnostic = readings.first?.limited
     }
 
-    /// `rfc822; ann@example.com`; `utf-8; …` has escapes for what isn't printable ASCII (RFC 6533 §3).
+    /// `rfc822; ann@example.com`; the type `utf-8` escapes characters other than printable ASCII (RFC 6533 §3).
     private static func address(_ field: String) -> String {
         let bare = SecretMask.none.masked(field.withoutType.limited).bare
         return bare.replacing(/\\x\{([0-9A-Fa-f]{1,6})\}/) { match in

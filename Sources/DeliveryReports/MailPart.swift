@@ -1,8 +1,8 @@
-// The parts of a mail (RFC 2046 §5.1), as far down as reports nest them. Never looks into a returned mail.
+// The parts of a mail (RFC 2046 §5.1), as deep as reports nest them. Never looks into a returned mail.
 
 import InternetMessage
 
-/// A part that has no parts itself, or is a mail of its own.
+/// A part without parts of its own, or an enclosed mail.
 struct MailPart {
     let header: HeaderFields
     let contentType: ContentType
@@ -17,13 +17,13 @@ struct MailPart {
     /// Its octets, decoded.
     var octets: [UInt8] { TransferDecoding.decoded(body, encoding: header["content-transfer-encoding"]) }
 
-    /// Its lines, decoded; as they are where the encoding that they name leaves no field of them.
+    /// Its decoded lines; the undecoded ones if decoding leaves no header field.
     var lines: MailLines {
         let decoded = MailLines(octets)
         return decoded.blocks.isEmpty && !body.blocks.isEmpty ? body : decoded
     }
 
-    /// The text of a part for people, `nil` of any other. Of HTML what a person would read.
+    /// The text of a part for people; `nil` for other parts. For HTML, the text that a person would read.
     var text: String? {
         guard contentType.mediaType.hasPrefix("text/"), !isReturnedMail else { return nil }
         let text = Charset.text(Array(octets.prefix(Self.textLimit)), in: contentType["charset"])
@@ -32,24 +32,24 @@ struct MailPart {
 
     var isHTML: Bool { contentType.mediaType == "text/html" }
 
-    /// The mail that a report is about, or its header (RFC 6522 §3).
+    /// Whether the part is the mail that a report is about, or its header (RFC 6522 §3).
     var isReturnedMail: Bool { Self.returnedTypes.contains(contentType.mediaType) }
 
     private static let returnedTypes = [
         "message/rfc822", "message/rfc822-headers", "text/rfc822-headers", "text/rfc822", "message/global",
         "message/global-headers", "message/partial",
     ]
-    /// A mail system's account of what happened takes a few kilobytes, in octets.
+    /// Size limit in octets: a mail system's explanation takes a few kilobytes.
     private static let textLimit = 1 << 16
 
-    /// Reports lie at most three multiparts deep.
+    /// Nesting limit: reports use at most three multiparts.
     private static let depthLimit = 6
     private static let countLimit = 100
 
-    /// The parts of a mail, in their order.
+    /// The parts of a mail, in order.
     ///
-    /// A multipart without a boundary, or whose boundary does not occur, is one part.
-    /// - Throws: `ReportError.malformed` for more parts than any report has.
+    /// A multipart whose boundary is missing or never occurs is one part.
+    /// - Throws: `ReportError.malformed` if there are more parts than any report has.
     static func parts(of header: HeaderFields, _ body: MailLines) throws(ReportError) -> [MailPart] {
         var parts: [MailPart] = []
         try collect(MailPart(header: header, body: body), depth: 0, into: &parts)
@@ -73,8 +73,8 @@ struct MailPart {
         for part in inner { try collect(part, depth: depth + 1, into: &parts) }
     }
 
-    /// The report in a part that is a mail of its own: a gateway has put it there. We send no reports ourselves, so it is
-    /// not the mail that comes back.
+    /// The report in an enclosed mail, as a gateway forwards it. We send no reports ourselves, so an enclosed report is
+    /// not a returned mail of ours.
     private var enclosedReport: MailPart? {
         guard contentType.mediaType == "message/rfc822" else { return nil }
         var body = MailLines(octets)
@@ -118,8 +118,8 @@ extension ArraySlice<UInt8> {
 }
 
 extension String {
-    /// What is left of HTML for a reader: each tag becomes a line end, and the few named characters that mail systems use
-    /// are themselves again.
+    /// The text that remains of HTML for a reader: each tag becomes a line end, and the few named characters that mail
+    /// systems use are decoded.
     fileprivate var withoutTags: String {
         var text = ""
         var rest = self[...]
@@ -129,7 +129,7 @@ extension String {
             guard let close = rest[open...].firstIndex(of: ">") else { return text }
             let isStyle = rest[open...].dropFirst().prefix(5).lowercased() == "style"
             rest = rest[rest.index(after: close)...]
-            // A style sheet is no text; it ends with the next tag.
+            // A style sheet is not text; it ends at the next tag.
             if isStyle { rest = rest[(rest.firstIndex(of: "<") ?? rest.endIndex)...] }
         }
         text += rest

@@ -1,17 +1,17 @@
-// By what a mail that came back can belong to a mail of ours. Never looks anything up.
+// Traces that may link a returned mail to a mail of ours. Never looks anything up.
 
 import InternetMessage
 import OutboxCore
 
 /// The addresses and ids that a mail names, each list with the most trustworthy first.
 package struct MailTraces: Sendable, Hashable {
-    /// Whom it came to, and who sent the mail that it is about: our return path has the envelope id.
+    /// The addressees of this mail, and the sender of the original mail: our return path contains the envelope id.
     package let addresses: [String]
     /// Envelope ids given with MAIL FROM (RFC 3461 §4.4).
     package let envelopeIDs: [String]
-    /// The Message-IDs of the returned mail, without angle brackets: ours, or a relay's that has put its own in its place.
+    /// The Message-IDs of the returned mail, without angle brackets: ours, or the one with which a relay replaced it.
     package let messageIDs: [String]
-    /// Words that may be an envelope id, wherever they stand.
+    /// Words anywhere in the mail that have the form of an envelope id.
     package let words: [String]
 
     private static let limit = 50
@@ -25,14 +25,14 @@ package struct MailTraces: Sendable, Hashable {
     ) {
         let named = ["delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-apparently-to", "to", "cc"]
         var addresses = named.flatMap { header.all($0) }
-        // A complaint names the return path (RFC 5965 §3.2), a report in a field of the mail system's own
-        // (X-Postfix-Sender); the returned mail in the first field of its header.
+        // A complaint names the return path in a field (RFC 5965 §3.2), a report in a field of the mail system's own
+        // (X-Postfix-Sender), and the returned mail in the first field of its header.
         for fields in statusFields {
             addresses += fields.names.filter { $0 == "original-mail-from" || $0.hasSuffix("-sender") }
                 .uniqued(Self.limit).flatMap { fields.all($0) }
         }
         addresses += returned.flatMap { $0.all("return-path") + $0.all("x-envelope-from") }
-        // Cut first: to look into an address costs more than to count it, and a stranger may write any number.
+        // The list is cut first: reading an address costs more than counting it, and a stranger may write any number.
         var pieces: [Substring] = []
         for field in addresses where pieces.count < Self.limit {
             pieces += field.split(separator: ",", maxSplits: Self.limit).prefix(Self.limit)
@@ -70,7 +70,7 @@ extension String {
         return self[index(after: semicolon)...].trimmingSpaces
     }
 
-    /// What stands between the last angle brackets, or else the text.
+    /// The text between the last angle brackets, or else the whole text.
     var bare: String {
         guard let start = lastIndex(of: "<"), let end = self[start...].firstIndex(of: ">") else {
             return limited.collapsingSpace
@@ -78,7 +78,7 @@ extension String {
         return String(self[index(after: start)..<end]).limited
     }
 
-    /// Words of 32 letters and digits, as outboxd's envelope ids are.
+    /// Words of 32 letters and digits, the form of outboxd's envelope ids.
     fileprivate func idWords(_ limit: Int) -> [String] {
         utf8.split { !$0.isASCIILetterOrDigit }.lazy.filter { $0.count == 32 }.prefix(limit)
             .map { String(decoding: $0, as: UTF8.self).lowercased() }

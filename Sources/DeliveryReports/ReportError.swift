@@ -1,12 +1,12 @@
-// Why a mail is neither a report nor an automatic answer. Never repeats what a stranger sent.
+// Reasons why a mail is neither a report nor an automatic answer. Never repeats text from a stranger.
 
 /// Why a report can't be read. Each description says what was expected.
 package enum ReportError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// It is longer than a report ever is.
+    /// The mail is longer than any report.
     case tooLarge(limit: Int)
-    /// It is some other kind of mail.
+    /// The mail is of some other kind.
     case notAReport(String)
-    /// It claims to be a report, and isn't a complete one.
+    /// The mail claims to be a report, but is not a complete one.
     case malformed(String)
 
     package var description: String {

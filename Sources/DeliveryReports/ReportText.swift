@@ -1,19 +1,19 @@
-// What a report says to people, apart from the mail that it returns. Never judges the words.
+// The text of a report for people, without the returned mail. Never judges the words.
 
 import InternetMessage
 
-/// The text of a report: what the mail system says, and the returned mail's header where it follows in the same text.
+/// The text of a report: the mail system's explanation, and the returned mail's header if it follows in the same text.
 struct ReportText {
-    /// The lines of the mail system's own account.
+    /// The lines of the mail system's own explanation.
     let lines: [Substring]
-    /// The header of the mail that comes back.
+    /// The header of the returned mail.
     let returned: HeaderFields
 
-    /// So many lines may look like the beginning of a header, and so many lines of it are looked at.
+    /// How many lines are tried as the beginning of a header, and how many lines of the header are read.
     private static let startLimit = 100
     private static let headerLimit = 200
 
-    /// - Parameter text: with any line ends.
+    /// - Parameter text: may have line ends of any kind.
     init(_ text: String) {
         let all = text.split(omittingEmptySubsequences: false) { $0.isNewline }
         var end = all.endIndex
@@ -26,7 +26,7 @@ struct ReportText {
             (end, returned) = (index, fields)
             break
         }
-        // Lines with a > are somebody else's words, or the commands that Sendmail shows.
+        // Lines with a > quote other people, or are the commands that Sendmail shows.
         lines = all[..<end].filter { !$0.hasPrefix(">") }
         self.returned = returned
     }
@@ -38,13 +38,13 @@ struct ReportText {
 
     var isEmpty: Bool { lines.allSatisfy { $0.allSatisfy(\.isWhitespace) } }
 
-    /// The account as one text.
+    /// The explanation as one text.
     var whole: String { lines.joined(separator: "\n") }
 
     /// A report names a recipient in a few places.
     private static let passageLimit = 5
 
-    /// What stands behind an address, up to the next empty line, for each of the first paragraphs that name it.
+    /// The text after an address up to the next empty line, for each of the first paragraphs that name the address.
     func passages(about address: String) -> [String] {
         let address = address.lowercased()
         let local = address.prefix { $0 != "@" }
@@ -57,7 +57,7 @@ struct ReportText {
             return passages
         }
         let named = passages { $0.contains(address) }
-        // Some name the local part alone.
+        // Some reports name only the local part.
         return named.isEmpty && local.count > 2 ? passages { $0.saysWord(local) } : named
     }
 }
@@ -75,7 +75,7 @@ extension String {
 }
 
 extension Substring {
-    /// A field's name and a colon, at the beginning of the line.
+    /// Whether the line begins with a field name and a colon.
     fileprivate var startsField: Bool {
         guard let colon = utf8.firstIndex(of: UInt8(ascii: ":")), colon > startIndex else { return false }
         return self[..<colon].utf8.allSatisfy { (33...126).contains($0) }
@@ -83,7 +83,7 @@ extension Substring {
 }
 
 extension HeaderFields {
-    /// Whether these are fields that the header of a mail has, rather than an account's own "To:" and "Subject:".
+    /// Whether these fields belong to a mail header, unlike the "To:" and "Subject:" in an explanation.
     fileprivate var isHeaderOfMail: Bool {
         let names = Set(names)
         let certain = ["received", "message-id", "return-path", "mime-version", "dkim-signature", "delivered-to"]

@@ -1,25 +1,26 @@
-// What kind of mail came back to us. Never decides what follows from it, and never throws for what is only odd.
+// Determines the kind of a returned mail. Never decides what follows from it, and never throws for a mere oddity.
 
 import InternetMessage
 package import OutboxCore
 
-/// A mail that came to the address that reports go to.
+/// A mail that was sent to the address for reports.
 ///
-/// There is no Swift library for MIME to be had, so this reads just what such a mail consists of, in time and memory linear
-/// in its size. It reads forgivingly, because half of the mail systems in the world keep to no standard here.
+/// No Swift library for MIME is available, so this code reads just the parts that such mails consist of, in time and
+/// memory linear in the mail's size. It is lenient, because half of the world's mail systems follow no standard here.
 package enum ReturnedMail: Sendable, Hashable {
     /// A mail system's report.
     case report(DeliveryStatusReport)
-    /// A program answered (RFC 3834), or a mailbox provider passed a complaint on (RFC 5965): the mail did arrive.
+    /// An answer by a program (RFC 3834), or a complaint passed on by a mailbox provider (RFC 5965): the mail did
+    /// arrive.
     case automatic(AutomaticMail)
 
-    /// A longer mail is not read, in octets: reports return a mail of some kilobytes, or its header.
+    /// Size limit in octets; longer mails are not read. Reports return a mail of some kilobytes, or its header.
     package static let sizeLimit = 1 << 20
 
     /// Reads a mail.
     ///
     /// - Parameter bytes: the mail as it was received, at most ``sizeLimit`` octets.
-    /// - Throws: `ReportError` for a mail that a person wrote, and for one that claims to be a report and holds nothing.
+    /// - Throws: `ReportError` for a mail by a person, and for a mail that claims to be a report but is empty.
     package init(parsing bytes: [UInt8]) throws(ReportError) {
         guard bytes.count <= Self.sizeLimit else { throw .tooLarge(limit: Self.sizeLimit) }
         var body = MailLines(bytes)
@@ -28,21 +29,21 @@ package enum ReturnedMail: Sendable, Hashable {
     }
 }
 
-/// A mail that a program sent by itself, and that is no report.
+/// A mail that a program sent automatically, and that is not a report.
 package struct AutomaticMail: Sendable, Hashable {
     /// `answered` or `complained`.
     package let action: ReportedAction
-    /// By what it can be found to be about a mail.
+    /// The ids and addresses that may link it to a mail of ours.
     package let traces: MailTraces
     /// Its field Subject, at most 200 Unicode scalars.
     package let subject: String?
 }
 
-/// A mail as far as it has been read.
+/// A mail as far as it has been parsed.
 private struct MailReading {
     let header: HeaderFields
     let parts: [MailPart]
-    /// The blocks of the parts that hold fields about the mail.
+    /// The blocks of fields about the mail, from the parts that hold them.
     let blocks: [HeaderFields]
     let text: ReportText
     let subject: String
@@ -77,25 +78,25 @@ private struct MailReading {
         throw .notAReport("a person seems to have sent it")
     }
 
-    /// What the media type says outright.
+    /// The result, if the media type alone determines it.
     private var automaticByType: ReturnedMail? {
         let type = ContentType(header["content-type"])
         let reportType = type["report-type"]?.lowercased() ?? ""
         func has(_ mediaType: String) -> Bool { parts.contains { $0.contentType.mediaType == mediaType } }
         if reportType == "feedback-report" || has("message/feedback-report") { return automatic(.complained) }
         if blocks.contains(where: \.isAboutRecipient) { return nil }
-        // A recipient's filter that refuses a mail does so by a receipt that says "deleted" (RFC 5429 §2.1.2).
+        // A recipient's filter refuses a mail by a receipt that says "deleted" (RFC 5429 §2.1.2).
         if parts.contains(where: \.isReceiptOfRefusal) { return nil }
-        // Receipts (RFC 8098), reports on TLS (RFC 8460), and what else there is.
+        // Receipts (RFC 8098), reports on TLS (RFC 8460), and other report types.
         let isOther =
             type.mediaType == "multipart/report" && !reportType.isEmpty && !reportType.hasSuffix("delivery-status")
         return isOther || has("message/disposition-notification") ? automatic(.answered) : nil
     }
 
-    /// The fields stand in a part of their own, rather than in a text that somebody may have quoted.
+    /// Whether the fields are in a part of their own, and not in a text that somebody may have quoted.
     private var blocksArePart: Bool { parts.contains { $0.contentType.mediaType.hasSuffix("delivery-status") } }
 
-    /// Whether a text without fields is about a failure, or a delay, rather than an answer.
+    /// Whether a text without fields reports a failure or a delay, and is not an answer.
     private var isFailureText: Bool {
         if header["x-failed-recipients"] != nil || sender.isCertainlyMailSystem { return true }
         if isAutomatic, !sender.isDaemon { return false }
@@ -104,7 +105,8 @@ private struct MailReading {
         return FailurePolicy.outcome(in: evidence) != nil
     }
 
-    /// RFC 3834 §5, and what programs put in its place. In words alone only where they can mean nothing else.
+    /// Whether RFC 3834 §5, or a field that programs use instead, marks the mail as automatic. Words count only if they
+    /// are unambiguous.
     private var isAutomatic: Bool {
         if let submitted = header["auto-submitted"]?.lowercased(), !submitted.hasPrefix("no") { return true }
         let fields = [
@@ -147,14 +149,14 @@ private struct MailReading {
     }
 }
 
-/// Who sent a mail, by its envelope and its field From.
+/// The sender of a mail, by its envelope and its field From.
 private struct MailSender {
     private enum ReturnPath {
         case absent, empty, address(String)
     }
 
     private let path: ReturnPath
-    /// The field From names a mail system.
+    /// Whether the field From names a mail system.
     let isDaemon: Bool
 
     init(_ header: HeaderFields) {
@@ -171,7 +173,8 @@ private struct MailSender {
         }
     }
 
-    /// A mail system sent it: reports have an empty return path (RFC 5321 §4.5.5). Older systems give their own address.
+    /// Whether a mail system sent it: reports have an empty return path (RFC 5321 §4.5.5). Older systems use their own
+    /// address.
     var isMailSystem: Bool {
         switch path {
         case .empty: true
@@ -180,7 +183,7 @@ private struct MailSender {
         }
     }
 
-    /// The return path is empty, or there is none, and the field From names a mail system.
+    /// Whether the return path is empty or missing, and the field From names a mail system.
     var isCertainlyMailSystem: Bool {
         switch path {
         case .empty, .absent: isDaemon
@@ -188,7 +191,7 @@ private struct MailSender {
         }
     }
 
-    /// A person, or a program in a person's name, sent it.
+    /// Whether a person sent it, or a program in a person's name.
     var isPerson: Bool {
         switch path {
         case .empty: false
@@ -206,7 +209,7 @@ private struct MailSender {
 }
 
 extension HeaderFields {
-    /// A block of fields that a status part has of a recipient (RFC 3464 §2.3).
+    /// Whether these are the fields of a recipient in a status part (RFC 3464 §2.3).
     fileprivate var isAboutRecipient: Bool {
         self["action"] != nil || self["status"] != nil
             || (self["final-recipient"] != nil && (self["diagnostic-code"] != nil || self["original-recipient"] != nil))
@@ -219,7 +222,7 @@ extension MailPart {
             && lines.blocks.contains { $0["disposition"]?.lowercased().hasSuffix("deleted") ?? false }
     }
 
-    /// The fields of a status part that stands in a text, or in a part of an unknown type.
+    /// The fields of a status part that is within a text, or in a part of an unknown type.
     fileprivate var statusInText: [HeaderFields] {
         guard !isReturnedMail, !isHTML else { return [] }
         let lines = lines

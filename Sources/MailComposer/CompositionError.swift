@@ -1,20 +1,20 @@
-// Why one message could not become a mail. Carries names and places only: never a token or the value of a variable.
+// Reasons why a message could not be composed. Carries names and places only: never a token or the value of a variable.
 
 package import InternetMessage
 import MailTemplates
 
-/// A fault of one row: trying again without a change to the row or the templates gives the same error.
+/// A fault of one row: another attempt without a change to the row or the templates fails in the same way.
 package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertible {
     /// No folder of templates has this name.
     case unknownKind(String)
-    /// `{{name}}` in this file and line (counted from 1) has no value: the row's `variables` lack it.
+    /// `{{name}}` in this file and line (counted from 1) has no value, because the row's `variables` lack it.
     case missingVariable(name: String, file: String, line: Int)
-    /// `{{name}}` in this file and line stands for an object or an array, which have no text.
+    /// `{{name}}` in this file and line refers to an object or an array, which can't be printed.
     case unprintableVariable(name: String, file: String, line: Int)
-    /// The row's `variables` are not the text of a JSON object, and a template needs one of them. The schema refuses such a
-    /// row, so that something passed it by.
+    /// The row's `variables` are not a JSON object, and a template needs one of them. The schema refuses such a row, so
+    /// something bypassed the schema.
     case variablesNotAnObject
-    /// The row's `variables` are nested more deeply than anything a template can name, and a template needs one of them.
+    /// The row's `variables` are nested more deeply than any template can address, and a template needs one of them.
     case variablesTooDeep
     /// The row's `variables` are too large for a mail, and a template needs one of them.
     case variablesTooLarge

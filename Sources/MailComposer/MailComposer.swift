@@ -1,5 +1,4 @@
-// A message and its token in, the bytes of a mail out. Reads files when it is made and never again; no clock, no
-// network.
+// Composes the bytes of a mail from a message and its token. Reads files only on creation; no clock, no network.
 
 import InternetMessage
 import MailTemplates
@@ -7,8 +6,8 @@ package import OutboxCore
 
 /// Makes mails from rows of the outbox, with templates that were read and checked at start.
 ///
-/// Thread-safe. The same message gives the same bytes every time and in every process, so that a repeated attempt is a
-/// repetition to everyone who sees it.
+/// Thread-safe. The same message gives the same bytes every time and in every process, so that mail systems and people
+/// can recognise a repeated attempt.
 package struct MailComposer: Sendable {
     private let kindsByName: [String: MailKind]
     private let senderMailbox: Mailbox
@@ -20,9 +19,9 @@ package struct MailComposer: Sendable {
     ///   - templates: the path of the folder with `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache` and
     ///     `partials`. Each kind has `en`, and, if its templates use variables of the application, `<kind>/sample.json`
     ///     with a value for each.
-    ///   - links: for each kind, the URL that its mails link to, with `{token}` where the token goes.
-    ///   - sender: who the mails are from.
-    /// - Throws: everything that is wrong with any of them, each with its file and line or its configuration key.
+    ///   - links: the URL that the mails of each kind link to, with `{token}` as a placeholder.
+    ///   - sender: the author of the mails.
+    /// - Throws: all problems of these values, each with its file and line or its configuration key.
     package init(templates: String, links: [String: String], sender: Sender) throws(TemplateLoadingError) {
         var path = templates
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
@@ -80,24 +79,24 @@ package struct MailComposer: Sendable {
         constantFields = MIMEMessage.constantFields(name: sender.name, mailbox: mailbox)
     }
 
-    /// Each problem once, though a partial may have shown it in several templates.
+    /// Lists each problem once, although a partial may cause it in several templates.
     private static func loadingError(_ problems: [TemplateProblem]) -> TemplateLoadingError {
         var seen: Set<TemplateProblem> = []
         return TemplateLoadingError(problems: problems.filter { seen.insert($0).inserted })
     }
 
-    /// The kinds of mail that there are templates for.
+    /// The kinds of mail that have templates.
     package var kinds: Set<String> { Set(kindsByName.keys) }
 
-    /// The languages that a kind has templates in, such as `en` and `ja`; empty for an unknown kind.
+    /// The languages of a kind's templates, such as `en` and `ja`; empty for an unknown kind.
     package func locales(ofKind kind: String) -> Set<String> {
         Set((kindsByName[kind]?.templates.keys.map(\.text)) ?? [])
     }
 
-    /// The mail for a row.
+    /// Composes the mail of a row.
     ///
     /// It is written in the language that RFC 4647 §3.4 finds for the row's locale, else in English.
-    /// - Throws: a fault of the row, which another attempt does not cure.
+    /// - Throws: a fault of the row, which another attempt does not fix.
     package func compose(_ message: Message) throws(CompositionError) -> Mail {
         let (variables, fault) = Self.variables(of: message)
         do throws(CompositionError) {
@@ -108,10 +107,11 @@ package struct MailComposer: Sendable {
         }
     }
 
-    /// A row's variables. What can't be read is none, and a fault only where a template then lacks a value: a row that
-    /// passed the schema by is not to fail for what no template shows.
+    /// The variables of a row. If they can't be read, they are empty, and the error matters only if a template then
+    /// lacks a value: a row that bypassed the schema should not fail for values that no template shows.
     private static func variables(of message: Message) -> ([String: JSONValue], CompositionError?) {
-        // Nearly every row has none, and an ORM that writes every column writes an empty text where it was given nothing.
+        // Nearly every row has no variables, and an ORM that writes every column writes an empty text for a missing
+        // value.
         if message.variables == "{}" || message.variables.isEmpty { return ([:], nil) }
         do throws(JSONReader.Fault) {
             return (try JSONReader.members(of: message.variables), nil)
@@ -124,14 +124,14 @@ package struct MailComposer: Sendable {
         }
     }
 
-    /// A part of a mail with sample values: the kind's `sample.json`, a made-up recipient and token, and half an hour
-    /// to live.
+    /// A part of a mail with sample values: the kind's `sample.json`, an invented recipient and token, and an expiry in
+    /// half an hour.
     ///
     /// - Parameters:
     ///   - kind: one of `kinds`.
-    ///   - locale: as in a row: a language tag, or `nil` for English.
-    ///   - part: what to show.
-    /// - Throws: `unknownKind`; other errors were found at start.
+    ///   - locale: a language tag as in a row, or `nil` for English.
+    ///   - part: the part to show.
+    /// - Throws: `unknownKind`; any other error was found at start.
     package func preview(kind: String, locale: String?, part: PreviewPart) throws(CompositionError) -> String {
         guard let found = kindsByName[kind] else { throw .unknownKind(kind) }
         let message = Self.sampleMessage(kind: kind, locale: locale, expires: true)
@@ -192,7 +192,7 @@ package struct MailComposer: Sendable {
         )
     }
 
-    /// What goes wrong when a kind's templates are rendered with its sample values.
+    /// The problems of rendering a kind's templates with its sample values.
     private static func problemsRendering(_ kind: MailKind, path: String) -> [TemplateProblem] {
         var problems: [TemplateProblem] = []
         for (language, templates) in kind.templates.sorted(by: { $0.key.text < $1.key.text }) {
@@ -220,7 +220,7 @@ package struct MailComposer: Sendable {
                 do throws(CompositionError) {
                     _ = try templates.subject(values)
                 } catch {
-                    // Any other error stands above already, with its line.
+                    // Any other error is listed above already, with its line.
                     if case .emptySubject(let file) = error { problems.append(.init(file, "the subject is empty")) }
                 }
             }
@@ -228,7 +228,7 @@ package struct MailComposer: Sendable {
         return problems
     }
 
-    /// 23 November 2026, 14:00 UTC, and a link for half an hour.
+    /// Requested at 23 November 2026, 14:00 UTC, with a link that works for half an hour.
     private static func sampleMessage(kind: String, locale: String?, expires: Bool) -> Message {
         let requestedAt = Timestamp(milliseconds: 1_795_442_400_000)
         return Message(

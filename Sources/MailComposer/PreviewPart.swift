@@ -1,6 +1,6 @@
-// What an operator can look at before a mail is ever sent. Only the names; MailComposer.preview does the work.
+// The parts of a mail that an operator can preview. Only the names; MailComposer.preview does the work.
 
-/// A part of a mail for `MailComposer.preview`; its raw value is what an operator types.
+/// A part of a mail for `MailComposer.preview`; an operator types its raw value.
 package enum PreviewPart: String, Sendable, CaseIterable {
     /// The subject, decoded.
     case subject

@@ -1,7 +1,7 @@
-// Puts values that are the same for every message into a template's own text, once. Changes nothing that is rendered.
+// Merges values that are the same for every message into a template's text, once. Never changes the rendered result.
 
-/// Makes the steps of a rendering: constants become text, and adjacent text one literal, so that fewer values are looked up
-/// and fewer lines encoded for a message.
+/// Builds the steps of a rendering: constants become text, and adjacent texts become one literal. Then a message needs
+/// fewer value lookups and fewer lines to encode.
 struct ConstantFolding {
     let constants: [String: JSONValue]
     let format: Template.Format
@@ -13,7 +13,8 @@ struct ConstantFolding {
         self.format = format
     }
 
-    /// - Parameter contexts: the values of the open sections, the innermost last; `nil` for one that a message decides.
+    /// - Parameter contexts: the values of the open sections, the innermost last; `nil` for a value that depends on the
+    ///   message.
     mutating func fold(_ nodes: [Node<[UInt8]>], in contexts: [JSONValue?] = [], into folded: inout [Node<Int>]) {
         for node in nodes {
             switch node {
@@ -34,7 +35,8 @@ struct ConstantFolding {
                     fold(nodes, in: isInverted ? contexts : contexts + [nil], into: &content)
                     folded.append(.section(path: path, isInverted: isInverted, nodes: content))
                 case (let elements?, false):
-                    // What is not found in a constant is looked up around it, so that its section can go.
+                    // A name that a constant lacks is looked up in the outer contexts, so that the constant's section
+                    // can be removed.
                     for element in elements { fold(nodes, in: contexts + [element], into: &folded) }
                 case (let elements?, true):
                     if elements.isEmpty { fold(nodes, in: contexts, into: &folded) }
@@ -52,7 +54,7 @@ struct ConstantFolding {
         }
     }
 
-    /// `nil` for what only a message knows.
+    /// `nil` for a value that depends on the message.
     private func constant(at path: ValuePath, in contexts: [JSONValue?]) -> JSONValue? {
         guard let first = path.names.first else { return contexts.last ?? nil }
         var value = constants[first]

@@ -1,9 +1,9 @@
-// How a text stands in HTML. Knows nothing of templates.
+// Escapes text for HTML. Knows nothing of templates.
 
 /// Text for the content of an element or a quoted attribute.
 enum HTMLText {
-    /// Escapes byte by byte: a quotation mark with a combining accent after it is one grapheme cluster, and would leave an
-    /// attribute if clusters were compared.
+    /// Escapes byte by byte. A quotation mark and a combining accent after it form one grapheme cluster; a comparison
+    /// of clusters would not find the mark, and it would end an attribute.
     static func escaped(_ text: String) -> String {
         var text = text
         return text.withUTF8 { bytes in
@@ -22,7 +22,7 @@ enum HTMLText {
         } ?? text
     }
 
-    /// The character reference that must stand for the byte, if it may not stand for itself.
+    /// The character reference that replaces the byte; `nil` if the byte needs no escape.
     private static func reference(for byte: UInt8) -> String? {
         switch byte {
         case UInt8(ascii: "&"): "&amp;"

@@ -2,13 +2,14 @@
 
 import InternetMessage
 
-/// A reader of JSON (RFC 8259) that takes whatever SQLite takes for strict JSON.
+/// A reader of JSON (RFC 8259) that accepts every text that SQLite accepts as strict JSON.
 ///
-/// Foundation's decoder refuses a whole text for one number that it has no type for (`1e400`) and for one half of a
-/// surrogate pair (`"\ud83d"`, valid by the grammar, RFC 8259 §8.2), which JavaScript writes where it cuts a text within an
-/// emoji. Here numbers keep their digits, and such a half is U+FFFD. Of two members of one name the last counts.
+/// Foundation's decoder rejects a whole text because of one number that fits none of its types (`1e400`), or because of
+/// a lone half of a surrogate pair (`"\ud83d"`, valid by the grammar, RFC 8259 §8.2), which JavaScript writes when it
+/// cuts a text within an emoji. This reader keeps a number's digits and turns such a half into U+FFFD. If a name occurs
+/// twice, the last member counts.
 package struct JSONReader {
-    /// `{}` is one level deep, `{"a": [1]}` two. Bounds the recursion, whatever a row says.
+    /// `{}` is one level deep, `{"a": [1]}` two. Limits the recursion, whatever a row contains.
     package static let depthLimit = 32
     /// In octets of UTF-8.
     package static let sizeLimit = 65_536
@@ -34,7 +35,7 @@ package struct JSONReader {
 
     private init(bytes: [UInt8]) { self.bytes = bytes }
 
-    /// The next octet that is no white space, which stays.
+    /// The next octet that is not white space; it isn't consumed.
     private mutating func next() -> UInt8? {
         while index < bytes.count {
             switch bytes[index] {
@@ -45,7 +46,7 @@ package struct JSONReader {
         return nil
     }
 
-    /// Takes an octet after white space, where it is the next one.
+    /// Consumes the given octet after white space, if it is the next one.
     private mutating func take(_ byte: Character) -> Bool {
         guard let next = next(), next == byte.asciiValue else { return false }
         index += 1
@@ -118,7 +119,7 @@ package struct JSONReader {
         return String(decoding: bytes[start..<index], as: UTF8.self)
     }
 
-    /// - Returns: how many there were.
+    /// - Returns: the number of digits.
     private mutating func takeDigits() -> Int {
         let start = index
         while index < bytes.count, bytes[index].isASCIIDigit { index += 1 }
@@ -153,7 +154,7 @@ package struct JSONReader {
         throw .notAnObject
     }
 
-    /// The character that the escape at this place stands for; U+FFFD for one half of a surrogate pair alone.
+    /// The character of the escape sequence at this place; U+FFFD for a lone half of a surrogate pair.
     private mutating func escaped() throws(Fault) -> Unicode.Scalar {
         guard index + 1 < bytes.count else { throw .notAnObject }
         if bytes[index + 1] == UInt8(ascii: "u") {
@@ -182,7 +183,7 @@ package struct JSONReader {
         return scalar
     }
 
-    /// The UTF-16 code unit that `\uXXXX` at a place stands for, if it does.
+    /// The UTF-16 code unit of `\uXXXX` at a place; `nil` if there is no such escape.
     private func codeUnit(at index: Int) -> UInt16? {
         guard index + 6 <= bytes.count, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u") else {
             return nil

@@ -1,4 +1,4 @@
-// Takes a Mustache source apart into text and tags. Never judges how tags nest.
+// Splits a Mustache source into text and tags. Never judges how tags nest.
 
 /// One tag of a template, with its place.
 struct TemplateTag {
@@ -21,14 +21,14 @@ struct TemplateTag {
     let name: String
     /// The line on which the tag begins, counted from 1.
     let line: Int
-    /// The tag ends before the source does.
+    /// Whether the tag ends before the source does.
     let isClosed: Bool
-    /// The tag ends on a later line than it begins on.
+    /// Whether the tag ends on a later line than it begins.
     let spansLines: Bool
-    /// The white space before a tag that has its line to itself; `nil` for any other tag.
+    /// The white space before a tag that is alone on its line; `nil` for any other tag.
     var indentation: [UInt8]?
 
-    /// Why a template of this format may not have this tag; `nil` if it may.
+    /// Why a template of this format may not contain this tag; `nil` if it may.
     func objection(in format: Template.Format) -> String? {
         guard isClosed else { return "a tag is not closed: add }}" }
         if sigil == .comment { return nil }
@@ -50,7 +50,7 @@ struct TemplateTag {
         return "'\(shownName)' is not a name: use letters, digits, '_' and '-', with dots between names"
     }
 
-    /// For error texts: cut to 80 characters, and what is no printable ASCII replaced.
+    /// The name for error texts: cut to 80 characters, without any characters other than printable ASCII.
     private var shownName: String {
         String(
             decoding: name.utf8.prefix(80).map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") },
@@ -61,26 +61,26 @@ struct TemplateTag {
     private static let nameBytes = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-".utf8)
 }
 
-/// Goes through a source tag by tag.
+/// Splits a source tag by tag.
 ///
-/// A tag that prints nothing itself and has its line to itself takes the line with it, its line break included: that is
-/// Mustache's rule for standalone tags.
+/// A tag that prints nothing and is alone on its line removes the whole line, including its line break: Mustache's rule
+/// for standalone tags.
 struct TagScanner {
     private let source: [UInt8]
     private var index = 0
     /// The line at `index`, counted from 1.
     private var line = 1
     private var lineStart = 0
-    /// A tag that stays in its line stands between `lineStart` and `index`.
+    /// Whether there is a tag between `lineStart` and `index` that stays in its line.
     private var lineHasTag = false
 
     init(_ source: [UInt8]) { self.source = source }
 
-    /// The text up to the next tag, and the tag; `nil` where no tag follows.
+    /// The text up to the next tag, and the tag; `nil` if no tag follows.
     ///
-    /// - Parameter parent: the parent tag whose arguments are being read. The text between them is not shown, so that a
-    ///   block needs nothing but a line break after it to stand alone, and the end of the parent stands alone if the
-    ///   beginning did.
+    /// - Parameter parent: the parent tag whose arguments are being read. The text between them is not shown. So a
+    ///   block stands alone if only a line break follows it, and the end of the parent stands alone if its beginning
+    ///   did.
     mutating func next(within parent: TemplateTag? = nil) -> (text: ArraySlice<UInt8>, tag: TemplateTag?) {
         let start = index
         while index < source.count, !stands("{{") { advance() }
@@ -98,7 +98,7 @@ struct TagScanner {
         return (source[start..<(parent == nil ? max(start, lineStart) : open)], tag)
     }
 
-    /// Whether a tag that begins its line has the line to itself; goes to the next line then.
+    /// Whether a tag that begins its line is alone on it; if so, moves to the next line.
     private mutating func standsAlone(_ tag: TemplateTag) -> Bool {
         switch tag.sigil {
         case .variable, .unescaped, .unescapedBraces: return false
@@ -150,7 +150,7 @@ struct TagScanner {
         index += 1
     }
 
-    /// Where the next line begins, if nothing but white space stands before it.
+    /// The beginning of the next line, if only white space precedes it.
     private func endOfBlankLine() -> Int? {
         var end = index
         while end < source.count, Self.isSpace(source[end]) { end += 1 }

@@ -1,27 +1,27 @@
-// One compiled template: values in, pieces of text out. Reads no file, and never leaves a hole where a value lacks.
+// A compiled template: values in, pieces of text out. Reads no file, and never prints nothing for a missing value.
 
-/// A template in Mustache's language, as far as mails need it.
+/// A template in the subset of Mustache that mails need.
 ///
-/// It is compiled once; partials, parents and blocks are resolved then. Rendering walks over what is left: literals,
+/// Compiling happens once and resolves partials, parents and blocks. Rendering only walks over the remaining literals,
 /// variables and sections.
 package struct Template: Sendable {
-    /// Decides how values stand in the text, and how the files of partials are named.
+    /// Determines how values are printed, and how the files of partials are named.
     package enum Format: String, Sendable, CaseIterable {
-        /// Values as they are.
+        /// Prints values unchanged.
         case text = "txt"
-        /// Values escaped, without exception.
+        /// Escapes all values, without exception.
         case html
     }
 
     /// A part of a rendered text.
     package enum Piece: Hashable, Sendable {
-        /// The text at this place of `literals`.
+        /// The text at this index of `literals`.
         case literal(Int)
-        /// The text of a value, escaped where the format asks for it.
+        /// The text of a value, escaped if the format requires it.
         case value(String)
     }
 
-    /// A variable tag that got no text.
+    /// A variable tag that has no text.
     package struct Fault: Hashable, Sendable {
         package enum Reason: Sendable {
             /// There is no such value, or it is null.
@@ -32,33 +32,33 @@ package struct Template: Sendable {
 
         package let reason: Reason
         package let name: String
-        /// The tag's own file, which may be a partial's.
+        /// The file of the tag, which may be a partial.
         package let file: String
         package let line: Int
     }
 
-    /// A partial that a template asks for.
+    /// A partial that a template includes.
     package enum Partial {
         case found(file: String, source: String)
         case missing(places: [String])
-        /// It is there, and was reported already: it can't be read.
+        /// The file exists but can't be read; this was already reported.
         case unreadable
     }
 
     /// The path of the file, for errors.
     package let file: String
     package let format: Format
-    /// The text that stands in the template itself: adjacent text is one literal, wherever it comes from.
+    /// The template's own text: adjacent texts are one literal, even from different files.
     package let literals: [[UInt8]]
-    /// The first part of every name that a rendering may look up: `expires` for `{{expires.at}}`.
+    /// The first component of every name that a rendering may look up: `expires` for `{{expires.at}}`.
     package let names: Set<String>
     private let nodes: [Node<Int>]
 
     /// - Parameters:
-    ///   - builtIn: the names of the values that stand in an order of their own, and that no variable replaces.
-    ///   - constants: those of them that are the same in every rendering.
+    ///   - builtIn: the names of the values that are passed separately, in this order, and that no variable replaces.
+    ///   - constants: the built-in values that are the same in every rendering.
     ///   - partial: looks up a partial by its name.
-    /// - Throws: everything that is wrong with the template and its partials.
+    /// - Throws: all problems of the template and its partials.
     package init(
         source: String,
         file: String,
@@ -80,17 +80,17 @@ package struct Template: Sendable {
         self.format = format
     }
 
-    /// What is wrong with a file that is there to be included, apart from what depends on the template that includes it.
+    /// The problems of a file that is meant for inclusion, except for those that depend on the including template.
     package static func problems(inPartial source: String, file: String, format: Format) -> [TemplateProblem] {
         var compiler = TemplateCompiler(format: format, builtIn: []) { _ in .unreadable }
         _ = compiler.compile(source, file: file)
         return compiler.problems
     }
 
-    /// The template's text with these values, and the tags that got none.
+    /// The template's text with these values, and the tags without a text.
     ///
     /// - Parameters:
-    ///   - variables: an object, or the one value that `{{.}}` is.
+    ///   - variables: an object, or the single value of `{{.}}`.
     ///   - builtIn: the values of the built-in names, in their order.
     package func render(_ variables: JSONValue, builtIn: [JSONValue?] = []) -> (pieces: [Piece], faults: [Fault]) {
         var rendering = Rendering(variables: variables, builtIn: builtIn, format: format, capacity: 2 * literals.count)
@@ -111,25 +111,25 @@ package struct Template: Sendable {
     }
 }
 
-/// A step of a template.
+/// A step of a rendering.
 enum Node<Literal: Sendable>: Sendable {
     case literal(Literal)
     case variable(Variable)
     case section(path: ValuePath, isInverted: Bool, nodes: [Node])
 }
 
-/// Where a tag finds its value.
+/// How a tag finds its value.
 struct ValuePath: Sendable {
-    /// No names mean the current value.
+    /// Empty for the current value.
     let names: [String]
-    /// The place of the first name among the built-in ones.
+    /// The index of the first name among the built-in names.
     let builtIn: Int?
 }
 
-/// A variable tag; a class, because rendering passes it on for each message.
+/// A variable tag. A class, because rendering passes it on for each message.
 final class Variable: Sendable {
     let path: ValuePath
-    /// For errors: the tag's name, or of the current value the section's.
+    /// The name for errors: the tag's, or for the current value the section's.
     let name: String
     let file: String
     let line: Int
@@ -142,11 +142,11 @@ final class Variable: Sendable {
     }
 }
 
-/// One rendering of one template.
+/// One rendering of a template.
 private struct Rendering {
     private let variables: JSONValue
     private let builtIn: [JSONValue?]
-    /// The values of the open sections, the innermost last: names are looked up in them first.
+    /// The values of the open sections, the innermost last. Names are looked up in them first.
     private var contexts: [JSONValue] = []
     private let format: Template.Format
     private(set) var pieces: [Template.Piece] = []
@@ -190,7 +190,7 @@ private struct Rendering {
         contexts.removeLast()
     }
 
-    /// The innermost section whose value has the first name decides; the other names are looked up in what it has.
+    /// The innermost section whose value has the first name decides; the other names are looked up in that member.
     private func value(at path: ValuePath) -> JSONValue? {
         guard let first = path.names.first else { return contexts.last ?? variables }
         var value: JSONValue?
@@ -202,12 +202,12 @@ private struct Rendering {
 }
 
 extension JSONValue {
-    /// The member of this name, if the value is an object that has one.
+    /// The member of this name, if the value is an object with such a member.
     subscript(name: String) -> JSONValue? {
         if case .object(let members) = self { members[name] } else { nil }
     }
 
-    /// What a variable tag shows; `nil` for what has no text.
+    /// The text of a variable tag; `nil` for a value that can't be printed.
     func text(in format: Template.Format) -> String? {
         switch self {
         case .string(let text): format == .html ? HTMLText.escaped(text) : text
@@ -217,7 +217,7 @@ extension JSONValue {
         }
     }
 
-    /// What a section goes through. To a section an empty text is there; false is not.
+    /// The elements that a section iterates over. A section treats an empty text as present, and false as absent.
     var elements: [JSONValue] {
         switch self {
         case .null, .bool(false): []

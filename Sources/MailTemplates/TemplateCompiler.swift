@@ -1,20 +1,20 @@
-// Makes a template of its source: resolves partials, parents and blocks, and reports everything that is wrong. Looks at
-// no value and reads no file.
+// Compiles a template's source: resolves partials, parents and blocks, and reports all problems. Reads no value and no
+// file.
 
-/// Compiles one template with everything that it includes.
+/// Compiles one template with all files that it includes.
 struct TemplateCompiler {
     typealias Nodes = [Node<[UInt8]>]
 
-    /// What a tag means where it stands.
+    /// The context in which tags are interpreted.
     private struct Scope {
         let file: String
-        /// What the including templates put into blocks.
+        /// The including templates' content for blocks.
         var blocks: [String: Nodes] = [:]
-        /// The innermost section, which `{{.}}` is an element of.
+        /// The innermost section: `{{.}}` is one of its elements.
         var section = "."
     }
 
-    /// Files that include each other twice, and those again, would take all memory.
+    /// Limits the memory: files that each include the next one twice would otherwise use all of it.
     private static let inclusionLimit = 1000
 
     private(set) var problems: [TemplateProblem] = []
@@ -24,7 +24,7 @@ struct TemplateCompiler {
     /// The files that are being compiled, each included by the one before it.
     private var chain: [String] = []
     private var inclusions = 0
-    /// The names of the blocks that were met.
+    /// The names of the blocks found so far.
     private var blockNames: Set<String> = []
 
     init(format: Template.Format, builtIn: [String], partial: @escaping (String) -> Template.Partial) {
@@ -44,7 +44,7 @@ struct TemplateCompiler {
         return nodes(&scanner, upToEndOf: nil, scope)
     }
 
-    /// The content of a section or a block, or of a whole file.
+    /// Compiles the content of a section or a block, or of a whole file.
     private mutating func nodes(_ scanner: inout TagScanner, upToEndOf open: TemplateTag?, _ scope: Scope) -> Nodes {
         var nodes: Nodes = []
         while true {
@@ -88,7 +88,7 @@ struct TemplateCompiler {
         }
     }
 
-    /// The blocks between a parent tag and its end.
+    /// Compiles the blocks between a parent tag and its end.
     private mutating func arguments(
         _ scanner: inout TagScanner,
         of parent: TemplateTag,
@@ -125,7 +125,7 @@ struct TemplateCompiler {
         }
     }
 
-    /// A parent with a template's own content in its blocks. What that template was given for them goes first.
+    /// Compiles a parent with this template's content for its blocks. Content given to this template has precedence.
     private mutating func inherited(
         _ parent: TemplateTag,
         _ arguments: [(tag: TemplateTag, content: Nodes)],
@@ -144,7 +144,7 @@ struct TemplateCompiler {
         return nodes
     }
 
-    /// What a partial or a parent tag includes; `nil` where that can't be had.
+    /// Compiles the file that a partial or parent tag includes; `nil` if that is not possible.
     private mutating func included(_ tag: TemplateTag, _ scope: Scope) -> Nodes? {
         inclusions += 1
         switch partial(tag.name) {
@@ -162,7 +162,7 @@ struct TemplateCompiler {
             if let indentation = tag.indentation {
                 lines = Self.indented(lines, by: indentation)
             } else if lines.last == UInt8(ascii: "\n") {
-                // Within a line, the line break that ends the file is not wanted.
+                // Within a line, the line break at the end of the file is removed.
                 lines.removeLast()
             }
             return compile(lines, Scope(file: file, blocks: scope.blocks, section: scope.section))
@@ -175,7 +175,7 @@ struct TemplateCompiler {
         return ValuePath(names: names, builtIn: names.first.flatMap { builtIn.firstIndex(of: $0) })
     }
 
-    /// With the white space of a standalone tag before each line that has anything.
+    /// Puts the white space of a standalone tag before each line that isn't empty.
     private static func indented(_ source: [UInt8], by indentation: [UInt8]) -> [UInt8] {
         guard !indentation.isEmpty else { return source }
         return Array(

@@ -1,12 +1,12 @@
-// What is wrong with templates and what belongs to them. Never holds the value of a variable.
+// A problem of the templates or of their settings. Never holds the value of a variable.
 
-/// One thing to put right before templates can be used.
+/// One problem that must be fixed before the templates can be used.
 package struct TemplateProblem: Hashable, Sendable, CustomStringConvertible {
-    /// The file, folder or configuration key it is about.
+    /// The file, folder or configuration key with the problem.
     package let place: String
-    /// The line in that file, counted from 1; `nil` when it is not about one line.
+    /// The line in that file, counted from 1; `nil` if the problem is not in one line.
     package let line: Int?
-    /// What is wrong, and what to do about it.
+    /// The problem and its remedy.
     package let reason: String
 
     package init(_ place: String, line: Int? = nil, _ reason: String) {
@@ -20,7 +20,7 @@ package struct TemplateProblem: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A template can't be used; holds all that is wrong with it, never nothing.
+/// A template can't be used. Holds all its problems, never none.
 package struct InvalidTemplate: Error, Hashable, Sendable {
     package let problems: [TemplateProblem]
 }

@@ -1,24 +1,24 @@
-// Notices that somebody set the machine's clock. Never reads a clock: both come in as arguments.
+// Notices that somebody set the machine's clock. Never reads a clock: both readings are arguments.
 
 import OutboxCore
 import Synchronization
 
-/// Compares the clock that is stored with one that nobody can set.
+/// Compares the stored clock with a clock that nobody can set.
 ///
-/// A machine that was suspended is no step: the clock that counts from the boot goes on meanwhile.
+/// Suspending the machine does not count as a step, because the uptime clock goes on meanwhile.
 struct ClockWatch {
     private var last: (now: Timestamp, uptime: Duration)?
-    /// Until when, in uptime, nothing expires.
+    /// Uptime until which nothing expires.
     private var expiryHeldUntil: Duration?
 
-    /// The clock is often set by a little (NTP slews, and steps by less than this).
+    /// Smaller differences are normal: NTP slews the clock, and steps it by less than this.
     static let tolerance = Duration.seconds(2)
-    /// A step forward by more than this may be a mistake that is put right again in a moment.
+    /// A step forward by more than this may be a mistake that is corrected in a moment.
     static let suspiciousStep = Duration.seconds(60)
-    /// After such a step, nothing expires for so long.
+    /// How long nothing expires after such a step.
     static let expiryHold = Duration.seconds(300)
 
-    /// - Returns: how far the clock was set since the last look, negative for back; `nil` where it wasn't.
+    /// - Returns: how far the clock was set since the last call, negative for back; `nil` if it was not set.
     mutating func look(at moment: Moment) -> Duration? {
         let (now, uptime) = (moment.now, moment.uptime)
         defer { last = (now, uptime) }
@@ -29,22 +29,22 @@ struct ClockWatch {
         return distance
     }
 
-    /// For how long nothing expires.
+    /// How much longer nothing expires.
     func expiryHold(at uptime: Duration) -> Duration? {
         guard let expiryHeldUntil, expiryHeldUntil > uptime else { return nil }
         return expiryHeldUntil - uptime
     }
 }
 
-/// How the clock was set.
+/// A change of the machine's clock.
 struct ClockStep: Hashable {
-    /// How far: forward if positive, back if negative.
+    /// The distance: positive for forward, negative for back.
     let distance: Duration
-    /// When it was noticed, by the clock as it is now: what is written from then on goes by that clock.
+    /// When the step was noticed, by the new clock. Everything written from then on uses the new clock.
     let since: Timestamp
 }
 
-/// The clock watch of a whole process: whoever looks first notices a step, and the dispatcher acts on it.
+/// The clock watch of the whole process: any caller may notice a step, and the dispatcher acts on it.
 final class SharedClockWatch: Sendable {
     fileprivate struct State {
         var watch = ClockWatch()
@@ -53,7 +53,7 @@ final class SharedClockWatch: Sendable {
 
     private let state = Mutex(State())
 
-    /// For how long nothing expires; `nil` where the clock was not set forward lately.
+    /// How much longer nothing expires; `nil` unless the clock was set forward recently.
     func expiryHold(at moment: Moment) -> Duration? {
         state.withLock { state in
             state.look(at: moment)
@@ -61,7 +61,7 @@ final class SharedClockWatch: Sendable {
         }
     }
 
-    /// The steps that nobody has followed yet, as one; `nil` where there is none.
+    /// The sum of the steps that the due times do not follow yet; `nil` if there are none.
     func unfollowedStep(at moment: Moment) -> ClockStep? {
         state.withLock { state in
             state.look(at: moment)
@@ -69,7 +69,7 @@ final class SharedClockWatch: Sendable {
         }
     }
 
-    /// The due times in the store follow the clock up to this step.
+    /// Notes that the due times in the store follow the clock up to this step.
     func followed(_ step: ClockStep) {
         state.withLock { state in
             guard let pending = state.step else { return }

@@ -1,4 +1,4 @@
-// Turns a mail that could not be made into a failed attempt. Never judges it (see FailurePolicy).
+// Turns a mail that could not be composed into a failed attempt. Never judges the failure (see FailurePolicy).
 
 import MailComposer
 import OutboxCore

@@ -1,4 +1,4 @@
-// What delivery does by the configuration file, and how a new version of it is taken over while delivery runs. Never
+// The part of the configuration file that delivery uses, and how delivery takes over a new version while it runs. Never
 // reads a file.
 
 package import MailComposer
@@ -6,30 +6,30 @@ import OutboxCore
 import SMTPTransport
 import Synchronization
 
-/// Everything delivery takes from the configuration, as one value, so that nobody sees half a change.
+/// Everything that delivery takes from the configuration. It is one value, so that no reader sees half a change.
 package struct DeliveryConfiguration: Sendable {
-    /// Makes the mails.
+    /// Composes the mails.
     package var composer: MailComposer
     /// The relays in order of preference.
     package var relays: [DeliveryRelay]
-    /// The rest.
+    /// All other settings.
     package var settings: DeliverySettings
 
-    /// Makes it.
+    /// Creates a configuration.
     package init(composer: MailComposer, relays: [DeliveryRelay], settings: DeliverySettings) {
         self.composer = composer
         self.relays = relays
         self.settings = settings
     }
 
-    /// What an attempt needs.
+    /// The values that an attempt needs.
     var forAttempts: (MailComposer, DeliverySettings) { (composer, settings) }
 
-    /// This configuration with everything of a newer one that can change while delivery runs.
+    /// This configuration with every value of a newer one that can change while delivery runs.
     ///
-    /// Relays, their order, lanes and what counts their refusals are fixed at start; a relay is the same one as long as
-    /// its name is. So are lease and poll interval, which others count on in the middle of their waiting.
-    /// - Returns: also which keys of the file wait for a restart.
+    /// The relays, their order, their lanes and their refusal counters are fixed at start; a relay keeps its identity as
+    /// long as its name stays. The lease and the poll interval are fixed too, because running waits depend on them.
+    /// - Returns: the merged configuration, and the keys of the file that need a restart.
     package func taking(_ newer: DeliveryConfiguration) -> (taken: DeliveryConfiguration, needingRestart: [String]) {
         var taken = newer
         var keys: [String] = []
@@ -51,22 +51,22 @@ package struct DeliveryConfiguration: Sendable {
     }
 }
 
-/// The configuration in use, for everybody who works by it: each asks anew for each piece of work.
+/// The configuration in use. Every user reads it again for each piece of work.
 package final class CurrentConfiguration: Sendable {
-    /// Gets a call after each replacement; for the one service that delivers.
+    /// Is called after each replacement. Only the delivery service waits for it.
     let changes = WakeUp()
 
     private let current: Mutex<DeliveryConfiguration>
 
-    /// Starts with what was read at start.
+    /// Starts with the configuration that was read at start.
     package init(_ configuration: DeliveryConfiguration) { current = Mutex(configuration) }
 
-    /// The configuration as it is now.
+    /// The current configuration.
     package var value: DeliveryConfiguration { current.withLock(\.self) }
 
-    /// Takes over what can change while delivery runs, at once and as a whole.
+    /// Takes over every value that can change while delivery runs, in one atomic step.
     ///
-    /// - Returns: which keys of the file wait for a restart.
+    /// - Returns: the keys of the file that need a restart.
     package func take(_ newer: DeliveryConfiguration) -> [String] {
         let keys = current.withLock { current in
             let (taken, keys) = current.taking(newer)

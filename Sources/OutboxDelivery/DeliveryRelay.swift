@@ -1,4 +1,4 @@
-// One relay as delivery knows it. Never opens a connection.
+// A relay as delivery sees it. Never opens a connection.
 
 package import OutboxCore
 import OutboxStore
@@ -6,27 +6,27 @@ package import SMTPTransport
 
 /// A relay and its place in the configuration.
 package struct DeliveryRelay: Sendable {
-    /// How to reach it, with its password.
+    /// How to reach the relay, including its password.
     package var smtp: SMTPRelay
-    /// Where it stands in the configuration, such as `relays[0]`, for messages that send an operator there.
+    /// The relay's place in the configuration, such as `relays[0]`, for messages to the operator.
     package var setting: String
 
-    /// Makes it.
+    /// Creates a relay.
     package init(_ relay: SMTPRelay, setting: String = "relays[0]") {
         smtp = relay
         self.setting = setting
     }
 
-    /// What the relay is called.
+    /// The relay's name.
     package var name: String { configuration.name }
 
-    /// What the configuration says of it.
+    /// The relay's settings.
     package var configuration: RelayConfiguration {
         get { smtp.configuration }
         set { smtp.configuration = newValue }
     }
 
-    /// Its health as it is written down; `position` counts from 1.
+    /// The relay's health as a row to store; `position` counts from 1.
     func status(_ health: RelayHealth, position: Int, now: Timestamp) -> RelayStatus {
         var pausedUntil: Timestamp?
         let state: RelayStatus.State
@@ -54,7 +54,7 @@ package struct DeliveryRelay: Sendable {
         )
     }
 
-    /// Where in the configuration to look; `nil` where no setting can help.
+    /// The setting that the operator should check; `nil` if no setting can help.
     func place(toMend trouble: RelayTrouble) -> String? {
         trouble.reason.remedy.map { $0.isOfRelay ? "\(setting): \($0.place)" : $0.place }
     }

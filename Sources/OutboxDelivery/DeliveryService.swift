@@ -1,4 +1,4 @@
-// Wires the delivery services together and winds them down in order. Never does their work.
+// Wires the delivery services together and shuts them down in order. Never does their work.
 
 import OutboxCore
 package import OutboxStore
@@ -8,8 +8,8 @@ import Synchronization
 
 /// Everything between the outbox and the relays, as one service.
 ///
-/// On graceful shutdown nothing new is claimed, what waits for a lane goes back to the queue, what is being sent may
-/// finish within the grace, and its outcome is recorded.
+/// On graceful shutdown nothing new is claimed, and claims that wait for a lane return to the queue. Messages that are
+/// being sent may finish within the grace period, and their outcomes are recorded.
 package struct DeliveryService: Service, CustomStringConvertible {
     private let store: OutboxDatabase
     private let configuration: CurrentConfiguration
@@ -18,17 +18,17 @@ package struct DeliveryService: Service, CustomStringConvertible {
     private let pulse: DeliveryPulse
     private let onReady: @Sendable () -> Void
 
-    /// How long the end waits for what can't be recorded at once. With `shutdown_grace` and two waits for a lock, 5 s each,
-    /// it stays below the unit's TimeoutStopSec.
+    /// How long shutdown waits for outcomes that can't be recorded at once. With `shutdown_grace` and two waits for a
+    /// lock of 5 s each, the total stays below the unit's TimeoutStopSec.
     private static let recordingGrace = Duration.seconds(12)
 
     /// A lane and its relay's place in the order of preference.
     private typealias PlacedLane = (relay: Int, number: Int, lane: SMTPLane)
 
-    /// Makes the service; nothing happens before `run`.
+    /// Creates the service; nothing happens before `run`.
     ///
     /// - Parameters:
-    ///   - configuration: with at least one relay. What is taken into it later is used from the next message on.
+    ///   - configuration: has at least one relay. Later changes to it apply from the next message on.
     ///   - onReady: called once everything runs.
     package init(
         store: OutboxDatabase,
@@ -46,12 +46,12 @@ package struct DeliveryService: Service, CustomStringConvertible {
         self.onReady = onReady
     }
 
-    /// What the log calls it.
+    /// The service's name in the log.
     package var description: String { "delivery" }
 
     /// Delivers until graceful shutdown.
     ///
-    /// - Throws: `DatabaseLost` where the database's file is not where it was; the log has said so.
+    /// - Throws: `DatabaseLost` if the database file was moved or deleted; the log has said so.
     package func run() async throws {
         let wake = WakeUp()
         let clock = SharedClockWatch()
@@ -67,7 +67,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             clock: clock,
             gathering: settings.gathering,
             log: log,
-            // A message that is open again has a new moment to wake up at, which the dispatcher looks up.
+            // A reopened message has a new due time, which the dispatcher looks up.
             onRecorded: { recorded in
                 if wantsQuiet.value || recorded.contains(where: \.leavesMessageOpen) { wake.call() }
             }
@@ -119,7 +119,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             wake.close()
             if let loss {
                 log.lost(loss)
-                // Nothing is sent any more, and nothing that comes of it can be recorded.
+                // Nothing is sent any more, and no outcome can be recorded.
                 for (_, _, lane) in lanes { lane.abortSending() }
                 background.cancelAll()
                 _ = pool.close()
@@ -140,11 +140,11 @@ package struct DeliveryService: Service, CustomStringConvertible {
         log.stopped()
     }
 
-    /// Waits for graceful shutdown, or until the file is lost.
+    /// Waits for graceful shutdown, or until the database file is lost.
     private func untilStopped() async -> FileLoss? {
         await withTaskGroup(of: FileLoss?.self) { group in
             group.addTask {
-                // Fails only when the task is cancelled, which means the same: stop.
+                // Fails only when the task is cancelled, which also means: stop.
                 try? await gracefulShutdown()
                 return nil
             }
@@ -164,7 +164,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         )
     }
 
-    /// Says how many outcomes are lost with the file.
+    /// Logs how many outcomes are lost with the file.
     private func abandon(_ recorder: OutcomeRecorder, _ pool: RelayPool) async {
         pool.releaseRejections()
         let finishing = Task { await recorder.finish() }
@@ -177,7 +177,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         LeaseKeeper(store: store, lease: lease, leases: leases, environment: environment, log: log)
     }
 
-    /// The dispatcher shows that it lives by making a round; this only asks for one.
+    /// Only asks for a round: the dispatcher shows that it lives by making one.
     private func askForRounds(_ wake: WakeUp) async {
         guard let interval = pulse.interval else { return }
         while true {
@@ -203,7 +203,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         )
     }
 
-    /// Looks for damage when everything runs, and then once a day.
+    /// Inspects the database for damage once everything runs, and then once a day.
     private func inspect() async {
         while true {
             do {
@@ -243,8 +243,8 @@ package struct DeliveryService: Service, CustomStringConvertible {
         }
     }
 
-    /// Gives each lane what was read anew as soon as it has sent what it is sending; relays that are down are then
-    /// probed at once.
+    /// Gives each lane the new configuration after its current transmission. Relays that are down are then probed at
+    /// once.
     private func reload(_ lanes: [PlacedLane], _ pool: RelayPool) async {
         for await _ in configuration.changes.calls {
             pool.limitsChanged()
@@ -261,22 +261,22 @@ package struct DeliveryService: Service, CustomStringConvertible {
         }
     }
 
-    /// - Parameter deadline: in uptime; one try is always made.
+    /// - Parameter deadline: in uptime; one attempt is always made.
     private func giveBack(_ claims: [Claim], until deadline: Duration) async {
         let rules = configuration.value.settings.rules
         while true {
             do { return try await store.returnUnsent(claims, now: environment.now(), rules: rules) } catch {
                 log.storeTrouble(.returning, error)
             }
-            // Leases that are left to run out make these messages uncertain, although nothing of them was sent.
+            // If these leases are left to expire, the messages become uncertain although nothing of them was sent.
             guard environment.uptime() < deadline else { return }
             do { try await environment.sleep(.seconds(1)) } catch { return }
         }
     }
 
-    /// Lets lanes finish within the grace, then ends what they send; records what came of it.
+    /// Lets lanes finish within the grace period, then aborts their transmissions and records the outcomes.
     ///
-    /// - Returns: until when, in uptime, the store may be asked again for what it could not do at once.
+    /// - Returns: the uptime until which failed requests to the store may be repeated.
     private func windDown(
         _ sending: Task<Void, Never>,
         lanes: [PlacedLane],
@@ -297,7 +297,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         return deadline
     }
 
-    /// What can't be recorded, as on a full disk, must not keep the service from ending.
+    /// Outcomes that can't be recorded, such as on a full disk, must not keep the service from ending.
     private func finishRecording(_ recorder: OutcomeRecorder) async -> Int {
         let recording = Task { await recorder.finish() }
         let limit = Task { [environment] in
@@ -309,15 +309,15 @@ package struct DeliveryService: Service, CustomStringConvertible {
     }
 
     private func truncateLog() async {
-        // A reader in the way is no trouble: whoever opens the file next truncates the log.
+        // A concurrent reader does no harm: the next process that opens the file truncates the log.
         do { _ = try await store.truncateLog() } catch {
             log.storeTrouble(.truncating, error)
         }
     }
 }
 
-/// Delivery ended because the database's file is not where it was, as the log says; a new start works on what is there
-/// now.
+/// Delivery ended because the database file was moved or deleted, as the log says. A new start uses the file that is
+/// there then.
 package struct DatabaseLost: Error {}
 
 extension Completion {

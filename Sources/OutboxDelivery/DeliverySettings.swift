@@ -1,29 +1,30 @@
-// How delivery behaves, as plain values. Never reads a file.
+// The settings of delivery as plain values. Never reads a file.
 
 package import OutboxCore
 
-/// The knobs of the delivery services; the configuration file fills them.
+/// The settings of the delivery services; the configuration file fills them.
 package struct DeliverySettings: Sendable {
-    /// The address for MAIL FROM, given the message's envelope id, which it may contain so that a report finds it.
+    /// The address for MAIL FROM of a message. It may contain the envelope id, so that a report can be matched to the
+    /// message.
     package var envelopeSender: @Sendable (_ envelopeID: String) -> String
     /// When to try again.
     package var schedule: RetrySchedule
-    /// Conditions beside its time that hold or stop a message.
+    /// Conditions other than time that hold or stop a message.
     package var rules: DeliveryRules
-    /// How long the service holds, looks, keeps and waits.
+    /// The service's intervals, timeouts and retention.
     package var times: ServiceTimes
-    /// How long outcomes are gathered before they are committed together.
+    /// How long outcomes are collected before they are committed together.
     package var gathering: Duration
-    /// How long a permanent refusal waits for the relay to accept something else before it is final: longer than a burst
-    /// takes, short beside a person's patience.
+    /// How long a permanent refusal waits for the relay to accept another message before it becomes final. The time is
+    /// longer than a burst of messages takes, and short compared with a person's patience.
     package var refusalHolding: Duration
-    /// How long a look for damage in the outbox's tables may take.
+    /// Time limit of an inspection of the outbox's tables for damage.
     package var inspectionLimit: Duration
 
-    /// How many claimed messages may wait for a lane, for each lane: enough to bridge a commit.
+    /// How many claimed messages may wait per lane: enough to bridge a commit.
     static let claimsPerLane = 16
 
-    /// Makes settings.
+    /// Creates settings.
     package init(
         envelopeSender: @escaping @Sendable (_ envelopeID: String) -> String,
         schedule: RetrySchedule = RetrySchedule(),
@@ -44,26 +45,26 @@ package struct DeliverySettings: Sendable {
     }
 }
 
-/// The same moment by both clocks.
+/// One moment, read from both clocks.
 struct Moment {
-    /// By the clock that is stored, which may be set.
+    /// The stored clock, which may be set.
     let now: Timestamp
     /// Since the machine's boot.
     let uptime: Duration
 }
 
-/// Time and chance, as delivery uses them, so that tests can choose both.
+/// Time and randomness for delivery, so that tests can choose both.
 package struct DeliveryEnvironment: Sendable {
-    /// The present, as it is stored.
+    /// The current time on the stored clock.
     package var now: @Sendable () -> Timestamp
-    /// The time since the machine's boot, suspension included. Unlike `now`, nobody sets it.
+    /// The time since the machine's boot, suspension included. Unlike `now`, it can't be set.
     package var uptime: @Sendable () -> Duration
     /// Waits for a span of time; throws `CancellationError` when its task is cancelled.
     package var sleep: @Sendable (Duration) async throws -> Void
     /// Draws a number from 0 up to but not including 1, for the jitter.
     package var chance: @Sendable () -> Double
 
-    /// Makes an environment.
+    /// Creates an environment.
     package init(
         now: @escaping @Sendable () -> Timestamp,
         uptime: @escaping @Sendable () -> Duration,
@@ -78,7 +79,7 @@ package struct DeliveryEnvironment: Sendable {
 }
 
 extension DeliveryEnvironment {
-    /// Both clocks at one moment: a thread that was held up between two readings would take the delay for a step.
+    /// Reads both clocks in one call, because a delay between two separate readings would look like a clock step.
     func moment() -> Moment {
         while true {
             let before = uptime()

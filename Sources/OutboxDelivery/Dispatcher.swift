@@ -1,10 +1,10 @@
-// Claims due messages whenever lanes have room for them, and does what falls due by time. Never opens a socket.
+// Claims due messages whenever lanes have room for them, and does the work that time makes due. Never opens a socket.
 
 import OutboxCore
 import OutboxStore
 
-/// Keeps the relay pool supplied: woken by other processes' commits, by lanes that run out of work, by recorded
-/// outcomes, and by the next moment at which something falls due.
+/// Keeps the relay pool supplied. Wakes up on commits of other processes, when lanes run out of work, when outcomes are
+/// recorded, and when the next task falls due.
 actor Dispatcher {
     private let store: any DeliveryStore
     private let configuration: CurrentConfiguration
@@ -16,9 +16,9 @@ actor Dispatcher {
 
     private var alarm: Task<Void, Never>?
     private var hasWorkedSinceTruncation = true
-    /// Up to which insert, by its sequence, the outbox was looked through for messages that make older ones void.
+    /// The sequence number of the last insert that was checked for messages that supersede older ones.
     private var newestSeen: Int64?
-    /// When the first message fell due that is not claimed, as far as the last look tells.
+    /// When the first unclaimed message fell due, as of the last query.
     private var dueSince: Timestamp?
     private var shownAt: ContinuousClock.Instant?
 
@@ -27,25 +27,25 @@ actor Dispatcher {
     private let wantsQuiet: Flag
     private let isClosing: Flag
     private var lostClaims: LostClaims
-    /// When, in uptime, to look at other daemons' claims again.
+    /// Uptime of the next check of other daemons' claims.
     private var nextLostLook: Duration?
-    /// When, in uptime, to try again to truncate the log.
+    /// Uptime of the next attempt to truncate the log.
     private var nextTruncation: Duration?
     private var truncationPause = Dispatcher.firstTruncationPause
-    /// A message is under way that is tried alone.
+    /// Whether a message that must be tried alone is under way.
     private var isTryingAlone = false
     private var hasFollowedClock = false
     private var saidStep: ClockStep?
-    /// Since when, in uptime, a message that is to be tried alone waits for the others' outcomes, or is under way.
+    /// Uptime since when a message that must be tried alone has been under way, or has waited for the others' outcomes.
     private var aloneSince: Duration?
-    /// Until when, in uptime, no message is tried alone: others had to wait for it.
+    /// Uptime before which no message is tried alone, because others had to wait for the last one.
     private var noneAloneBefore = Duration.zero
 
-    /// However far away the next moment is, the clock may be set meanwhile.
+    /// Upper limit of a sleep, because somebody may set the clock meanwhile.
     private static let longestSleep = Duration.seconds(60)
     private static let firstTruncationPause = Duration.seconds(1)
-    /// How long others wait for a message that is tried alone: what ends outboxd does so while the mail is made or begins to
-    /// be sent.
+    /// How long others wait for a message that is tried alone. A message that crashes outboxd does so while the mail is
+    /// composed or at the beginning of the transmission.
     private static let longestAlone = Duration.seconds(2)
     private static let pauseBetweenAlone = Duration.seconds(5)
 
@@ -76,7 +76,7 @@ actor Dispatcher {
         self.pulse = pulse
     }
 
-    /// Works until the signal is closed.
+    /// Works until the wake-up is closed.
     func run() async {
         wake.call()
         for await _ in wake.calls {
@@ -94,7 +94,7 @@ actor Dispatcher {
         alarm?.cancel()
     }
 
-    /// Does everything that is due, then sets the alarm for what will be.
+    /// Does everything that is due, then sets the alarm for the next due time.
     private func work() async throws {
         while !isClosing.value {
             let moment = environment.moment()
@@ -104,7 +104,7 @@ actor Dispatcher {
             let hasMore = try await step { try await supersede(now) }
             let moments = try await step { try await store.nextMoments(now: now) }
             dueSince = moments.due.flatMap { $0 <= now ? $0 : nil }
-            // What was taken over is due now, which these moments don't know.
+            // Claims that were taken over are due now, but these moments don't include them.
             if try await rescue(moments, now, settings) { continue }
             let hasExpired = try await expire(moments, moment)
             switch try await claim(moments, now, settings) {
@@ -119,10 +119,11 @@ actor Dispatcher {
         }
     }
 
-    /// What became of looking for messages to claim.
+    /// The result of an attempt to claim messages.
     private enum ClaimResult {
         case claimed
-        /// Something is due, and the pool wakes the dispatcher when there is room, or the recorder when it is quiet.
+        /// Messages are due. The pool wakes the dispatcher when there is room, or the recorder does when nothing is
+        /// under way.
         case full
         case nothingDue
     }
@@ -138,7 +139,8 @@ actor Dispatcher {
             } else if let aloneSince, uptime < aloneSince + Self.longestAlone {
                 return .full
             } else {
-                // It did not end outboxd; what takes so long is the relay's answer, for which nobody else must wait.
+                // The message did not crash outboxd. The relay's answer takes long, and no other message needs to wait
+                // for it.
                 try await step { try await store.endTryingAlone() }
                 isTryingAlone = false
                 aloneSince = nil
@@ -150,7 +152,7 @@ actor Dispatcher {
                 aloneSince = uptime
                 return try await claim(.interruptedOne, limit: 1, now, settings)
             }
-            // Nothing else is claimed until what is under way has an outcome on record, but not for long.
+            // Nothing else is claimed until all outcomes are recorded, but not for long.
             if uptime < (aloneSince ?? uptime) + Self.longestAlone {
                 aloneSince = aloneSince ?? uptime
                 return .full
@@ -163,7 +165,7 @@ actor Dispatcher {
         hasWorkedSinceTruncation = true
         var room = pool.room
         if moments.hasInterrupted {
-            // One of them may end outboxd again: no more than the lanes can try belongs beside it.
+            // Any of these messages may crash outboxd again, so only as many are claimed as the lanes can try.
             room = min(room, pool.laneCount - pool.underWay)
             wantsQuiet.value = true
         }
@@ -174,7 +176,7 @@ actor Dispatcher {
                 return try await claim(.ordinary(fromPriority: urgent), limit: urgentRoom, now, settings)
             }
         }
-        // Without room, the pool wakes us when half of what waits is gone, or a relay works again.
+        // Without room, the pool wakes the dispatcher when half of the queue is gone, or when a relay works again.
         return .full
     }
 
@@ -211,18 +213,18 @@ actor Dispatcher {
         let refused = pool.add(batch.claims)
         if !refused.isEmpty { try await store.returnUnsent(refused, now: now, rules: settings.rules) }
         log.withoutRow(batch.withoutRow)
-        // A round that changed nothing would change nothing the next time either.
+        // A round without changes would change nothing the next time either.
         return batch.isEmpty ? .nothingDue : .claimed
     }
 
-    /// Nothing is with a lane, waits for one, or has an outcome that is not on record. Else the recorder wakes the
+    /// Whether no claim is with a lane or in the queue, and every outcome is recorded. If not, the recorder wakes the
     /// dispatcher after each commit from now on.
     private var isQuiet: Bool {
         wantsQuiet.value = true
         return pool.underWay == 0 && recorder.isIdle
     }
 
-    /// Sets due times right after the clock was set, and at the start, when nobody knows what the clock did before.
+    /// Adjusts the due times after the clock was set. Also runs at start, because the clock may have been set before.
     private func followClock(_ moment: Moment) async throws {
         let now = moment.now
         let step = clock.unfollowedStep(at: moment)
@@ -240,14 +242,14 @@ actor Dispatcher {
                 longestDelay: longest
             ) > 0
         }) {}
-        // Only now: a store that fails, as under a lock, is asked again.
+        // Only after success: if the store fails, such as under a lock, the step must be repeated.
         if let step { clock.followed(step) }
         hasFollowedClock = true
     }
 
-    /// Takes over what other daemons left, once they have had the time to show that they live.
+    /// Takes over claims of other daemons after these had enough time to renew them.
     ///
-    /// - Returns: whether it took something over.
+    /// - Returns: whether any claim was taken over.
     private func rescue(_ moments: NextMoments, _ now: Timestamp, _ settings: DeliverySettings) async throws -> Bool {
         guard let lease = moments.lease, lease <= now || lease > now + settings.times.lease else {
             nextLostLook = nil
@@ -267,7 +269,7 @@ actor Dispatcher {
         return !lost.isEmpty
     }
 
-    /// - Returns: whether there may be more to expire.
+    /// - Returns: whether more messages may have to expire.
     private func expire(_ moments: NextMoments, _ moment: Moment) async throws -> Bool {
         let now = moment.now
         guard let expiry = moments.expiry, expiry <= now, clock.expiryHold(at: moment) == nil else {
@@ -285,11 +287,11 @@ actor Dispatcher {
         where moment > now {
             delay = min(delay, moment.timeSince(now))
         }
-        // One that is past waits for room.
+        // If this time is past, the message waits for room.
         let alone = aloneSince.map { $0 + Self.longestAlone }.flatMap { $0 > uptime ? $0 : nil }
         let nextAlone = moments.dueAlone != nil && noneAloneBefore > uptime ? noneAloneBefore : nil
         for moment in [alone, nextAlone].compactMap(\.self) { delay = min(delay, moment - uptime) }
-        // One that is past waits for something else than time: that nothing is due or being sent.
+        // If these times are past, the task waits until nothing is due or being sent.
         for moment in [nextLostLook, nextTruncation].compactMap(\.self) where moment > uptime {
             delay = min(delay, moment - uptime)
         }
@@ -297,9 +299,9 @@ actor Dispatcher {
         setAlarm(in: delay)
     }
 
-    /// Makes messages void for which newer ones have arrived, those that wait for a lane included.
+    /// Supersedes messages for which newer ones have arrived, including those that wait for a lane.
     ///
-    /// - Returns: whether there are more new messages to look at.
+    /// - Returns: whether there are more new messages to check.
     private func supersede(_ now: Timestamp) async throws -> Bool {
         let rules = configuration.value.settings.rules
         let found = try await store.supersede(newerThan: newestSeen, now: now, rules: rules)
@@ -310,14 +312,14 @@ actor Dispatcher {
         return found.hasMore
     }
 
-    /// Does one thing that may wait for the store, and shows that it has ended.
+    /// Runs one step that may wait for the store, and signals its end to the pulse.
     private func step<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         let value = try await body()
         pulse.onStep()
         return value
     }
 
-    /// Shows how delivery is, once a second at most; a trouble at once.
+    /// Reports the state of delivery, at most once a second; reports a trouble at once.
     private func show(trouble: String?) {
         let now = ContinuousClock.now
         if trouble == nil, let shownAt, now - shownAt < .seconds(1) { return }
@@ -338,8 +340,8 @@ actor Dispatcher {
         }
     }
 
-    /// Once after each spell of work, when nothing is due or being sent: until then the log changes all the time. Where a
-    /// reader is in the way it is tried again, each time later.
+    /// Runs once after each spell of work, when nothing is due or being sent: until then the log changes all the time.
+    /// If a reader prevents truncation, the attempt is repeated with growing pauses.
     private func truncateLog() async throws {
         let uptime = environment.uptime()
         guard hasWorkedSinceTruncation, uptime >= nextTruncation ?? .zero else { return }

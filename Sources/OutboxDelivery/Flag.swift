@@ -1,12 +1,12 @@
-// A yes or no that several threads share. Wakes nobody.
+// A Boolean that several threads share. Wakes no waiter.
 
 import Synchronization
 
-/// A shared truth value.
+/// A shared Boolean.
 final class Flag: Sendable {
     private let flag = Mutex(false)
 
-    /// The value as it is now.
+    /// The current value.
     var value: Bool {
         get { flag.withLock(\.self) }
         set { flag.withLock { $0 = newValue } }

@@ -1,24 +1,24 @@
-// Gathers how attempts ended and commits many together. Never decides what follows from a failure.
+// Collects the results of attempts and commits many together. Never decides what follows from a failure.
 
 import OutboxCore
 import OutboxStore
 import Synchronization
 
-/// Records outcomes in group commits: what comes in while a commit is under way goes into the next one.
+/// Records outcomes in group commits: outcomes that arrive during a commit go into the next one.
 ///
-/// A lane doesn't wait for the disk. Until the commit the message stays claimed, so a crash in between makes its
+/// A lane doesn't wait for the disk. The message stays claimed until the commit, so that a crash in between makes its
 /// attempt `uncertain`, never lost.
 final class OutcomeRecorder: Sendable {
     private struct Batch {
         var completions: [Completion] = []
         /// The newest status of each relay, by its name.
         var relays: [String: RelayStatus] = [:]
-        /// Messages whose refusals were the relay's fault.
+        /// Messages whose refusals turned out to be the relay's fault.
         var cleared: [Int64] = []
 
         var isEmpty: Bool { completions.isEmpty && relays.isEmpty && cleared.isEmpty }
 
-        /// What came in later goes on top.
+        /// Appends a later batch, whose relay statuses replace older ones.
         mutating func append(_ later: Batch) {
             completions += later.completions
             relays.merge(later.relays) { $1 }
@@ -29,16 +29,16 @@ final class OutcomeRecorder: Sendable {
     private struct State {
         var waiting = Batch()
         var flush: Task<Void, Never>?
-        /// How many outcomes wait or are being committed.
+        /// How many outcomes are not committed yet.
         var unrecorded = 0
-        /// Outcomes that a rule of the application refuses, by message: they are tried again, each time later.
+        /// Outcomes that a rule of the application rejects, by message. They are tried again with growing pauses.
         var refused: [Int64: Refused] = [:]
     }
 
     private struct Refused {
         let completion: Completion
         let pause: Duration
-        /// `nil` while it is tried again.
+        /// `nil` during an attempt.
         var retry: Task<Void, Never>?
     }
 
@@ -52,13 +52,13 @@ final class OutcomeRecorder: Sendable {
 
     private let state = Mutex(State())
 
-    /// How long to wait at most before a failed commit is tried again: outcomes that are only in memory must reach the disk
-    /// well within a lease, and within the time that a shutdown takes.
+    /// The longest pause before a failed commit is tried again. Outcomes in memory must reach the disk well within a
+    /// lease, and within the time of a shutdown.
     private static let longestPause = Duration.seconds(5)
-    /// How long an outcome that a rule refuses waits at first, and at most.
+    /// The first and the longest pause for an outcome that a rule rejects.
     private static let refusedPause = (first: Duration.seconds(10), longest: Duration.seconds(3600))
 
-    /// - Parameter onRecorded: gets what a commit recorded, after it.
+    /// - Parameter onRecorded: called after a commit, with the recorded outcomes.
     init(
         store: any DeliveryStore,
         configuration: CurrentConfiguration,
@@ -77,7 +77,7 @@ final class OutcomeRecorder: Sendable {
         self.onRecorded = onRecorded
     }
 
-    /// Takes outcomes over, and how relays are; they will be committed within moments.
+    /// Takes over outcomes and relay statuses, which are committed within moments.
     func record(_ completions: [Completion], relays: [RelayStatus] = [], cleared: [Int64] = []) {
         state.withLock { state in
             state.waiting.completions += completions
@@ -88,11 +88,11 @@ final class OutcomeRecorder: Sendable {
         }
     }
 
-    /// Everything taken over is committed, but for what a rule refuses.
+    /// Whether everything taken over is committed, except for outcomes that a rule rejects.
     var isIdle: Bool { state.withLock { $0.unrecorded == 0 } }
 
-    /// Waits until everything taken over is committed, or the calling task is cancelled. What a rule refused is tried once
-    /// more: the rule may have been mended, and a known acceptance must not be forgotten.
+    /// Waits until everything taken over is committed, or until the calling task is cancelled. Outcomes that a rule
+    /// rejected are tried once more: the operator may have fixed the rule, and a known acceptance must not be lost.
     ///
     /// - Returns: how many outcomes are not committed.
     func finish() async -> Int {
@@ -112,7 +112,7 @@ final class OutcomeRecorder: Sendable {
 
     private func commitAll() async {
         while hasWork() {
-            // A cancelled gathering only shortens it: whether there is still time to commit is the store's answer.
+            // Cancellation only shortens the collecting: the store tells whether there is still time to commit.
             try? await environment.sleep(gathering)
             var batch = takeWaiting()
             do {
@@ -125,20 +125,20 @@ final class OutcomeRecorder: Sendable {
                     state.waiting = all
                 }
                 let pause = min(log.storeTrouble(.recording, error), Self.longestPause)
-                // A lost file takes nothing any more.
+                // A lost file accepts no more commits.
                 if case OutboxDatabaseError.lost = error { return state.withLock { $0.flush = nil } }
                 do {
                     try Task.checkCancellation()
                     try await environment.sleep(pause)
                 } catch {
-                    // Whoever waits for the end gave up.
+                    // `finish()` was cancelled.
                     return state.withLock { $0.flush = nil }
                 }
             }
         }
     }
 
-    /// - Returns: whether anything waits. Where nothing does, the flush is over: the next record starts another one.
+    /// - Returns: whether anything waits. If not, the flush ends, and the next record starts another one.
     private func hasWork() -> Bool {
         state.withLock { state in
             if state.waiting.isEmpty { state.flush = nil }
@@ -151,7 +151,7 @@ final class OutcomeRecorder: Sendable {
         record([completion])
     }
 
-    /// Counts what a commit recorded, and puts aside what a rule refused.
+    /// Counts the recorded outcomes, and sets those aside that a rule rejected.
     private func settle(_ recorded: [Completion], refused: [Completion]) {
         state.withLock { state in
             state.unrecorded -= recorded.count + refused.count
@@ -180,15 +180,15 @@ final class OutcomeRecorder: Sendable {
         }
     }
 
-    /// The stored clock. A step that nobody has seen is noticed here: what is recorded from now on goes by the new clock, and
-    /// must not be taken for something that went by the old one.
+    /// Reads the stored clock, and notices a step that nobody has seen yet: everything recorded from now on uses the
+    /// new clock, and must not be mistaken for times of the old one.
     private func presentTime() -> Timestamp {
         let moment = environment.moment()
         _ = clock.unfollowedStep(at: moment)
         return moment.now
     }
 
-    /// Takes out of the batch what it has committed.
+    /// Commits the batch, and removes the committed outcomes from it.
     private func commit(_ batch: inout Batch) async throws {
         if !batch.completions.isEmpty {
             let completions = batch.completions

@@ -1,22 +1,23 @@
-// Removes old rows while mails pass: decides when and how much at once. Never touches an open message.
+// Removes old rows during delivery: decides when, and how many at once. Never touches an open message.
 
 import OutboxCore
 import OutboxStore
 
-/// Looks for messages that have been final for longer than the retention, and removes them in slices with pauses, so that
-/// applications and delivery get the write lock in between.
+/// Finds messages that have been final for longer than the retention time, and removes them in slices with pauses in
+/// between, so that applications and delivery get the write lock.
 struct RetentionKeeper: Sendable {
     let store: any DeliveryStore
-    /// How long final messages stay, and then their ids and idempotency keys; `nil`: for ever. Asked anew each time.
+    /// How long final messages are kept, and after them their ids and idempotency keys; `nil`: for ever. Read again
+    /// each time.
     let retention: @Sendable () -> Duration?
     let environment: DeliveryEnvironment
     let log: DeliveryLog
-    /// A clock that nobody sets.
+    /// A clock that can't be set.
     var uptime: @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
 
     private static let firstLook = Duration.seconds(10)
     private static let longestInterval = Duration.seconds(3600)
-    /// The clock may be wrong after it was set, and what is removed is gone.
+    /// How long the keeper waits after the clock was set: the clock may be wrong, and removal can't be undone.
     private static let distrust = Duration.seconds(6 * 3600)
     private static let tolerance = Duration.seconds(60)
 
@@ -50,7 +51,7 @@ struct RetentionKeeper: Sendable {
         }
     }
 
-    /// Removes all that is old by now.
+    /// Removes all rows that are old by now.
     private func remove(
         _ step: RetentionStep,
         _ before: Timestamp,

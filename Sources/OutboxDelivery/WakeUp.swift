@@ -1,8 +1,8 @@
-// A wake-up call that many may give and one waits for. Carries no data.
+// A wake-up call with many callers and one waiter. Carries no data.
 
-/// Calls given while nobody waits are remembered as one.
+/// Calls while nobody waits are remembered as one call.
 struct WakeUp: Sendable {
-    /// Ends when the signal is closed.
+    /// Ends when the wake-up is closed.
     let calls: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
 
@@ -10,9 +10,9 @@ struct WakeUp: Sendable {
         (calls, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Wakes whoever waits, or the next one who will.
+    /// Wakes the waiter, or the next one.
     func call() { continuation.yield() }
 
-    /// Ends the waiting for good.
+    /// Ends all waiting permanently.
     func close() { continuation.finish() }
 }

@@ -1,11 +1,12 @@
-// The option --config, which every program takes, and what it leads to. Never sends and never opens a database.
+// The option --config of every program, and the settings and templates that it leads to. Never sends mail and never
+// opens a database.
 
 package import ArgumentParser
 import Foundation
 package import MailComposer
 package import OutboxSettings
 
-/// Where the configuration is.
+/// The location of the configuration.
 package struct ConfigurationOptions: ParsableArguments {
     /// The path given on the command line.
     @Option(
@@ -19,10 +20,10 @@ package struct ConfigurationOptions: ParsableArguments {
     )
     package var config: String?
 
-    /// Made by the argument parser.
+    /// Used by the argument parser.
     package init() {}
 
-    /// Where the configuration is read from.
+    /// The path of the configuration file.
     package var path: String {
         SettingsFile.locate(option: config, environment: ProcessInfo.processInfo.environment)
     }

@@ -1,4 +1,4 @@
-// Looks whether this process can use the place where the database is, and says in words why not. Never opens or creates
+// Checks whether this process can use the database's folder and file, and explains any problem. Never opens or creates
 // anything.
 
 import Foundation
@@ -6,12 +6,12 @@ import Glibc
 
 /// The folder and the file of the database, as this process's user and sandbox see them.
 package enum DatabasePlace {
-    /// What is wrong and what to do; `nil`: nothing that can be seen from outside. That the file isn't there is no
-    /// problem of the place.
+    /// Describes the problem and its remedy; `nil` if no problem is visible from outside. A missing database file
+    /// doesn't count as a problem.
     ///
     /// - Parameters:
     ///   - path: the database file; it may be a symbolic link.
-    ///   - isWritten: whether it is to be written, for which SQLite makes files beside it.
+    ///   - isWritten: whether the program will write the database; SQLite then creates files beside it.
     package static func problem(_ path: String, isWritten: Bool = true) -> String? {
         let file = URL(filePath: path).resolvingSymlinksInPath().path
         let folder = URL(filePath: file).deletingLastPathComponent().path
@@ -45,7 +45,7 @@ package enum DatabasePlace {
             + "is mounted later, add RequiresMountsFor=\(folder) to the unit (systemctl edit outboxd, in [Unit])"
     }
 
-    /// The words about a folder that this process may not write because of its mount.
+    /// The message for a folder that is read-only because of its mount.
     package static func readOnly(_ folder: String) -> String {
         "the folder \(folder) is read-only for this process. Under systemd the unit makes it so (ProtectSystem=strict): "
             + "systemctl edit outboxd, add ReadWritePaths=-\(folder) in [Service] and RequiresMountsFor=\(folder) in "

@@ -1,13 +1,13 @@
-// Finds the templates that came with the program. Never reads them.
+// Finds the templates that were installed with the program. Never reads them.
 
 import Foundation
 
-/// The folder of templates that is used where the configuration names none.
+/// The template folder that is used if the configuration names none.
 enum InstalledTemplates {
-    /// `share/outboxd/templates` beside the program's `bin`; for a program that runs from its build folder, the source
+    /// `share/outboxd/templates` beside the program's `bin` folder. For a program in its build folder: the source
     /// tree's `config/templates`.
     ///
-    /// - Throws: `ProgramFailure` that names the places looked at.
+    /// - Throws: `ProgramFailure` that names the places searched.
     static func folder(program: String? = Bundle.main.executablePath) throws -> String {
         let places = program.map { candidates(for: URL(filePath: $0).resolvingSymlinksInPath()) } ?? []
         var isFolder: ObjCBool = false

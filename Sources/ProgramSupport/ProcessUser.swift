@@ -1,15 +1,15 @@
-// Turns this process into another user's. Never comes back from it.
+// Switches this process to another user. Never switches back.
 
 import Glibc
 
-/// The user that this process is.
+/// The user of this process.
 package enum ProcessUser {
-    /// Whether it is root.
+    /// Whether the user is root.
     package static var isRoot: Bool { geteuid() == 0 }
 
-    /// Gives root's rights up for those of a user and the groups that it is a member of.
+    /// Gives up root's rights for those of a user and of the groups that the user belongs to.
     ///
-    /// - Throws: `ProgramFailure` where there is no such user.
+    /// - Throws: `ProgramFailure` if there is no such user.
     package static func become(_ name: String) throws {
         guard let entry = getpwnam(name) else {
             throw ProgramFailure.configuration(

@@ -1,19 +1,19 @@
-// How a program ends when it can't do its job: one line or a few on standard error, and an exit code.
+// Ends a program that can't do its job: a short message on standard error, and an exit code.
 
 package import ArgumentParser
 import Foundation
 package import OutboxStore
 import ServiceProcess
 
-/// The exit codes of sysexits.h that the programs use beside 0, and 1 for "nothing found".
+/// The exit codes of sysexits.h that the programs use, in addition to 0, and 1 for "nothing found".
 package enum ExitStatus {
     /// EX_USAGE: the command line is wrong.
     package static let usage: Int32 = 64
-    /// EX_DATAERR: the database refused what was to be stored.
+    /// EX_DATAERR: the database refused the data to store.
     package static let dataError: Int32 = 65
     /// EX_UNAVAILABLE: the database can't be used.
     package static let unavailable: Int32 = 69
-    /// EX_CANTCREAT: a file can't be made.
+    /// EX_CANTCREAT: a file can't be created.
     package static let cannotCreate: Int32 = 73
     /// EX_TEMPFAIL: the database is not there now; another start may find it.
     package static let temporary: Int32 = 75
@@ -21,11 +21,11 @@ package enum ExitStatus {
     package static let configuration: Int32 = 78
 }
 
-/// A failure that was explained in words for an operator.
+/// A failure that is explained to the operator.
 package struct ProgramFailure: Error, CustomStringConvertible {
     /// What is wrong and what to do.
     package let description: String
-    /// What the program exits with.
+    /// The program's exit code.
     package let status: Int32
 
     /// A wrong configuration.
@@ -33,16 +33,16 @@ package struct ProgramFailure: Error, CustomStringConvertible {
         ProgramFailure(description: description, status: ExitStatus.configuration)
     }
 
-    /// A file that can't be made.
+    /// A file can't be created.
     package static func cannotCreate(_ description: String) -> ProgramFailure {
         ProgramFailure(description: description, status: ExitStatus.cannotCreate)
     }
 
-    /// The failure that an error of the database means.
+    /// Turns a database error into a failure of the program.
     ///
     /// - Parameters:
-    ///   - path: where the database is; what is wrong with that place is said, too.
-    ///   - isWritten: whether it was to be written.
+    ///   - path: the database file. If its place has a problem, the message describes that too.
+    ///   - isWritten: whether the program was going to write it.
     package init(_ error: OutboxDatabaseError, databaseAt path: String? = nil, isWritten: Bool = true) {
         let place = path.flatMap { DatabasePlace.problem($0, isWritten: isWritten) }
         description =
@@ -72,7 +72,7 @@ package struct ProgramFailure: Error, CustomStringConvertible {
 }
 
 extension ParsableArguments {
-    /// Runs a program's work; a failure is written to standard error and becomes the exit code.
+    /// Runs a program's work. Writes a failure to standard error and turns it into the exit code.
     package func reportingFailures<Value>(_ work: () async throws -> Value) async throws -> Value {
         do {
             return try await work()

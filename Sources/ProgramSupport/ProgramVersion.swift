@@ -1,4 +1,4 @@
-// The one place that states the version.
+// The only place that states the version.
 
-/// The version of the programs, as CHANGELOG.md counts them.
+/// The version of the programs, as in CHANGELOG.md.
 package let programVersion = "0.1.0"

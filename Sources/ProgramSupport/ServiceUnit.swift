@@ -1,5 +1,5 @@
-// What the installed systemd unit makes of the service: its user, credentials and sandbox. Never runs systemctl: a
-// check must work where systemd doesn't run.
+// The user, credentials and sandbox that the installed systemd unit gives the service. Never runs systemctl: a check
+// must work where systemd doesn't run.
 
 import Foundation
 
@@ -7,12 +7,12 @@ import Foundation
 package struct ServiceUnit: Sendable, Equatable {
     /// A line `LoadCredential=NAME:PATH`.
     package struct Credential: Sendable, Equatable {
-        /// What the service calls it.
+        /// The credential's name in the service.
         package let name: String
-        /// Where it comes from; not a file's path where it doesn't begin with a slash.
+        /// The source; not a path if it doesn't begin with a slash.
         package let source: String
 
-        /// Makes it.
+        /// Creates a credential.
         package init(name: String, source: String) {
             self.name = name
             self.source = source
@@ -23,21 +23,21 @@ package struct ServiceUnit: Sendable, Equatable {
     package private(set) var user: String?
     /// `LoadCredential=`.
     package private(set) var credentials: [Credential] = []
-    /// Names of credentials that can't be looked at from outside: `LoadCredentialEncrypted=`, `SetCredential=`.
+    /// Names of credentials that can't be checked from outside: `LoadCredentialEncrypted=`, `SetCredential=`.
     package private(set) var opaqueCredentials: Set<String> = []
     /// `ProtectSystem=strict`.
     package private(set) var isReadOnly = false
     /// `ProtectHome=`, unless it is off.
     package private(set) var hidesHomes = false
-    /// The folders that may be written: `ReadWritePaths=` and `StateDirectory=`.
+    /// The writable folders: `ReadWritePaths=` and `StateDirectory=`.
     package private(set) var writablePaths: [String] = []
 
-    /// Where systemd looks, most important first.
+    /// The folders that systemd searches, most important first.
     package static let folders = [
         "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
     ]
 
-    /// The unit's file and drop-ins in these folders; `nil`: there is none.
+    /// The unit from its file and drop-ins in these folders; `nil` if there is no such file.
     package static func installed(in folders: [String] = folders) -> (unit: ServiceUnit, path: String)? {
         let files = folders.map { "\($0)/outboxd.service" }
         guard let path = files.first(where: { FileManager.default.isReadableFile(atPath: $0) }) else { return nil }
@@ -75,7 +75,7 @@ package struct ServiceUnit: Sendable, Equatable {
         case "LoadCredential" where value.isEmpty: credentials = []
         case "LoadCredential":
             let source = value.dropFirst(name.count + 1)
-            // Without a path it is a credential that systemd itself was given.
+            // A credential without a path is one that systemd itself was given.
             credentials.append(Credential(name: String(name), source: String(source)))
         case "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted":
             opaqueCredentials.insert(String(name))
@@ -89,7 +89,7 @@ package struct ServiceUnit: Sendable, Equatable {
         }
     }
 
-    /// Why the service could not use a folder that others can; `nil`: it can.
+    /// Why the service could not use a folder that other processes can use; `nil` if it can.
     package func problem(of folder: String) -> String? {
         func isWithin(_ parent: String) -> Bool { folder == parent || folder.hasPrefix(parent + "/") }
         if hidesHomes, ["/home", "/root", "/run/user"].contains(where: isWithin) {

@@ -1,8 +1,8 @@
-// Text that is shown as part of a command line. Never runs one.
+// Quotes text for display in a command line. Never runs a command.
 
 extension String {
-    /// As one word of a POSIX shell (XCU §2.2.2), whatever it holds: between single quotes every character but the quote
-    /// stands for itself. A recipient's address may have backticks and dollar signs (RFC 5322 §3.2.3), and whoever
-    /// operates outboxd copies what is shown.
+    /// The text as one word of a POSIX shell (XCU §2.2.2): between single quotes, every character except the quote
+    /// stands for itself. A recipient's address may contain backticks and dollar signs (RFC 5322 §3.2.3), and operators
+    /// copy the commands that we show.
     package var quotedForShell: String { "'" + replacing("'", with: "'\\''") + "'" }
 }

@@ -1,15 +1,15 @@
-// Tells the service manager how the service is: the protocol of sd_notify(3), without its library. Never decides when
-// something is to be told.
+// Tells the service manager the state of the service: the protocol of sd_notify(3), without its library. Never decides
+// when to tell it.
 
 package import Glibc
 import Synchronization
 
-/// The service manager that started this process, as it listens on `NOTIFY_SOCKET`.
+/// The service manager that started this process and listens on `NOTIFY_SOCKET`.
 ///
-/// Without that variable nothing is sent and everything else works. A manager that doesn't read holds nobody up: a
-/// change of state waits for it for some seconds, everything else not at all.
+/// Without that variable nothing is sent, and everything else works. A manager that doesn't read delays the service
+/// little: a change of state waits for it for some seconds, any other message not at all.
 package final class ServiceManager: Sendable {
-    /// How long the manager waits for `watchdog()` before it takes the process for hung; `nil`: it doesn't watch.
+    /// How long the manager waits for `watchdog()` before it takes the process for hung; `nil` if it doesn't watch.
     package let watchdogInterval: Duration?
 
     private let descriptor: Int32
@@ -23,8 +23,8 @@ package final class ServiceManager: Sendable {
 
     /// - Parameters:
     ///   - environment: the process's; `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` are what systemd sets.
-    ///   - processID: this process's, for which the watchdog must be meant (sd_watchdog_enabled(3)).
-    /// - Returns: `nil` where no manager listens.
+    ///   - processID: this process's id, which the watchdog's variables must name (sd_watchdog_enabled(3)).
+    /// - Returns: `nil` if no manager listens.
     package init?(environment: [String: String], processID: pid_t = getpid()) {
         guard let path = environment["NOTIFY_SOCKET"], let (address, length) = Self.address(of: path) else {
             return nil
@@ -43,10 +43,10 @@ package final class ServiceManager: Sendable {
 
     deinit { close(descriptor) }
 
-    /// The service works.
+    /// The service is ready.
     package func ready() { send("READY=1") }
 
-    /// The service reads its configuration again; `ready` says when it has.
+    /// The service is reading its configuration again; `ready` tells when it is done.
     package func reloading() {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
@@ -57,7 +57,7 @@ package final class ServiceManager: Sendable {
     /// The service is about to end.
     package func stopping() { send("STOPPING=1") }
 
-    /// How the service is, in one line for people; sent where it differs from the last one.
+    /// The state of the service in one line for people; sent only if it differs from the last line.
     package func status(_ line: String) {
         let line = line.replacing("\n", with: " ")
         told.withLock { told in
@@ -66,7 +66,7 @@ package final class ServiceManager: Sendable {
         }
     }
 
-    /// The service makes progress. May be called after every step: it is sent eight times an interval at most.
+    /// The service makes progress. May be called after every step: at most eight messages per interval are sent.
     package func watchdog() {
         guard let watchdogInterval else { return }
         let isDue = fed.withLock { fed in
@@ -78,7 +78,7 @@ package final class ServiceManager: Sendable {
         if isDue { send("WATCHDOG=1", flags: Int32(MSG_DONTWAIT)) }
     }
 
-    /// - Returns: whether the manager has it.
+    /// - Returns: whether the manager received it.
     @discardableResult
     private func send(_ message: String, flags: Int32 = 0) -> Bool {
         var address = address
@@ -91,7 +91,7 @@ package final class ServiceManager: Sendable {
         return sent == octets.count
     }
 
-    /// A path, or with `@` a name in the abstract namespace, which is not terminated (unix(7)).
+    /// A path or, with `@`, a name in the abstract namespace, which is not terminated (unix(7)).
     private static func address(of path: String) -> (sockaddr_un, socklen_t)? {
         var octets = Array(path.utf8)
         guard octets.first == UInt8(ascii: "/") || octets.first == UInt8(ascii: "@"), octets.count > 1 else {

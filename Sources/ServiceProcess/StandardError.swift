@@ -1,31 +1,31 @@
-// Writes lines to standard error, for all programs. Never ends the program and never waits long, whatever became of
-// the reader.
+// Writes lines to standard error for all programs. Never ends the program and never waits long, whatever the reader
+// does.
 
 import Glibc
 import Synchronization
 
-/// Standard error, as something that may be full, closed or read by nobody.
+/// Standard error that may be full, closed or without a reader.
 ///
-/// What can't be written is lost: a log is no reason to stop sending mails. Once it can be written to again, a line says
-/// how much is missing.
+/// Text that can't be written is lost: logging must not stop the delivery of mail. When standard error is writable
+/// again, a line tells how much is missing.
 package enum StandardError {
     private struct State {
         var lostLines = 0
-        /// The last line came out in part, so the next one begins with a line end.
+        /// The last line was written only in part, so the next one begins with a line end.
         var isBroken = false
     }
 
     private static let state = Mutex(State())
 
-    /// How long a reader that doesn't read may hold a line up, in milliseconds; while it goes on, further lines don't
-    /// wait at all.
+    /// How long a stalled reader may delay a line, in milliseconds. While it stays stalled, further lines don't wait at
+    /// all.
     private static let patience: Int32 = 200
-    /// A pipe that poll(2) reports as writable takes so many octets without blocking (PIPE_BUF).
+    /// A pipe that poll(2) reports as writable accepts this many octets without blocking (PIPE_BUF).
     private static let chunk = 4096
 
     /// Writes a text that ends its line.
     ///
-    /// - Parameter lossPrefix: what begins the line that tells of lost ones, such as a priority for the journal.
+    /// - Parameter lossPrefix: the beginning of the line that reports lost text, such as a priority for the journal.
     package static func write(_ text: String, lossPrefix: String = "") {
         let octets = Array(text.utf8)
         state.withLock { state in

@@ -1,4 +1,4 @@
-// The options that make the server misbehave or set limits. Each is one setting of the library.
+// The options for misbehaviour and limits. Each is one setting of the library.
 
 import ArgumentParser
 import FakeSMTP

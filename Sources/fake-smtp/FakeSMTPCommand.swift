@@ -1,4 +1,4 @@
-// The command line of fake-smtp: arguments in, a running server, a summary out. What the server does is FakeSMTP's.
+// The command line of fake-smtp: arguments in, a running server, a summary out. FakeSMTP implements the server.
 
 import ArgumentParser
 import FakeSMTP
@@ -75,7 +75,7 @@ struct FakeSMTPCommand: AsyncParsableCommand {
             try OutputFile.write("\(server.port)\n", to: portFile, option: "--port-file")
         }
         let host = server.host.contains(":") ? "[\(server.host)]" : server.host
-        // A summary that nobody reads is no reason to fail.
+        // The program must not fail because nobody reads the summary.
         try? FileHandle.standardOutput.write(contentsOf: Data("fake-smtp listens on \(host):\(server.port)\n".utf8))
 
         await signals.first()

@@ -1,4 +1,4 @@
-// The long part of `fake-smtp --help`. Every example in it is run by the tests.
+// The long part of `fake-smtp --help`. The tests run every example in it.
 
 enum HelpText {
     static let discussion = """

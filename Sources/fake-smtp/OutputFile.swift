@@ -1,9 +1,9 @@
-// Writes the small files that other programs wait for. Never leaves half a file.
+// Writes the small files that other programs wait for. Never leaves a partial file.
 
 import Foundation
 
 enum OutputFile {
-    /// Writes a file so that who sees it sees all of it.
+    /// Writes a file atomically: readers see either all of it or nothing.
     static func write(_ text: String, to path: String, option: String) throws {
         do {
             try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)

@@ -1,4 +1,4 @@
-// The options that concern TLS and AUTH. Reads the password file; never prints what is in it.
+// The options for TLS and AUTH. Reads the password file; never prints its content.
 
 import ArgumentParser
 import FakeSMTP

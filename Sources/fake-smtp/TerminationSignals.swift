@@ -1,9 +1,9 @@
-// Turns SIGTERM and SIGINT into something that can be awaited. Ends nothing itself.
+// Makes SIGTERM and SIGINT awaitable. Ends nothing itself.
 
 import Dispatch
 import Glibc
 
-/// Waits for a request to end. Make it before the server starts, so that an early signal is not fatal.
+/// Waits for a request to end. Create it before the server starts, so that an early signal is not fatal.
 struct TerminationSignals {
     private let arrivals: AsyncStream<Void>
     private let sources: [any DispatchSourceSignal]

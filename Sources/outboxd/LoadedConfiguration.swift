@@ -1,4 +1,4 @@
-// Reads everything that the configuration leads to: the file, templates, passwords. Never puts it to use.
+// Reads everything that the configuration names: the file, templates, passwords. Never applies it.
 
 import Foundation
 import MailComposer
@@ -6,12 +6,12 @@ import OutboxDelivery
 import OutboxSettings
 import ProgramSupport
 
-/// The configuration with all that it names, read at one moment: whole, or not at all.
+/// The configuration with all the files that it names, read at one time: completely, or not at all.
 struct LoadedConfiguration: Sendable {
     let settings: Settings
     let delivery: DeliveryConfiguration
 
-    /// - Throws: `ProgramFailure` with exit code 78 and what is wrong.
+    /// - Throws: `ProgramFailure` with exit code 78 and a description of the problem.
     init(_ options: ConfigurationOptions, environment: [String: String]) throws {
         settings = try options.settings()
         delivery = DeliveryConfiguration(
@@ -21,7 +21,7 @@ struct LoadedConfiguration: Sendable {
         )
     }
 
-    /// The passwords that systemd hands over once, at the start: reading them again gives what was there then.
+    /// The passwords that systemd provides only at start: reading them again gives the same content.
     var fixedCredentials: [String] {
         settings.relays.compactMap { relay in
             guard let password = relay.credentials?.password, case .credential = password else { return nil }

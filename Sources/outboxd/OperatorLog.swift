@@ -1,4 +1,4 @@
-// How log messages look on standard error: one line each, for the journal and for people. Never decides what is logged.
+// Formats log messages for standard error: one line each, for the journal and for people. Never decides what is logged.
 
 import Foundation
 import Logging
@@ -6,10 +6,10 @@ import OutboxSettings
 import ServiceProcess
 import Synchronization
 
-/// Writes `message key=value …`, with a time and level for people, or with the level as journald reads it.
+/// Writes `message key=value …`, with a time and level for people, or with the level in journald's form.
 struct OperatorLog: LogHandler {
     var metadata: Logger.Metadata = [:]
-    /// The least that is logged: what the configuration says, unless a logger was given a level of its own.
+    /// The lowest level that is logged: the configured level, unless a logger has its own.
     var logLevel: Logger.Level {
         get { ownLevel ?? threshold.level }
         set { ownLevel = newValue }
@@ -19,12 +19,12 @@ struct OperatorLog: LogHandler {
     private let threshold: LogThreshold
     private let isJournal: Bool
 
-    /// What a line takes at most, nearly always.
+    /// Nearly all lines are at most this long.
     private static let usualLength = 300
 
-    /// - Parameter threshold: the least that is logged; it may change at any time.
+    /// - Parameter threshold: the lowest level that is logged; it may change at any time.
     static func makeLogger(threshold: LogThreshold) -> Logger {
-        // systemd sets it where standard error is the journal (systemd.exec(5)), which adds time and level itself.
+        // systemd sets it if standard error is the journal (systemd.exec(5)), which adds time and level itself.
         let isJournal = ProcessInfo.processInfo.environment["JOURNAL_STREAM"] != nil
         return Logger(label: "outboxd") { _ in OperatorLog(threshold: threshold, isJournal: isJournal) }
     }
@@ -61,9 +61,9 @@ struct OperatorLog: LogHandler {
         Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
-    /// Values with spaces stand in quotes; a line break in one must not begin a line of its own.
+    /// Puts values with spaces in quotes. A line break in a value must not begin a new line.
     private func quoted(_ value: String) -> String {
-        // Nearly every value is plain ASCII, which needs no look at each character's Unicode properties.
+        // Nearly every value is plain ASCII, for which checking each character's Unicode properties would be a waste.
         let isPlain = value.utf8.allSatisfy { byte in
             (0x21...0x7E).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "=")
         }
@@ -79,7 +79,7 @@ struct OperatorLog: LogHandler {
     }
 }
 
-/// The least that is logged, by everybody.
+/// The lowest level that all loggers of the process log.
 final class LogThreshold: Sendable {
     private let current: Mutex<Logger.Level>
 

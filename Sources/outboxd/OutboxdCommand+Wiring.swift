@@ -1,4 +1,4 @@
-// Turns the configuration's values into those of transport and delivery. Never reads the configuration file.
+// Converts the configuration's values to those of transport and delivery. Never reads the configuration file.
 
 import Logging
 import OutboxCore
@@ -9,9 +9,9 @@ import ProgramSupport
 import SMTPTransport
 
 extension DeliveryRelay {
-    /// The relay at the given place of the list `relays`, with its password read.
+    /// The relay at the given index of the list `relays`, with its password.
     ///
-    /// - Throws: `ProgramFailure` where the password can't be read.
+    /// - Throws: `ProgramFailure` if the password can't be read.
     init(_ settings: RelaySettings, at index: Int, environment: [String: String]) throws {
         let place = settings.credentials.map { " (\($0.password.place))" } ?? ""
         var relay = SMTPRelay(settings.configuration)
@@ -28,7 +28,7 @@ extension DeliveryRelay {
 
     /// All relays of the configuration, in order of preference.
     ///
-    /// - Throws: `ProgramFailure` where a password can't be read.
+    /// - Throws: `ProgramFailure` if a password can't be read.
     static func all(_ settings: Settings, environment: [String: String]) throws -> [DeliveryRelay] {
         try settings.relays.enumerated().map { index, relay in
             try DeliveryRelay(relay, at: index, environment: environment)
@@ -50,7 +50,7 @@ extension DeliverySettings {
 }
 
 extension Logger {
-    /// Tells an operator what is odd about the database's file, with the command that mends it.
+    /// Logs a problem of the database file, with the command that fixes it.
     func warn(of remark: FileRemark) {
         let message: Message =
             switch remark {

@@ -107,7 +107,7 @@ struct OutboxdCommand: AsyncParsableCommand {
                 logger: logger
             )
         )
-        // The log has said what happened.
+        // The log has already explained this.
         do { try await group.run() } catch is DatabaseLost { throw ExitCode(ExitStatus.temporary) }
     }
 

@@ -1,5 +1,5 @@
-// Answers SIGHUP: reads the configuration and all that it names again, and puts it to use, whole or not at all. Never
-// reads it without being asked.
+// Answers SIGHUP: reads the configuration and all files that it names again, and applies them all or not at all. Never
+// reads them without a signal.
 
 import Logging
 import OutboxCore
@@ -11,13 +11,13 @@ import ServiceLifecycle
 import ServiceProcess
 import UnixSignals
 
-/// Reloads the configuration each time SIGHUP comes.
+/// Reloads the configuration after each SIGHUP.
 struct ReloadService: Service, CustomStringConvertible {
-    /// Trapped since before the configuration was first read, so that no change after that is missed.
+    /// Trapped before the configuration is first read, so that no later change is missed.
     let signals: UnixSignalsSequence
-    /// Ends when delivery runs: nothing may be said of a reload before it was said that the service is ready.
+    /// Ends when delivery runs: a reload must not be reported before the service is reported ready.
     let delivering: AsyncStream<Void>
-    /// What delivery works by.
+    /// The configuration that delivery uses.
     let current: CurrentConfiguration
     /// The database that was opened at start.
     let store: OutboxDatabase
@@ -27,12 +27,12 @@ struct ReloadService: Service, CustomStringConvertible {
     /// Reads everything again.
     let read: @Sendable () throws -> LoadedConfiguration
 
-    /// What the log calls it.
+    /// The service's name in the log.
     var description: String { "reload" }
 
     func run() async throws {
         for await _ in delivering.cancelOnGracefulShutdown() {}
-        // What came before the signal was trapped may have come after the configuration was read.
+        // A signal that came before the trap may have come after the configuration was read.
         if ProcessManners.hasHungUp { await reload() }
         for await _ in signals.cancelOnGracefulShutdown() { await reload() }
     }
@@ -47,7 +47,7 @@ struct ReloadService: Service, CustomStringConvertible {
 
     private func take(_ loaded: LoadedConfiguration) async throws {
         try CertificateFile.check(loaded.settings)
-        // Before the rest, because nothing but this can fail.
+        // This comes first, because only this step can fail.
         try await store.setGuidance(loaded.settings.guidance)
         var waiting = current.take(loaded.delivery)
         if loaded.settings.database.path != store.path { waiting.insert("database", at: 0) }

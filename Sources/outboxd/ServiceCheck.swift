@@ -1,4 +1,4 @@
-// `outboxd --check`: looks at everything that the service will meet, and says what would stop or hinder it. Never
+// `outboxd --check`: checks everything that the service depends on, and reports what would stop or hinder it. Never
 // changes, creates or sends anything.
 
 import Foundation
@@ -7,17 +7,17 @@ import OutboxCore
 import OutboxSettings
 import ProgramSupport
 
-/// The check of everything that the configuration names, by the rights that the service will have.
+/// Checks everything that the configuration names, with the rights that the service will have.
 ///
-/// Root's rights are not the service's: run by root it reads the credentials that systemd will read, as root, and then
-/// goes on as the unit's user, for good.
+/// Root's rights are not the service's. Run by root, the check first reads the credentials as root, like systemd; then
+/// it switches permanently to the unit's user.
 struct ServiceCheck {
     let options: ConfigurationOptions
     let environment: [String: String]
 
     private typealias Installed = (unit: ServiceUnit, path: String)
 
-    /// - Returns: what to tell the operator where all is good.
+    /// - Returns: the message to the operator if there is no problem.
     /// - Throws: `ProgramFailure` with exit code 78 and every problem.
     func run() throws -> String {
         let installed = ProcessUser.isRoot ? ServiceUnit.installed() : nil
@@ -49,7 +49,8 @@ struct ServiceCheck {
         return ProcessUser.isRoot ? "\(user), for no unit of outboxd is installed" : user
     }
 
-    /// What systemd would meet when it loads a credential; without it, it doesn't start the service (exit code 243).
+    /// The problem that systemd would have with a credential; systemd doesn't start a service without its credentials
+    /// (exit code 243).
     private func problem(_ credential: ServiceUnit.Credential) -> String? {
         guard credential.source.hasPrefix("/") else { return nil }
         do { _ = try PasswordSource.file(credential.source).read(environment: environment) } catch {

@@ -1,4 +1,4 @@
-// What the service manager and `systemctl status` are told, put together from what delivery and reloads say. Never
+// Composes the messages to the service manager and `systemctl status` from the reports of delivery and reloads. Never
 // looks anything up itself.
 
 import Foundation
@@ -7,7 +7,7 @@ import ServiceLifecycle
 import ServiceProcess
 import Synchronization
 
-/// The one line of `STATUS=`, and the changes of state around it.
+/// The line of `STATUS=`, and the changes of state around it.
 final class StatusBoard: Sendable {
     private struct Lines {
         var delivery = "starting"
@@ -20,13 +20,13 @@ final class StatusBoard: Sendable {
     private let manager: ServiceManager?
     private let lines = Mutex(Lines())
 
-    /// More of an error is in the log.
+    /// The log has the rest of the error.
     private static let errorLimit = 300
 
-    /// - Parameter manager: `nil`: nobody is told.
+    /// - Parameter manager: `nil` if there is no manager to tell.
     init(manager: ServiceManager?) { self.manager = manager }
 
-    /// What delivery is to show of itself: often enough for the watchdog, and for a line that is true.
+    /// The reports that delivery should make: often enough for the watchdog and for an accurate line.
     var pulse: DeliveryPulse {
         guard let manager else { return DeliveryPulse() }
         let often = Duration.seconds(10)
@@ -45,7 +45,7 @@ final class StatusBoard: Sendable {
     /// The configuration is being read again.
     func reloading() { manager?.reloading() }
 
-    /// It is in use, but for these keys.
+    /// The new configuration is in use, except for these keys.
     func reloaded(needingRestart keys: [String]) {
         show { lines in
             lines.reload = keys.isEmpty ? nil : "restart outboxd for the changed \(keys.joined(separator: ", "))"
@@ -53,7 +53,7 @@ final class StatusBoard: Sendable {
         manager?.ready()
     }
 
-    /// It is not in use.
+    /// The new configuration is not in use.
     func reloadRefused(_ error: String) {
         let error = error.count > Self.errorLimit ? error.prefix(Self.errorLimit) + "… (the log has all)" : error[...]
         let moment = Date.now.formatted(.iso8601)
@@ -61,7 +61,7 @@ final class StatusBoard: Sendable {
         manager?.ready()
     }
 
-    /// Nothing new is begun.
+    /// The service starts no new work.
     func stopping() {
         lines.withLock { $0.isStopping = true }
         manager?.stopping()
@@ -77,15 +77,15 @@ final class StatusBoard: Sendable {
     }
 }
 
-/// Says that the service stops, as soon as it is to; the services before it are told afterwards.
+/// Announces the stop as soon as it is requested; the services before this one are told afterwards.
 struct StoppingNotice: Service, CustomStringConvertible {
     let board: StatusBoard
 
-    /// What the log calls it.
+    /// The service's name in the log.
     var description: String { "stopping notice" }
 
     func run() async throws {
-        // Fails only when the task is cancelled, which means the same: stop.
+        // Fails only when the task is cancelled, which also means: stop.
         try? await gracefulShutdown()
         board.stopping()
     }

@@ -1,4 +1,4 @@
-// The machine's time and randomness, for delivery. Nothing else reads a clock.
+// Provides the machine's time and randomness to delivery. No other code reads a clock.
 
 import Foundation
 import Glibc
@@ -11,7 +11,7 @@ extension DeliveryEnvironment {
         now: { Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down))) },
         uptime: {
             var time = timespec()
-            // It can't fail: the clock is there since Linux 2.6.39 (clock_gettime(2)).
+            // This can't fail: the clock exists since Linux 2.6.39 (clock_gettime(2)).
             clock_gettime(CLOCK_BOOTTIME, &time)
             return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
         },

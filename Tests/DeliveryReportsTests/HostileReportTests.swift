@@ -1,4 +1,4 @@
-// Mails that are no reports, broken ones, and ones that mean harm: a clear error, and never a trap.
+// Mails that are not reports, broken ones and malicious ones: each gives a clear error and never a trap.
 
 import DeliveryReports
 import Foundation
@@ -17,7 +17,7 @@ import Testing
 
         """
 
-    /// A report around a status part.
+    /// Builds a report around a status part.
     private static func report(
         _ status: String,
         type: String = "multipart/report; report-type=delivery-status; boundary=\"b\"",
@@ -262,7 +262,7 @@ import Testing
         }
         let expected = ReportError.tooLarge(limit: ReturnedMail.sizeLimit)
         #expect(throws: expected) { try ReturnedMail.read(from: pipe.fileHandleForReading) }
-        // A reader that goes early would make the writer fail.
+        // The writer would fail if the reader closed early.
         try await writer.value
         #expect(throws: expected) {
             try ReturnedMail(parsing: [UInt8](repeating: 0, count: ReturnedMail.sizeLimit + 1))

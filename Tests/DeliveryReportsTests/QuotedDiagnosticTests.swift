@@ -1,4 +1,4 @@
-// What mail systems are quoted to say, set into a report: it decides whether an address is suppressed.
+// Replies quoted from real mail systems, put into a report: they decide whether an address is suppressed.
 
 import DeliveryReports
 import Foundation
@@ -7,7 +7,7 @@ import Testing
 
 /// A row of Resources/diagnostics.tsv.
 struct QuotedDiagnostic: Sendable, CustomTestStringConvertible {
-    /// `good`, `dead`, or `note`: dead, but said in words that are not clear enough to suppress anybody.
+    /// `good`, `dead`, or `note`: dead, but in words that are too vague to suppress an address.
     let address: String
     let status: String
     let diagnostic: String
@@ -31,7 +31,7 @@ struct QuotedDiagnostic: Sendable, CustomTestStringConvertible {
         }
     }()
 
-    /// A report as Postfix makes it, with the words in the account for people and in the field.
+    /// A report in Postfix's form, with the reply in the text for people and in the field.
     var report: String {
         let isReply = diagnostic.hasPrefix("smtp")
         let words = diagnostic.drop { $0 != ";" }.dropFirst(2)

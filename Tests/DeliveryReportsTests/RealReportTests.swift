@@ -1,4 +1,4 @@
-// Reports that real mail systems made, read by us and by Python's email package.
+// Reports by real mail systems, read by our code and by Python's email package.
 
 import DeliveryReports
 import Foundation
@@ -7,13 +7,13 @@ import OutboxCore
 import TestSupport
 import Testing
 
-/// A report in Resources.
+/// Loads a report from Resources.
 func resource(_ name: String) throws -> [UInt8] {
     let url = try #require(Bundle.module.url(forResource: name, withExtension: "eml", subdirectory: "Resources"))
     return Array(try Data(contentsOf: url))
 }
 
-/// The report that a mail is.
+/// Parses a mail that must be a report.
 func report(_ bytes: [UInt8]) throws -> DeliveryStatusReport {
     guard case .report(let report) = try ReturnedMail(parsing: bytes) else {
         throw ReportError.notAReport("an automatic answer")
@@ -72,7 +72,7 @@ func report(_ bytes: [UInt8]) throws -> DeliveryStatusReport {
             action: .failed,
             status: EnhancedStatusCode(5, 0, 0),
             diagnostic: nil,
-            // "Unrouteable address", says the text.
+            // The text says "Unrouteable address".
             reason: .unknownRecipient
         ),
         Sample(

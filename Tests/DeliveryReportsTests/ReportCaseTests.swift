@@ -1,5 +1,5 @@
-// Mails with the structure and the defects of real mail systems' reports, and the right outcome of each: as they are, and
-// in other dress.
+// Mails with the structure and the defects of real mail systems' reports, and the expected outcome of each: unchanged,
+// and as other systems would have passed them on.
 
 import DeliveryReports
 import Foundation
@@ -9,7 +9,7 @@ import Testing
 /// A row of Resources/cases/expected.tsv.
 struct ReportCase: Sendable, CustomTestStringConvertible {
     let file: String
-    /// Whether it is a report: `yes`, `note` (by its words alone) or `no`.
+    /// Whether it is a report: `yes`, `note` (only by its words) or `no`.
     let read: String
     let outcome: String
     let isDead: Bool
@@ -47,7 +47,7 @@ struct ReportCase: Sendable, CustomTestStringConvertible {
         return try String(contentsOf: url, encoding: .utf8).replacing("ENVELOPEID", with: Self.id)
     }
 
-    /// What a mail system did with the mail, in the words of the table.
+    /// Compares the outcome with the row of the table.
     func expect(_ mail: ReturnedMail?, _ dress: String = "as it is") throws {
         guard isReport else {
             if case .report(let report) = mail { Issue.record("\(file), \(dress), is no report: \(report)") }
@@ -102,7 +102,7 @@ struct ReportCase: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// The same mail as another system would have passed it on.
+    /// A change of the mail, as another system would have passed it on.
     struct Dress: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let change: @Sendable (String) -> String?
@@ -188,7 +188,7 @@ struct ReportCase: Sendable, CustomTestStringConvertible {
         return (fields, String(text[header.endIndex...].dropFirst(2)))
     }
 
-    /// The status part in a transfer encoding, if it has none yet.
+    /// The status part in a transfer encoding, unless it has one already.
     private static func encoded(_ text: String, as encoding: String) -> String? {
         let part = /(?s)(Content-Type: message\/(?:global-)?delivery-status\n)((?:[A-Za-z-]+:[^\n]*\n)*)\n(.*?)\n(?=--)/
         guard let match = text.firstMatch(of: part), !match.2.contains("base64") else { return nil }

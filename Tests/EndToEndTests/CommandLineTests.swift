@@ -1,4 +1,4 @@
-// The programs' manners: exit codes, messages, JSON.
+// The behaviour of the programs on the command line: exit codes, messages, JSON.
 
 import Foundation
 import TestSupport

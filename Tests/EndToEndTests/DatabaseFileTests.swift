@@ -1,4 +1,4 @@
-// The built programs and the file under them: not there, not theirs, replaced, shared, copied.
+// The built programs with a database file that is missing, unreadable, replaced, shared or copied.
 
 import Foundation
 import Glibc
@@ -7,7 +7,7 @@ import Testing
 
 @Suite("With the database's file", .timeLimit(.minutes(10)))
 struct DatabaseFileTests {
-    /// Waits until a program's log has a text.
+    /// Waits until a program's log contains a text.
     private func wait(for text: String, of program: Program) async throws {
         for _ in 1...3000 {
             if try program.errorsSoFar().contains(text) { return }
@@ -53,7 +53,7 @@ struct DatabaseFileTests {
             let daemon = try installation.start("outboxd")
             try await wait(for: "delivery started", of: daemon)
             let new = installation.folder.appending(path: "new.db").path
-            // What belongs to the old file goes first, as the documentation says.
+            // The old file's companions are removed first, as the documentation says.
             for name in [installation.database + "-wal", installation.database + "-shm"] { unlink(name) }
             #expect(rename(new, installation.database) == 0)
             let ended = try await daemon.result()
@@ -141,7 +141,7 @@ struct DatabaseFileTests {
             #expect(rename(installation.database, data + "/outbox.db") == 0)
             try installation.configure(database: "{path: data/outbox.db, create: true}")
             #expect(chmod(installation.folder.appending(path: "outboxd.yaml").path, 0o644) == 0)
-            // The folder that was cloned into may be closed to everybody else.
+            // The folder of the checkout may be closed to other users.
             let program = installation.folder.appending(path: "outboxd")
             try FileManager.default.copyItem(at: Program.buildFolder.appending(path: "outboxd"), to: program)
             let templates = installation.folder.appending(path: "templates")

@@ -1,4 +1,4 @@
-// The main job between strangers: rows from Python's sqlite3, mails to aiosmtpd, and our programs in between.
+// The main job with foreign programs at both ends: rows from Python's sqlite3, mails to aiosmtpd.
 
 import Foundation
 import TestSupport
@@ -79,7 +79,7 @@ struct ForeignServerTests {
             #expect(left.output == "0\n1\n")
             for name in try FileManager.default.contentsOfDirectory(atPath: installation.folder.path) {
                 let file = installation.folder.appending(path: name)
-                // The sink's own account of the mails it got is the one place where the token belongs.
+                // The token belongs only in the sink's record of the mails that it received.
                 let data = try Data(contentsOf: file)
                 let isAccount = data.starts(with: Data("[{".utf8))
                 #expect(isAccount || data.range(of: Data("s3cret".utf8)) == nil, "\(name) holds a token")
@@ -103,7 +103,7 @@ struct ForeignServerTests {
                 input: "s3cret\n"
             )
             #expect(enqueued.output == "1\n", "\(enqueued.errors)")
-            // The ledger's file begins with the fault: the whole mail is handed over by then.
+            // The first entry of the ledger's file is the fault: the whole mail has been handed over by then.
             _ = try await installation.python(
                 """
                 import os, sys, time

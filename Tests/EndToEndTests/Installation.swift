@@ -3,18 +3,18 @@
 import Foundation
 import TestSupport
 
-/// A folder with a configuration, and the programs to run in it.
+/// A folder with a configuration, and the programs that run in it.
 struct Installation {
     let folder: URL
 
     var database: String { folder.appending(path: "outbox.db").path }
 
-    /// The minimal configuration, for a relay on loopback, plus further lines.
+    /// Writes the minimal configuration for a relay on loopback, plus further lines.
     ///
     /// - Parameters:
-    ///   - relay: further keys of the relay.
-    ///   - sender: further keys of the sender.
-    ///   - database: the value of the key; `nil`: `outbox.db`, made by outboxd.
+    ///   - relay: additional keys of the relay.
+    ///   - sender: additional keys of the sender.
+    ///   - database: the value of the key; `nil`: `outbox.db`, created by outboxd.
     func configure(
         port: Int = 2525,
         relay: String = "",
@@ -34,7 +34,7 @@ struct Installation {
         try text.write(to: folder.appending(path: "outboxd.yaml"), atomically: true, encoding: .utf8)
     }
 
-    /// Starts one of our programs; the configuration is named by the environment.
+    /// Starts one of our programs; an environment variable names the configuration.
     func start(_ program: String, _ arguments: [String] = [], input: String? = nil) throws -> Program {
         try Program(
             try Program.buildFolder.appending(path: program),
@@ -45,7 +45,7 @@ struct Installation {
         )
     }
 
-    /// Starts outboxd with its streams redirected as a shell writes it, such as `2>&-`.
+    /// Starts outboxd with its streams redirected by a shell's syntax, such as `2>&-`.
     func startDaemon(redirecting streams: String, environment: [String: String] = [:]) throws -> Program {
         let daemon = try Program.buildFolder.appending(path: "outboxd").path
         let configuration = ["OUTBOXD_CONFIG": folder.appending(path: "outboxd.yaml").path]
@@ -57,9 +57,9 @@ struct Installation {
         )
     }
 
-    /// Starts outboxd with a pipe for its standard error, from which another program reads, or doesn't.
+    /// Starts outboxd with a pipe as its standard error, which another program may or may not read.
     ///
-    /// - Parameter reader: the program with its arguments; `{pid}` becomes outboxd's process id.
+    /// - Parameter reader: the program with its arguments; `{pid}` is replaced by outboxd's process id.
     func startDaemonIntoPipe(reader: String) throws -> Program {
         let daemon = try Program.buildFolder.appending(path: "outboxd").path
         return try Program(
@@ -87,19 +87,19 @@ struct Installation {
         )
     }
 
-    /// A copy of the shipped templates in the folder `templates`, to change.
+    /// Copies the shipped templates to the folder `templates`, so that a test can change them.
     func copyTemplates() throws {
         let shipped = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "config/templates")
         try FileManager.default.copyItem(at: shipped, to: folder.appending(path: "templates"))
     }
 
-    /// Starts a scriptable relay; its port is in the file `port` once it listens.
+    /// Starts a scriptable relay, which writes its port to the file `port` once it listens.
     func startRelay(_ arguments: String...) throws -> Program {
         try start("fake-smtp", ["--port", "0", "--port-file", "port"] + arguments)
     }
 
-    /// Writes a file that only its owner may read.
+    /// Writes a file that only its owner may read or write.
     func write(_ text: String, to name: String) throws {
         let path = folder.appending(path: name).path
         let isWritten = FileManager.default.createFile(
@@ -110,7 +110,7 @@ struct Installation {
         if !isWritten { throw CocoaError(.fileWriteUnknown) }
     }
 
-    /// Waits until a query of an application gives a value other than 0.
+    /// Waits until an application's query returns a value other than 0.
     func waitUntil(_ query: String) async throws {
         let result = try await python(
             """
@@ -127,7 +127,7 @@ struct Installation {
         if result.exitCode != 0 { throw WaitError(description: result.errors) }
     }
 
-    /// What was waited for in vain.
+    /// A wait timed out.
     struct WaitError: Error, CustomStringConvertible {
         let description: String
     }
@@ -142,7 +142,7 @@ struct Installation {
         try await Program.python(script, [database] + arguments)
     }
 
-    /// Waits until no message is open any more; the application polls, as one would.
+    /// Waits until no message is open; polls like an application.
     func waitUntilNoneIsOpen() async throws -> ProgramResult {
         try await python(
             """
@@ -159,7 +159,7 @@ struct Installation {
         )
     }
 
-    /// Waits until a program has written a file as a whole.
+    /// Waits until a program has completely written a file.
     func contents(of name: String) async throws -> String {
         let file = folder.appending(path: name).path
         let result = try await Program.python(

@@ -1,5 +1,5 @@
-// One fact has one name: in the columns, in `outboxctl --json` and in the log. One table lists them all, and is compared with
-// the real schema, real answers and a real log, so that a new name has to be written down here and must not deviate.
+// Each fact has the same name in the columns, in `outboxctl --json` and in the log. One table lists all names and is
+// compared with the real schema, real answers and a real log. So a new name must be added here and must not deviate.
 
 import Foundation
 import OutboxDelivery
@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The names", .timeLimit(.minutes(10)))
 struct NameTests {
-    /// What programs read, by where it stands.
+    /// The interfaces for programs, by their place.
     private enum Place: String, CaseIterable {
         case status = "outbox_status"
         case attempt = "outbox_attempt"
@@ -18,7 +18,7 @@ struct NameTests {
         case day = "outbox_day"
         case delay = "outbox_day_delay"
 
-        /// The command whose objects of JSON are these rows.
+        /// The command whose JSON objects are these rows.
         var command: String {
             switch self {
             case .status: "status"
@@ -31,7 +31,7 @@ struct NameTests {
             }
         }
 
-        /// Columns that JSON does not have: the row stands inside of the message's object, or of counts without days.
+        /// Columns that JSON omits: the row is inside the message's object, or is a count without days.
         var hidden: Set<String> {
             switch self {
             case .attempt, .report: ["message_id"]
@@ -41,7 +41,7 @@ struct NameTests {
             }
         }
 
-        /// What JSON has besides: sentences, lists, and measures that no column holds.
+        /// Additional members of JSON: sentences, lists, and measures that no column holds.
         var added: Set<String> {
             switch self {
             case .status: ["advice_text"]
@@ -56,7 +56,7 @@ struct NameTests {
         }
     }
 
-    /// A fact, the columns that hold it, and its name in the log, where it is logged.
+    /// A fact, the columns that hold it, and its name in the log, if it is logged.
     private struct Fact {
         let name: String
         let places: [Place]
@@ -69,9 +69,9 @@ struct NameTests {
         }
     }
 
-    /// Every column that programs read, and every name in the log that is a column's.
+    /// Every column that programs read, and every name in the log that corresponds to a column.
     private static let facts = [
-        // A message; elsewhere its id is `message_id`.
+        // A message; in other tables its id is `message_id`.
         Fact("id", [.status]), Fact("message_id", [.attempt, .report, .suppression], log: "message.id"),
         Fact("kind", [.status, .day, .delay], log: "kind"),
         Fact("recipient", [.status]), Fact("account", [.status]), Fact("state", [.status, .relay]),
@@ -101,14 +101,14 @@ struct NameTests {
         Fact("delay", [.delay], log: "delay"), Fact("mails", [.delay]),
     ]
 
-    /// What the log alone has: of the program, the database, and what is going to happen.
+    /// Names that only the log has: about the program, the database, and future events.
     private static let onlyInLog: Set<String> = [
         "retry.in", "then", "connections", "relays", "pauses.meanwhile", "database", "tables", "command", "error",
         "failures", "rule", "count", "returned", "grace", "after", "by", "for", "longest.lock", "nothing.expires.for",
         "as.at.start", "needs.restart",
     ]
 
-    /// What a fact was called somewhere, and is called no longer.
+    /// Former names of facts, which must not be used any more.
     private static let former = ["scope", "fault_of", "fault-of", "reply", "last_reply", "took", "docket", "usedUp"]
 
     private static func names(in place: Place) -> Set<String> {
@@ -124,7 +124,7 @@ struct NameTests {
         for key in keys {
             #expect(key.wholeMatch(of: /[a-z]+(\.[a-z]+)*/) != nil && !Self.former.contains(key), "\(key)")
         }
-        // The log's own are none of a column's.
+        // The log's own names must not equal a column's.
         let columns = Set(Self.facts.map { $0.name.replacing("_", with: ".") })
         #expect(Self.onlyInLog.isDisjoint(with: columns))
     }
@@ -145,7 +145,7 @@ struct NameTests {
                 let address = "\(name)@example.com"
                 _ = try await installation.outboxctl("enqueue", "verify-email", address, input: "t0ken-\(name)")
             }
-            // A character that Unicode has not assigned passes the schema only; no relay is asked.
+            // A character that Unicode has not assigned passes only the schema; no relay is asked.
             _ = try await installation.python(
                 """
                 import sqlite3, sys
@@ -218,7 +218,7 @@ struct NameTests {
         let own: Set = ["has_bounced", "suppressed_until"]
         #expect(Set(bounce.keys) == own.union(["id", "action", "reason", "state"]))
         #expect(try await installation.outboxctl("suppression", "add", "ann@example.com").exitCode == 0)
-        // Nothing took long here, so the patience is made shorter than a mail can take.
+        // Nothing takes long here, so the test makes the patience shorter than any mail takes.
         _ = try await installation.python(
             """
             import sqlite3, sys
@@ -260,13 +260,13 @@ struct NameTests {
 
     private func expectLog(_ log: String) throws {
         let messages = log.split(separator: "\n").filter { $0.contains(" message ") }
-        // Values with spaces are quoted, so what is left are names.
+        // Values with spaces are quoted, so only names remain.
         let keys = messages.flatMap { line in
             line.replacing(/"(\\.|[^"\\])*"/, with: "").matches(of: /\s([^\s=]+)=/).map { String($0.1) }
         }
         let known = Set(LogKey.allCases.map(\.rawValue))
         #expect(Set(keys).isSubset(of: known), "\(Set(keys).subtracting(known))")
-        // All of an attempt's facts are there.
+        // All facts of an attempt are present.
         let ofAttempts = Self.facts.filter { fact in fact.places.contains(.attempt) || fact.places.contains(.delay) }
         let logged = ofAttempts.compactMap(\.logKey)
         #expect(Set(logged).isSubset(of: keys), "\(Set(logged).subtracting(keys))")

@@ -1,4 +1,4 @@
-// The commands around the promise, with the built programs: relays, reload, suppression, bounce, promise.
+// The commands for operators, with the built programs: relays, reload, suppression, bounce, promise.
 
 import Foundation
 import TestSupport
@@ -25,7 +25,7 @@ struct PromiseTests {
             )
             #expect(insert.exitCode == 0, "\(insert.errors)")
             let daemon = try installation.start("outboxd")
-            // The first lanes have failed, and so have some probes after them.
+            // By then the first lanes have failed, and some probes after them.
             try await installation.waitUntil(
                 "SELECT count(*) > 2 FROM outbox_relay, outbox_attempt WHERE started_at >= down_since + 1000"
             )
@@ -131,7 +131,7 @@ struct PromiseTests {
             #expect(taken.exitCode == 0, "\(taken.errors)")
             let words = "message 1: reported as failed (unknown-recipient), bounced, its address is not mailed until "
             #expect(taken.output.hasPrefix(words))
-            // Found by the address alone: that of the report's own header, or as the mail system gives it.
+            // Found only by the address: that of the report's own header, or the one from the mail system.
             let bare = report.split(separator: "\n", omittingEmptySubsequences: false)
                 .filter { !$0.hasPrefix("Message-ID:") }.joined(separator: "\n")
             let again = try await installation.outboxctl("bounce", "--json", input: bare)
@@ -152,7 +152,7 @@ struct PromiseTests {
             _ = try await installation.outboxctl("enqueue", "reset-password", "ann@EXAMPLE.org", input: "t")
             let states = try await installation.waitUntilNoneIsOpen()
             #expect(states.output == "1 bounced 1\n2 suppressed 0\n")
-            // It was wrong.
+            // The suppression was wrong.
             #expect(try await installation.outboxctl("suppression", "remove", "ann@example.org").exitCode == 0)
             for (message, state) in [("1", "bounced"), ("2", "suppressed")] {
                 let forgiven = try await installation.outboxctl("show", message)
@@ -234,7 +234,7 @@ struct PromiseTests {
             let daemon = try installation.start("outboxd")
             _ = try await installation.outboxctl("enqueue", "verify-email", "ann@example.org", input: "t")
             _ = try await installation.waitUntilNoneIsOpen()
-            // As the reply "250 Ok 0101…" is recorded.
+            // Recorded as from the reply "250 Ok 0101…".
             _ = try await installation.python(
                 """
                 import sqlite3, sys
@@ -395,7 +395,7 @@ struct PromiseTests {
         }
     }
 
-    /// A day of 60 days ago and one of 50 days ago of which only the statistics are left, and one mail of now.
+    /// Days 60 and 50 days ago of which only the statistics remain, and one current mail.
     private static let removedHistory = """
         import sqlite3, sys, time
         now = int(time.time() * 1000)
@@ -415,7 +415,7 @@ struct PromiseTests {
         db.commit()
         """
 
-    /// 96 mails accepted within 96 s, two late ones, and some that never were.
+    /// 96 mails accepted within 96 s, two late ones, and some that were never accepted.
     private static let history = """
         import sqlite3, sys, time
         now = int(time.time() * 1000)

@@ -1,4 +1,4 @@
-// outboxd as a service: what it tells the service manager, what a reload takes, and what can't end it.
+// outboxd as a service: its messages to the service manager, reloads, and events that must not end it.
 
 import Foundation
 import TestSupport
@@ -33,7 +33,8 @@ struct ServiceTests {
     func notifications() async throws {
         try await withService(environment: ["WATCHDOG_USEC": "400000"]) { installation, daemon, socket in
             try await socket.first(containing: "STATUS=no message waits to be sent; relay 127.0.0.1:")
-            // Nobody sends, nobody commits: the dispatcher's own rounds feed it, more than once.
+            // No mail is sent and no commit happens: only the dispatcher's own rounds feed the watchdog, more than
+            // once.
             try await socket.first(containing: "WATCHDOG=1")
             try await socket.first(containing: "WATCHDOG=1")
             daemon.hangUp()
@@ -102,7 +103,7 @@ struct ServiceTests {
             #expect(try await installation.waitUntilNoneIsOpen().output == "1 accepted 1\n")
             #expect(!(try await installation.contents(of: "ledger.jsonl")).contains("bounces+"))
             try await installation.waitUntil("SELECT patience = 300000 FROM outbox_guidance")
-            // The refusal stays in the status, beside what delivery says.
+            // The refused reload stays in the status, together with the state of delivery.
             #expect(socket.rest().filter { $0.hasPrefix("STATUS=") }.allSatisfy { $0.contains("reload refused at") })
 
             try FileManager.default.removeItem(at: installation.folder.appending(path: "templates"))
@@ -125,7 +126,7 @@ struct ServiceTests {
             try await withInstallation { installation in
                 try installation.configure(port: 2525)
                 let socket = try NotifySocket("@outboxd-\(UUID().uuidString)")
-                // The shell waits until its own program has begun: before that the signal isn't ours to hold.
+                // The shell waits until its own program runs: before that, the test can't hold the signal.
                 let daemon = try installation.startDaemon(
                     redirecting: "",
                     environment: ["NOTIFY_SOCKET": socket.address]
@@ -160,10 +161,10 @@ struct ServiceTests {
                 _ = try await installation.outboxctl("enqueue", "verify-email", "p\(number)@example.com", input: "t")
             }
             #expect(try await installation.waitUntilNoneIsOpen().output == "1 accepted 1\n2 accepted 1\n3 accepted 1\n")
-            // No database and no connection has the number of a stream that is written to.
+            // No database and no connection has the number of an output stream.
             if redirection.contains("2>&-") { #expect(try daemon.file(of: 2) == "/dev/null") }
             if redirection.contains("1>&-") { #expect(try daemon.file(of: 1) == "/dev/null") }
-            // Nothing was written where it doesn't belong.
+            // The log was not written into another file.
             let intact = try await installation.python(
                 """
                 import sqlite3, sys
@@ -187,7 +188,7 @@ struct ServiceTests {
             try installation.configure(port: port, further: "log: {level: trace}")
             #expect(try await installation.outboxctl("migrate").exitCode == 0)
             let daemon = try installation.startDaemonIntoPipe(reader: "tail --pid={pid} -f /dev/null")
-            // More lines than a pipe holds (64 KiB).
+            // More lines than fit into a pipe (64 KiB).
             let enqueued = try await installation.python(
                 """
                 import sqlite3, sys

@@ -1,4 +1,4 @@
-// The dialogue over a raw socket: sequence, syntax, limits, pipelining, and what must not be smuggled.
+// The dialogue over a raw socket: sequence, syntax, limits, pipelining, and protection against smuggling.
 
 import FakeSMTP
 import Testing
@@ -244,7 +244,7 @@ struct DialogueTests {
             let client = try await RawClient.greeted(by: server)
             try await client.send("STARTTLS\r\nMAIL FROM:<evil@example.com>\r\nNOOP\r\n")
             #expect(try await client.reply().hasPrefix("220"))
-            // Had the commands been kept, they would be answered or counted; the server waits for a ClientHello instead.
+            // If the commands had been kept, they would be answered or counted; but the server waits for a ClientHello.
             try await client.close()
             let connections = try await server.ledger.waitForDisconnections(count: 1)
             #expect(connections.map(\.discardedPlaintext) == ["MAIL FROM:<evil@example.com>\r\nNOOP\r\n".utf8.count])

@@ -1,4 +1,4 @@
-// The kinds of fault as the tests tell them apart, and the table of stages at which each makes sense.
+// The kinds of faults for the tests, and the table of stages at which each makes sense.
 
 import FakeSMTP
 
@@ -6,7 +6,7 @@ enum FaultKind: CaseIterable {
     case replyTemporary, replyPermanent, replyClosing, replyPositive
     case drop, reset, delay, hang, garbled, acceptDrop, breakTLS
 
-    /// The table, written out independently of the library's own rules.
+    /// The table, independent of the library's own rules.
     func fits(_ stage: Fault.Stage) -> Bool {
         switch self {
         case .drop, .reset, .delay, .hang, .replyClosing: true

@@ -1,4 +1,5 @@
-// Each kind of fault at each stage, over a real socket. A cell that makes no sense must be refused, never skipped.
+// Each kind of fault at each stage, over a real socket. A combination that makes no sense must be rejected, never
+// skipped.
 
 import FakeSMTP
 import NIOCore
@@ -27,11 +28,11 @@ struct FaultMatrixTests {
             do {
                 client = try await RawClient.connect(to: server)
             } catch is NIOConnectionError where stage == .connect && kind == .reset {
-                // The reset overtook the client's own notice that it is connected.
+                // The reset arrived before the client noticed that it was connected.
                 try await server.ledger.waitForFiring(of: fault)
                 return
             }
-            // The greeting may have come before this test goes on.
+            // The greeting may have arrived before this point of the test.
             let begin = stage == .connect ? connecting : .now
             try await Self.reach(stage, client)
             try await Self.check(kind, at: stage, client, server, fault, since: begin)
@@ -45,7 +46,7 @@ struct FaultMatrixTests {
         }
     }
 
-    /// What a healthy client sends to come to each stage, and the healthy answer.
+    /// The commands of a healthy client on its way to each stage, and the usual answers.
     private static let dialogue: [(stage: Fault.Stage, text: String, answer: String)] = [
         (.connect, "", "220"),
         (.ehlo, "EHLO client.example\r\n", "250"),
@@ -59,7 +60,7 @@ struct FaultMatrixTests {
         (.quit, "QUIT\r\n", "221"),
     ]
 
-    /// Walks through the dialogue up to the stage and leaves its answer unread. STARTTLS is only sent where it is meant.
+    /// Goes through the dialogue up to the stage and leaves its answer unread. Sends STARTTLS only for that stage.
     private static func reach(_ stage: Fault.Stage, _ client: RawClient) async throws {
         for step in dialogue where step.stage != .startTLS || stage == .startTLS {
             if !step.text.isEmpty { try await client.send(step.text) }
@@ -128,13 +129,13 @@ struct FaultMatrixTests {
         }
     }
 
-    /// The connection lives on, and the stage's command had no effect.
+    /// The connection is still open, and the stage's command had no effect.
     private static func checkNotCarriedOut(at stage: Fault.Stage, _ client: RawClient) async throws {
         switch stage {
         case .connect: #expect(try await client.say("EHLO client.example").hasPrefix("503"))
         case .ehlo: #expect(try await client.say("MAIL FROM:<a@example.com>").hasPrefix("503"))
         case .startTLS: #expect(try await client.say("AUTH PLAIN AGFubgBzZWNyZXQ=").hasPrefix("235"))
-        // Who is authenticated is told 503 instead.
+        // An authenticated client would get 503 instead.
         case .auth: #expect(try await client.say("AUTH LOGIN").hasPrefix("334"))
         case .mail: #expect(try await client.say("RCPT TO:<ann@example.com>").hasPrefix("503"))
         case .rcpt: #expect(try await client.say("DATA").hasPrefix("554"))
@@ -151,7 +152,7 @@ struct FaultMatrixTests {
         case .connect: #expect(try await client.say("EHLO client.example").hasPrefix("250"))
         case .ehlo: #expect(try await client.say("MAIL FROM:<a@example.com>").hasPrefix("250"))
         case .startTLS:
-            // The server speaks TLS now: plaintext is answered with an alert, and closed.
+            // The server speaks TLS now: it answers plaintext with an alert, and closes.
             try await client.send("NOOP\r\n")
             #expect(try await client.rest().first == 0x15)
         case .auth: #expect(try await client.say("AUTH PLAIN AGFubgBzZWNyZXQ=").hasPrefix("503"))
@@ -166,7 +167,7 @@ struct FaultMatrixTests {
 }
 
 extension RawClient {
-    /// As `rest()`, where the server may also end the connection by a reset because it left bytes unread.
+    /// Like `rest()`, but the server may also reset the connection because it left bytes unread.
     func restOrReset() async throws -> [UInt8] {
         do {
             return try await rest()

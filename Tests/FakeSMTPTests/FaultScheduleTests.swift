@@ -1,11 +1,11 @@
-// When faults fire: schedules, recipients, odds, and changes while the server runs.
+// When faults fire: schedules, recipients, odds, and changes at run time.
 
 import FakeSMTP
 import Testing
 
 @Suite("When a fault fires", .timeLimit(.minutes(10)))
 struct FaultScheduleTests {
-    /// The codes that `count` RCPT commands in a row are answered with.
+    /// The reply codes of `count` RCPT commands in a row.
     private func codes(_ count: Int, recipient: String = "ann@example.com", _ client: RawClient) async throws
         -> [String]
     {

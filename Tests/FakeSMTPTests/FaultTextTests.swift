@@ -1,4 +1,4 @@
-// The text form of faults: what it reads, what it refuses, and that it round-trips.
+// The text form of faults: accepted and rejected texts, and round trips.
 
 import FakeSMTP
 import Testing
@@ -130,7 +130,7 @@ struct FaultTextTests {
         #expect(throws: FaultError.self) { try Fault(at: .mail, .delay(.seconds(86_401))) }
     }
 
-    /// Every action at every stage with every schedule, as far as the initialiser allows it.
+    /// Every combination of action, stage and schedule that the initialiser allows.
     static var everyLegalFault: [Fault] {
         let whens: [Fault.When] = [.always, .nth(3), .first(2), .every(7), .odds(0.3), .odds(1e-7), .odds(1.0 / 3)]
         var faults: [Fault] = []
@@ -143,7 +143,8 @@ struct FaultTextTests {
                                 try Fault(at: stage, kind.action(at: stage), when: when, recipient: recipient)
                             )
                         } catch {
-                            // Only a recipient at a stage that knows none is refused; FaultMatrixTests has the rest.
+                            // Only a recipient at a stage that knows no addresses is rejected; FaultMatrixTests covers
+                            // the rest.
                             precondition(recipient != nil, "\(error)")
                         }
                     }

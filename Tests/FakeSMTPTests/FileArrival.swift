@@ -1,9 +1,9 @@
-// Waits for a file that another program writes, by the kernel's notice of it.
+// Waits for a file from another program, by notices of the kernel.
 
 import Foundation
 import Glibc
 
-/// The trimmed text of a file, once it is there. The file must appear whole, by a rename.
+/// The trimmed text of a file, once it exists. The file must appear complete, by a rename.
 func contents(of file: URL) async throws -> String {
     let folder = file.deletingLastPathComponent()
     let notices = inotify_init1(Int32(IN_CLOEXEC))
@@ -12,13 +12,13 @@ func contents(of file: URL) async throws -> String {
     guard inotify_add_watch(notices, folder.path, UInt32(IN_MOVED_TO) | UInt32(IN_CREATE)) >= 0 else {
         throw CocoaError(.fileReadUnknown)
     }
-    // Watched before looked at, so that it can't arrive unnoticed in between.
+    // The watch starts before the check, so that the file can't appear unnoticed in between.
     while !FileManager.default.fileExists(atPath: file.path) {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             DispatchQueue.global().async {
                 var buffer = [UInt8](repeating: 0, count: 4_096)
                 var poller = pollfd(fd: notices, events: Int16(POLLIN), revents: 0)
-                // At most a minute, then the test fails instead of hanging.
+                // After a minute the test fails instead of hanging.
                 if poll(&poller, 1, 60_000) > 0, read(notices, &buffer, buffer.count) > 0 {
                     continuation.resume()
                 } else {

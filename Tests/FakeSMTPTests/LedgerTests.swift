@@ -1,4 +1,4 @@
-// The ledger: what it records, and waiting for it without polling.
+// The ledger: its records, and waiting for them without polling.
 
 import FakeSMTP
 import Foundation
@@ -152,7 +152,7 @@ struct LedgerTests {
             #expect(lines.first?.contains(#""event":"fault","fault":"mail: delay 1ms nth 1""#) == true)
             #expect(lines.last?.contains(#""recipients":["\"../../x y\"@example.com"]"#) == true)
 
-            // A second server on the same folder goes on counting and overwrites nothing.
+            // A second server on the same folder continues the numbering and overwrites nothing.
             try await FakeSMTPServer.with(options) { server in
                 let client = try await RawClient.greeted(by: server)
                 #expect(try await send(client).hasPrefix("250"))

@@ -1,4 +1,4 @@
-// Gathers lines that a server reports from its own threads.
+// Collects lines that a server reports from its own threads.
 
 import Synchronization
 

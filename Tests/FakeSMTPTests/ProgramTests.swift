@@ -21,7 +21,7 @@ struct ProgramTests {
         try Program(try Program.buildFolder.appending(path: "fake-smtp"), arguments, in: folder)
     }
 
-    /// Runs the program to its end, for arguments that it refuses.
+    /// Runs the program with invalid arguments to its end.
     private func refusal(_ arguments: [String]) async throws -> ProgramResult {
         try await withFolder { try await start(arguments, in: $0).result() }
     }

@@ -1,4 +1,4 @@
-// A TCP client for tests that says exactly what it is told, and reads what comes. Knows no SMTP but the form of a reply.
+// A TCP client for tests that sends exactly the given bytes and reads the answers. Knows only the form of a reply.
 
 import FakeSMTP
 import NIOCore
@@ -15,7 +15,7 @@ final class RawClient {
         self.arrivals = arrivals.makeAsyncIterator()
     }
 
-    /// - Parameter outlivesServer: when the server has said its last, this side can still send.
+    /// - Parameter outlivesServer: whether this side can still send after the server has closed its side.
     static func connect(to server: FakeSMTPServer, outlivesServer: Bool = false) async throws -> RawClient {
         let (arrivals, continuation) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -45,7 +45,7 @@ final class RawClient {
         try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
     }
 
-    /// Sends in the background; the task ends when all is sent, or fails when the connection does.
+    /// Sends in the background. The task ends when all is sent, and fails if the connection does.
     func beginSending(_ bytes: [UInt8]) -> Task<Void, any Error> {
         Task { [channel] in try await channel.writeAndFlush(ByteBuffer(bytes: bytes)) }
     }
@@ -78,7 +78,7 @@ final class RawClient {
         }
     }
 
-    /// Everything until the server closes.
+    /// All bytes until the server closes.
     func rest() async throws -> [UInt8] {
         while var more = try await arrivals.next() {
             pending.writeBuffer(&more)

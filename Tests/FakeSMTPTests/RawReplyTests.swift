@@ -1,4 +1,4 @@
-// Answers of any octets, any code, any EHLO list, and mechanisms that are offered and fail.
+// Answers of any octets, any code, any EHLO list, and offered mechanisms that fail.
 
 import FakeSMTP
 import TestSupport

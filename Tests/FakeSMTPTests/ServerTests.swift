@@ -74,7 +74,7 @@ struct ServerTests {
             _ = try await client.say("DATA")
             #expect(try await client.say("the first line") == "421 4.3.2 going down")
             #expect(try await client.rest() == [])
-            // To a closed socket the first would bring the RST, and the second fail.
+            // If the socket were closed, the first line would cause the RST and the second would fail.
             try await client.send("the second line\r\n")
             try await client.send(".\r\n")
             try await client.close()
@@ -127,7 +127,7 @@ struct ServerTests {
         let client = try await RawClient.greeted(by: server)
         try await client.send("MAIL FROM:<a@example.com>\r\n")
         try await server.ledger.waitForFiring(of: fault)
-        // More than both socket buffers take: this send can only end when the connection does.
+        // More than fits into both socket buffers: this send can only end when the connection does.
         let flood = client.beginSending([UInt8](repeating: 0x58, count: 64 * 1_024 * 1_024))
         await server.stop()
         await #expect(throws: (any Error).self) { try await flood.value }

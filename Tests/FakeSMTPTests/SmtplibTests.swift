@@ -1,4 +1,4 @@
-// Python's smtplib as someone else's client: the ordinary way through, with TLS and AUTH.
+// Python's smtplib as a foreign client: ordinary mail, with TLS and AUTH.
 
 import FakeSMTP
 import Foundation
@@ -81,7 +81,7 @@ struct SmtplibTests {
             #expect(mail.isSecure)
             #expect(mail.user == "ann")
             #expect(mail.text == Self.body)
-            // RFC 3207: EHLO again after STARTTLS, for nothing learned before it counts.
+            // RFC 3207: EHLO again after STARTTLS, because the client must discard everything learned before it.
             #expect(server.ledger.commands["EHLO"] == (mode == .startTLS ? 2 : 1))
         }
     }

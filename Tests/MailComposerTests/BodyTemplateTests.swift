@@ -1,4 +1,4 @@
-// A body that is encoded line by line is the one that encoding the whole gives.
+// Encoding a body line by line gives the same result as encoding the whole.
 
 import Foundation
 import InternetMessage
@@ -8,8 +8,8 @@ import Testing
 @testable import MailTemplates
 
 @Suite struct BodyTemplateTests {
-    /// Every construct that templates may use, with texts at all places that matter to an encoding: at the start and the
-    /// end of a line, beside carriage returns, alone on a line.
+    /// Every construct that templates may use, with text at all places that matter for an encoding: at the start and
+    /// the end of a line, beside carriage returns, alone on a line.
     private static let source = """
         {{#items}}{{name}} is {{.}}{{/items}}
         {{a}}{{b}}
@@ -74,13 +74,13 @@ import Testing
         var equal = 0
         var faulty = 0
         for round in 0..<1000 {
-            // The other tests wait for mails meanwhile, on as few threads.
+            // Other tests wait for mails meanwhile and need the same few threads.
             if round.isMultiple(of: 10) { await Task.yield() }
             var variables: [String: JSONValue] = [:]
             for name in ["a", "b", "items", "list", "object", "flag", "name", "locale"] {
                 let texts = (0..<Int.random(in: 0...2)).map { _ in JSONValue.string(Self.texts.randomElement() ?? "") }
                 switch name {
-                // Anything at all makes most rounds end with a fault.
+                // Arbitrary values make a round end with a fault, so they are rare.
                 case _ where Int.random(in: 0..<16) == 0: variables[name] = Self.value(&random)
                 case "items", "list": variables[name] = .array(texts)
                 case "object": variables[name] = .object(["inner": texts.first ?? .number("1")])
@@ -106,7 +106,7 @@ import Testing
         #expect(faulty > 100)
     }
 
-    /// The whole text at once, as RFC 2045 has it: the shorter one of both encodings.
+    /// Encodes the whole text at once by RFC 2045, in the shorter of the two encodings.
     private static func encoded(_ text: [UInt8]) -> [UInt8] {
         var normalized: [UInt8] = []
         TransferEncoding.appendNormalized(text, to: &normalized)

@@ -1,4 +1,4 @@
-// What the tests share: a folder that goes away, the templates that are shipped, and messages to compose.
+// Shared by the tests: a temporary folder, the shipped templates, and messages to compose.
 
 import Foundation
 import MailComposer
@@ -32,7 +32,7 @@ final class TemporaryFolder: Sendable {
         try FileManager.default.removeItem(atPath: "\(path)/\(name)")
     }
 
-    /// The three templates of a language; the HTML is a paragraph unless given.
+    /// Writes the three templates of a language; the HTML is a paragraph by default.
     func writeTemplates(
         _ folder: String,
         subject: String = "Subject\n",
@@ -51,7 +51,7 @@ final class TemporaryFolder: Sendable {
         try MailComposer(templates: path, links: links, sender: sender)
     }
 
-    /// What keeps a composer from starting with this folder; empty if nothing does.
+    /// The problems that keep a composer from starting with this folder; empty if there are none.
     func problems(links: [String: String] = [:], sender: Sender = Fixtures.sender) -> [String] {
         do {
             _ = try composer(links: links, sender: sender)
@@ -100,7 +100,7 @@ enum Fixtures {
         )
     }
 
-    /// A composer with one kind, `k`, whose templates these are.
+    /// A composer with a single kind, `k`, with these templates.
     static func composer(
         subject: String = "Subject\n",
         text: String = "Text\n",

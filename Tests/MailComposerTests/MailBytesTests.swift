@@ -1,4 +1,4 @@
-// The bytes themselves: headers, encodings, and that they are the same every time.
+// The bytes of a mail: headers, encodings, and reproducibility.
 
 import Foundation
 import MailComposer
@@ -56,7 +56,7 @@ import Testing
         #expect(read.subject == subject)
         #expect(read.longestHeaderLine <= 78)
         #expect(read.longEncodedWords == 0)
-        // Each encoded-word is whole characters (RFC 2047 §5): decoded one by one, none is damaged.
+        // Each encoded-word contains whole characters (RFC 2047 §5): decoded separately, none is damaged.
         let words = try header(of: mail).matches(of: /=\?utf-8\?B\?([^?]*)\?=/)
         #expect(
             words.allSatisfy { word in
@@ -113,7 +113,7 @@ import Testing
         let read = try PythonReader.read(late)
         #expect(read.date == "2026-11-23T14:01:30+00:00")
         for body in [read.text, read.htmlText] { #expect(body.contains("Requested 14:00 UTC")) }
-        // The whole id is what a report is believed by.
+        // The field must not contain the whole id, because reports are matched by it.
         #expect(try header(of: late).contains("\r\nX-Entity-Ref-ID: 0192f0f2d2e8aaaa\r\n"))
         #expect(
             try PythonReader.read(composer.compose(message("a", sentAfter: nil))).date == "2026-11-23T14:00:00+00:00"
@@ -248,7 +248,7 @@ import Testing
         for _ in 0..<5 { #expect(try Fixtures.shipped().compose(message) == first) }
     }
 
-    /// Dictionaries have another order in each process, so this value would not hold for long if one leaked.
+    /// Dictionaries have another order in each process, so this value would soon differ if an order leaked.
     @Test("the bytes are the same in every process")
     func determinismAcrossProcesses() throws {
         let folder = try TemporaryFolder()

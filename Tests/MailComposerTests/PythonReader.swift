@@ -1,11 +1,11 @@
-// Lets Python's `email` package read mails: a second opinion on their bytes that shares no code with the composer.
+// Lets Python's `email` package read mails: an independent check of their bytes that shares no code with the composer.
 
 import Foundation
 import MailComposer
 import Synchronization
 import Testing
 
-/// What Resources/read_mail.py says about one mail.
+/// The findings of Resources/read_mail.py about one mail.
 struct ReadMail: Decodable {
     let defects: [String]
     let unbalancedTags: [String]
@@ -34,7 +34,7 @@ struct ReadMail: Decodable {
     let longEncodedWords: Int
 }
 
-/// One Python process for all tests: it ends with its standard input, which is when this process ends.
+/// One Python process for all tests. It ends when its standard input does, which is when this process ends.
 enum PythonReader {
     private struct Interpreter {
         let process = Process()
@@ -67,7 +67,7 @@ enum PythonReader {
 
     private static let interpreter = Mutex<Interpreter?>(nil)
 
-    /// What Python finds in this mail. One mail at a time, whichever test asks.
+    /// Python's findings about this mail. One mail at a time, whichever test asks.
     static func read(_ mail: Mail) throws -> ReadMail {
         let folder = try TemporaryFolder()
         try folder.write("mail.eml", Data(mail.bytes))

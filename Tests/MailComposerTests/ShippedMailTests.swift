@@ -1,4 +1,4 @@
-// The mails that outboxd ships templates for, read back by another program.
+// The mails of the shipped templates, read back by another program.
 
 import Foundation
 import MailComposer
@@ -53,7 +53,7 @@ import Testing
             let subject = Self.subjects[message.kind]?[locale]
             #expect(mail.subject == subject)
             #expect(found.subject == subject)
-            // Python reads bytes outside ASCII in a header, which RFC 6532 allows, as a defect of their own.
+            // Python reports bytes outside ASCII in a header as a defect, although RFC 6532 allows them.
             #expect(found.defects == [] || mail.needsSMTPUTF8)
             #expect(found.unbalancedTags == [])
             #expect(found.parts == ["multipart/alternative", "text/plain", "text/html"])

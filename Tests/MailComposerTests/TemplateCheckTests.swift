@@ -1,4 +1,4 @@
-// What stops the start: broken, missing and surplus templates, links and senders. Every problem names its place.
+// Problems that prevent the start: broken, missing and surplus templates, links and senders. Each names its place.
 
 import Foundation
 import MailComposer

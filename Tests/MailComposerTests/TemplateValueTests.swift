@@ -1,4 +1,4 @@
-// What a row's values become in a mail: variables, escapes, languages, the expiry.
+// How a row's values appear in a mail: variables, escapes, languages, the expiry.
 
 import Foundation
 import MailComposer

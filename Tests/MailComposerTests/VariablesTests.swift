@@ -1,4 +1,4 @@
-// What a row's variables may be: however deep, large or odd they are, they never end the daemon.
+// A row's variables: however deep, large or odd they are, they never end the daemon.
 
 import Foundation
 import MailComposer
@@ -8,11 +8,11 @@ import Testing
 
 @Suite("A row's variables")
 struct VariablesTests {
-    /// How a structure is nested.
+    /// The kind of nesting.
     enum Nesting: CaseIterable {
         case objects, arrays, both, unfinished
 
-        /// JSON of so many levels.
+        /// JSON with this many levels.
         func text(depth: Int) -> String {
             switch self {
             case .objects: String(repeating: #"{"a":"#, count: depth) + "1" + String(repeating: "}", count: depth)
@@ -26,7 +26,7 @@ struct VariablesTests {
         }
     }
 
-    /// Composes a message with these variables on a thread with as much stack as a lane has.
+    /// Composes a message with these variables on a thread with the stack size of a lane.
     private static func compose(
         _ variables: String,
         text: String = "Text\n"
@@ -61,7 +61,7 @@ struct VariablesTests {
         let template = "{{b}}\n"
         let arrays = try await Self.compose(Nesting.arrays.text(depth: 30_000), text: template)
         #expect(arrays == .failure(.variablesTooDeep))
-        // With its member's name each level of objects has six octets: then the size is what refuses them.
+        // With its member's name each level of objects takes six octets, so the size limit rejects them.
         let objects = try await Self.compose(Nesting.objects.text(depth: 30_000), text: template)
         #expect(objects == .failure(.variablesTooLarge))
     }
@@ -77,7 +77,7 @@ struct VariablesTests {
         for text in [brackets, #"\""# + brackets, #"\\\""# + brackets, #"\u0022"# + brackets] {
             _ = try await Self.compose(#"{"a": ""# + text + #""}"#).get()
         }
-        // This text ends before the brackets.
+        // The text ends before the brackets do.
         let arrays = String(repeating: "[", count: 100)
         let result = try await Self.compose(#"{"a": "\\", "b": "# + arrays, text: "{{b}}\n")
         #expect(result == .failure(.variablesTooDeep))

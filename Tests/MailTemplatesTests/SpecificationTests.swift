@@ -1,4 +1,4 @@
-// The cases of the Mustache specification, but for what no template may use: delimiters, lambdas and dynamic names.
+// The cases of the Mustache specification, except for forbidden features: delimiters, lambdas and dynamic names.
 
 import Foundation
 import Testing
@@ -16,7 +16,7 @@ import Testing
 
         var testDescription: String { "\(file): \(name)" }
 
-        /// Unescaped tags are for text only; there nothing is escaped.
+        /// Unescaped tags are allowed only in text, where nothing is escaped.
         var format: Template.Format {
             ([template] + partials.values).contains { $0.contains("{{{") || $0.contains("{{&") } ? .text : .html
         }
@@ -28,13 +28,13 @@ import Testing
         }
     }
 
-    /// What happens here instead of what the specification says.
+    /// A deviation from the specification.
     enum Exception: Sendable {
-        /// A missing value is no empty text.
+        /// A missing value is not an empty text.
         case missingValue
-        /// The template is refused, because of this.
+        /// The template is rejected for this reason.
         case refused(String)
-        /// The indentation of a block's lines stays as it is written.
+        /// The indentation of a block's lines stays as written.
         case indentation
     }
 

@@ -1,11 +1,11 @@
-// What goes beyond the specification: places of errors, what is refused, constants.
+// Behaviour beyond the specification: places of errors, rejected templates, constants.
 
 import Testing
 
 @testable import MailTemplates
 
 @Suite struct TemplateTests {
-    /// A template of this source, with files that it may include.
+    /// Compiles this source, with files that it may include.
     private func template(
         _ source: String,
         _ partials: [String: String] = [:],

@@ -1,8 +1,8 @@
-// Keeps tests from running all at the same time.
+// Limits how many tests run at the same time.
 
-/// Lets so many through at a time; the others wait in line.
+/// Admits a limited number of tasks at a time; the others wait in line.
 actor AsyncSemaphore {
-    /// For whole deliveries. Each needs an inotify instance, of which Linux gives a user 128 by default.
+    /// For whole deliveries. Each needs an inotify instance, and Linux allows a user 128 by default.
     static let deliveries = AsyncSemaphore(places: 24)
 
     private var places: Int

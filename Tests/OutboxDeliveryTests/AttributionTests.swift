@@ -1,4 +1,4 @@
-// Whose doing a failure is, found out by what else the relay answers: one recipient, one domain, the relay, or us.
+// Finds out who is at fault for a failure from the relay's other answers: one recipient, one domain, the relay, or us.
 
 import FakeSMTP
 import Foundation
@@ -15,7 +15,7 @@ struct AttributionTests {
         relay.configuration.replyTimeout = .seconds(30)
     }
 
-    /// A fixture's choices that try again after moments.
+    /// A fixture's choices with a quick retry schedule.
     private static func choices(_ faults: [Fault], connections: Int = 2) -> DeliveryFixture.Choices {
         var choices = DeliveryFixture.Choices()
         choices.connections = connections
@@ -25,7 +25,7 @@ struct AttributionTests {
         return choices
     }
 
-    /// Runs with a second relay that takes everything.
+    /// Runs with a second relay that accepts everything.
     private static func withSecondRelay(
         _ choices: DeliveryFixture.Choices,
         _ body: @Sendable @escaping (DeliveryFixture, FakeSMTPServer) async throws -> Void
@@ -136,7 +136,7 @@ struct AttributionTests {
             }
             #expect(second.ledger.acceptedCount == 15)
             #expect(fixture.server.ledger.acceptedCount == 0)
-            // Once it is suspected, it is asked now and then.
+            // Once the relay is suspected, it gets a message now and then.
             let relay = try await fixture.waitForRelay { $0.state == .suspected }
             #expect(relay.reason?.known == .refusesEverybody)
             #expect(relay.stage?.rawValue == fault.stage.rawValue.lowercased().replacing("finaldot", with: "final-dot"))
@@ -192,7 +192,8 @@ struct AttributionTests {
             let relay = try await fixture.waitForRelay { $0.state != .up }
             #expect(relay.fault?.known == .relay || relay.setting != nil)
             #expect(try await fixture.database.suppressions(at: .now).isEmpty)
-            // A few find it out, or one where its words say how long it will last; a suspected one is tried now and then.
+            // A few messages find it out, or one if the reply says how long the fault lasts. A suspected relay gets a
+            // message now and then.
             #expect(fixture.server.ledger.firingCount(of: fault) <= 5)
         }
     }
@@ -204,7 +205,7 @@ struct AttributionTests {
             let bad = try await fixture.enqueue(.sample("bad@example.com"))
             let status = try await fixture.log.waitUntil("the mail is delayed") {
                 let status = try await fixture.database.status(id: bad)
-                // Between two attempts: one that is under way counts until it has failed.
+                // Between two attempts: an attempt that is under way counts until it has failed.
                 return status?.state == .deferred && status?.advice == "delivery-delayed" ? status : nil
             }
             #expect(status.attempts == 0)
@@ -271,7 +272,7 @@ struct AttributionTests {
             #expect(said.count == 1 && said.first?.contains("connections=5") == true)
             let all = try await fixture.database.list(StatusFilter(limit: 2000))
             #expect(all.allSatisfy { $0.state == .sending || $0.attempts == 1 })
-            // Five lanes are turned away at first, each of them once or twice until the limit is known.
+            // The relay turns five lanes away at first, each once or twice until the limit is known.
             #expect(fixture.server.ledger.connectionCount < 40)
         }
     }
@@ -289,7 +290,7 @@ struct AttributionTests {
             let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
             _ = try await application.enqueue(slow.map { .sample($0) })
             try await fixture.server.ledger.waitForFiring(of: fixture.server.faults[0])
-            // Some before the first time-out, and some while it is known that the domain is silent.
+            // Some messages before the first time-out, and some while the domain is known to be silent.
             for number in 1...20 {
                 let honest = try await fixture.enqueue(.sample("honest\(number)@example.com"))
                 let status = try await fixture.wait(for: honest, .accepted)
@@ -321,11 +322,13 @@ struct AttributionTests {
                 let before = fixture.server.ledger.firingCount
                 let good = try await fixture.enqueue(.sample("good\(number)@example.com"))
                 #expect(try await fixture.wait(for: good, .accepted).attempts == 1)
-                // It waits its turn and no longer: what is due already is tried once before it, in a second or two here.
+                // The message waits only for its turn: messages that are already due are tried once before it, within a
+                // second or two.
                 #expect(fixture.server.ledger.firingCount - before < 700)
             }
             for id in 1...500 { _ = try await fixture.wait(for: Int64(id), .rejected) }
-            // Of some that were settled just before the relay was suspected again, the address came off the list.
+            // Some addresses were removed from the list because their refusals came just before the relay was suspected
+            // again.
             #expect(try await fixture.database.suppressions(at: .now).count > 250)
         }
     }
@@ -366,7 +369,7 @@ struct AttributionTests {
         choices.grace = .milliseconds(100)
         choices.changeRelay = { relay in
             relay.configuration.connectTimeout = .seconds(30)
-            // Longer than the test waits: what passes, passes beside lanes that hang.
+            // Longer than the test waits, so that accepted mails pass beside hanging lanes.
             relay.configuration.replyTimeout = .seconds(600)
         }
         try await DeliveryFixture.run(choices) { fixture in
@@ -379,7 +382,7 @@ struct AttributionTests {
                 let honest = try await fixture.enqueue(.sample("honest\(number)@example.com"))
                 #expect(try await fixture.wait(for: honest, .accepted).attempts == 1)
             }
-            // Lanes give up silent recipients while others wait, and go on to the next ones; the relay is not blamed.
+            // Lanes give up silent recipients while others wait, and take the next ones; the relay is not blamed.
             #expect(fixture.server.ledger.firingCount >= 3)
             #expect(!fixture.log.all.contains { $0.hasPrefix("relay is paused") || $0.hasPrefix("relay is suspected") })
         }

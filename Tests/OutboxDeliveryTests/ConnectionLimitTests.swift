@@ -1,4 +1,4 @@
-// How many connections a relay takes, learned on values.
+// Learning how many connections a relay accepts, tested on values.
 
 import OutboxCore
 import Testing

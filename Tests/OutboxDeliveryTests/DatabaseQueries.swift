@@ -1,4 +1,4 @@
-// What tests ask of a database file beside the store's own questions, and how they insert with a time of their own.
+// Queries of a database file for tests, beside the store's own, and inserts with a chosen time.
 
 import Foundation
 import GRDB
@@ -7,10 +7,10 @@ import OutboxStore
 import Synchronization
 
 extension OutboxDatabase {
-    /// What there is to do.
+    /// The amount of work left.
     struct Workload {
         let open: Int
-        /// Something is being sent, or is due while a relay is up.
+        /// A message is being sent, or is due while a relay is up.
         let isBusy: Bool
     }
 
@@ -52,7 +52,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// How many attempts each message had.
+    /// The number of attempts of each message.
     func attemptCounts() async throws -> [Int64: Int] {
         try foreign { database in
             let rows = try Row.fetchAll(database, sql: "SELECT message_id, last_attempt FROM outbox_state")
@@ -60,7 +60,7 @@ extension OutboxDatabase {
         }
     }
 
-    /// Whose mails may have arrived twice.
+    /// The recipients whose mails may have arrived twice.
     func uncertainRecipients() async throws -> Set<String> {
         try foreign { database in
             try String.fetchSet(
@@ -73,7 +73,7 @@ extension OutboxDatabase {
     }
 }
 
-/// One connection of the tests' own to each file: a new one reads the whole schema first.
+/// The tests' own connection to each file; a new connection would first read the whole schema.
 private final class ForeignConnections: Sendable {
     static let shared = ForeignConnections()
     private let queues = Mutex<[String: DatabaseQueue]>([:])

@@ -1,4 +1,4 @@
-// Delivery while its database can't be worked on, and when it is gone.
+// Delivery while its database can't be used, and after it was lost.
 
 import GRDB
 import OutboxCore
@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct DatabaseTroubleTests {
     @Test("a lock that another program holds is said once, and once when it is over")
     func locked() async throws {
-        // Leases are renewed often, which is a write even where there is nothing to do.
+        // Leases are renewed often, so that there are writes even without any work.
         try await DeliveryFixture.run(.init(lease: .seconds(3))) { fixture in
             var lasting = Configuration()
             lasting.allowsUnsafeTransactions = true

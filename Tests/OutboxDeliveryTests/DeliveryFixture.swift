@@ -1,4 +1,4 @@
-// The whole delivery in one process: a real database file, the shipped templates, a scriptable relay.
+// Complete delivery in one process: a real database file, the shipped templates, a scriptable relay.
 
 import FakeSMTP
 import Foundation
@@ -12,16 +12,16 @@ import ServiceLifecycle
 import Synchronization
 import TestSupport
 
-/// A delivery service at work, for as long as `run` runs.
+/// A running delivery service, for the duration of `run`.
 struct DeliveryFixture {
     let server: FakeSMTPServer
     let database: OutboxDatabase
     let log: LogCapture
     let shutdown: ServiceGroup
-    /// What the service works by; a test may put another one to use.
+    /// The service's configuration; a test may replace it.
     let configuration: CurrentConfiguration
 
-    /// What a test may choose.
+    /// The choices of a test.
     struct Choices: Sendable {
         var server = FakeSMTPServer.Options()
         var faults: [Fault] = []
@@ -29,13 +29,13 @@ struct DeliveryFixture {
         var schedule = RetrySchedule(delays: [.seconds(3600)], jitter: 0)
         var grace = Duration.seconds(20)
         var lease = Duration.seconds(60)
-        /// Over TLS, trusting the server's certificate.
+        /// Use TLS and trust the server's certificate.
         var usesTLS = false
         var rules = DeliveryRules(limits: nil, keepOlder: ["verify-email", "reset-password"])
         var suspectAfter = 20
         var refusalHolding = Duration.milliseconds(50)
         var rate: Double?
-        /// Relays to fall back on, in order of preference.
+        /// Fallback relays, in order of preference.
         var furtherRelays: [DeliveryRelay] = []
         var pulse = DeliveryPulse()
         var environment = DeliveryEnvironment.test
@@ -111,7 +111,7 @@ struct DeliveryFixture {
             relay.configuration.tls = .required
             relay.configuration.caFile = file.path
         }
-        // One limit for every reply, unless a test is about the final dot's own.
+        // One time limit for every reply, unless a test is about the final dot's own limit.
         let standard = relay.configuration.finalDotTimeout
         choices.changeRelay(&relay)
         if relay.configuration.finalDotTimeout == standard {
@@ -149,10 +149,10 @@ struct DeliveryFixture {
         )
     }
 
-    /// Puts another configuration of the first relay to use.
+    /// Replaces the configuration of the first relay.
     func use(_ relay: SMTPRelay) {
         var newer = configuration.value
-        // How hard it is used stays as it is.
+        // The limits of its use stay the same.
         let before = newer.relays[0].configuration
         newer.relays[0].smtp = relay
         newer.relays[0].configuration.connections = before.connections
@@ -161,12 +161,12 @@ struct DeliveryFixture {
         _ = configuration.take(newer)
     }
 
-    /// Inserts a message over a connection of its own, as an application would.
+    /// Inserts a message over a connection of its own, like an application.
     func enqueue(_ message: NewMessage) async throws -> Int64 {
         try await OutboxDatabase(path: database.path, access: .writing).enqueue(message)
     }
 
-    /// Waits until the first relay is written down as wanted.
+    /// Waits until the first relay's stored status is as wanted.
     func waitForRelay(_ isWanted: @Sendable (RelayStatus) -> Bool) async throws -> RelayStatus {
         try await log.waitUntil("the relay is written down") {
             try await database.relays().first.flatMap { isWanted($0) ? $0 : nil }
@@ -183,7 +183,7 @@ struct DeliveryFixture {
 }
 
 extension DeliveryEnvironment {
-    /// The machine's clock and chance.
+    /// The machine's clock and randomness.
     static let test = DeliveryEnvironment(
         now: { .now },
         uptime: { [start = ContinuousClock.now] in ContinuousClock.now - start },
@@ -217,7 +217,7 @@ extension NewMessage {
     }
 }
 
-/// Keeps what is logged, and lets a test wait for something that every new line may have brought about.
+/// Keeps the log, and lets a test wait for a condition that a new line may fulfil.
 final class LogCapture: Sendable {
     private let lines = Mutex<[String]>([])
     private let news = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -228,7 +228,7 @@ final class LogCapture: Sendable {
         Logger(label: "test") { [self] _ in Handler(capture: self) }
     }
 
-    /// Looks anew after each line, until the condition gives a value.
+    /// Checks the condition again after each line, until it gives a value.
     func waitUntil<Value: Sendable>(
         _ what: String,
         timeout: Duration = .seconds(120),

@@ -1,4 +1,4 @@
-// The loop as a whole: from an inserted row to its final state.
+// The complete loop: from an inserted row to its final state.
 
 import FakeSMTP
 import Foundation
@@ -53,7 +53,7 @@ struct DeliveryTests {
             for number in 1...count { _ = try await database.enqueue(.sample("person\(number)@example.com")) }
         }) { fixture in
             _ = try await fixture.wait(for: Int64(count), .accepted)
-            // Two lanes have 32 claims at most, and ask for more when half of them are gone.
+            // Two lanes have at most 32 claims, and request more when half of them are gone.
             let claims = fixture.log.all.filter { $0.hasPrefix("messages claimed") }
             #expect(claims.count <= count / 16 + 1, "\(claims)")
         }
@@ -114,7 +114,7 @@ struct DeliveryTests {
     @Test("a lease that ran out is rescued, and its message sent")
     func rescued() async throws {
         var choices = DeliveryFixture.Choices()
-        // What is lost must stay as it is for a third of this.
+        // A lost claim must stay unchanged for a third of this.
         choices.lease = .seconds(1)
         try await DeliveryFixture.run(
             choices,
@@ -183,7 +183,7 @@ struct DeliveryTests {
         }
     }
 
-    /// Longer than a test: what waits for it, waits for good.
+    /// Longer than a test, so that a message that waits for this never leaves.
     private static let forEver = Duration.seconds(3600)
 
     @Test("a relay that never answers QUIT delays no report, no further mail and no shutdown", arguments: [1, 2])
@@ -246,7 +246,7 @@ struct DeliveryTests {
                     return status?.detail == nil ? nil : status
                 }
                 let attempts = try await fixture.database.attempts(of: id)
-                // The first line names the test's folder, which has chance in its name.
+                // The first line names the test's folder, which has a random name.
                 let lines = fixture.log.all.filter { !$0.hasPrefix("delivery started") }
                 let told = "\(status) \(attempts) \(lines)".lowercased()
                 for piece in ["canary", "70c3", "q0foqvjz"] { #expect(!told.contains(piece), "\(told)") }

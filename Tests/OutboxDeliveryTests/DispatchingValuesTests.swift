@@ -1,4 +1,4 @@
-// What the dispatcher decides by: steps of the clock, lost claims and the order of claims, on values.
+// The decisions of the dispatcher: clock steps, lost claims and the order of claims, tested on values.
 
 import OutboxCore
 import OutboxStore
@@ -56,7 +56,7 @@ import Testing
         #expect(clock.expiryHold(at: Moment(now: noon + .seconds(1200), uptime: .seconds(1))) == .seconds(300))
         let later = Moment(now: noon + .seconds(1200), uptime: .seconds(1))
         let step = ClockStep(distance: .seconds(1199), since: later.now)
-        // It stays until the store has followed it.
+        // The step stays until the store has followed it.
         #expect(clock.unfollowedStep(at: later) == step && clock.unfollowedStep(at: later) == step)
         clock.followed(step)
         #expect(clock.unfollowedStep(at: later) == nil)

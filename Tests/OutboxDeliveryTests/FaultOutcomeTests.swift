@@ -1,5 +1,5 @@
-// Every kind of scripted fault at every stage, over new and over used connections: what becomes of the message, of its
-// attempts, and of the relay.
+// Every kind of scripted fault at every stage, over new and used connections: the outcome for the message, its
+// attempts, and the relay.
 
 import FakeSMTP
 import OutboxCore
@@ -10,7 +10,7 @@ import Testing
 
 @Suite("A message that meets a fault", .timeLimit(.minutes(10)))
 struct FaultOutcomeTests {
-    /// What is expected of one cell of the matrix.
+    /// The expected outcome of one combination.
     struct Expectation: Sendable {
         var state = MessageState.accepted
         var outcome = AttemptOutcome.accepted
@@ -26,7 +26,7 @@ struct FaultOutcomeTests {
             return [reason?.rawValue] + (isEither ? [FailureReason.noConnection.rawValue] : [])
         }
 
-        /// From RCPT on one failure may be the message's own doing.
+        /// From RCPT on, a single failure may be the message's own fault.
         var pausesRelay: Bool { isRelays && !["rcpt", "data", "body", "final-dot"].contains(stage) }
         var counts: Bool { !isRelays || outcome == .uncertain }
     }
@@ -40,7 +40,7 @@ struct FaultOutcomeTests {
         var needsTLS: Bool { fault.hasPrefix("startTLS") }
     }
 
-    /// What a relay does at a stage.
+    /// The relay's behaviour at a stage.
     private enum Behaviour: CaseIterable {
         case temporary, permanent, closing, drop, reset, hang, garbled, delay
 
@@ -72,7 +72,7 @@ struct FaultOutcomeTests {
         ("rcpt", .rcpt), ("data", .data), ("finalDot", .finalDot),
     ]
 
-    /// Whose fault a behaviour is, by the stage; what comes from the network is always the relay's.
+    /// Who is at fault for a behaviour, by the stage; network failures are always the relay's fault.
     private static func judgement(_ behaviour: Behaviour, at stage: SMTPStage) -> (
         Verdict.Fault, FailureReason, isFinal: Bool
     )? {
@@ -93,7 +93,7 @@ struct FaultOutcomeTests {
             switch stage {
             case .auth: return (.configuration, .authenticationRefused, false)
             case .mail: return (.configuration, .senderRefused, false)
-            // One relay's word alone, which does not name the address, is not final.
+            // A refusal by a single relay that does not name the address is not final.
             case .rcpt: return (.recipient, .policyRefusal, false)
             case .data, .body, .finalDot: return (.message, .policyRefusal, false)
             case .compose, .connect, .tls, .ehlo, .startTLS: return (.relay, .sessionRefused, false)
@@ -103,7 +103,7 @@ struct FaultOutcomeTests {
 
     private static func expectation(_ behaviour: Behaviour, at stage: SMTPStage) -> Expectation {
         guard let (fault, reason, isFinal) = judgement(behaviour, at: stage) else { return Expectation() }
-        // Without an answer to the final dot nobody knows.
+        // Without an answer to the final dot the outcome is unknown.
         let isUncertain = stage == .finalDot && behaviour.reply == nil
         return Expectation(
             state: isFinal ? .rejected : .deferred,
@@ -115,13 +115,13 @@ struct FaultOutcomeTests {
         )
     }
 
-    /// Faults that only some stages know.
+    /// Faults that only some stages have.
     private static let further: [(String, Expectation)] = {
         func uncertain(_ reason: FailureReason) -> Expectation {
             Expectation(state: .deferred, outcome: .uncertain, fault: .relay, reason: reason)
         }
         return [
-            // The kernel takes a small body as a whole, so that a break in it looks like one after it.
+            // The kernel accepts a small body as a whole, so that a break in it looks like one after it.
             ("body: drop", uncertain(.connectionLost)),
             ("body: reset", uncertain(.connectionLost)),
             ("body: hang", uncertain(.timedOut)),
@@ -162,8 +162,9 @@ struct FaultOutcomeTests {
         ]
     }()
 
-    /// Every behaviour at every stage, and the faults of single stages; over a new connection and over one that has carried
-    /// a mail. What is said only once a connection is not met by the second mail: that cell expects acceptance.
+    /// Every behaviour at every stage, and the faults of single stages, over a new connection and over one that has
+    /// carried a mail. The second mail doesn't meet a fault that happens only once per connection: that cell expects
+    /// acceptance.
     static let cells: [Cell] = {
         var faults = stages.flatMap { place, stage in
             Behaviour.allCases.map { ("\(place): \($0.text)", expectation($0, at: stage)) }
@@ -205,12 +206,12 @@ struct FaultOutcomeTests {
         choices.connections = 1
         choices.changeRelay = { relay in
             relay.credentials = SMTPCredentials(user: "outboxd", password: "CANARY-p4ss")
-            // Only what is meant to time out must: all cells run at the same time.
+            // Only intended time-outs may happen, although all cells run at the same time.
             relay.configuration.connectTimeout = .seconds(cell.fault.hasSuffix("hang") ? 5 : 30)
             relay.configuration.replyTimeout = relay.configuration.connectTimeout
         }
         choices.refusalHolding = .zero
-        // Time stands still, later than any insert: a second attempt would hide the first one's traces.
+        // Time stands still, later than any insert: a second attempt would hide the traces of the first one.
         let clock = VirtualClock(now: .now + .seconds(3600))
         choices.environment.now = { clock.now }
         choices.environment.uptime = { .seconds(3600) }
@@ -256,7 +257,7 @@ struct FaultOutcomeTests {
 }
 
 extension FaultOutcomeTests.Cell {
-    /// The second mail over a connection doesn't meet what is said only once.
+    /// The second mail over a connection doesn't meet a fault that happens only once per connection.
     fileprivate var isUnmet: Bool {
         isReused && ["connect", "ehlo", "startTLS", "auth"].contains { fault.hasPrefix("\($0):") }
     }

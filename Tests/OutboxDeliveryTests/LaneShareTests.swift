@@ -1,5 +1,5 @@
-// One person's trouble is not the others', on values: slow and silent domains, refused mail, a quota of one recipient, and a
-// relay's oddities keep nobody else waiting.
+// Trouble with one recipient must not delay others, tested on values: slow and silent domains, refused mail, one
+// recipient's quota, and oddities of a relay.
 
 import OutboxCore
 import OutboxStore
@@ -93,7 +93,7 @@ import Testing
         pool.relays[0].evidence.accepted(domain: "big.example", order: 1, at: now)
         _ = pool.add((1...2).map { claim($0, "p\($0)@big.example") }, at: .init(now: now))
         _ = (take(&pool, 1), take(&pool, 2))
-        // Just before, and at the moment at which it becomes slow.
+        // Just before the domain becomes slow, and at that moment.
         _ = pool.ended(ok, of: claim(2, "p2@big.example"), relay: 0, at: .init(now: now + .milliseconds(4900)))
         _ = pool.add((3...4).map { claim($0, "p\($0)@big.example") }, at: .init(now: now + .milliseconds(4950)))
         #expect(pool.timePassed(at: .init(now: now + .seconds(5))).completions.isEmpty)
@@ -303,7 +303,7 @@ import Testing
         #expect(pool.served.count == 5)
         _ = pool.add([claim(100, "p@good.example")], at: .init(now: later))
         #expect(take(&pool, 6, at: later)?.message.id == 100)
-        // Where it had worked a moment ago, it has all lanes, until a claim that began later has passed it.
+        // A domain that worked a moment ago has all lanes, until a claim that began later is done before its own.
         var busy = self.pool(connections: 10)
         busy.relays[0].evidence.accepted(domain: "big.example", order: 1, at: now)
         _ = busy.add((1...30).map { claim($0, "p\($0)@big.example") }, at: .init(now: now))

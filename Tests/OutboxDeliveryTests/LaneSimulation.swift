@@ -1,5 +1,5 @@
-// A relay pool in virtual time: an outbox that offers what is due, lanes, and mail systems that answer, refuse or are silent.
-// Values only: no clock, no socket, no store.
+// A relay pool in virtual time: an outbox that offers due messages, lanes, and mail systems that answer, refuse or stay
+// silent. Values only: no clock, no socket, no store.
 
 import InternetMessage
 import OutboxCore
@@ -8,17 +8,17 @@ import SMTPTransport
 
 @testable import OutboxDelivery
 
-/// Drives a relay pool's state machine as the dispatcher, the lanes and the alarm do, and measures who waited how long.
+/// Drives a relay pool's state machine like the dispatcher, the lanes and the alarm, and measures waiting times.
 struct LaneSimulation: StateMachineFixture {
-    /// What the relay does with a recipient of a domain.
+    /// The relay's reaction to a recipient of a domain.
     enum Answer {
         case accepts(after: Duration)
         case refuses(after: Duration)
-        /// Nothing is answered to RCPT, until the lane gives up.
+        /// RCPT gets no answer until the lane gives up.
         case silent(until: Duration)
     }
 
-    /// One mail, with what became of it. Times count from the beginning.
+    /// One mail and its fate. Times count from the beginning.
     struct Mail {
         let group: String
         let address: String
@@ -33,7 +33,7 @@ struct LaneSimulation: StateMachineFixture {
     private enum Event {
         case arrival(Int64)
         case end(Claim, LaneID, TransmissionResult)
-        /// A lane that still waits for the answer to RCPT asks whether it may.
+        /// A lane that is still waiting for the answer to RCPT asks whether it may go on.
         case asks(Claim, LaneID)
     }
 
@@ -41,7 +41,7 @@ struct LaneSimulation: StateMachineFixture {
 
     private(set) var pool: RelayPool.StateMachine
     private(set) var mails: [Int64: Mail] = [:]
-    /// What the relay (by its place) does at a time with a domain.
+    /// The reaction of the relay with this index to a domain at a time.
     private let answer: (_ domain: String, _ relay: Int, _ at: Duration) -> Answer
     private var time = Duration.zero
     private var events = Agenda<Event>()
@@ -49,12 +49,12 @@ struct LaneSimulation: StateMachineFixture {
     private var connected: Set<LaneID> = []
     private var chance = 0.0
     private var returnsIn: [Int64: Int] = [:]
-    /// For how long all lanes were idle at most although something was due.
+    /// The longest time during which all lanes were idle although a message was due.
     private(set) var longestStandstill = Duration.zero
     private var idleSince: Duration?
-    /// When to tell the pool that time has passed. As in the daemon, an alarm that was set stays.
+    /// When to tell the pool that time has passed. As in the daemon, an alarm stays once it is set.
     private var alarm: Duration?
-    /// The outbox was asked again and again at one moment.
+    /// Whether the outbox was queried again and again at one moment.
     private(set) var isTurningInCircles = false
 
     init(
@@ -106,23 +106,23 @@ struct LaneSimulation: StateMachineFixture {
         noticeStandstill()
     }
 
-    // MARK: What was measured
+    // MARK: Measurements
 
-    /// How long the mail of a group waited at most until it was accepted; what still waits counts until now.
+    /// The longest time that a mail of the group waited for acceptance; a mail that still waits counts until now.
     func longestWait(_ group: String) -> Duration {
         of(group).map { ($0.acceptedAt ?? time) - $0.requestedAt }.max() ?? .zero
     }
 
     func of(_ group: String) -> [Mail] { mails.values.filter { $0.group == group } }
 
-    /// How many mails were never tried, and how many are not settled.
+    /// How many mails were never tried, and how many have no final outcome.
     var untried: Int { mails.values.count { $0.triedAt == nil && $0.requestedAt < time } }
     var open: Int { mails.values.count { !$0.isFinal } }
-    /// How many claims were given back within one second at most.
+    /// The largest number of claims that were given back within one second.
     var mostReturns: Int { returnsIn.values.max() ?? 0 }
     var totalReturns: Int { returnsIn.values.reduce(0, +) }
 
-    // MARK: Carrying out
+    // MARK: Execution
 
     private func present() -> RelayPool.StateMachine.Present {
         .init(now: now + time, chance: chance)
@@ -242,7 +242,7 @@ struct LaneSimulation: StateMachineFixture {
     }
 }
 
-/// What is to happen, by its time; first in, first out at one time.
+/// Future events by time; first in, first out at the same time.
 private struct Agenda<Item> {
     private var heap: [(at: Duration, number: Int, item: Item)] = []
     private var number = 0

@@ -1,4 +1,4 @@
-// Which pauses of a relay are said, on values.
+// Which pauses of a relay are logged, tested on values.
 
 import OutboxCore
 import Testing

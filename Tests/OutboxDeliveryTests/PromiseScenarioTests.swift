@@ -1,4 +1,4 @@
-// The five-minute promise on a bad day: refusals at random, lost answers, and a relay that is down for four minutes.
+// The five-minute promise on a bad day: random refusals, lost answers, and a relay that is down for four minutes.
 
 import FakeSMTP
 import Foundation
@@ -41,8 +41,8 @@ struct PromiseScenarioTests {
 
     /// Lets messages arrive and time pass until none is open.
     ///
-    /// While anything is being worked on, time flows as it does on the wall; where everybody waits it leaps to the next
-    /// moment at which something happens. So the result doesn't depend on the machine's speed.
+    /// While any task works, time flows as on the wall; when all tasks wait, it leaps to the next event. So the result
+    /// doesn't depend on the machine's speed.
     private static func live(_ fixture: DeliveryFixture, _ clock: VirtualClock, from start: Timestamp) async throws {
         let application = try OutboxDatabase(path: fixture.database.path, access: .writing)
         var events: [(at: Timestamp, what: Event)] = (0..<messages).map { number in
@@ -66,7 +66,7 @@ struct PromiseScenarioTests {
             if quietLooks < 3 {
                 clock.advance(to: clock.now + .milliseconds(1))
             } else {
-                // Not far at once: who has just woken up may not have begun to work.
+                // Only small leaps: a task that has just woken up may not have begun to work.
                 let moments = [clock.nextWake, upcoming.first?.at, clock.now + .milliseconds(250)].compactMap(\.self)
                 clock.advance(to: moments.min() ?? clock.now)
             }
@@ -107,7 +107,7 @@ struct PromiseScenarioTests {
         }
         #expect(late.map(\.id) == [])
 
-        // What waited for the relay left soon after its return, unless it was refused by chance again.
+        // The messages that waited for the relay left soon after its return, unless they were randomly refused again.
         let ofOutage = records.filter { $0.requestedAt < outageEnd && $0.acceptedAt ?? outageEnd > outageEnd }
         #expect(ofOutage.count > messages / 3)
         let tries = try await fixture.database.attemptCounts()
@@ -121,7 +121,7 @@ struct PromiseScenarioTests {
         let uncertain = try await fixture.database.uncertainRecipients()
         #expect(!twice.isEmpty && twice.isSubset(of: uncertain))
         for mails in copies.values { #expect(Set(mails.map(\.bytes)).count == 1) }
-        // The outage cost no message an attempt, and was told once.
+        // The outage used up no message's attempt, and was logged once.
         #expect(
             fixture.log.all.count { $0.hasPrefix("relay is paused") }
                 == fixture.log.all.count { $0.hasPrefix("relay is back") }

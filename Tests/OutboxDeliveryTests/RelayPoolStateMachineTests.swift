@@ -1,4 +1,4 @@
-// What the relay pool's state machine decides, on values: each event in, its actions out.
+// The decisions of the relay pool's state machine, tested on values: each event in, its actions out.
 
 import InternetMessage
 import OutboxCore

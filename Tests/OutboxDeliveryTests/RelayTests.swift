@@ -1,4 +1,4 @@
-// Several relays, relays that are down, slow ones, and ones that refuse everybody.
+// Several relays: some down, some slow, some that refuse everybody.
 
 import FakeSMTP
 import Foundation
@@ -44,7 +44,7 @@ struct RelayTests {
                 #expect(relays[0].state != .up && relays[0].reason?.known == .connectionLost && relays[1].state == .up)
 
                 fixture.server.setFaults([])
-                // Only a message finds out whether the relay works, so there is one until one did.
+                // Only a message can show whether the relay works, so messages are added until one did.
                 var count = 20
                 while fixture.server.ledger.acceptedCount == 0 {
                     count += 1
@@ -83,7 +83,7 @@ struct RelayTests {
             }
             #expect(fixture.log.all.count { $0.hasPrefix("relay is paused") } == 1)
             #expect(!fixture.log.all.contains { $0.hasPrefix("message deferred") && $0.contains("level=notice") })
-            // Four lanes at first, then one probe at a time: 1, 2, 4 … s apart.
+            // Four lanes at first, then one probe at a time, after 1, 2, 4 … s.
             #expect(fixture.server.ledger.connectionCount <= 4 + 8)
             let relay = try await fixture.waitForRelay { $0.reason?.known == .relayClosing }
             #expect(relay.detail == "421 4.3.2 down for maintenance")
@@ -141,7 +141,7 @@ struct RelayTests {
                 let other = try OutboxDatabase(path: fixture.database.path, access: .writing)
                 _ = try await other.enqueue(Self.people(1000))
                 _ = try await fixture.server.ledger.waitForAccepted(count: 3, timeout: .seconds(60))
-                // Another server shows best that the lane uses other settings.
+                // A move to another server shows best that the lane uses the new settings.
                 var moved = SMTPRelay(
                     RelayConfiguration(name: "fake", url: "smtp://127.0.0.1:\(second.port)", tls: .none)
                 )
@@ -163,7 +163,7 @@ struct RelayTests {
             _ = try await other.enqueue(Self.people(70))
             let mails = try await fixture.server.ledger.waitForAccepted(count: 70, timeout: .seconds(60))
             let times = mails.map(\.acceptedAt).sorted()
-            // A second's worth at once, then twenty a second.
+            // A burst of one second's messages, then twenty a second.
             let span = try #require(times.last).timeIntervalSince(try #require(times.first))
             #expect(span >= 2.4)
         }
@@ -229,7 +229,7 @@ struct RelayTests {
         try await DeliveryFixture.run(choices) { fixture in
             let refused = try await fixture.enqueue(.sample("nobody@example.com"))
             try await fixture.server.ledger.waitForFiring(of: fixture.server.faults[0])
-            // The refusal counts as soon as the relay has accepted something else.
+            // The refusal counts as soon as the relay has accepted another message.
             let good = try await fixture.enqueue(.sample("ann@example.com"))
             _ = try await fixture.wait(for: good, .accepted)
             _ = try await fixture.wait(for: refused, .rejected)
@@ -264,7 +264,7 @@ struct RelayTests {
         choices.grace = .milliseconds(50)
         let busy: Fault = "finalDot: hang"
         choices.faults = [busy]
-        // Longer than the test waits: a time-out would give the claim back by another way.
+        // Longer than the test waits: otherwise a time-out would also give the claim back.
         choices.changeRelay = { $0.configuration.replyTimeout = .seconds(120) }
         try await DeliveryFixture.run(choices) { fixture in
             _ = try await fixture.enqueue(.sample("first@example.com"))

@@ -1,4 +1,4 @@
-// What a newer configuration changes while delivery runs, and what waits for a restart.
+// The changes that a newer configuration makes while delivery runs, and those that need a restart.
 
 import FakeSMTP
 import Foundation
@@ -69,7 +69,7 @@ struct ReloadTests {
             newer.relays[0].configuration.rate = nil
             _ = fixture.configuration.take(newer)
 
-            // The old rate would let the next one pass after 100 s.
+            // With the old rate the next message would pass after 100 s.
             let other = try await fixture.enqueue(.sample("ben@example.com"))
             _ = try await fixture.wait(for: other, .accepted)
             #expect(fixture.server.ledger.accepted.map(\.mailFrom).last == "bounces@example.com")

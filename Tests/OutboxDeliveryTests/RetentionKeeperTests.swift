@@ -1,4 +1,4 @@
-// Old rows leave by themselves, while mails pass.
+// Old rows are removed automatically, while mails pass.
 
 import Foundation
 import Logging
@@ -11,7 +11,7 @@ import Testing
 @testable import OutboxDelivery
 
 @Suite(.timeLimit(.minutes(10))) struct RetentionKeeperTests {
-    /// Adds final messages of long ago.
+    /// Adds old final messages.
     private func addFinal(_ count: Int, to database: OutboxDatabase) async throws {
         let messages = (0..<count).map { NewMessage.sample("p\($0)@example.com") }
         _ = try await database.enqueue(messages)
@@ -32,7 +32,7 @@ import Testing
     func passing() async throws {
         let sleeps = Mutex<[Duration]>([])
         var choices = DeliveryFixture.Choices()
-        // The first look comes at once, and pauses are short.
+        // The first check comes at once, and pauses are short.
         choices.environment.sleep = { duration in
             sleeps.withLock { $0.append(duration) }
             try await Task.sleep(for: duration == .seconds(10) ? .zero : min(duration, .seconds(1)))
@@ -65,7 +65,7 @@ import Testing
             let time = Mutex((now: Timestamp.now, uptime: ContinuousClock.now, looks: 0))
             var environment = DeliveryEnvironment.test
             environment.now = { time.withLock { $0.now } }
-            // Each sleep passes at once; in the second one somebody sets the clock forward.
+            // Each sleep ends at once; during the second one the clock is set forward.
             environment.sleep = { duration in
                 let looks = time.withLock { time in
                     time.looks += 1

@@ -1,4 +1,4 @@
-// What a row becomes on its whole way to the relay: its values, its address, its date.
+// The whole way of a row to the relay: its values, its address, its date.
 
 import FakeSMTP
 import Foundation
@@ -26,7 +26,7 @@ struct RowToMailTests {
     func date() async throws {
         var choices = DeliveryFixture.Choices()
         choices.faults = ["finalDot: accept-drop nth 1"]
-        // Long enough that the second attempt is in another second than the first.
+        // Long enough for the second attempt to be in another second than the first.
         choices.schedule = RetrySchedule(delays: [.milliseconds(1100)], jitter: 0)
         let begin = Timestamp(milliseconds: Timestamp.now.milliseconds / 1000 * 1000)
         try await DeliveryFixture.run(

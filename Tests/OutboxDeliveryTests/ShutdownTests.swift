@@ -1,4 +1,4 @@
-// Winding down: what is in flight finishes, what isn't goes back, and nothing is lost.
+// Shutdown: transmissions finish, other claims return to the queue, and nothing is lost.
 
 import FakeSMTP
 import OutboxCore
@@ -50,7 +50,7 @@ struct ShutdownTests {
         }
     }
 
-    /// Runs the service, and looks at the database once it has ended.
+    /// Runs the service, and inspects the database once it has ended.
     private func withOutcome(
         _ choices: DeliveryFixture.Choices,
         during: @Sendable @escaping (DeliveryFixture) async throws -> Void,

@@ -1,4 +1,4 @@
-// How long honest mail waits beside mail systems that are silent, late or quick to refuse, in virtual time.
+// How long honest mail waits beside silent, late and quickly refusing mail systems, in virtual time.
 
 import OutboxCore
 import Testing
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    /// Three messages each to so many domains, after half a minute.
+    /// Three messages to each of this many domains, after half a minute.
     private static func addBurst(of domains: Int, to simulation: inout LaneSimulation) {
         for number in 0..<domains * 3 {
             let time = Duration.seconds(30) + .milliseconds(number)
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    /// Nothing stands still, and all of it is settled once the slow domains work again.
+    /// Delivery never stands still, and every message has its outcome once the slow domains work again.
     private static func expectSettled(_ simulation: inout LaneSimulation) {
         simulation.run(until: .seconds(3600))
         #expect(simulation.open == 0 && simulation.untried == 0)

@@ -1,4 +1,4 @@
-// What the tests of the relay pool's state machine have in common: claims, pools, replies, and events in short.
+// Shared by the tests of the relay pool's state machine: claims, pools, replies, and short forms of events.
 
 import InternetMessage
 import OutboxCore

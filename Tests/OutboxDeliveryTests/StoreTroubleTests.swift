@@ -1,4 +1,4 @@
-// What the file and the clock can do to a running delivery: locks, steps of the clock, rules that refuse a row.
+// Troubles of the file and the clock during delivery: locks, clock steps, rules that refuse a row.
 
 import FakeSMTP
 import Foundation
@@ -15,7 +15,7 @@ import Testing
 
 @Suite("In trouble with the file or the clock", .timeLimit(.minutes(10)))
 struct StoreTroubleTests {
-    /// A foreign connection, which waits for outboxd's write lock as an application does.
+    /// A foreign connection, which waits for outboxd's write lock like an application.
     private static func connection(to fixture: DeliveryFixture) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
@@ -64,7 +64,7 @@ struct StoreTroubleTests {
             )
             try await fixture.server.ledger.waitForFiring(of: delay)
             clock.set(by: .seconds(seconds))
-            // What is past its deadline by the clock as it is now waits until the clock is believed; all others leave.
+            // Messages past their deadline by the new clock wait until the clock is trusted; all others leave.
             let isPastDeadlines = seconds > 1800
             for id in isPastDeadlines ? [] : first {
                 _ = try await fixture.wait(for: id, .accepted)
@@ -136,7 +136,7 @@ struct StoreTroubleTests {
         choices.faults = [busy]
         try await DeliveryFixture.run(choices) { fixture in
             let id = try await fixture.enqueue(.sample())
-            // Not the state, which a slow machine may not see between the two attempts.
+            // Waits for the log, because a slow machine may miss the state between the two attempts.
             _ = try await fixture.log.waitUntil("the first attempt is recorded") {
                 try await fixture.database.attempts(of: id).isEmpty ? nil : true
             }
@@ -170,7 +170,8 @@ struct StoreTroubleTests {
             let blocker = try DatabaseQueue(path: fixture.database.path, configuration: shared)
             try await blocker.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
             try await fixture.server.ledger.waitForFiring(of: busy)
-            // The reply is judged by the old clock meanwhile; where it isn't yet, nothing is shown, and nothing fails.
+            // Usually the reply is judged by the old clock meanwhile. If it isn't yet, the test proves nothing, but
+            // doesn't fail.
             try await Task.sleep(for: .milliseconds(300))
             clock.set(by: .seconds(-86_400))
             try await blocker.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
@@ -192,7 +193,7 @@ struct StoreTroubleTests {
             try await fixture.server.ledger.waitForFiring(of: hang)
             let urgent = try await application.enqueue(.sample("urgent@example.com", priority: 9))
             _ = try await fixture.wait(for: urgent, .sending)
-            // The lane's own, those that may wait for it, and the urgent one.
+            // The lanes' own claims, those that may wait, and the urgent one.
             #expect(try await application.list(StatusFilter(state: .sending)).count <= 18)
         }
     }

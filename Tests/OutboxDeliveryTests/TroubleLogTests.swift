@@ -1,4 +1,4 @@
-// How often a lasting trouble is said, and how long is waited.
+// How often a lasting trouble is logged, and how long the pauses are.
 
 import OutboxStore
 import Testing

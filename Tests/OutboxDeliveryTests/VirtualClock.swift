@@ -1,11 +1,11 @@
-// A clock that a test moves. Sleepers wake when their moment has come, in its order.
+// A clock that a test moves. Sleepers wake at their times, in order.
 
 import OutboxCore
 import OutboxDelivery
 import Synchronization
 import TestSupport
 
-/// Time that stands still until somebody moves it.
+/// Time that stands still until a test moves it.
 final class VirtualClock: Sendable {
     private struct Sleeper {
         let id: UInt64
@@ -35,7 +35,7 @@ final class VirtualClock: Sendable {
     /// The time since the test began, which ``set(by:)`` does not change.
     var uptime: Duration { state.withLock { $0.now.timeSince(start) - $0.steps } }
 
-    /// Sets the clock, as an operator or NTP does: nobody's sleep gets shorter or longer.
+    /// Sets the clock, like an operator or NTP: no sleep gets shorter or longer.
     func set(by step: Duration) {
         state.withLock { state in
             state.now = state.now + step
@@ -86,7 +86,7 @@ final class VirtualClock: Sendable {
         }
     }
 
-    /// Delivery by this clock, with chance from a seed.
+    /// Delivery's environment with this clock, and randomness from a seed.
     func environment(seed: UInt64) -> DeliveryEnvironment {
         let chance = SharedChance(seed: seed)
         return DeliveryEnvironment(
@@ -98,13 +98,13 @@ final class VirtualClock: Sendable {
     }
 }
 
-/// Chance that many may draw from: the same seed gives the same sequence.
+/// Random numbers for several tasks: the same seed gives the same sequence.
 final class SharedChance: Sendable {
     private let generator: Mutex<SplitMix>
 
     init(seed: UInt64) { generator = Mutex(SplitMix(seed: seed)) }
 
-    /// A number from 0 up to but not including 1. One step of the generator a draw: Double.random(in:using:) steps again and
-    /// again until it likes the result.
+    /// A number from 0 up to but not including 1. Each draw advances the generator once, unlike
+    /// Double.random(in:using:), which may advance it repeatedly.
     func draw() -> Double { Double(generator.withLock { $0.next() } >> 11) * 0x1p-53 }
 }

@@ -1,4 +1,4 @@
-// The signs of life that a watchdog gets: from the dispatcher's own steps, and from nothing else.
+// The signs of life for a watchdog: they come only from the dispatcher's own steps.
 
 import Foundation
 import GRDB
@@ -10,12 +10,12 @@ import Testing
 
 @Suite("For the watchdog", .serialized, .timeLimit(.minutes(10)))
 struct WatchdogTests {
-    /// Counts the steps, and lets a test hold the dispatcher up in one.
+    /// Counts the steps, and lets a test block the dispatcher in one of them.
     private final class Probe: Sendable {
         let steps = Mutex(0)
         let states = Mutex<[DeliveryState]>([])
-        /// Whether the next step is to hang, and one hangs. Only one does: whoever else says that it made a step is not
-        /// held up, and is counted.
+        /// Whether the next step should hang, and whether one hangs. Only one does: any other caller that reports a
+        /// step is not blocked, and is counted.
         let hanging = Mutex((isWanted: false, isUnderWay: false))
 
         var pulse: DeliveryPulse {
@@ -65,7 +65,8 @@ struct WatchdogTests {
             probe.hanging.withLock { $0.isWanted = true }
             defer { probe.hanging.withLock { $0.isWanted = false } }
             while !probe.hanging.withLock(\.isUnderWay) { try await Task.sleep(for: .milliseconds(5)) }
-            // The store is free, other programs write, the timer that asks for rounds runs: none of it may count.
+            // The store is free, other programs write, and the timer that asks for rounds runs: none of these may
+            // count.
             let before = probe.steps.withLock(\.self)
             for _ in 1...3 { _ = try await fixture.enqueue(.sample()) }
             try await Task.sleep(for: .milliseconds(300))
@@ -81,7 +82,8 @@ struct WatchdogTests {
         var choices = DeliveryFixture.Choices()
         choices.pulse = probe.pulse
         try await DeliveryFixture.run(choices) { fixture in
-            // It falls due while the lock is held: without anything to write, nobody would ask for the lock.
+            // It falls due while the lock is held: without anything to write, the dispatcher would not request the
+            // lock.
             var message = NewMessage.sample()
             message.notBefore = .now + .seconds(1)
             _ = try await fixture.enqueue(message)

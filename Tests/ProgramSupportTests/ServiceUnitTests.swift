@@ -1,4 +1,4 @@
-// What `--check` takes from the installed unit, and what it says of the database's place.
+// How `--check` reads the installed unit, and how it describes the database's place.
 
 import Foundation
 import OutboxStore

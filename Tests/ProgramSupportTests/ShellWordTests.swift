@@ -1,4 +1,4 @@
-// What a shell makes of an address that is shown as a part of a command.
+// How a shell reads an address that is shown as part of a command.
 
 import Foundation
 import ProgramSupport

@@ -1,4 +1,4 @@
-// The protocol of sd_notify(3), against a socket as systemd has one.
+// The protocol of sd_notify(3), against a socket like systemd's.
 
 import Foundation
 import ServiceProcess
@@ -66,7 +66,7 @@ struct ServiceManagerTests {
             manager.watchdog()
         }
         #expect(ContinuousClock.now - began < .seconds(20))
-        // What didn't arrive is not taken for told.
+        // A message that didn't arrive doesn't count as sent.
         _ = socket.rest()
         manager.status("line 5000")
         #expect(try await socket.next() == "STATUS=line 5000")

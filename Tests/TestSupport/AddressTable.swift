@@ -1,32 +1,32 @@
-// Addresses, and what each part of the program makes of them: the grammar, the schema, the configuration and outboxctl.
+// Addresses, and the verdict of each part of the program: the grammar, the schema, the configuration and outboxctl.
 
-/// One address and who takes it.
+/// One address and the parts that accept it.
 package struct AddressCase: Sendable {
-    /// What is given as an address.
+    /// The text of the address.
     package let address: String
-    /// A mail can go there.
+    /// Whether mail can be sent to it.
     package let isRecipient: Bool
-    /// The schema takes it, although none can: only Unicode's tables or IDNA's rules tell, which SQL doesn't know.
+    /// Only the schema accepts it: SQL knows neither Unicode's tables nor IDNA's rules, which forbid it.
     package let isBeyondSQL: Bool
-    /// `sender.address` takes it.
+    /// Whether `sender.address` accepts it.
     package let isSender: Bool
 
-    /// Everybody takes it.
+    /// All parts accept it.
     static func good(_ address: String) -> AddressCase {
         AddressCase(address: address, isRecipient: true, isBeyondSQL: false, isSender: true)
     }
 
-    /// A mail can go there, but none may come from there.
+    /// Mail can be sent to it, but not from it.
     static func recipientOnly(_ address: String) -> AddressCase {
         AddressCase(address: address, isRecipient: true, isBeyondSQL: false, isSender: false)
     }
 
-    /// Nobody takes it.
+    /// No part accepts it.
     static func bad(_ address: String) -> AddressCase {
         AddressCase(address: address, isRecipient: false, isBeyondSQL: false, isSender: false)
     }
 
-    /// Nobody takes it but the schema.
+    /// Only the schema accepts it.
     static func beyondSQL(_ address: String) -> AddressCase {
         AddressCase(address: address, isRecipient: false, isBeyondSQL: true, isSender: false)
     }

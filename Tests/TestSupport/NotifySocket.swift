@@ -1,11 +1,11 @@
-// A service manager's socket for a test: what sd_notify(3) messages arrive. Never answers.
+// A service manager's socket for a test: receives the messages of sd_notify(3). Never answers.
 
 import Foundation
 import Glibc
 
 /// A datagram socket that stands in for the service manager's.
 package final class NotifySocket: Sendable {
-    /// What goes into `NOTIFY_SOCKET`.
+    /// The value of `NOTIFY_SOCKET`.
     package let address: String
     private let descriptor: Int32
 
@@ -29,7 +29,7 @@ package final class NotifySocket: Sendable {
 
     deinit { close(descriptor) }
 
-    /// The next message, if it comes within so many seconds.
+    /// The next message, if one arrives within this many seconds.
     package func next(within seconds: Double = 30) async throws -> String? {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while true {
@@ -45,9 +45,9 @@ package final class NotifySocket: Sendable {
         return count < 0 ? nil : String(decoding: octets[..<count], as: UTF8.self)
     }
 
-    /// The next message that contains a text; those before it are left out.
+    /// The next message that contains a text; the messages before it are dropped.
     ///
-    /// - Throws: `WaitError` when there is none within half a minute.
+    /// - Throws: `WaitError` if there is none within half a minute.
     @discardableResult
     package func first(containing text: String) async throws -> String {
         let deadline = ContinuousClock.now + .seconds(30)
@@ -60,12 +60,12 @@ package final class NotifySocket: Sendable {
         throw WaitError(description: "waited in vain for \(text); there were \(others)")
     }
 
-    /// What was waited for in vain.
+    /// A wait timed out.
     package struct WaitError: Error, CustomStringConvertible {
         package let description: String
     }
 
-    /// All that has arrived and was not looked at.
+    /// All messages that have arrived and were not read yet.
     package func rest() -> [String] {
         var messages: [String] = []
         while let message = arrived() { messages.append(message) }

@@ -1,11 +1,11 @@
-// Runs another program for a test: one of ours as it was built, or somebody else's.
+// Runs another program for a test: one of our built programs or a foreign one.
 
 package import Foundation
 import Glibc
 
-/// What a program left behind.
+/// The results of a program.
 package struct ProgramResult: Sendable {
-    /// What it exited with.
+    /// Its exit code.
     package let exitCode: Int32
     /// Its standard output.
     package let output: String
@@ -13,9 +13,9 @@ package struct ProgramResult: Sendable {
     package let errors: String
 }
 
-/// A program that runs beside the test.
+/// A program that runs concurrently with the test.
 package final class Program: Sendable {
-    /// Where the built programs are: beside the test binary.
+    /// The folder of the built programs, which is that of the test binary.
     package static var buildFolder: URL {
         get throws {
             let binary = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
@@ -37,8 +37,8 @@ package final class Program: Sendable {
     /// Starts a program; its output goes to files in `folder`.
     ///
     /// - Parameters:
-    ///   - input: what it reads from standard input; `nil`: nothing.
-    ///   - environment: variables beside those of the tests.
+    ///   - input: the text for standard input; `nil` for none.
+    ///   - environment: additional variables.
     package init(
         _ executable: URL,
         _ arguments: [String],
@@ -78,7 +78,7 @@ package final class Program: Sendable {
             continuation.finish()
         }
         try process.run()
-        // The program has its own copies; Foundation may keep the process, and these with it, for good.
+        // The program has its own copies; Foundation may keep the process, and these handles with it, for ever.
         for handle in handles { try handle.close() }
         self.process = process
     }
@@ -88,18 +88,18 @@ package final class Program: Sendable {
         process.terminate()
     }
 
-    /// What the program has open under a number, as the kernel names it.
+    /// The file that the program has open under a number, as the kernel names it.
     package func file(of descriptor: Int) throws -> String {
         try FileManager.default.destinationOfSymbolicLink(
             atPath: "/proc/\(process.processIdentifier)/fd/\(descriptor)"
         )
     }
 
-    /// Waits until the process is one of our programs, and blocks, ignores or handles a signal.
+    /// Waits until the process runs our program and blocks, ignores or handles a signal.
     package func waitUntilItHolds(signal number: Int32, as name: String) async throws {
         let bit = UInt64(1) << UInt64(number - 1)
         while true {
-            // Before it has become the program, it blocks everything.
+            // Before it has executed the program, it blocks all signals.
             let program = try FileManager.default.destinationOfSymbolicLink(
                 atPath: "/proc/\(process.processIdentifier)/exe"
             )
@@ -117,10 +117,10 @@ package final class Program: Sendable {
         Glibc.kill(process.processIdentifier, SIGHUP)
     }
 
-    /// What it has written to standard error so far.
+    /// Its standard error so far.
     package func errorsSoFar() throws -> String { try String(contentsOf: errorFile, encoding: .utf8) }
 
-    /// Sends SIGKILL: the program ends wherever it is.
+    /// Sends SIGKILL: the program ends at once.
     package func kill() {
         Glibc.kill(process.processIdentifier, SIGKILL)
     }
@@ -163,8 +163,8 @@ package func withFolder<Result>(_ body: (URL) async throws -> Result) async thro
     }
 }
 
-/// SQLite removes its -wal and -shm files when the last connection closes, which may be while the folder is removed: a
-/// file that is gone already is no reason to fail.
+/// SQLite removes its -wal and -shm files when the last connection closes, which may happen during the removal of the
+/// folder: a file that has vanished is not an error.
 private func remove(_ folder: URL) throws {
     while true {
         do { return try FileManager.default.removeItem(at: folder) } catch CocoaError.fileNoSuchFile {

@@ -1,4 +1,4 @@
-// Chance that can be repeated.
+// Reproducible random numbers.
 
 /// SplitMix64: the same seed gives the same sequence.
 package struct SplitMix: RandomNumberGenerator, Sendable {

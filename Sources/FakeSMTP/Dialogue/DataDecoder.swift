@@ -1,4 +1,4 @@
-// Takes the bytes between DATA and the final dot apart: finds the end and undoes dot-stuffing. Never looks at headers.
+// Decodes the bytes between DATA and the final dot: finds the end and undoes dot-stuffing. Never looks at headers.
 
 import NIOCore
 
@@ -28,7 +28,8 @@ struct DataDecoder {
         self.sizeLimit = sizeLimit
     }
 
-    /// Takes what it can from the front of `input`. True once the end of the data was taken; what follows is left.
+    /// Consumes decodable bytes from the front of `input`. True once the end of the data was consumed; later bytes
+    /// remain.
     mutating func decode(_ input: inout ByteBuffer) -> Bool {
         let view = input.readableBytesView
         var index = view.startIndex
@@ -84,7 +85,7 @@ struct DataDecoder {
         case end, stuffedDot, undecided
     }
 
-    /// What a dot at the start of a line is. `undecided` while the two octets after it have not arrived.
+    /// The meaning of a dot at the start of a line; `undecided` while the two octets after it have not arrived.
     private static func endOfData(in view: ByteBufferView, at dot: Int) -> LeadingDot {
         guard dot + 1 < view.endIndex else { return .undecided }
         guard view[dot + 1] == UInt8(ascii: "\r") else { return .stuffedDot }

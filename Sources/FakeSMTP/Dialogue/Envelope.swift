@@ -1,4 +1,4 @@
-// The envelope of one mail transaction. No rules: SMTPSession has them.
+// The envelope of one mail transaction. Holds no rules: SMTPSession has them.
 
 /// Sender, parameters and recipients between MAIL and the end of the transaction.
 struct Envelope: Equatable {
@@ -9,6 +9,6 @@ struct Envelope: Equatable {
     /// The recipients accepted so far.
     var recipients: [String] = []
 
-    /// Whether SMTPUTF8 was asked for (RFC 6531).
+    /// Whether the client requested SMTPUTF8 (RFC 6531).
     var isInternationalized: Bool { parameters["SMTPUTF8"] != nil }
 }

@@ -1,4 +1,4 @@
-// Reads the path of MAIL and RCPT. Strict, so that a client's mistake is seen; never resolves a domain.
+// Reads the path of MAIL and RCPT. Strict, so that a client's mistakes show; never resolves a domain.
 
 /// A path of RFC 5321 §4.1.2: `<local@domain>`, `<>` for the null sender, `<Postmaster>`; source routes are dropped
 /// (appendix C).
@@ -9,7 +9,7 @@ struct Mailbox: Equatable {
     /// Whether the address needs SMTPUTF8 (RFC 6531).
     var isASCII: Bool { address.utf8.allSatisfy { $0 < 0x80 } }
 
-    /// Takes a path off the front of `text`; `nil` when there is no well-formed one.
+    /// Removes a path from the front of `text`; `nil` if there is no well-formed path.
     static func take(from text: inout Substring) -> Mailbox? {
         guard text.first == "<" else { return nil }
         var isQuoted = false
@@ -72,7 +72,7 @@ struct Mailbox: Equatable {
 
     private static func isDomain(_ domain: Substring.UTF8View) -> Bool {
         if domain.first == UInt8(ascii: "[") {
-            // An address literal (RFC 5321 §4.1.3); which kind does not matter to a server that delivers nowhere.
+            // An address literal (RFC 5321 §4.1.3). Its kind does not matter to a server that delivers nothing.
             let content = domain.dropFirst().dropLast()
             return domain.last == UInt8(ascii: "]") && !content.isEmpty
                 && content.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"[]\\".utf8.contains($0) }

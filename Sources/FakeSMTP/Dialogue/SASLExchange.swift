@@ -9,12 +9,12 @@ enum SASLExchange: Equatable {
     case loginUser
     case loginPassword(user: String)
     case cramMD5(challenge: String)
-    /// Asks for one response and refuses it.
+    /// Asks for one response and rejects it.
     case failing(challenge: String)
 
-    /// What a response leads to.
+    /// The result of a response.
     enum Outcome: Equatable {
-        /// Ask for the next response, with the challenge of that exchange.
+        /// Asks for the next response, with the challenge of this exchange.
         case challenge(SASLExchange)
         case credentials(user: String, password: String)
         /// A keyed digest of the challenge (RFC 2195 §2).
@@ -25,9 +25,9 @@ enum SASLExchange: Equatable {
         case malformed
     }
 
-    /// Begins with a mechanism.
+    /// Begins an exchange with a mechanism.
     ///
-    /// - Parameter fails: it comes to nothing, whatever the client responds.
+    /// - Parameter fails: the exchange fails, whatever the client responds.
     init(_ mechanism: SASLMechanism, fails: Bool) {
         let challenge: String
         switch mechanism {
@@ -48,7 +48,7 @@ enum SASLExchange: Equatable {
         self = .failing(challenge: challenge)
     }
 
-    /// The base64 challenge that asks for the response due now.
+    /// The base64 challenge for the next response.
     var challenge: String {
         switch self {
         case .plain: ""
@@ -58,7 +58,7 @@ enum SASLExchange: Equatable {
         }
     }
 
-    /// Takes one response, a line of base64.
+    /// Consumes one response, a line of base64.
     func receive(_ response: String) -> Outcome {
         if response == "*" { return .cancelled }
         // RFC 4954 §4: "=" is an initial response of no octets.
@@ -85,7 +85,7 @@ enum SASLExchange: Equatable {
         }
     }
 
-    /// What a client with the password answers to CRAM-MD5's challenge.
+    /// The answer to CRAM-MD5's challenge by a client that knows the password.
     static func cramDigest(of challenge: String, password: String) -> String {
         let code = HMAC<Insecure.MD5>.authenticationCode(
             for: Data(challenge.utf8),

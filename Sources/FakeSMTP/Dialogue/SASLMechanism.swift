@@ -1,11 +1,11 @@
-// The mechanisms of AUTH by name. How each goes is in SASLExchange.
+// The mechanisms of AUTH by name. SASLExchange implements them.
 
-/// A mechanism that can be offered. PLAIN, LOGIN and CRAM-MD5 check the password; the others are offered, take what a client
-/// sends, and fail, as they do at servers that offer more than they can do for an account.
+/// A mechanism that the server can offer. PLAIN, LOGIN and CRAM-MD5 check the password. The others are offered, read
+/// the client's response, and fail, as at servers that offer more mechanisms than an account supports.
 package enum SASLMechanism: String, Sendable, Hashable, CaseIterable {
     /// RFC 4616.
     case plain = "PLAIN"
-    /// What clients agree on.
+    /// The de facto standard.
     case login = "LOGIN"
     /// RFC 2195.
     case cramMD5 = "CRAM-MD5"

@@ -1,11 +1,11 @@
-// Reads one command line: verb, arguments, syntax. Whether the command is in sequence is SMTPSession's business.
+// Parses one command line: verb, arguments, syntax. SMTPSession checks the sequence of commands.
 
 /// A well-formed SMTP command.
 enum SMTPCommand: Equatable {
     case hello(domain: String, isExtended: Bool)
     case startTLS
     case auth(mechanism: String, initialResponse: String?)
-    /// Parameters by upper-case keyword; an empty value where there is none.
+    /// Parameters by upper-case keyword; a parameter without a value has an empty one.
     case mail(Mailbox, parameters: [String: String])
     case rcpt(Mailbox, parameters: [String: String])
     case data
@@ -15,9 +15,9 @@ enum SMTPCommand: Equatable {
     case help
     case quit
 
-    /// Reads a line whose verb is known.
+    /// Parses a line whose verb is known.
     ///
-    /// - Throws: the ``SMTPReply`` that refuses it: 500, 501, 502 or 555.
+    /// - Throws: the ``SMTPReply`` that rejects the line: 500, 501, 502 or 555.
     static func parse(_ line: String, verb: SMTPVerb) throws(SMTPReply) -> SMTPCommand {
         guard line.utf8.count + 2 <= verb.longestLine else {
             throw SMTPReply(500, "5.5.2", "Line too long")

@@ -1,10 +1,10 @@
-// The service extensions that can be offered or not. What they do is in SMTPSession.
+// The service extensions that the server can offer. SMTPSession implements them.
 
 /// A service extension of EHLO's answer.
 package enum SMTPExtension: String, Sendable, Hashable, CaseIterable {
-    /// RFC 2920. The server takes pipelined commands in any case.
+    /// RFC 2920. The server accepts pipelined commands in any case.
     case pipelining
-    /// RFC 1870. Without it a SIZE parameter is refused; the size limit itself stays.
+    /// RFC 1870. Without it, a SIZE parameter is rejected; the size limit itself stays.
     case size
     /// RFC 6152.
     case eightBitMIME = "8bitmime"
@@ -12,7 +12,7 @@ package enum SMTPExtension: String, Sendable, Hashable, CaseIterable {
     case smtpUTF8 = "smtputf8"
     /// RFC 3207. Offered only by a server started with ``FakeSMTPServer/TLSMode/startTLS``.
     case startTLS = "starttls"
-    /// RFC 4954. Offered only where there are credentials.
+    /// RFC 4954. Offered only if there are credentials.
     case auth
 
     /// The line in EHLO's answer.

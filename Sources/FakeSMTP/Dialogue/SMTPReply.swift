@@ -1,4 +1,4 @@
-// An SMTP reply as a value, and its bytes. Decides nothing about when it is sent.
+// An SMTP reply as a value, and its bytes. Never decides when to send it.
 
 import NIOCore
 
@@ -18,7 +18,7 @@ struct SMTPReply: Sendable, Equatable, Error {
         self.lines = lines
     }
 
-    /// A scripted reply; without a text it gets one that fits its class.
+    /// A scripted reply. Without a text, it gets one that fits its class.
     init(code: Int, enhanced: String?, scriptedText: String?) {
         let text =
             switch (scriptedText, code) {
@@ -35,7 +35,7 @@ struct SMTPReply: Sendable, Equatable, Error {
         )
     }
 
-    /// 2xx and 3xx: the command is carried out.
+    /// 2xx and 3xx: the command is executed.
     var isPositive: Bool { code < 400 }
 
     /// RFC 5321 §3.8: after a 421 the server closes the connection.

@@ -1,12 +1,12 @@
-// The state of one SMTP dialogue and its rules: what is in sequence, what is refused, what a command changes.
-// A value without I/O, time or faults; the connection handler drives it.
+// The state and the rules of one SMTP dialogue: which commands are in sequence, which are rejected, and what they
+// change. A value without I/O, time or faults; the connection handler drives it.
 
 /// One client's dialogue.
 ///
-/// A command is answered in two steps, so that a fault can come between them: ``receive(_:)`` says what the server
-/// would do, ``carryOut(_:)`` does it.
+/// A command is answered in two steps, so that a fault can come between them: ``receive(_:)`` determines the server's
+/// reaction, ``carryOut(_:)`` executes it.
 struct SMTPSession {
-    /// A change that a command would make, once no fault forbids it.
+    /// A change that a command makes unless a fault prevents it.
     enum Effect: Equatable {
         case greet
         case hello(domain: String, isExtended: Bool)
@@ -20,15 +20,15 @@ struct SMTPSession {
         case quit
     }
 
-    /// What a line of the client leads to.
+    /// The server's reaction to a line of the client.
     enum Step: Equatable {
-        /// Answer; nothing of it can be scripted. A reply that closes the connection says so itself.
+        /// Sends an answer that can't be scripted. The reply's code tells whether it closes the connection.
         case answer(SMTPReply)
-        /// A stage is reached with the effect to carry out.
+        /// Reaches a stage, with the effect to carry out.
         case reach(Fault.Stage, Effect)
     }
 
-    /// What the next bytes are.
+    /// The expected kind of the next bytes.
     enum Expectation: Equatable {
         case command
         case authResponse(SASLExchange)
@@ -49,12 +49,12 @@ struct SMTPSession {
         isSecure = options.tls == .implicit
     }
 
-    // MARK: What a line leads to
+    // MARK: Reactions to lines
 
     /// Judges a command by the rules alone.
     mutating func receive(_ command: SMTPCommand) -> Step {
         if isTurnedAway, command != .quit {
-            // RFC 5321 §3.1: after a refusing greeting only QUIT is of use.
+            // RFC 5321 §3.1: after a rejecting greeting only QUIT is useful.
             return .answer(SMTPReply(503, "5.5.1", "No service here; QUIT is all that is left"))
         }
         switch command {
@@ -69,7 +69,7 @@ struct SMTPSession {
         case .rcpt(let recipient, let parameters): return receiveRecipient(recipient, parameters)
         case .data:
             guard let envelope else { return .answer(SMTPReply(503, "5.5.1", "Need MAIL and RCPT first")) }
-            // RFC 2920 §3.1: a client that pipelines must be told here that no recipient was left.
+            // RFC 2920 §3.1: a client that pipelines must learn here that no recipient was accepted.
             guard !envelope.recipients.isEmpty else {
                 return .answer(SMTPReply(554, "5.5.1", "No valid recipients"))
             }
@@ -118,12 +118,12 @@ struct SMTPSession {
         return .reach(.mail, .openTransaction(envelope))
     }
 
-    /// What is wrong with the parameters of MAIL, if anything.
+    /// The problem of MAIL's parameters, if any.
     private func refusal(of parameters: [String: String], isExtended: Bool) -> SMTPReply? {
         for (keyword, value) in parameters {
             let fitting: (SMTPExtension, isValid: Bool)? =
                 switch keyword {
-                // RFC 1870 §3: up to 20 digits; more than an Int holds is too large in any case.
+                // RFC 1870 §3: up to 20 digits; a number that exceeds an Int is too large in any case.
                 case "SIZE": (.size, (1...20).contains(value.utf8.count) && value.utf8.allSatisfy(Self.isDigit))
                 case "BODY": (.eightBitMIME, ["7BIT", "8BITMIME"].contains(value.uppercased()))
                 case "SMTPUTF8": (.smtpUTF8, value.isEmpty)
@@ -156,7 +156,7 @@ struct SMTPSession {
         return .reach(.rcpt, .addRecipient(recipient.address))
     }
 
-    /// Judges complete mail data. A refusal ends the transaction.
+    /// Judges complete mail data. A rejection ends the transaction.
     mutating func receiveEndOfBody(problem: DataDecoder.Problem?) -> Step {
         switch problem {
         case nil: return .reach(.finalDot, .acceptMail)
@@ -193,13 +193,13 @@ struct SMTPSession {
         return judge(exchange.receive(response))
     }
 
-    /// Takes the client's response to a challenge.
+    /// Consumes the client's response to a challenge.
     mutating func receiveAuthResponse(_ line: String, to exchange: SASLExchange) -> Step {
         expectation = .command
         return judge(exchange.receive(line))
     }
 
-    /// Ends an exchange whose response was no line at all.
+    /// Ends an exchange whose response was not a line.
     mutating func abandonAuth() {
         expectation = .command
     }
@@ -232,9 +232,9 @@ struct SMTPSession {
         return .answer(SMTPReply(334, nil, exchange.challenge))
     }
 
-    // MARK: What a effect changes
+    // MARK: Carrying out effects
 
-    /// Makes the change and says what a healthy server answers. ``Effect/receiveBody`` has no answer.
+    /// Makes the change and returns a healthy server's answer. ``Effect/receiveBody`` has no answer.
     mutating func carryOut(_ effect: Effect, queueID: String = "") -> SMTPReply? {
         switch effect {
         case .greet:
@@ -273,7 +273,7 @@ struct SMTPSession {
         }
     }
 
-    /// Notes that a fault refused the effect.
+    /// Notes that a fault rejected the effect.
     mutating func refuse(_ effect: Effect) {
         switch effect {
         case .greet: isTurnedAway = true
@@ -288,7 +288,7 @@ struct SMTPSession {
         expectation = .command
     }
 
-    /// RFC 3207 §4.2: after the handshake nothing learned before it counts.
+    /// RFC 3207 §4.2: the handshake discards all earlier knowledge.
     mutating func secure() {
         isSecure = true
         greetedExtended = nil
@@ -296,7 +296,7 @@ struct SMTPSession {
         endTransaction()
     }
 
-    // MARK: What is offered
+    // MARK: Offers
 
     private var advertisement: [String] {
         SMTPExtension.allCases.filter(offers).map { $0.line(options) }
@@ -308,7 +308,7 @@ struct SMTPSession {
         switch `extension` {
         case .startTLS: return options.tls == .startTLS && !isSecure
         case .auth:
-            // RFC 4954 §4: no plaintext mechanism before TLS, where TLS can be had.
+            // RFC 4954 §4: no plaintext mechanism before TLS if TLS is available.
             return !options.credentials.isEmpty
                 && (isSecure || options.tls == .none || options.offersAuthenticationBeforeTLS)
         case .pipelining, .size, .eightBitMIME, .smtpUTF8: return true

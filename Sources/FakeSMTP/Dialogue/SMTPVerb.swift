@@ -1,4 +1,4 @@
-// The verbs that the server knows by name. Not what they do.
+// The verbs that the server knows. Never their effects.
 
 /// A command's verb, as the ledger counts it.
 enum SMTPVerb: String, Sendable, CaseIterable {
@@ -15,7 +15,7 @@ enum SMTPVerb: String, Sendable, CaseIterable {
     case expn = "EXPN"
     case help = "HELP"
     case quit = "QUIT"
-    /// Anything else.
+    /// Any other verb.
     case unknown = "?"
 
     /// The verb at the start of a command line.

@@ -1,4 +1,4 @@
-// Converts durations to the whole milliseconds that faults are written in and event loops count by.
+// Converts durations to whole milliseconds, the unit of faults and event loops.
 
 import NIOCore
 
@@ -9,7 +9,7 @@ extension Duration {
         return seconds * 1_000 + attoseconds / 1_000_000_000_000_000
     }
 
-    /// The same duration as SwiftNIO counts it.
+    /// The same duration as SwiftNIO's type.
     var timeAmount: TimeAmount {
         let (seconds, attoseconds) = components
         return .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)

@@ -1,7 +1,7 @@
-// Writes a fault in its text form, so that FaultParser reads back an equal fault.
+// Writes a fault in its text form, from which FaultParser reads an equal fault.
 
 extension Fault: CustomStringConvertible {
-    /// The text form: ``init(parsing:)`` makes an equal fault of it.
+    /// The text form; ``init(parsing:)`` turns it into an equal fault.
     package var description: String {
         var words = ["\(stage.rawValue):", action.text]
         if let when = when.text {
@@ -52,7 +52,7 @@ extension Fault.Action {
 }
 
 extension Fault.When {
-    /// The schedule's part of the text form; `nil` for `always`, which goes without saying.
+    /// The schedule's part of the text form; `nil` for the default `always`.
     var text: String? {
         switch self {
         case .always: nil

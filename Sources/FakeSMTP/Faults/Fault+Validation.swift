@@ -1,4 +1,4 @@
-// Refuses faults that make no sense, at the moment they are made. Knows nothing of a running server.
+// Rejects faults that make no sense when they are created. Knows nothing of a running server.
 
 extension Fault {
     func validate() throws(FaultError) {
@@ -47,7 +47,7 @@ extension Fault {
         }
     }
 
-    /// As many as `raw` may send.
+    /// The most octets that `raw` may send.
     private static let mostOctets = 1_048_576
 
     private func validateReply(code: Int, enhanced: String?, text: String?) throws(FaultError) {

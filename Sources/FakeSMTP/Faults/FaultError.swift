@@ -1,12 +1,12 @@
-// Says why a fault can't be: the problem, and what would have been right. Nothing else.
+// Explains why a fault is invalid: the problem, and what was expected. Nothing else.
 
-/// A fault's text that can't be read, or a combination of parts that makes no sense.
+/// The text of a fault can't be parsed, or its parts make no sense together.
 package struct FaultError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What is wrong, quoting the offending part.
+    /// The problem, with a quotation of the offending part.
     package let problem: String
     /// What was expected in its place.
     package let expected: String
-    /// The whole text, where the fault came from one.
+    /// The whole text, if the fault came from a text.
     package var text: String?
 
     /// One line for an operator: the text, the problem, and what was expected.

@@ -1,8 +1,8 @@
-// Reads the text form of a fault. Every error names the part that is wrong and what was expected there.
-// What a well-formed fault may combine is not decided here but in Fault's initialiser.
+// Parses the text form of a fault. Every error names the wrong part and what was expected there. Fault's initialiser
+// decides which parts may be combined.
 
 extension Fault {
-    /// A fault from its text form:
+    /// Creates a fault from its text form:
     ///
     ///     STAGE: ACTION [WHEN] [for ADDRESS]
     ///     STAGE   connect ehlo startTLS auth mail rcpt data body finalDot quit
@@ -12,9 +12,9 @@ extension Fault {
     ///     TIME    a number with its unit: 200ms, 1.5s, 2m
     ///
     /// Words are read without regard to case. In TEXT, `\n` begins another line of the reply, and `\"` and `\\` stand
-    /// for themselves; in OCTETS, `\r`, `\n`, `\xHH`, `\"` and `\\` do, and nothing is added to them.
+    /// for `"` and `\`. In OCTETS, `\r`, `\n`, `\xHH`, `\"` and `\\` are escapes, and nothing is added to the octets.
     ///
-    /// - Throws: ``FaultError``, with the text, for anything that is not such a fault.
+    /// - Throws: ``FaultError``, with the text, if the text is not a valid fault.
     package init(parsing text: String) throws(FaultError) {
         do {
             var parser = try FaultParser(text)
@@ -28,7 +28,7 @@ extension Fault {
 private struct FaultParser {
     private enum Token: Equatable {
         case word(String)
-        /// What stands between the quotes, its escapes as they are.
+        /// The text between the quotes, with its escapes unchanged.
         case quoted(String)
 
         var text: String {
@@ -192,7 +192,7 @@ private struct FaultParser {
         return tokens
     }
 
-    /// Takes a quoted text, its quotes included, off the front of `rest`. Its escapes stay as they are.
+    /// Removes a quoted text, including its quotes, from the front of `rest`. Its escapes stay unchanged.
     private static func quotedText(_ rest: inout Substring) throws(FaultError) -> String {
         var result = ""
         rest.removeFirst()
@@ -223,7 +223,7 @@ private struct FaultParser {
         return result
     }
 
-    /// What `raw` sends.
+    /// The octets that `raw` sends.
     private static func octets(of quoted: String) throws(FaultError) -> [UInt8] {
         var result: [UInt8] = []
         var rest = Substring(quoted)

@@ -1,15 +1,15 @@
 // Owns the faults of one server and their counters, and decides which of them fire. Does no I/O: the connection handler
-// carries the decision out, the ledger remembers it.
+// executes the decision, and the ledger records it.
 
 import Synchronization
 
-/// The faults of a running server. Faults can be changed while connections ask.
+/// The faults of a running server. They can be changed while connections query them.
 final class FaultScript: Sendable {
-    /// What the script makes of a stage that was reached.
+    /// The script's decision at a stage that was reached.
     struct Decision: Sendable, Equatable {
         /// How long to wait first: the sum of all delays that fired.
         var delay: Duration = .zero
-        /// What to do instead of the usual; `nil` to go on. Never a delay.
+        /// The action instead of the usual one; `nil` to continue as usual. Never a delay.
         var action: Fault.Action?
         /// Every fault that fired, in order.
         var fired: [Fault] = []
@@ -20,7 +20,7 @@ final class FaultScript: Sendable {
         var reached = 0
         var generator: SeededGenerator
 
-        /// Counts that the stage was reached and says whether the fault is due.
+        /// Counts that the stage was reached, and returns whether the fault is due.
         mutating func isDue() -> Bool {
             reached += 1
             switch fault.when {
@@ -45,12 +45,12 @@ final class FaultScript: Sendable {
         self.seed = seed
     }
 
-    /// The faults in the order in which they are asked.
+    /// The faults in the order of their evaluation.
     var faults: [Fault] {
         state.withLock { $0.entries.map(\.fault) }
     }
 
-    /// Replaces all faults. Every count begins anew, and so does each fault's random sequence.
+    /// Replaces all faults. All counters and random sequences start again.
     func set(_ faults: [Fault]) {
         state.withLock { state in
             state = State()
@@ -65,7 +65,7 @@ final class FaultScript: Sendable {
         state.withLock { append(fault, to: &$0) }
     }
 
-    /// Removes every fault equal to this one, and says whether there was any.
+    /// Removes every fault equal to this one, and returns whether there was any.
     func remove(_ fault: Fault) -> Bool {
         state.withLock { state in
             let count = state.entries.count
@@ -74,8 +74,8 @@ final class FaultScript: Sendable {
         }
     }
 
-    /// Asks every fault of this stage. All of them count that the stage was reached, also those that come after the one
-    /// that decides.
+    /// Evaluates every fault of this stage. Each counts that the stage was reached, including those after the deciding
+    /// one.
     func decide(at stage: Fault.Stage, recipients: [String]) -> Decision {
         state.withLock { state in
             var decision = Decision()
@@ -101,7 +101,7 @@ final class FaultScript: Sendable {
         return recipients.contains { $0.lowercased() == wanted.lowercased() }
     }
 
-    /// Each fault has its own sequence, so that its nth decision does not depend on what other faults were asked.
+    /// Each fault has its own sequence, so that its nth decision does not depend on evaluations of other faults.
     private func append(_ fault: Fault, to state: inout State) {
         let generator = SeededGenerator(seed: seed &+ state.added &* 0xD1B5_4A32_D192_ED03)
         state.entries.append(Entry(fault: fault, generator: generator))
@@ -110,7 +110,7 @@ final class FaultScript: Sendable {
 }
 
 extension FaultScript.Decision {
-    /// No fault of the script: the server serves as many connections as it may.
+    /// Not a fault of the script: the server already serves the maximum number of connections.
     static let tooManyConnections = FaultScript.Decision(
         action: .reply(421, enhanced: "4.7.0", text: "Too many connections")
     )

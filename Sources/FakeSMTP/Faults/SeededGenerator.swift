@@ -1,4 +1,4 @@
-// Makes the reproducible random numbers behind `odds`. Not for secrets.
+// Generates the reproducible random numbers for `odds`. Not for secrets.
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): one seed, one sequence.
 struct SeededGenerator: RandomNumberGenerator, Sendable {

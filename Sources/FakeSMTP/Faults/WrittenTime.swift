@@ -5,7 +5,7 @@ package struct WrittenTime: Sendable, Hashable, CustomStringConvertible {
     /// The length of time.
     package let duration: Duration
 
-    /// Why a text is no time.
+    /// A text is not a valid time.
     package struct ParsingError: Error, CustomStringConvertible {
         /// The text.
         package let text: String
@@ -19,7 +19,7 @@ package struct WrittenTime: Sendable, Hashable, CustomStringConvertible {
         self.duration = duration
     }
 
-    /// Reads a number with its unit: `ms`, `s` or `m`; whole milliseconds, from 1 ms to 24 h.
+    /// Parses a number with its unit: `ms`, `s` or `m`; whole milliseconds, from 1 ms to 24 h.
     package init(parsing text: String) throws(ParsingError) {
         let units: [(suffix: String, milliseconds: Double)] = [("ms", 1), ("s", 1_000), ("m", 60_000)]
         guard let unit = units.first(where: { text.lowercased().hasSuffix($0.suffix) }),
@@ -32,7 +32,7 @@ package struct WrittenTime: Sendable, Hashable, CustomStringConvertible {
         duration = .milliseconds(Int64(milliseconds))
     }
 
-    /// The largest time, so that a slip of the unit is noticed: 24 hours.
+    /// The largest time, 24 hours, so that a mistaken unit is noticed.
     static let longest = Duration.seconds(24 * 60 * 60)
 
     /// The shortest exact form: `2s`, `1500ms`.

@@ -1,4 +1,4 @@
-// The records a ledger is made of. Plain values.
+// The records of a ledger. Plain values.
 
 package import Foundation
 
@@ -11,25 +11,25 @@ extension Ledger {
         package let openedAt: Date
         /// Whether a TLS handshake was completed.
         package internal(set) var isSecure = false
-        /// The user who authenticated, if anyone did.
+        /// The authenticated user, if any.
         package internal(set) var user: String?
-        /// Octets thrown away because a client sent them behind STARTTLS without waiting (RFC 3207 §4.2).
+        /// Octets that the client sent after STARTTLS without waiting, and that were discarded (RFC 3207 §4.2).
         package internal(set) var discardedPlaintext = 0
-        /// Whether it has ended, by either side.
+        /// Whether it was closed, by either side.
         package internal(set) var isClosed = false
     }
 
     /// One accepted mail.
     package struct Mail: Sendable, Hashable {
-        /// Its number, from 1 (or from the highest number already in the store); the queue id is made of it.
+        /// Its number, from 1 (or from the highest number already in the store); the queue id is derived from it.
         package let sequence: Int
         /// The id in `250 2.0.0 Ok: queued as <id>`.
         package let queueID: String
-        /// The number of the connection it came by.
+        /// The number of its connection.
         package let connection: Int
         /// The reverse path without angle brackets; empty for `<>`.
         package let mailFrom: String
-        /// The parameters of MAIL by upper-case keyword; an empty value where there was none.
+        /// The parameters of MAIL by upper-case keyword; a parameter without a value has an empty one.
         package let parameters: [String: String]
         /// The recipients that were accepted, in order, without angle brackets.
         package let recipients: [String]
@@ -41,12 +41,12 @@ extension Ledger {
         package let isSecure: Bool
         /// The authenticated user, if any.
         package let user: String?
-        /// False if a fault kept the answer from the client (`accept-drop`).
+        /// False if a fault withheld the answer from the client (`accept-drop`).
         package let isAnswered: Bool
-        /// The file's name in the store, if there is a store.
+        /// The file's name in the store, if there is one.
         package internal(set) var file: String?
 
-        /// The mail as text; octets that are no UTF-8 are replaced.
+        /// The mail as text; octets that are not UTF-8 are replaced.
         package var text: String { String(decoding: bytes, as: UTF8.self) }
     }
 
@@ -54,9 +54,9 @@ extension Ledger {
     package struct Firing: Sendable, Hashable {
         /// The fault.
         package let fault: Fault
-        /// The number of the connection it struck.
+        /// The number of the affected connection.
         package let connection: Int
-        /// When.
+        /// When it fired.
         package let firedAt: Date
     }
 }

@@ -1,26 +1,26 @@
-// Lets tests wait for what a server sees, with continuations: nobody polls or sleeps. Records nothing.
+// Lets tests wait for the server's events by continuations, without polling or sleeping. Records nothing.
 
 import NIOCore
 import Synchronization
 
-/// Why a wait for the ledger ended without what it waited for.
+/// A wait for the ledger ended without success.
 package struct LedgerWaitError: Error, CustomStringConvertible {
-    /// What ended the wait.
+    /// The reason for the end of the wait.
     package enum Reason: Sendable, Hashable {
-        /// The time was up.
+        /// The timeout expired.
         case timedOut(Duration)
-        /// The server was stopped, so nothing more will come.
+        /// The server was stopped, so no more events will come.
         case serverStopped
     }
 
-    /// What ended the wait.
+    /// Why the wait ended.
     package let reason: Reason
-    /// What was waited for.
+    /// The awaited state.
     package let wanted: String
-    /// What the server had seen by then.
+    /// The server's state by then.
     package let seen: String
 
-    /// Both, in one line.
+    /// All of this in one line.
     package var description: String {
         switch reason {
         case .timedOut(let duration): "waited \(duration) for \(wanted); seen: \(seen)"
@@ -30,7 +30,7 @@ package struct LedgerWaitError: Error, CustomStringConvertible {
 }
 
 extension Ledger {
-    /// Something that can be waited for; once true it stays true.
+    /// An awaited state; once reached, it stays reached.
     enum Goal: Sendable {
         case accepted(Int)
         case connections(Int)
@@ -67,15 +67,15 @@ extension Ledger {
         }
     }
 
-    /// Waits until `count` mails were accepted in all, and returns all accepted by then.
+    /// Waits until `count` mails were accepted in total, and returns all accepted mails.
     ///
-    /// - Throws: ``LedgerWaitError`` with what was seen, `CancellationError` if the task is cancelled.
+    /// - Throws: ``LedgerWaitError`` with a summary of the ledger; `CancellationError` if the task is cancelled.
     package func waitForAccepted(count: Int, timeout: Duration = .seconds(30)) async throws -> [Mail] {
         try await wait(for: .accepted(count), timeout: timeout)
         return accepted
     }
 
-    /// Waits until `count` connections were opened in all, and returns all opened by then.
+    /// Waits until `count` connections were opened in total, and returns all opened connections.
     ///
     /// - Throws: as ``waitForAccepted(count:timeout:)``.
     @discardableResult
@@ -84,7 +84,7 @@ extension Ledger {
         return connections
     }
 
-    /// Waits until `count` connections were closed in all, by either side, and returns all connections.
+    /// Waits until `count` connections were closed in total, by either side, and returns all connections.
     ///
     /// - Throws: as ``waitForAccepted(count:timeout:)``.
     @discardableResult
@@ -106,7 +106,7 @@ extension Ledger {
         return firings.filter { $0.fault == fault }
     }
 
-    /// Ends every wait, now and later, that can't be satisfied any more.
+    /// Ends every current and future wait that can't be satisfied any more.
     func close() {
         let waiters = state.withLock { state in
             state.isClosed = true
@@ -118,7 +118,7 @@ extension Ledger {
         }
     }
 
-    /// Takes the waiters whose goal is reached out of the state; they are resumed outside the lock.
+    /// Removes the waiters whose goal is reached; they are resumed outside the lock.
     static func takeSatisfiedWaiters(_ state: inout State) -> [Waiter] {
         guard !state.waiters.isEmpty else { return [] }
         let satisfied = state.waiters.filter { $0.value.goal.isReached(in: state) }
@@ -168,7 +168,7 @@ extension Ledger {
         LedgerWaitError(reason: reason, wanted: goal.text, seen: summary)
     }
 
-    /// What was seen, in one line.
+    /// A summary of the ledger in one line.
     package var summary: String {
         state.withLock { state in
             var parts = [

@@ -1,10 +1,10 @@
-// Remembers what happened to one server: connections, commands, accepted mail, faults fired. Never decides anything.
+// Records the events of one server: connections, commands, accepted mail, fired faults. Never decides anything.
 
 import Foundation
 import NIOCore
 import Synchronization
 
-/// Everything that a server saw, for tests to look at and to wait for (see `Ledger+Waiting.swift`).
+/// All events of a server, for tests to inspect and to wait for (see `Ledger+Waiting.swift`).
 ///
 /// Read it at any time from any thread; each property is a snapshot.
 package final class Ledger: Sendable {
@@ -24,12 +24,12 @@ package final class Ledger: Sendable {
         var isClosed = false
     }
 
-    /// Timers for waits that give up.
+    /// Runs the timeouts of waits.
     let eventLoop: any EventLoop
     let state: Mutex<State>
     private let retention: FakeSMTPServer.Retention
 
-    /// An empty ledger whose first mail gets the number after `lastSequence`.
+    /// Creates an empty ledger whose first mail gets the number after `lastSequence`.
     init(retention: FakeSMTPServer.Retention, lastSequence: Int, eventLoop: any EventLoop) {
         self.retention = retention
         self.eventLoop = eventLoop
@@ -38,28 +38,28 @@ package final class Ledger: Sendable {
 
     // MARK: Reading
 
-    /// Every connection so far, in order; empty where only counts are kept.
+    /// Every connection so far, in order; empty if only counts are kept.
     package var connections: [Connection] { state.withLock { $0.connections } }
 
     /// How many connections were opened.
     package var connectionCount: Int { state.withLock { $0.connectionCount } }
 
-    /// How many of them were closed again, by either side.
+    /// How many of them were closed, by either side.
     package var disconnectionCount: Int { state.withLock { $0.disconnectionCount } }
 
-    /// Every accepted mail in the order of acceptance; empty where only counts are kept.
+    /// Every accepted mail in the order of acceptance; empty if only counts are kept.
     package var accepted: [Mail] { state.withLock { $0.mails } }
 
     /// How many mails were accepted.
     package var acceptedCount: Int { state.withLock { $0.mailCount } }
 
-    /// Commands by upper-case verb; `?` counts lines with no known verb.
+    /// Commands by upper-case verb; `?` counts lines without a known verb.
     package var commands: [String: Int] {
         let counts = state.withLock { $0.verbCounts }
         return Dictionary(uniqueKeysWithValues: counts.map { ($0.key.rawValue, $0.value) })
     }
 
-    /// Every firing of a fault in order; empty where only counts are kept.
+    /// Every firing of a fault, in order; empty if only counts are kept.
     package var firings: [Firing] { state.withLock { $0.firings } }
 
     /// How many times any fault fired.
@@ -70,7 +70,7 @@ package final class Ledger: Sendable {
 
     // MARK: Recording
 
-    /// Notes a new connection and numbers it, from 1.
+    /// Records a new connection and numbers it, from 1.
     func openConnection(at time: Date) -> Int {
         update { state in
             state.connectionCount += 1
@@ -132,12 +132,12 @@ package final class Ledger: Sendable {
     }
 
     private static func change(_ id: Int, in state: inout State, _ body: (inout Connection) -> Void) {
-        // Where only counts are kept there is nothing to change.
+        // If only counts are kept, there is no record to change.
         guard state.connections.indices.contains(id - 1) else { return }
         body(&state.connections[id - 1])
     }
 
-    /// Changes the state and wakes whoever waited for it.
+    /// Changes the state and resumes the waiters whose goal is reached.
     private func update<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
         let (result, satisfied) = state.withLock { state in
             let result = body(&state)

@@ -1,10 +1,10 @@
-// Appends one JSON object a line for programs in other languages. The ledger itself is Ledger.
+// Appends one JSON object per line, for programs in other languages. Ledger is the record in memory.
 
 import Foundation
 import Synchronization
 
-/// A file of JSON lines: `"event":"mail"` for each accepted mail, `"event":"fault"` for each fault fired.
-/// Times are milliseconds since the Unix epoch.
+/// A file of JSON lines: `"event":"mail"` for each accepted mail, `"event":"fault"` for each fault that fired. Times
+/// are milliseconds since the Unix epoch.
 final class LedgerJournal: Sendable {
     private struct MailLine: Encodable {
         let event = "mail"
@@ -32,7 +32,7 @@ final class LedgerJournal: Sendable {
 
     private let file: Mutex<FileHandle>
 
-    /// Opens the file for appending, making it if it is missing.
+    /// Opens the file for appending; creates it if it is missing.
     init(appendingTo url: URL) throws {
         if !FileManager.default.fileExists(atPath: url.path) {
             try Data().write(to: url, options: .withoutOverwriting)

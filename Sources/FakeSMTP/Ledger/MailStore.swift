@@ -2,13 +2,13 @@
 
 import Foundation
 
-/// A folder of accepted mail: `000001-ann@example.com.eml` holds the exact octets of the first one.
+/// A folder of accepted mail: `000001-ann@example.com.eml` holds the exact octets of the first mail.
 struct MailStore: Sendable {
     private let folder: URL
-    /// The highest number of a file that was there before; numbering goes on after it.
+    /// The highest number of an existing file; numbering continues after it.
     let lastSequence: Int
 
-    /// Opens the folder, making it if it is missing (only its owner may read it: mails can hold secrets).
+    /// Opens the folder; creates it if it is missing (readable only by its owner, because mails can contain secrets).
     init(folder: URL) throws {
         try FileManager.default.createDirectory(
             at: folder,
@@ -22,7 +22,7 @@ struct MailStore: Sendable {
             .max() ?? 0
     }
 
-    /// Writes a mail, complete or not at all, and returns the file's name. Blocks.
+    /// Writes a mail completely or not at all, and returns the file's name. Blocks.
     func write(_ bytes: [UInt8], sequence: Int, recipient: String) throws -> String {
         let name = Self.fileName(sequence: sequence, recipient: recipient)
         let temporary = folder.appending(path: ".\(name).part")
@@ -31,7 +31,7 @@ struct MailStore: Sendable {
         return name
     }
 
-    /// A name that sorts by number and can't name anything outside the folder.
+    /// A file name that sorts by number and can't point outside the folder.
     static func fileName(sequence: Int, recipient: String) -> String {
         let digits = String(sequence)
         let padded = String(repeating: "0", count: max(0, 6 - digits.count)) + digits

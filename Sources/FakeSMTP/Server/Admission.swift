@@ -1,8 +1,8 @@
-// How many connections a server serves at once. Never answers or closes one.
+// Limits how many connections a server serves at once. Never answers or closes a connection.
 
 import Synchronization
 
-/// Counts the connections that are served, up to a limit.
+/// Counts the served connections, up to a limit.
 final class Admission: Sendable {
     private let limit: Int?
     private let served = Mutex(0)
@@ -10,7 +10,7 @@ final class Admission: Sendable {
     /// - Parameter limit: `nil` for no limit.
     init(limit: Int?) { self.limit = limit }
 
-    /// Whether one more connection is served. Whoever is must leave.
+    /// Whether another connection is served. If true, the connection must call `leave()` at its end.
     func enter() -> Bool {
         guard let limit else { return true }
         return served.withLock { served in

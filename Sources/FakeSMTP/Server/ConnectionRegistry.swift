@@ -1,4 +1,4 @@
-// Knows the open connections of one server, so that stopping it can close them. Closes none itself.
+// Knows the open connections of one server, so that the server can close them when it stops. Closes none itself.
 
 import NIOCore
 import Synchronization
@@ -12,7 +12,7 @@ final class ConnectionRegistry: Sendable {
 
     private let state = Mutex(State())
 
-    /// Remembers a channel until it closes. Once stopped, a late channel is closed at once.
+    /// Remembers a channel until it closes. After the stop, a new channel is closed at once.
     func add(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
         let isStopped = state.withLock { state in
@@ -30,7 +30,7 @@ final class ConnectionRegistry: Sendable {
     /// The channels that are open now.
     var open: [any Channel] { state.withLock { Array($0.channels.values) } }
 
-    /// Takes no more channels and returns those that are open.
+    /// Accepts no more channels and returns the open ones.
     func stop() -> [any Channel] {
         state.withLock { state in
             state.isStopped = true

@@ -1,4 +1,4 @@
-// How a server behaves, as plain values with defaults. Faults are separate, because they change while it runs.
+// The behaviour of a server as plain values with defaults. Faults are separate, because they change while it runs.
 
 package import Foundation
 import ServiceProcess
@@ -14,9 +14,9 @@ extension FakeSMTPServer {
         case implicit
     }
 
-    /// What the ledger keeps.
+    /// The amount of records in the ledger.
     package enum Retention: Sendable, Hashable {
-        /// Every connection, mail and firing, for tests that look at them.
+        /// Every connection, mail and firing, for tests that inspect them.
         case everything
         /// Counts only, so that memory does not grow in a throughput test.
         case counts
@@ -30,59 +30,59 @@ extension FakeSMTPServer {
         package var port = 0
         /// Whether and when TLS begins.
         package var tls = TLSMode.none
-        /// What the server's certificate is like.
+        /// The kind of the server's certificate.
         package var certificate = LocalCertificate.Kind.valid
         /// Refuses MAIL with 530 before TLS.
         package var requiresTLS = false
         /// The name in the greeting and in EHLO's answer.
         package var hostname = "fake-smtp.localhost"
-        /// The extensions that EHLO may name; what is missing here is also refused.
+        /// The extensions that EHLO may announce; the server also rejects the use of any other.
         package var offers = Set(SMTPExtension.allCases)
-        /// The lines of EHLO's answer after its first, in place of those of the extensions; `nil` for those. What the server
-        /// takes and refuses stays the same.
+        /// The lines of EHLO's answer after its first, in place of the extensions' lines; `nil` for those. The commands
+        /// that the server accepts stay the same.
         package var ehloLines: [String]?
-        /// False answers EHLO with 502, so that only HELO is left.
+        /// If false, EHLO gets 502, so that only HELO is left.
         package var understandsEHLO = true
         /// Passwords by user name. AUTH is offered only if there are any.
         package var credentials: [String: String] = [:]
-        /// The mechanisms that are offered, in this order.
+        /// The offered mechanisms, in this order.
         package var mechanisms: [SASLMechanism] = [.plain, .login]
-        /// Those of them with which nobody succeeds: any response gets 535.
+        /// Offered mechanisms with which every response gets 535.
         package var failingMechanisms: Set<SASLMechanism> = []
         /// Refuses MAIL with 530 before AUTH.
         package var requiresAuthentication = false
-        /// Offers AUTH also before STARTTLS.
+        /// Offers AUTH before STARTTLS, too.
         package var offersAuthenticationBeforeTLS = false
         /// The largest mail in octets (RFC 1870).
         package var maximumMessageSize = 10 * 1_024 * 1_024
         /// The most recipients of one mail; RFC 5321 §4.5.3.1.8 asks for at least 100.
         package var maximumRecipients = 1_000
-        /// A connection beyond so many at a time is greeted with 421; `nil` for no limit.
+        /// Connections above this number are greeted with 421; `nil` for no limit.
         package var maximumConnections: Int?
-        /// After so many accepted mails the next MAIL is answered with 421; `nil` for no limit.
+        /// After this number of accepted mails, the next MAIL is answered with 421; `nil` for no limit.
         package var messagesPerConnection: Int?
-        /// Closes a connection after so long without a byte from the client; `nil` for never.
+        /// Closes a connection after this time without a byte from the client; `nil` for never.
         package var idleTimeout: Duration?
-        /// Whether an idle connection is told 421 before it is closed.
+        /// Whether an idle connection gets a 421 before it is closed.
         package var saysGoodbyeWhenIdle = true
-        /// Every reply waits so long.
+        /// The delay before every reply.
         package var replyDelay = Duration.zero
         /// The seed of `odds`: the same seed and the same order of events give the same faults.
         package var seed: UInt64 = 1
-        /// The folder for accepted mail as `.eml` files, made if missing; `nil` for none. One server a folder.
+        /// The folder for accepted mail as `.eml` files, created if missing; `nil` for none. One folder per server.
         package var store: URL?
-        /// A file to which one JSON object a line is appended for each accepted mail and each fault fired.
+        /// A file that gets one JSON line for each accepted mail and each fault that fired.
         package var journal: URL?
-        /// What the ledger keeps.
+        /// The amount of records in the ledger.
         package var retention = Retention.everything
-        /// Gets one line for each command and reply, secrets redacted; `nil` for none.
+        /// Called with one line for each command and reply, secrets redacted; `nil` for none.
         package var log: (@Sendable (String) -> Void)?
-        /// Gets what went wrong inside the server itself, such as a full disk.
+        /// Called with problems inside the server itself, such as a full disk.
         package var reportProblem: @Sendable (String) -> Void = { StandardError.write("\($0)\n") }
-        /// The time that records carry.
+        /// The clock for the times in records.
         package var now: @Sendable () -> Date = { Date() }
 
-        /// Settings with the defaults above, and the most usual ones given.
+        /// Creates settings with the defaults above; the most usual ones are parameters.
         package init(
             tls: TLSMode = .none,
             credentials: [String: String] = [:],

@@ -1,4 +1,5 @@
-// Starts and stops one server: listening socket, certificate, shared parts. The dialogue is SMTPConnectionHandler's.
+// Starts and stops one server: listening socket, certificate, shared parts. SMTPConnectionHandler conducts the
+// dialogue.
 
 import Foundation
 import Glibc
@@ -16,18 +17,18 @@ import Synchronization
 ///
 /// Any number of servers can run in one process, each with its own port, faults and ledger.
 package final class FakeSMTPServer: Sendable {
-    /// Why a server can't start, with what to do about it.
+    /// The reasons why a server can't start, each with its remedy.
     package enum StartError: Error, CustomStringConvertible {
-        /// The host is no loopback address.
+        /// The host is not a loopback address.
         case notLoopback(String)
         /// Another program listens on this port.
         case portTaken(Int)
-        /// AUTH is required, but nobody could authenticate.
+        /// AUTH is required, but there are no credentials.
         case requiresCredentials
-        /// TLS is required, but not to be had.
+        /// TLS is required, but turned off.
         case requiresTLS
 
-        /// What is wrong, and what to do.
+        /// The problem and its remedy.
         package var description: String {
             switch self {
             case .notLoopback(let host):
@@ -43,7 +44,7 @@ package final class FakeSMTPServer: Sendable {
         }
     }
 
-    /// Tells a connection that the server stops.
+    /// Tells a connection that the server is stopping.
     struct Stopping: Sendable {}
 
     private let listener: any Channel
@@ -56,7 +57,7 @@ package final class FakeSMTPServer: Sendable {
     /// The certificate of the authority to trust (`ca_file`), as PEM; `nil` without TLS.
     package let certificatePEM: String?
 
-    /// What the server saw.
+    /// The record of the server's events.
     package var ledger: Ledger { parts.ledger }
 
     private init(
@@ -78,8 +79,8 @@ package final class FakeSMTPServer: Sendable {
 
     /// Starts a server; it listens when this returns.
     ///
-    /// - Throws: ``StartError`` for settings that can't be and for a port that is taken, and what the system says of the
-    ///   port, the store or the journal.
+    /// - Throws: ``StartError`` for contradictory settings and for a port that is taken, and the system's errors about
+    ///   the port, the store or the journal.
     package static func start(_ options: Options = Options()) async throws -> FakeSMTPServer {
         let address = try loopbackAddress(options)
         guard !options.requiresAuthentication || !options.credentials.isEmpty else {
@@ -131,7 +132,7 @@ package final class FakeSMTPServer: Sendable {
         )
     }
 
-    /// Runs `body` with a server that is stopped afterwards, whatever happens.
+    /// Runs `body` with a server that is stopped afterwards in any case.
     package static func with<Result: Sendable>(
         _ options: Options = Options(),
         faults: [Fault] = [],
@@ -149,13 +150,12 @@ package final class FakeSMTPServer: Sendable {
         }
     }
 
-    /// Sends octets on every open connection, whatever is under way there: an answer to nothing. They have left the server
-    /// when this returns.
+    /// Sends unsolicited octets on every open connection, in any state. They have left the server when this returns.
     package func interject(_ octets: [UInt8]) async throws {
         for channel in connections.open { try await channel.writeAndFlush(ByteBuffer(bytes: octets)) }
     }
 
-    /// Stops listening, closes every connection and ends every wait for the ledger. Harmless when repeated.
+    /// Stops listening, closes every connection and ends every wait for the ledger. May be called repeatedly.
     package func stop() async {
         listener.close(promise: nil)
         await Self.closed(listener)
@@ -182,20 +182,21 @@ package final class FakeSMTPServer: Sendable {
 
     // MARK: Faults
 
-    /// The faults in force, in the order in which they are asked.
+    /// The current faults, in the order of their evaluation.
     package var faults: [Fault] { parts.script.faults }
 
-    /// Replaces all faults, also for connections that are open. Their counts begin anew; the ledger's go on.
+    /// Replaces all faults, including those of open connections. Their counters start again; the ledger's counts
+    /// continue.
     package func setFaults(_ faults: [Fault]) {
         parts.script.set(faults)
     }
 
-    /// Adds a fault after those in force.
+    /// Adds a fault after the current ones.
     package func addFault(_ fault: Fault) {
         parts.script.add(fault)
     }
 
-    /// Removes the faults equal to this one; false if there was none.
+    /// Removes the faults equal to this one; false if there were none.
     @discardableResult
     package func removeFault(_ fault: Fault) -> Bool {
         parts.script.remove(fault)

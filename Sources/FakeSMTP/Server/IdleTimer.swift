@@ -1,8 +1,8 @@
-// Notices that a client has been silent for too long. What follows is the connection handler's decision.
+// Notices that a client has been silent for too long. The connection handler decides what follows.
 
 import NIOCore
 
-/// A timer that is cheap to restart: activity only notes the time, and the one scheduled task looks at it when it runs.
+/// A timer that is cheap to restart: activity only stores the time, and the only scheduled task checks it when it runs.
 /// Lives on its event loop.
 final class IdleTimer {
     private let timeout: TimeAmount
@@ -11,7 +11,7 @@ final class IdleTimer {
     private var lastActivity: NIODeadline
     private var task: Scheduled<Void>?
 
-    /// Begins to count at once. `onIdle` runs on the event loop, again after every further timeout until cancelled.
+    /// Starts at once. `onIdle` runs on the event loop, and again after every further timeout until cancelled.
     init(timeout: TimeAmount, eventLoop: any EventLoop, onIdle: @escaping () -> Void) {
         self.timeout = timeout
         self.eventLoop = eventLoop

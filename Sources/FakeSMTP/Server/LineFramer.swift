@@ -1,14 +1,14 @@
-// Cuts command lines out of the bytes a client sent. Knows nothing of what the lines mean.
+// Splits the client's bytes into command lines. Knows nothing of their meaning.
 
 import NIOCore
 
-/// Finds the next line of the dialogue and refuses what can't be one.
+/// Finds the next line of the dialogue and rejects invalid lines.
 struct LineFramer {
-    /// A line, or why the bytes up to its end are none.
+    /// A line, or the reason why it is invalid.
     enum Line: Equatable {
         /// The line without CRLF.
         case text(String)
-        /// More octets than RFC 5321 §4.5.3.1.4 and the extensions allow; they are thrown away.
+        /// More octets than RFC 5321 §4.5.3.1.4 and the extensions allow; they are discarded.
         case tooLong
         /// A line that ends in a bare LF or has a control character (RFC 5321 §2.3.8, §4.1.2).
         case malformed
@@ -19,7 +19,7 @@ struct LineFramer {
 
     private var isDiscarding = false
 
-    /// Takes the next line off `input`; `nil` while it is incomplete.
+    /// Removes the next line from `input`; `nil` while it is incomplete.
     mutating func nextLine(from input: inout ByteBuffer) -> Line? {
         guard let lineFeed = input.readableBytesView.firstIndex(of: UInt8(ascii: "\n")) else {
             if input.readableBytes > Self.longestLine {
@@ -43,7 +43,7 @@ struct LineFramer {
         return .text(text)
     }
 
-    /// Forgets a line that was begun, as after STARTTLS (RFC 3207 §4.2).
+    /// Forgets an incomplete line, such as after STARTTLS (RFC 3207 §4.2).
     mutating func reset() {
         isDiscarding = false
     }

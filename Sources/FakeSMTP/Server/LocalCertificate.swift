@@ -1,4 +1,5 @@
-// Makes the server's certificates: a small authority of its own and one certificate for loopback. Keys never leave memory.
+// Creates the server's certificates: a small authority of its own and one certificate for loopback. Keys never leave
+// memory.
 
 import Crypto
 import Foundation
@@ -9,13 +10,13 @@ import X509
 
 /// A fresh authority and a server certificate issued by it.
 package struct LocalCertificate: Sendable {
-    /// What a client that trusts the authority finds.
+    /// The certificate as a client sees it that trusts the authority.
     package enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// Good for `localhost`, `127.0.0.1` and `::1`.
+        /// Valid for `localhost`, `127.0.0.1` and `::1`.
         case valid
-        /// The same names, but its time is over.
+        /// Expired, for the same names.
         case expired
-        /// In time, but for `mail.invalid` only.
+        /// Not expired, but only for `mail.invalid`.
         case otherHost = "other-host"
     }
 
@@ -24,7 +25,7 @@ package struct LocalCertificate: Sendable {
     let certificatePEM: String
     let privateKeyPEM: String
 
-    /// Makes a certificate with new keys.
+    /// Creates a certificate with new keys.
     init(kind: Kind, now: Date) throws {
         let authorityKey = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let serverKey = Certificate.PrivateKey(P256.Signing.PrivateKey())
@@ -82,13 +83,13 @@ package struct LocalCertificate: Sendable {
         privateKeyPEM = try serverKey.serializeAsPEM().pemString
     }
 
-    /// What NIOSSL needs to serve with this certificate.
+    /// Creates the NIOSSL context that serves this certificate.
     func makeContext() throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: [.certificate(try NIOSSLCertificate(bytes: Array(certificatePEM.utf8), format: .pem))],
             privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(privateKeyPEM.utf8), format: .pem))
         )
-        // A client that just leaves after QUIT must not keep the connection for NIOSSL's five seconds.
+        // A client that leaves right after QUIT must not keep the connection open for NIOSSL's five seconds.
         configuration.shutdownTimeout = .seconds(1)
         return try NIOSSLContext(configuration: configuration)
     }

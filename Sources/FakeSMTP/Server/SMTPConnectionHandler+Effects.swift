@@ -1,5 +1,5 @@
-// What a connection does at each stage: asks the script, carries out the fault or the effect, keeps accepted mail.
-// Does not read input and does not form replies.
+// The connection's reaction at each stage: queries the script, carries out the fault or the effect, stores accepted
+// mail. Reads no input and formats no replies.
 
 import NIOCore
 import NIOPosix
@@ -69,7 +69,7 @@ extension SMTPConnectionHandler {
         case .acceptDrop:
             keepMail(isAnswered: false) { _ in self.closeAbruptly() }
         case .breakTLS:
-            // Only STARTTLS comes here; greet() sees to implicit TLS.
+            // Only STARTTLS comes here; greet() handles implicit TLS.
             breaksHandshake = true
             answer(SMTPReply(220, "2.0.0", "Ready to start TLS"))
         }
@@ -82,7 +82,8 @@ extension SMTPConnectionHandler {
         let isImplicit = parts.options.tls == .implicit
         if decision.action == .breakTLS {
             after(decision.delay) {
-                // With implicit TLS the alert answers the ClientHello; else the client waits, and gets it at once.
+                // With implicit TLS the alert answers the ClientHello. Otherwise the client waits, and gets the alert
+                // at once.
                 self.breaksHandshake = isImplicit && self.inbound.readableBytes == 0
                 if !self.breaksHandshake { self.breakHandshake() }
             }
@@ -122,7 +123,7 @@ extension SMTPConnectionHandler {
         say(words, else: reply)
     }
 
-    /// What a fault lets a server say in place of its own words.
+    /// The words of a fault in place of the server's own.
     private enum Words {
         case usual
         case reply(SMTPReply)
@@ -147,7 +148,7 @@ extension SMTPConnectionHandler {
         }
     }
 
-    /// Stores a mail and enters it in the ledger, then goes on; answers 451 itself if the disk refuses.
+    /// Stores a mail and records it in the ledger, then continues; answers 451 itself if the disk fails.
     private func keepMail(isAnswered: Bool, then finish: @escaping (Ledger.Mail) -> Void) {
         guard let envelope = session.envelope, let context else { return }
         let sequence = parts.ledger.nextSequence()
@@ -185,7 +186,7 @@ extension SMTPConnectionHandler {
         }
     }
 
-    /// A queue id as mail servers make them: letters and digits, unique for one server.
+    /// A queue id like a mail server's: letters and digits, unique within the server.
     private static func queueID(_ sequence: Int) -> String {
         let digits = String(sequence, radix: 16, uppercase: true)
         return "F" + String(repeating: "0", count: max(0, 9 - digits.count)) + digits
@@ -194,7 +195,7 @@ extension SMTPConnectionHandler {
     private func startTLS() {
         guard let context, let tlsContext = parts.tlsContext else { return }
         context.flush()
-        // RFC 3207 §4.2 and CVE-2011-0411: what came behind STARTTLS in the clear is never taken for a command.
+        // RFC 3207 §4.2 and CVE-2011-0411: plaintext that follows STARTTLS is never taken for a command.
         if inbound.readableBytes > 0 {
             parts.ledger.noteDiscardedPlaintext(inbound.readableBytes, on: connection)
             parts.log?.note("discarded \(inbound.readableBytes) octets sent behind STARTTLS", connection: connection)
@@ -222,7 +223,7 @@ extension SMTPConnectionHandler {
 }
 
 extension SMTPSession.Effect {
-    /// Whether the first complete reply in scripted octets says yes to it.
+    /// Whether the first complete reply in scripted octets accepts the command.
     fileprivate func isCarriedOut(by octets: [UInt8]) -> Bool {
         let codes = octets.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast().lazy.compactMap { line in
             let isDigits = line.count >= 3 && line.prefix(3).allSatisfy { (0x30...0x39).contains($0) }

@@ -1,11 +1,11 @@
-// How a connection answers, waits and ends. Decides none of it.
+// Sends a connection's answers, waits, and closes the connection. Decides nothing.
 
 import Glibc
 import NIOCore
 import NIOPosix
 
 extension SMTPConnectionHandler {
-    /// - Parameter whileClientSends: the client is in the middle of the content, and will go on.
+    /// - Parameter whileClientSends: the client is in the middle of the content and will go on.
     func answer(_ reply: SMTPReply?, whileClientSends: Bool = false, then next: (() -> Void)? = nil) {
         guard let reply else { return }
         after(parts.options.replyDelay) {
@@ -29,7 +29,7 @@ extension SMTPConnectionHandler {
         context?.write(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
     }
 
-    /// Goes on at once, or after a delay during which nothing the client sends is looked at.
+    /// Continues at once, or after a delay during which no input is processed.
     func after(_ delay: Duration, _ next: @escaping () -> Void) {
         guard delay > .zero, let context else { return next() }
         context.flush()
@@ -52,9 +52,9 @@ extension SMTPConnectionHandler {
         }
     }
 
-    /// Says nothing more and takes what the client still sends, until the client closes or a moment has passed. What
-    /// arrives at a closed socket makes the kernel send a RST (RFC 1122 §4.2.2.13), for which the client may never read
-    /// the reply.
+    /// Sends nothing more, and reads the client's remaining bytes until the client closes or a short time has passed.
+    /// Bytes that arrive at a closed socket make the kernel send a RST (RFC 1122 §4.2.2.13), and then the client may
+    /// never read the reply.
     private func closeAfterClient() {
         guard let context else { return }
         isLingering = true
@@ -67,17 +67,17 @@ extension SMTPConnectionHandler {
         context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingering) { self.closeAbruptly() }
     }
 
-    /// Closes without TLS's close_notify, as a server does that has crashed.
+    /// Closes without TLS's close_notify, like a server that has crashed.
     func closeAbruptly() {
         ignoresInput = true
         guard let context else { return }
         context.flush()
         guard let tlsHandler else { return context.close(promise: nil) }
         do {
-            // A close that begins at the TLS handler's own place in the pipeline passes it by.
+            // A close that starts at the TLS handler's own position in the pipeline bypasses that handler.
             try context.pipeline.syncOperations.context(handler: tlsHandler).close(promise: nil)
         } catch {
-            // The TLS handler has left the pipeline already, so there is nothing to pass by.
+            // The TLS handler has left the pipeline already, so there is no handler to bypass.
             context.close(promise: nil)
         }
     }

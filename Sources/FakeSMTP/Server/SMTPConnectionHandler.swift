@@ -1,5 +1,5 @@
-// Drives one connection: bytes in, the session's rules and the script's faults, bytes out.
-// Decides nothing about SMTP itself (SMTPSession does) nor about when a fault fires (FaultScript does).
+// Drives one connection: reads bytes, applies the session's rules and the script's faults, writes bytes. Decides
+// nothing about SMTP (SMTPSession does) or about when a fault fires (FaultScript does).
 
 import NIOCore
 import NIOSSL
@@ -11,7 +11,7 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// While an answer is due, no more than this is read ahead.
+    /// The most octets that are read ahead while an answer is pending.
     private static let readAhead = 64 * 1_024
     /// How long a client may go on sending after a reply that closes the connection.
     static let lingering = TimeAmount.seconds(5)
@@ -25,21 +25,21 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
     var inbound = ByteBuffer()
     /// The first octets of the mail data are still to come.
     var isBodyNew = false
-    /// Delays and disk writes that must end before the next command is looked at.
+    /// Delays and disk writes that must end before the next command is processed.
     var pauses = 0
-    /// Hanging or closing: nothing more is looked at.
+    /// Hanging or closing: no more input is processed.
     var ignoresInput = false
-    /// Closed but for what the client still sends, which is thrown away.
+    /// Closed, except that the client's remaining bytes are read and discarded.
     var isLingering = false
     var isReadSuspended = false
-    /// What the connect stage decided, until the implicit TLS handshake is done.
+    /// The decision of the connect stage, until the implicit TLS handshake is done.
     var pendingGreeting: FaultScript.Decision?
     /// The client's next bytes are a ClientHello that gets an alert.
     var breaksHandshake = false
     var tlsHandler: NIOSSLServerHandler?
     var idleTimer: IdleTimer?
 
-    /// It counts among the connections that are served.
+    /// Whether the connection counts as served.
     private(set) var isAdmitted = false
 
     init(parts: ServerParts) {
@@ -88,7 +88,7 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        // A client that sends on while it is kept waiting must not fill the memory.
+        // A client that keeps sending while it has to wait must not fill the memory.
         if isWaiting, inbound.readableBytes > Self.readAhead {
             isReadSuspended = true
         } else {
@@ -124,7 +124,7 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
 
     var isWaiting: Bool { pauses > 0 || ignoresInput }
 
-    /// Handles everything that has arrived, as far as nothing has to be waited for.
+    /// Processes the received bytes until a pause is necessary.
     func process() {
         while !isWaiting, inbound.readableBytes > 0 {
             switch session.expectation {

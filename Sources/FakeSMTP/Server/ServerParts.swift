@@ -1,4 +1,4 @@
-// What the connections of one server share. Makes nothing itself and has no behaviour but keeping a mail.
+// The parts that the connections of one server share. Creates nothing, and only stores mail.
 
 import NIOPosix
 import NIOSSL
@@ -16,13 +16,13 @@ struct ServerParts: Sendable {
     let threadPool: NIOThreadPool
     let log: TrafficLog?
 
-    /// Whether keeping a mail needs the disk.
+    /// Whether storing a mail needs the disk.
     var keepsOnDisk: Bool { store != nil || journal != nil }
 
-    /// Whether anyone will look at a mail's octets.
+    /// Whether a mail's octets are needed later.
     var needsBytes: Bool { keepsOnDisk || options.retention == .everything }
 
-    /// Puts a mail on disk, where that is wanted, and returns it with its file name. Blocks.
+    /// Writes a mail to disk if configured, and returns it with its file name. Blocks.
     func keep(_ mail: Ledger.Mail) throws -> Ledger.Mail {
         var mail = mail
         mail.file = try store?.write(mail.bytes, sequence: mail.sequence, recipient: mail.recipients.first ?? "")
@@ -30,10 +30,10 @@ struct ServerParts: Sendable {
         return mail
     }
 
-    /// Remembers that a fault fired.
+    /// Records that a fault fired.
     func note(_ firing: Ledger.Firing) {
         do {
-            // A short append to a local file, without waiting for the disk: not worth a thread.
+            // A short append to a local file, without a sync, doesn't justify a thread.
             try journal?.append(firing)
         } catch {
             options.reportProblem("cannot write to the ledger file: \(error); is the disk full?")

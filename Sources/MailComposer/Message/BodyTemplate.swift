@@ -1,18 +1,18 @@
-// One part's body: a template whose own lines are encoded once. Writes no header but its encoding.
+// A body part: a template whose literal lines are encoded once. Writes no header field except its encoding.
 
 import InternetMessage
 import MailTemplates
 
-/// A body whose literal lines are encoded already. Only lines with values are encoded for each message.
+/// A body whose literal lines are encoded in advance. Only lines with values are encoded for each message.
 ///
-/// Quoted-printable and the line ends of MIME start anew with every line, so encoding line by line gives what encoding
-/// the whole gives.
+/// Quoted-printable and MIME line ends start anew with every line, so that encoding line by line gives the same result
+/// as encoding the whole.
 struct BodyTemplate: Sendable {
     /// The whole lines of a text.
     private struct Lines {
         let text: [UInt8]
         let quotedPrintable: [UInt8]
-        /// How long the text is with CRLF line ends.
+        /// The length of the text with CRLF line ends.
         let length: Int
 
         init(_ text: ArraySlice<UInt8>) {
@@ -23,12 +23,12 @@ struct BodyTemplate: Sendable {
         }
     }
 
-    /// A literal with a line break; a class, because it is passed on for each message.
+    /// A literal with a line break. A class, because it is passed on for each message.
     private final class Literal: Sendable {
-        /// What ends the line before it.
+        /// The end of the line before it.
         let first: Lines
         let whole: Lines
-        /// What begins the line after it: encoded as far as that is the same whatever follows, and the rest.
+        /// The beginning of the line after it: the encoded part that no following text can change, and the rest.
         let beginning: [UInt8]
         let beginningLength: Int
         let column: Int
@@ -57,8 +57,8 @@ struct BodyTemplate: Sendable {
         literals = template.literals.map { Literal($0) }
     }
 
-    /// Appends the field Content-Transfer-Encoding, the empty line that ends the part's header, and the body in
-    /// quoted-printable or base64, whichever is shorter. Line breaks of every kind become CRLF.
+    /// Appends the field Content-Transfer-Encoding, the empty line that ends the part's header, and the body in the
+    /// shorter of quoted-printable and base64. Line breaks of every kind become CRLF.
     func append(_ pieces: [Template.Piece], to bytes: inout [UInt8]) {
         bytes += "Content-Transfer-Encoding: ".utf8
         let field = bytes.count
@@ -74,10 +74,10 @@ struct BodyTemplate: Sendable {
         TransferEncoding.appendBase64(text, to: &bytes)
     }
 
-    /// - Returns: how long the text is with CRLF line ends.
+    /// - Returns: the length of the text with CRLF line ends.
     private func appendQuotedPrintable(_ pieces: [Template.Piece], to bytes: inout [UInt8]) -> Int {
         var length = 0
-        /// What isn't encoded yet of a line with values, and the column where that begins.
+        /// The part of a line with values that isn't encoded yet, and the column where that part begins.
         var line: [UInt8] = []
         var column = 0
         line.reserveCapacity(Self.usualLineLength)
@@ -108,6 +108,6 @@ struct BodyTemplate: Sendable {
         return length + TransferEncoding.appendQuotedPrintable(line, column: column, to: &bytes)
     }
 
-    /// What a line with values takes at most, nearly always.
+    /// Nearly all lines with values are at most this long.
     private static let usualLineLength = 500
 }

@@ -1,9 +1,9 @@
-// A finished mail: what a transport needs to hand it over. Holds bytes, never templates or the row it came from.
+// A finished mail in the form that a transport needs. Holds bytes, never templates or the row that it came from.
 
-/// The bytes of one mail and what the SMTP client must know about them.
+/// The bytes of one mail and the facts that the SMTP client needs.
 package struct Mail: Sendable, Hashable {
-    /// The whole message, header and body, with CRLF line ends (RFC 5322 §2.1); not dot-stuffed, which is the SMTP
-    /// client's part (RFC 5321 §4.5.2). No line is longer than 998 octets.
+    /// The whole message, header and body, with CRLF line ends (RFC 5322 §2.1). Not dot-stuffed, because the SMTP
+    /// client does that (RFC 5321 §4.5.2). No line is longer than 998 octets.
     package let bytes: [UInt8]
     /// The Message-ID with its angle brackets: the same for every attempt to send the same row.
     package let messageID: String

@@ -1,4 +1,4 @@
-// Who every mail is from. Holds what the configuration says; checks nothing (MailComposer does, when it starts).
+// The sender of every mail. Holds the configured values; checks nothing (MailComposer checks them at start).
 
 /// The author of every mail: its `From` and the domain of its Message-ID.
 package struct Sender: Sendable, Hashable {

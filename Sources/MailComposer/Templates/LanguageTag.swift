@@ -1,11 +1,11 @@
-// Which language a mail is in. Knows how tags are compared and shortened; never which templates exist.
+// Chooses the language of a mail. Knows how to compare and shorten tags; never which templates exist.
 
 import Foundation
 import InternetMessage
 
-/// A BCP 47 language tag in the one form that is compared: lower case, with `-` between its subtags.
+/// A BCP 47 language tag in a canonical form for comparison: lower case, with `-` between its subtags.
 struct LanguageTag: Hashable, Sendable {
-    /// What a mail is written in when nothing better fits; every kind has templates in it.
+    /// The language of a mail if no better one is available; every kind has templates in it.
     static let fallback = LanguageTag(normalized: "en")
 
     let text: String
@@ -13,10 +13,10 @@ struct LanguageTag: Hashable, Sendable {
     /// The first subtag: `ja` of `ja-jp`.
     var language: Substring { text.prefix { $0 != "-" } }
 
-    /// The language is written from right to left, as Arabic and Hebrew are, in the script that the tag names, else in the
-    /// one that the language mostly has (CLDR, which does not know every language in every script).
+    /// Whether the language is written from right to left, like Arabic and Hebrew: in the script that the tag names,
+    /// else in the usual script of the language (CLDR, which does not know every language in every script).
     var isRightToLeft: Bool {
-        // After a single letter or digit come extensions (RFC 5646 §2.2.6).
+        // Extensions follow a single letter or digit (RFC 5646 §2.2.6).
         let subtags: [Substring] = text.split(separator: "-").dropFirst().prefix { $0.count > 1 }.map { $0 }
         if let script = subtags.first(where: { $0.count == 4 && $0.allSatisfy { $0.isLetter } }) {
             return Self.rightToLeftScripts.contains(String(script))
@@ -24,7 +24,7 @@ struct LanguageTag: Hashable, Sendable {
         return Locale.Language(identifier: text).characterDirection == .rightToLeft
     }
 
-    /// Those in use today (ISO 15924; Unicode's property Bidi_Class of their letters is R or AL).
+    /// The right-to-left scripts in use today (ISO 15924; Unicode's property Bidi_Class of their letters is R or AL).
     private static let rightToLeftScripts: Set = [
         "adlm", "arab", "aran", "hebr", "mand", "nkoo", "rohg", "samr", "syrc", "thaa", "yezi",
     ]
@@ -61,8 +61,8 @@ struct LanguageTag: Hashable, Sendable {
 
     /// The tag without its last subtag; `nil` for a language alone.
     ///
-    /// RFC 4647 §3.4 (lookup): `zh-Hant-TW` looks for `zh-hant-tw`, `zh-hant`, `zh`; a single letter or digit left at
-    /// the end, such as the `x` of `ja-x-kansai`, goes with the subtag that it introduced.
+    /// RFC 4647 §3.4 (lookup): `zh-Hant-TW` looks for `zh-hant-tw`, `zh-hant`, `zh`. A single letter or digit left at
+    /// the end, such as the `x` of `ja-x-kansai`, is removed with the subtag that it introduced.
     var shortened: LanguageTag? {
         guard let dash = text.lastIndex(of: "-") else { return nil }
         let shorter = LanguageTag(normalized: String(text[..<dash]))

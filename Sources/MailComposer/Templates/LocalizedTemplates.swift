@@ -3,7 +3,7 @@
 import InternetMessage
 import MailTemplates
 
-/// What a mail of one kind says in one language.
+/// The templates of one kind of mail in one language.
 struct LocalizedTemplates: Sendable {
     let subject: Template
     let text: BodyTemplate
@@ -15,7 +15,7 @@ struct LocalizedTemplates: Sendable {
 
     /// The subject with a message's values, each on one line.
     ///
-    /// - Throws: the first value that is missing or has no text; or the subject is empty.
+    /// - Throws: the first value that is missing or can't be printed, or that the subject is empty.
     func subject(_ values: TemplateValues) throws(CompositionError) -> String {
         let pieces = try subject.pieces(values).map { piece in
             if case .value(let text) = piece { Template.Piece.value(text.onOneLine) } else { piece }
@@ -27,12 +27,12 @@ struct LocalizedTemplates: Sendable {
 }
 
 extension Template {
-    /// - Throws: the first value that is missing or has no text.
+    /// - Throws: the first value that is missing or can't be printed.
     func text(_ values: TemplateValues) throws(CompositionError) -> String {
         String(decoding: bytes(of: try pieces(values)), as: UTF8.self)
     }
 
-    /// - Throws: the first value that is missing or has no text.
+    /// - Throws: the first value that is missing or can't be printed.
     func pieces(_ values: TemplateValues) throws(CompositionError) -> [Piece] {
         let (pieces, faults) = render(values.variables, builtIn: values.builtIn)
         guard let fault = faults.first else { return pieces }

@@ -1,17 +1,17 @@
-// One kind of mail: its templates by language, its link, its sample variables. Decides the language, never the wording.
+// One kind of mail: its templates by language, its link, its sample variables. Chooses the language, never the wording.
 
 import MailTemplates
 
-/// A folder of templates and the link that its mails carry.
+/// A folder of templates and the link for its mails.
 struct MailKind: Sendable {
     let name: String
     let templates: [LanguageTag: LocalizedTemplates]
     /// `nil` only if no template of the kind asks for a link.
     let link: LinkTemplate?
-    /// What `sample.json` holds: the variables for the check at start and for previews.
+    /// The content of `sample.json`: the variables for the check at start and for previews.
     let sampleVariables: [String: JSONValue]
 
-    /// The templates for the language a row asks for, and the language they are in.
+    /// The templates for the language that a row requests, and the language that was found.
     func lookUp(_ locale: String?) -> (language: LanguageTag, templates: LocalizedTemplates) {
         let language = LanguageTag.lookUp(locale, in: templates.keys)
         guard let found = templates[language] else {

@@ -1,16 +1,16 @@
-// Reads the folder of templates: kinds, languages, partials. Reports everything it does not know; renders nothing.
+// Reads the folder of templates: kinds, languages, partials. Reports every unknown file; renders nothing.
 
 import Foundation
 import InternetMessage
 import MailTemplates
 
-/// `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache`, `<kind>/sample.json`, and what they include:
-/// `NAME.{txt,html}.mustache` beside them, in `partials/<language>/` and in `partials/`.
+/// `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache`, `<kind>/sample.json`, and the files that these
+/// include: `NAME.{txt,html}.mustache` beside them, in `partials/<language>/` and in `partials/`.
 ///
-/// Symbolic links are followed, hidden files are passed over, and anything else that is not in that list is a problem:
-/// a misspelt file name must not look like a missing translation.
+/// Symbolic links are followed, hidden files are ignored, and any other file that is not in that list is a problem: a
+/// misspelt file name must not look like a missing translation.
 struct TemplateFolder {
-    /// One kind as it lies on disk.
+    /// One kind as it is stored on disk.
     struct Kind {
         let name: String
         let path: String
@@ -130,7 +130,7 @@ struct TemplateFolder {
         )
     }
 
-    /// The template of this name in the first of the folders; all of them are searched for what it includes.
+    /// Compiles the template of this name in the first folder; included files are searched for in all folders.
     private mutating func compile(
         _ name: String,
         _ format: Template.Format,
@@ -138,7 +138,7 @@ struct TemplateFolder {
         _ constants: [JSONValue?]
     ) -> Template? {
         guard var source = folders[0].sources[name] ?? nil else { return nil }
-        // The newline at the end of the file is not part of the line. One character, be it LF or CRLF.
+        // The newline at the end of the file is not part of the line. It is one character, whether LF or CRLF.
         if name == Self.subjectFile, source.last?.isNewline == true { source.removeLast() }
         do throws(InvalidTemplate) {
             return try Template(
@@ -168,9 +168,9 @@ struct TemplateFolder {
         return files
     }
 
-    /// The source of a template or a partial, which may be included by none.
+    /// The source of a template or of a partial, even if no template includes the partial.
     ///
-    /// - Returns: two times nothing for a file that is no template.
+    /// - Returns: `nil` for a file that is not a template; an inner `nil` for a template that can't be read.
     private mutating func readFile(_ path: String) -> String?? {
         guard let format = Template.Format.allCases.first(where: { path.hasSuffix(".\($0.rawValue).mustache") }) else {
             report(path, "is not known here: a template is called NAME.txt.mustache or NAME.html.mustache")
@@ -209,7 +209,7 @@ struct TemplateFolder {
         return nil
     }
 
-    /// What lies in a folder, by name, without hidden files.
+    /// The entries of a folder, by name, without hidden files.
     private mutating func entries(of path: String) -> [String] {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }.sorted()

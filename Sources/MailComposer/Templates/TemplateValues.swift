@@ -1,4 +1,4 @@
-// The values that templates can name: the built-in ones and the row's variables. The built-in ones always win.
+// The values that templates can name: the built-in ones and the row's variables. Built-in values always win.
 
 import MailTemplates
 import OutboxCore
@@ -19,8 +19,8 @@ import OutboxCore
 /// | `direction`      | how that language is written: `ltr` or `rtl`                             |
 /// | `start`          | the side where its lines begin: `left` or `right`                        |
 ///
-/// A variable by one of these names is not an error, because an application may pass on an object that happens to have
-/// a `locale`; it is never seen, though, not even where the built-in value is absent. So no row can replace its link.
+/// A variable with one of these names is not an error, because an application may pass on an object that happens to
+/// have a `locale`. But it is never used, even if the built-in value is absent. So no row can replace its link.
 struct TemplateValues {
     /// In the order of `builtIn`.
     static let builtInNames = ["link", "token", "recipient", "requested", "expires"] + constantNames
@@ -51,7 +51,7 @@ struct TemplateValues {
             ] + constants
     }
 
-    /// The values that all mails of a kind and a language share, in the order of `constantNames`.
+    /// The values that all mails of a kind in one language share, in the order of `constantNames`.
     static func constants(kind: String, language: LanguageTag, sender: Sender) -> [JSONValue?] {
         let isRightToLeft = language.isRightToLeft
         return [
@@ -64,14 +64,14 @@ struct TemplateValues {
         ]
     }
 
-    /// Those of `constants` that are there, by their names.
+    /// The existing values of `constants`, by their names.
     static func byName(_ constants: [JSONValue?]) -> [String: JSONValue] {
         Dictionary(
             uniqueKeysWithValues: zip(constantNames, constants).compactMap { name, value in value.map { (name, $0) } }
         )
     }
 
-    /// What to do about a value that the check at start finds missing.
+    /// The remedy for a value that the check at start finds missing.
     static func hint(forMissing name: String, kindPath: String) -> String {
         switch name.prefix(while: { $0 != "." }) {
         case "expires": "not every row has expires_at: write {{#expires}}…{{in}}…{{at}}…{{/expires}}"

@@ -1,15 +1,15 @@
-// How long a link lives, in words. Reads the row's two moments and nothing else, so that every attempt says the same.
+// Describes in words how long a link works. Reads only the row's two times, so that every attempt has the same text.
 
 import Foundation
 import MailTemplates
 import OutboxCore
 
-/// How long after the request a link stops working, and at which moment.
+/// How long a link works after the request, and when it stops.
 struct LinkLifetime {
     let requestedAt: Timestamp
     let expiresAt: Timestamp
 
-    /// What the templates know as `expires`: `in` is the span, `at` the moment in UTC.
+    /// The templates' value `expires`: `in` is the span, `at` the time in UTC.
     ///
     /// | language | `in`                         | `at`                            |
     /// |----------|------------------------------|---------------------------------|
@@ -47,11 +47,11 @@ struct LinkLifetime {
         var description: String { rawValue }
     }
 
-    /// The span in one unit or two: minutes up to an hour and a half, then hours and minutes, from two days on days and
-    /// hours.
+    /// The span in one or two units: minutes up to an hour and a half, then hours and minutes, and from two days on
+    /// days and hours.
     ///
-    /// Rounded to the nearest minute, because an application's clock reading and the row's may lie some milliseconds
-    /// apart, and "29 minutes" for half an hour would look like a fault. Never less than a minute.
+    /// Rounded to the nearest minute, because an application's clock reading and the row's may be some milliseconds
+    /// apart, and "29 minutes" instead of half an hour would look like a fault. Never less than a minute.
     private var units: [(count: Int, unit: Unit)] {
         let total = max(1, Int((expiresAt.milliseconds - requestedAt.milliseconds + 30_000) / 60_000))
         let parts: [(count: Int, unit: Unit)] =

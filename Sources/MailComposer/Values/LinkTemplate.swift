@@ -1,15 +1,15 @@
-// The address behind a mail's button. Only puts the token in; never shows it anywhere else.
+// Builds the URL of a mail's button. Only inserts the token; never shows it anywhere else.
 
 import Foundation
 import InternetMessage
 import OutboxCore
 
-/// A URL with `{token}` where the token goes.
+/// A URL with `{token}` as the placeholder for the token.
 struct LinkTemplate: Sendable {
     private static let placeholder = "{token}"
     private let pieces: [String]
 
-    /// - Throws: what is wrong with the template, and what to write instead.
+    /// - Throws: the problem of the template and its remedy.
     init(_ template: String) throws(InvalidLink) {
         pieces = template.components(separatedBy: Self.placeholder)
         guard pieces.count >= 2 else { throw InvalidLink("has no {token}: write it where the token goes") }
@@ -27,7 +27,7 @@ struct LinkTemplate: Sendable {
         else {
             throw InvalidLink("is not a web address: write https://, a host and a path")
         }
-        // A token chooses nothing but itself: in the scheme or the host it would choose where the link leads.
+        // The token must not be in the scheme or the host, because it would then decide where the link leads.
         guard let first = pieces.first, let path = first.range(of: "://"),
             first[path.upperBound...].contains(where: { "/?#".contains($0) })
         else {
@@ -35,13 +35,13 @@ struct LinkTemplate: Sendable {
         }
     }
 
-    /// The link for this token, which is percent-encoded except for the unreserved characters (RFC 3986 §2.3).
+    /// The link for this token. The token is percent-encoded except for the unreserved characters (RFC 3986 §2.3).
     func url(for token: Token) -> String {
         pieces.joined(separator: Self.percentEncoded(token.secret))
     }
 
     private static func percentEncoded(_ text: String) -> String {
-        // Nearly every token is made of unreserved characters.
+        // Nearly every token consists of unreserved characters.
         if text.utf8.allSatisfy(isUnreserved) { return text }
         var bytes: [UInt8] = []
         for byte in text.utf8 {
@@ -60,7 +60,7 @@ struct LinkTemplate: Sendable {
     }
 }
 
-/// Why a link template can't be used, to follow the name of its key.
+/// Why a link template can't be used. The text follows the name of its configuration key.
 struct InvalidLink: Error {
     let reason: String
 

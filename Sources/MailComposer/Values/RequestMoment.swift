@@ -1,15 +1,15 @@
-// When a mail was requested, in words. Reads the row's moments and nothing else, so that every attempt says the same.
+// Describes in words when a mail was requested. Reads only the row's times, so that every attempt has the same text.
 
 import OutboxCore
 
-/// When a mail was requested. Two mails to one person differ in it, so that a mail program has no reason to fold the newer
-/// one as a repetition of the older.
+/// When a mail was requested. Two mails to one person differ in this text, so that a mail program has no reason to hide
+/// the newer one as a repetition of the older one.
 struct RequestMoment {
     let requestedAt: Timestamp
     /// When the first attempt began.
     let sentAt: Timestamp
 
-    /// From then on a time alone might be taken for one of another day.
+    /// After this time, a time without a date might be mistaken for a time of another day.
     private static let longestWithoutDate = Duration.seconds(12 * 3600)
 
     /// | language | soon after the request | more than 12 hours after it   |

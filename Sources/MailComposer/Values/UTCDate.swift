@@ -1,10 +1,9 @@
-// A moment taken apart into its calendar fields, in UTC. Never reads a clock, a time zone or the system's
-// locale.
+// A time split into its calendar fields, in UTC. Never reads a clock, a time zone or the system's locale.
 
 import Foundation
 import OutboxCore
 
-/// The fields of a moment in the Gregorian calendar, in UTC.
+/// The fields of a time in the Gregorian calendar, in UTC.
 struct UTCDate: Hashable {
     let year: Int
     /// 1 to 12.
@@ -27,8 +26,8 @@ struct UTCDate: Hashable {
     private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     private static let months = englishMonths.map { String($0.prefix(3)) }
 
-    /// Foundation's Calendar gives the same fields for about a hundred times the price of this arithmetic, which is
-    /// "civil_from_days" of Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+    /// This arithmetic takes about a hundredth of the time of Foundation's Calendar, with the same result. It is
+    /// "civil_from_days" by Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
     init(_ moment: Timestamp) {
         self.moment = moment
         let seconds = moment.milliseconds.flooredQuotient(1000)
@@ -54,8 +53,8 @@ struct UTCDate: Hashable {
     /// `14:05`.
     var clock: String { "\(Self.twoDigits(hour)):\(Self.twoDigits(minute))" }
 
-    /// The date and the time for people, such as `23 November 2026, 14:05 UTC`; in languages other than English and Japanese
-    /// the date is CLDR's.
+    /// The date and the time for people, such as `23 November 2026, 14:05 UTC`. In languages other than English and
+    /// Japanese the date has CLDR's format.
     func dateAndTime(in language: Substring) -> String {
         switch language {
         case "en": return "\(day) \(Self.englishMonths[month - 1]) \(year), \(clock) UTC"

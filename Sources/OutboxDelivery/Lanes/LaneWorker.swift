@@ -1,4 +1,4 @@
-// Takes claims to the relay, one at a time: look at the deadline, render, send, report. Never touches the store.
+// Takes claims to the relay, one at a time: check the deadline, render, send, report. Never touches the store.
 
 import MailComposer
 import OutboxCore
@@ -7,7 +7,7 @@ import SMTPTransport
 
 /// The work of one lane.
 struct LaneWorker: Sendable {
-    /// Which lane of the pool it is.
+    /// The lane's identity in the pool.
     let id: LaneID
     let pool: RelayPool
     let configuration: CurrentConfiguration
@@ -17,20 +17,20 @@ struct LaneWorker: Sendable {
 
     /// Works until the pool is closed, then closes the connection.
     ///
-    /// All of it happens on the lane's thread: a message changes threads neither before nor after it is sent.
+    /// All of this runs on the lane's thread: a message changes threads neither before nor after its transmission.
     func run(on lane: isolated SMTPLane) async {
         while let claim = await nextClaim(for: lane) {
             attempt(claim, on: lane)
-            // After the report, and before the lane takes another claim: QUIT's answer may be long in coming.
+            // Runs after the report and before the next claim, because the answer to QUIT may take long.
             lane.closeFullConnection()
             if !lane.isConnected { pool.connectionClosed(id) }
-            // Lets the lane do what else it was asked for.
+            // Yields so that a reload or close request queued on the lane can run.
             if lane.isAwaited { await Task.yield() }
         }
         lane.leave()
     }
 
-    /// Waits for a claim. Where none comes for as long as an idle connection is kept, the connection is closed.
+    /// Waits for a claim. Closes the connection if none comes within the idle time of a connection.
     private func nextClaim(for lane: isolated SMTPLane) async -> Claim? {
         if let claim = pool.takeAtOnce(id) { return claim }
         let closing = Task { [environment, configuration, pool, id] in
@@ -39,7 +39,7 @@ struct LaneWorker: Sendable {
                 lane.closeConnection()
                 pool.connectionClosed(id)
             } catch {
-                // Cancelled: there is work for the connection.
+                // Cancelled: the connection has work to do.
             }
         }
         defer { closing.cancel() }
@@ -47,7 +47,7 @@ struct LaneWorker: Sendable {
     }
 
     private func attempt(_ claim: Claim, on lane: isolated SMTPLane) {
-        // One attempt goes by one configuration.
+        // The whole attempt uses one configuration.
         let (composer, settings) = configuration.value.forAttempts
         // The message may have waited for a lane for a while.
         if let outcome = reasonToWithhold(claim, settings) { return endUnsent(claim, outcome) }
@@ -71,17 +71,17 @@ struct LaneWorker: Sendable {
         if result == .withheld {
             return endUnsent(claim, reasonToWithhold(claim, settings) ?? .returnedUnsent(until: nil))
         }
-        // A relay may quote the link in its words, which are kept and shown.
+        // The relay's reply may quote the link, and the reply is stored and shown.
         let masked = result.masked(by: SecretMask([claim.message.token.secret]))
         pool.ended(masked, of: claim, relay: id.relay)
     }
 
-    /// Why the message must not be handed over now; `nil` where it may. Asked before an attempt, and again before the first
-    /// octet of the content: the replies to MAIL, RCPT and DATA may take minutes.
+    /// Why the message must not be handed over now; `nil` if it may. Checked before an attempt and again before the
+    /// first octet of the content, because the replies to MAIL, RCPT and DATA may take minutes.
     private func reasonToWithhold(_ claim: Claim, _ settings: DeliverySettings) -> Completion.Outcome? {
         let moment = environment.moment()
         if let outcome = pool.voidOutcome(of: claim) { return outcome }
-        // Another daemon may have it by now.
+        // Another daemon may hold the claim by now.
         if !leases.isGood(claim, at: moment.uptime) { return .returnedUnsent(until: nil) }
         guard settings.schedule.deadline(of: claim.message) <= moment.now else { return nil }
         return clock.expiryHold(at: moment) == nil ? .expiredUnsent : .returnedUnsent(until: nil)

@@ -1,10 +1,10 @@
-// Renews the leases of what this process has claimed, as long as it lives. Never ends one.
+// Renews the leases of this process's claims as long as the process lives. Never ends a lease.
 
 import OutboxCore
 import OutboxStore
 
-/// A message may wait long for an answer of its relay; its claim must outlive that, and a crash must not make it wait.
-/// So leases are short, and renewed while the process lives.
+/// A message may wait long for its relay's answer, and its claim must last until then. A crash must not delay the
+/// message. So leases are short, and are renewed while the process lives.
 struct LeaseKeeper: Sendable {
     let store: any DeliveryStore
     let lease: Duration
@@ -12,10 +12,10 @@ struct LeaseKeeper: Sendable {
     let environment: DeliveryEnvironment
     let log: DeliveryLog
 
-    /// After a failure it is tried again soon: another daemon waits a third of a lease before it takes claims over.
+    /// The pause after a failure is short: another daemon waits only a third of a lease before it takes claims over.
     private static let retryDelay = Duration.seconds(1)
 
-    /// Renews three times a lease until the task is cancelled.
+    /// Renews the claims three times per lease until the task is cancelled.
     func run() async {
         var pause = lease / 3
         while true {

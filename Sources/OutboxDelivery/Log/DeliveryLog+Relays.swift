@@ -1,13 +1,13 @@
-// What the log says of relays: that they are paused, suspected or back, and how many connections they take. Decides nothing
-// (see PauseLog).
+// Logs that relays are paused, suspected or up again, and how many connections they accept. Decides nothing (see
+// PauseLog).
 
 import Logging
 import OutboxCore
 import SMTPTransport
 
 extension DeliveryLog {
-    /// Once when a relay goes down and once when it is back, but for pauses that come again and again; what is known already
-    /// is for debugging.
+    /// Logs a relay's failure once and its recovery once, except for pauses that recur often (see PauseLog). Known
+    /// facts are logged at debug level.
     func relayChanged(_ relay: DeliveryRelay, _ change: RelayHealth.Change) {
         let name = relay.name
         var metadata: LogValues = [.relay: "\(name)"]
@@ -74,7 +74,7 @@ extension DeliveryLog {
         return metadata
     }
 
-    /// A relay refused connections while it took messages over others.
+    /// Logs that a relay refused connections while it accepted messages over others.
     func connectionLimitLearned(_ relay: DeliveryRelay, connections: Int) {
         logger.notice(
             "relay takes fewer connections than configured; outboxd uses as many as it takes",

@@ -1,5 +1,5 @@
-// The vocabulary of the log: every message delivery writes, constant, with its values as metadata. Never a token,
-// a password or a recipient's address: the message's id leads to the address for whoever may see it.
+// The vocabulary of the log: every message of delivery, as constant text with its values as metadata. Never a token, a
+// password or a recipient's address: the message's id leads authorised readers to the address.
 
 package import Logging
 import OutboxCore
@@ -7,27 +7,27 @@ import OutboxStore
 import SMTPTransport
 import Synchronization
 
-/// What the store was asked for when it failed.
+/// The request to the store that failed.
 enum StoreTask {
     case working, recording, renewing, returning, truncating, watching, inspecting, retiring
 }
 
-/// What delivery tells the operator.
+/// The messages of delivery to the operator.
 package struct DeliveryLog: Sendable {
     let logger: Logger
     let uptime: @Sendable () -> Duration
     private let troubles = StoreTroubles()
     let pauses = RelayPauses()
 
-    /// Makes the vocabulary on top of a logger.
+    /// Creates the vocabulary on top of a logger.
     ///
-    /// - Parameter uptime: the time since any fixed moment, by a clock that nobody sets.
+    /// - Parameter uptime: the time since any fixed moment, by a clock that can't be set.
     package init(logger: Logger, uptime: @escaping @Sendable () -> Duration = Self.machineUptime) {
         self.logger = logger
         self.uptime = uptime
     }
 
-    /// The time since the log was first asked for one.
+    /// The time since the first use of this clock.
     package static let machineUptime: @Sendable () -> Duration = { [began = ContinuousClock.now] in
         began.duration(to: .now)
     }
@@ -37,7 +37,7 @@ package struct DeliveryLog: Sendable {
         logger.info("delivery started", [.relays: "\(names)", .database: "\(database)"])
     }
 
-    /// What was read again is in use everywhere.
+    /// Logs that the new configuration is in use everywhere.
     package func reloaded(needingRestart: [String], notReadAgain: [String]) {
         var metadata: LogValues = [:]
         if !notReadAgain.isEmpty { metadata[.asAtStart] = "\(notReadAgain.joined(separator: ", "))" }
@@ -51,7 +51,7 @@ package struct DeliveryLog: Sendable {
         )
     }
 
-    /// Nothing of what was read is in use.
+    /// Logs that the new configuration was rejected as a whole.
     package func reloadRefused(_ error: any Error) {
         logger.error(
             "reload refused; the configuration, templates and passwords from before stay in use",
@@ -122,7 +122,8 @@ package struct DeliveryLog: Sendable {
         }
     }
 
-    /// A rule that somebody put on the outbox's tables, such as a trigger, refuses to let a message go on.
+    /// Logs that a rule of the application on the outbox's tables, such as a trigger, rejects a message's change of
+    /// state.
     func refused(_ refusals: [RowRefusal]) {
         for refusal in refusals {
             logger.error(
@@ -138,7 +139,7 @@ package struct DeliveryLog: Sendable {
         }
     }
 
-    /// One line a pass that removed something.
+    /// Writes one line per pass that removed something.
     func retired(_ step: RetentionStep, count: Int, longest: Duration, refused: [RowRefusal]) {
         if count > 0 {
             let message: Logger.Message =
@@ -173,7 +174,7 @@ package struct DeliveryLog: Sendable {
         }
     }
 
-    /// The machine's clock was set, forward if positive.
+    /// Logs that the machine's clock was set, forward if positive.
     func clockStepped(by step: Duration, expiryHold: Duration?) {
         var metadata: LogValues = [.by: "\(step.inMilliseconds)ms"]
         if let expiryHold { metadata[.nothingExpiresFor] = "\(expiryHold.inMilliseconds)ms" }
@@ -189,15 +190,16 @@ package struct DeliveryLog: Sendable {
         }
     }
 
-    /// Until the service ends, nobody needs to try often.
+    /// The service is about to end, so that frequent attempts are of no use.
     private static let pauseWhenLost = Duration.seconds(1)
 
-    /// The store failed. A trouble that lasts is said at once, then ever less often.
+    /// Logs that the store failed. A lasting trouble is logged at once, then at growing intervals.
     ///
-    /// - Returns: how long to wait before it is tried again.
+    /// - Returns: how long to wait before the next attempt.
     @discardableResult
     func storeTrouble(_ task: StoreTask, _ error: any Error) -> Duration {
-        // A lost file is said once, by whoever ends the service, and is no trouble that ends: SQLite goes on with the old file.
+        // A lost file is logged once, by the code that ends the service. It is not a trouble that ends, because SQLite
+        // goes on with the old file.
         if case OutboxDatabaseError.lost = error { return Self.pauseWhenLost }
         let failure = troubles.log.withLock { $0.failed(task, words: "\(error)", now: uptime()) }
         guard failure.isSaid else { return failure.pause }
@@ -218,7 +220,7 @@ package struct DeliveryLog: Sendable {
         return failure.pause
     }
 
-    /// The store did what it was asked for.
+    /// Notes that the request to the store succeeded.
     func storeWorks(_ task: StoreTask) {
         guard let recovery = troubles.log.withLock({ $0.succeeded(task, now: uptime()) }) else { return }
         logger.notice(
@@ -227,7 +229,7 @@ package struct DeliveryLog: Sendable {
         )
     }
 
-    /// The database's file is not where it was; delivery ends.
+    /// Logs that the database file was moved or deleted, and that delivery ends.
     func lost(_ loss: FileLoss) {
         logger.error("the database is lost", [.error: "\(OutboxDatabaseError.lost(loss))"])
     }
@@ -250,7 +252,7 @@ package struct DeliveryLog: Sendable {
         }
     }
 
-    /// Another outboxd works on the same file, or did.
+    /// Logs that another outboxd works on the same file, or no longer does.
     func hasCompany(_ isThere: Bool, database: String) {
         if isThere {
             logger.warning(
@@ -283,7 +285,7 @@ package struct DeliveryLog: Sendable {
             logger.info("message accepted", metadata)
         case .deferred(let judged, let next):
             metadata[.retryIn] = "\(max(next.timeSince(completion.finishedAt), .zero).inMilliseconds)ms"
-            // What is the relay's fault is said of the relay, once.
+            // Faults of the relay are logged once for the relay.
             let level: Logger.Level = judged.counts ? .notice : .debug
             logger.log(
                 level: level,
@@ -306,13 +308,13 @@ package struct DeliveryLog: Sendable {
     }
 }
 
-/// What the copies of one log share.
+/// The state that all copies of one log share.
 private final class StoreTroubles: Sendable {
     let log = Mutex(TroubleLog<StoreTask>())
 }
 
 extension Duration {
-    /// Such as `5m12s`; below a second `250ms`.
+    /// Such as `5m12s`; `250ms` for spans below a second.
     fileprivate var inWords: String {
         let milliseconds = inMilliseconds
         if milliseconds < 1000 { return "\(milliseconds)ms" }

@@ -1,21 +1,21 @@
-// What delivery shows of itself after each round of dispatching. Never formats it and never sends it anywhere.
+// The state that delivery reports after each round of dispatching. Never formats or sends it.
 
 import Foundation
 package import OutboxCore
 package import OutboxStore
 
-/// How delivery is, as of the last round.
+/// The state of delivery as of the last round.
 package struct DeliveryState: Sendable {
-    /// Since when the first message is due that is not under way; `nil` where none is.
+    /// When the first waiting message fell due; `nil` if no message is due.
     package var dueSince: Timestamp?
-    /// How many messages are with a lane or wait for one.
+    /// How many messages are with a lane or in the queue.
     package var underWay: Int
     /// The relays in order of preference.
     package var relays: [RelayStatus]
-    /// Why the last round failed; `nil` where it didn't.
+    /// Why the last round failed; `nil` if it succeeded.
     package var trouble: String?
 
-    /// The same in one line for people; moments are in UTC, so that the line stays true as it grows old.
+    /// The state as one line for people. Times are in UTC, so that the line stays true as it grows old.
     package var line: String {
         let messages: String
         if let trouble {
@@ -45,19 +45,19 @@ extension Timestamp {
     }
 }
 
-/// The signs of life of the dispatcher, for whoever watches it.
+/// The dispatcher's signs of life, for a watchdog.
 ///
-/// They come from the dispatcher's own steps and from nothing else. A dispatcher with nothing to do is asked for a round
-/// every `interval`; if it hangs in a step, the asking changes nothing.
+/// Only the dispatcher's own steps produce them. An idle dispatcher is asked for a round every `interval`; if the
+/// dispatcher hangs in a step, the request has no effect.
 package struct DeliveryPulse: Sendable {
-    /// How often a round is made at least; `nil`: only when there is something to do.
+    /// The longest time between two rounds; `nil`: a round is made only when there is something to do.
     package var interval: Duration?
-    /// Called after each step, the failed ones included: a step that ends has not hung.
+    /// Called after each step, including failed steps: a step that ends has not hung.
     package var onStep: @Sendable () -> Void
-    /// Called after rounds, once a second at most.
+    /// Called after rounds, at most once a second.
     package var onRound: @Sendable (DeliveryState) -> Void
 
-    /// Makes it; by default nobody watches.
+    /// Creates a pulse; by default nobody watches.
     package init(
         interval: Duration? = nil,
         onStep: @escaping @Sendable () -> Void = {},

@@ -1,17 +1,17 @@
-// The names of the values in the log, each once. Never a value.
+// The names of the values in the log, each defined once. Never a value.
 
 import Logging
 
 /// The name of a value in the log, its words joined by dots. A value that is also in a column has the column's name:
 /// `reply_code` in SQL and JSON is `reply.code` in the log.
 package enum LogKey: String, CaseIterable, Sendable {
-    // A message and its attempt, as the columns of outbox_attempt.
+    // A message and its attempt, named like the columns of outbox_attempt.
     case messageID = "message.id"
     case kind, attempt, relay, stage, fault, reason, detail
     case replyCode = "reply.code"
     case enhancedStatus = "enhanced.status"
     case queueID = "queue.id"
-    /// How long a mail took to acceptance, or how long it will be until the next attempt.
+    /// The time from request to acceptance, or until the next attempt.
     case delay
     case retryIn = "retry.in"
 
@@ -28,7 +28,7 @@ package enum LogKey: String, CaseIterable, Sendable {
     case needsRestart = "needs.restart"
 }
 
-/// The values of a line of the log.
+/// The values of one log line.
 struct LogValues: ExpressibleByDictionaryLiteral {
     fileprivate var metadata: Logger.Metadata = [:]
 

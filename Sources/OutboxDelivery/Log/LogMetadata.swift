@@ -1,4 +1,4 @@
-// How a failure, a relay's trouble and a reply stand in a line of the log. Never a recipient's address.
+// Turns failures, relay troubles and replies into log metadata. Never a recipient's address.
 
 import InternetMessage
 import Logging
@@ -30,7 +30,7 @@ extension LogValues {
 
     private mutating func describe(_ reply: SMTPReply?, stage: SMTPStage, detail: String) {
         self[.stage] = "\(stage.rawValue)"
-        // A relay may quote the recipient's address in its words; they are kept in the attempt's row instead.
+        // The relay's text may quote the recipient's address; the attempt's row keeps the text instead.
         if let reply { describe(reply) } else { self[.detail] = "\(detail)" }
     }
 }

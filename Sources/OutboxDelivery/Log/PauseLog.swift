@@ -1,17 +1,17 @@
-// Decides which pauses of a relay are said, where they come again and again. Holds no clock and writes nothing.
+// Decides which of a relay's recurring pauses are logged. Holds no clock and writes nothing.
 
 import OutboxCore
 
-/// The pauses of one relay for one reason, and the times when it is suspected for it.
+/// The pauses of one relay for one reason, including the times when it is suspected for that reason.
 ///
-/// | a pause | said |
+/// | pause | logged |
 /// |---|---|
-/// | the first, or one that begins a minute or more after the end of the last | at once |
-/// | further ones | 1 min after the last time, then 2, 4, 8 … 60 min, with how many there were meanwhile |
-/// | one that was not said, and lasts for a minute | then |
+/// | the first, or the first after a minute or more without a pause | at once |
+/// | further pauses | 1 min after the last line, then after 2, 4, 8 … 60 min, with the number of pauses meanwhile |
+/// | a pause that was not logged, and lasts for a minute | after that minute |
 ///
-/// The end of a pause is said where its beginning was. A relay that limits a rate pauses for a second each time: told one by
-/// one, its pauses would hide everything else.
+/// The end of a pause is logged if its beginning was. A relay that limits a rate pauses for a second each time; one
+/// line for each pause would hide everything else.
 struct PauseLog: Sendable {
     private var isSaid = false
     private var unsaid = 0
@@ -23,10 +23,10 @@ struct PauseLog: Sendable {
     private static let firstDistance = Duration.seconds(60)
     private static let longestDistance = Duration.seconds(3600)
 
-    /// A pause begins.
+    /// Notes that a pause begins.
     ///
-    /// - Parameter now: the time since any fixed moment, by a clock that nobody sets.
-    /// - Returns: how many pauses were not said since the last one that was; `nil` where this one isn't either.
+    /// - Parameter now: the time since any fixed moment, by a clock that can't be set.
+    /// - Returns: the number of unlogged pauses since the last logged one; `nil` if this pause isn't logged either.
     mutating func begins(now: Duration) -> Int? {
         let recurs = endedAt.map { now < $0 + Self.firstDistance } ?? false
         beganAt = now
@@ -40,18 +40,18 @@ struct PauseLog: Sendable {
         return say(now: now)
     }
 
-    /// The pause goes on.
+    /// Notes that the pause goes on.
     ///
-    /// - Returns: the same, where it is to be said only now.
+    /// - Returns: the same number if the pause should be logged now; otherwise `nil`.
     mutating func lasts(now: Duration) -> Int? {
         guard !isSaid, now >= beganAt + Self.firstDistance else { return nil }
         unsaid -= 1
         return say(now: now)
     }
 
-    /// The pause ends.
+    /// Notes that the pause ends.
     ///
-    /// - Returns: whether this is said.
+    /// - Returns: whether to log the end.
     mutating func ends(now: Duration) -> Bool {
         endedAt = now
         return isSaid

@@ -1,11 +1,11 @@
-// What was said of the pauses of all relays, shared by the copies of one log. Writes nothing.
+// Remembers which pauses of all relays were logged; shared by the copies of one log. Writes nothing.
 
 import OutboxCore
 import Synchronization
 
-/// What was said of the relays' pauses.
+/// The logged pauses of all relays.
 final class RelayPauses: Sendable {
-    /// What kept a relay from being up when that began.
+    /// The trouble that began the pause.
     struct Beginning {
         let trouble: RelayTrouble
         let isSuspicion: Bool
@@ -18,7 +18,7 @@ final class RelayPauses: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Returns: how many were not said before; `nil` where this one isn't either.
+    /// - Returns: how many pauses were not logged before; `nil` if this pause isn't logged either.
     func begins(_ relay: String, _ trouble: RelayTrouble, isSuspicion: Bool = false, now: Duration) -> Int? {
         state.withLock { state in
             state.beginnings[relay] = Beginning(trouble: trouble, isSuspicion: isSuspicion)
@@ -26,7 +26,7 @@ final class RelayPauses: Sendable {
         }
     }
 
-    /// - Returns: what began, and how many were not said before, where it is to be said only now.
+    /// - Returns: the beginning and the number of unlogged pauses, if the pause should be logged now; otherwise `nil`.
     func lasts(_ relay: String, now: Duration) -> (began: Beginning, unsaid: Int)? {
         state.withLock { state in
             guard let began = state.beginnings[relay] else { return nil }
@@ -35,7 +35,7 @@ final class RelayPauses: Sendable {
         }
     }
 
-    /// - Returns: whether it is said.
+    /// - Returns: whether to log the end.
     func ends(_ relay: String, now: Duration) -> Bool {
         state.withLock { state in
             guard let began = state.beginnings[relay] else { return true }

@@ -1,28 +1,29 @@
-// Decides how often a trouble that lasts is said, and how long to wait for its end. Holds no clock and writes nothing.
+// Decides how often a lasting trouble is logged, and how long to wait before the next attempt. Holds no clock and
+// writes nothing.
 
-/// The troubles that several tasks have with one thing, from the first failure until all of them work again.
+/// The troubles that several tasks have with one resource, from the first failure until all tasks succeed again.
 ///
-/// | failures | said | pause until the next try |
+/// | failures | logged | pause until the next attempt |
 /// |---|---|---|
-/// | the first, or one with new words | at once | 1 s after a task's first failure |
-/// | further ones | 1 min after the last time, then 2, 4, 8 … 60 min | 2, 4, 8 … 60 s |
-/// | all tasks succeeded | once: for how long, and how many failed | |
+/// | the first, or the first with a new text | at once | 1 s after a task's first failure |
+/// | further failures | 1 min after the last line, then after 2, 4, 8 … 60 min | 2, 4, 8 … 60 s |
+/// | all tasks succeeded | once: the duration and the number of failures | |
 struct TroubleLog<Task: Hashable & Sendable>: Sendable {
-    /// What follows from a failure.
+    /// What to do after a failure.
     struct Failure: Sendable, Equatable {
-        /// Whether an operator is told.
+        /// Whether to log the failure.
         let isSaid: Bool
-        /// How many attempts failed since it began, this one included.
+        /// The number of failed attempts since the trouble began, including this one.
         let failures: Int
-        /// How long to wait before the next try.
+        /// How long to wait before the next attempt.
         let pause: Duration
     }
 
-    /// What is over.
+    /// A trouble that has ended.
     struct Recovery: Sendable, Equatable {
-        /// How long it lasted.
+        /// The duration of the trouble.
         let after: Duration
-        /// How many attempts failed.
+        /// The number of failed attempts.
         let failures: Int
     }
 
@@ -42,14 +43,14 @@ struct TroubleLog<Task: Hashable & Sendable>: Sendable {
     private static var longestPause: Duration { .seconds(60) }
     private static var firstDistance: Duration { .seconds(60) }
     private static var longestDistance: Duration { .seconds(3600) }
-    /// Words that differ each time, such as a number in them, must not make every failure a new one.
+    /// Texts that differ each time, for example by a number, must not make every failure a new trouble.
     private static var wordsKept: Int { 8 }
 
-    /// A task failed.
+    /// Notes that a task failed.
     ///
     /// - Parameters:
-    ///   - words: what was wrong; other words are another trouble, which is said as well.
-    ///   - now: the time since any fixed moment, by a clock that nobody sets.
+    ///   - words: the error text; another text counts as another trouble and is logged as well.
+    ///   - now: the time since any fixed moment, by a clock that can't be set.
     mutating func failed(_ task: Task, words: String, now: Duration) -> Failure {
         var spell = spell ?? Spell(began: now, saysAgain: now, distance: Self.firstDistance)
         defer { self.spell = spell }
@@ -65,9 +66,9 @@ struct TroubleLog<Task: Hashable & Sendable>: Sendable {
         return Failure(isSaid: isSaid, failures: spell.failures, pause: Self.pause(after: consecutive))
     }
 
-    /// A task succeeded.
+    /// Notes that a task succeeded.
     ///
-    /// - Returns: what is over, where no task fails any more.
+    /// - Returns: the trouble that ended, if no task fails any more.
     mutating func succeeded(_ task: Task, now: Duration) -> Recovery? {
         guard spell?.failing.removeValue(forKey: task) != nil, let spell, spell.failing.isEmpty else { return nil }
         self.spell = nil

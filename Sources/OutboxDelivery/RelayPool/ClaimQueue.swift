@@ -1,21 +1,21 @@
-// Claimed messages that wait for a lane, highest priority first. Knows neither lanes nor the store.
+// The claimed messages that wait for a lane, highest priority first. Knows neither lanes nor the store.
 
 import OutboxCore
 import OutboxStore
 
-/// Highest priority first, and first in, first out within one; what was withdrawn is left out.
+/// Highest priority first; first in, first out within a priority. Skips withdrawn claims.
 struct ClaimQueue {
     private var claims: [Claim] = []
-    /// Where the next claim to take stands: taking from the front of an array would move all others.
+    /// The index of the next claim: removing from the front of an array would move all other elements.
     private var head = 0
 
     var count: Int { claims.count - head }
     var isEmpty: Bool { count == 0 }
 
-    /// The priority of the claim that would be taken last; `nil` where none waits.
+    /// The priority of the last claim in the queue; `nil` if the queue is empty.
     var lowestPriority: Int? { isEmpty ? nil : claims.last?.priority }
 
-    /// How many claims wait with this priority or a higher one.
+    /// The number of waiting claims with this priority or a higher one.
     func count(fromPriority priority: Int) -> Int { claims[head...].prefix { $0.priority >= priority }.count }
 
     mutating func append(_ more: some Sequence<Claim>) {
@@ -40,17 +40,17 @@ struct ClaimQueue {
         return claim
     }
 
-    /// The place of the first claim that fits, until the queue changes.
+    /// The index of the first matching claim; valid until the queue changes.
     func firstPlace(where fits: (Claim) -> Bool) -> Int? { claims[head...].firstIndex(where: fits) }
 
-    /// Takes out the claim at a place.
+    /// Removes and returns the claim at an index.
     mutating func take(at place: Int) -> Claim {
         if place == head, let first = takeFirst() { return first }
         return claims.remove(at: place)
     }
 
-    /// Takes out all claims that fit. Each is asked about once, in their order: a claim that stayed and was taken out as well
-    /// would be sent twice.
+    /// Removes and returns all matching claims. The predicate is called once for each claim, in order: a claim that
+    /// both stayed and was taken out would be sent twice.
     mutating func takeAll(where fits: (Claim) -> Bool) -> [Claim] {
         var taken: [Claim] = []
         claims = takeAll().filter { claim in
@@ -67,7 +67,7 @@ struct ClaimQueue {
         return all
     }
 
-    /// Takes out the claims of these messages.
+    /// Removes and returns the claims of these messages.
     mutating func take(messages ids: Set<Int64>) -> [Claim] {
         takeAll { ids.contains($0.message.id) }
     }

@@ -1,26 +1,26 @@
-// How many connections a relay takes, learned from those that it refuses while it serves others. Pure.
+// Learns how many connections a relay accepts, from the connections that it refuses while it serves others. Pure.
 
 import OutboxCore
 
-/// A relay's limit on connections, as far as it has shown.
+/// The connection limit that a relay has shown so far.
 struct ConnectionLimit {
-    /// How many connections it takes at most; `nil` where it has refused none beside others.
+    /// The highest number of connections; `nil` if the relay has not refused a connection beside others.
     private(set) var value: Int?
-    /// How many were open when it refused one; `nil` unless that is still to be confirmed.
+    /// The number of open connections at the last refusal; `nil` unless that number is still to be confirmed.
     private var candidate: Int?
-    /// When one more than the limit is tried; `nil` where there is no limit.
+    /// When to try one connection more than the limit; `nil` if there is no limit.
     private(set) var triesMoreAt: Timestamp?
     private var interval = Self.firstInterval
 
-    /// After this time one more connection than the limit is tried: limits of the moment pass. Each refused try doubles it,
-    /// and a connection that is taken begins with it anew.
+    /// The time until one more connection than the limit is tried, because limits may be temporary. Each refused try
+    /// doubles the interval; an accepted connection resets it.
     private static let firstInterval = Duration.seconds(30)
     private static let longestInterval = Duration.seconds(600)
 
-    /// It refused a connection, while so many others were open.
+    /// Notes that the relay refused a connection while `open` others were open.
     mutating func refused(open: Int, now: Timestamp) {
         if let value, open >= value {
-            // Known already: the try for one more failed.
+            // The limit is known already: the try for one more connection failed.
             interval = min(interval * 2, Self.longestInterval)
             triesMoreAt = now + interval
         } else {
@@ -28,10 +28,10 @@ struct ConnectionLimit {
         }
     }
 
-    /// It accepted a message, so it works: a refused connection was one too many.
+    /// Notes that the relay accepted a message. The relay works, so a refused connection was one too many.
     ///
-    /// - Parameter connecting: how many connections are being opened. Only when there are none is the number certain.
-    /// - Returns: the limit, where it became known or smaller just now.
+    /// - Parameter connecting: how many connections are being opened. The number is certain only if this is 0.
+    /// - Returns: the limit, if it was just learned or lowered.
     mutating func accepted(open: Int, connecting: Int, now: Timestamp) -> Int? {
         guard candidate != nil, connecting == 0 else { return nil }
         candidate = nil
@@ -43,7 +43,7 @@ struct ConnectionLimit {
         return learned
     }
 
-    /// So many connections are open now.
+    /// Notes the number of open connections.
     mutating func opened(_ open: Int, now: Timestamp) {
         guard let value, open > value else { return }
         self.value = open
@@ -51,13 +51,13 @@ struct ConnectionLimit {
         triesMoreAt = now + interval
     }
 
-    /// The relay is down: the connections that it refused tell nothing of a limit.
+    /// The relay is down, so that its refused connections prove no limit.
     mutating func forget() { self = ConnectionLimit() }
 
-    /// Whether one more may be opened.
+    /// Whether another connection may be opened.
     func permitsAnother(open: Int, now: Timestamp) -> Bool {
         guard let value else { return true }
-        // A clock that was set back makes nobody wait longer.
+        // A clock that was set back doesn't make the wait longer.
         let triesMore = triesMoreAt.map { $0 <= now || $0 > now + interval } ?? true
         return open < (triesMore ? value + 1 : value)
     }

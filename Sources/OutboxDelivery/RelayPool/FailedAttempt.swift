@@ -1,26 +1,27 @@
-// An attempt that failed, as the relay pool weighs it. Never decides what follows.
+// A failed attempt, as the relay pool weighs it. Never decides what follows.
 
 import OutboxCore
 import OutboxStore
 
-/// An attempt that failed, with what is known of it.
+/// A failed attempt and the facts about it.
 struct FailedAttempt {
     let claim: Claim
     let failure: TransmissionFailure
     let verdict: Verdict
-    /// The place of its beginning among all events.
+    /// The event number of its beginning.
     let began: Int
-    /// The relay was not given the time that it may take.
+    /// Whether the attempt was ended before the relay had its full time to answer.
     var isCutShort = false
 
-    /// By its code, it is the relay's or the configuration's fault.
+    /// Whether the reply code blames the relay or the configuration.
     var isRelays: Bool { verdict.fault == .relay || verdict.fault == .configuration }
 
-    /// From RCPT on a failure may be the message's own doing, whatever the code says; a relay that says how long it is to
-    /// be left alone leaves no doubt.
+    /// Whether more evidence is needed. From RCPT on, a failure may be the message's own fault, whatever the code says;
+    /// a relay that states how long to leave it alone removes the doubt.
     var needsEvidence: Bool { failure.stage.isAboutMessage && verdict.pause == nil }
 
-    /// The relay took the connection and refused or closed it before anything was said on it: one too many, perhaps.
+    /// Whether the relay accepted the TCP connection and refused or closed it before any command: perhaps one
+    /// connection too many.
     var isRefusedConnection: Bool {
         failure.stage.isBeforeSession && verdict.fault == .relay
             && (failure.reply != nil || failure.cause == .connectionLost)
@@ -46,7 +47,7 @@ struct FailedAttempt {
 }
 
 extension RelayTrouble {
-    /// The same for a relay that refuses everybody: its last words stay.
+    /// The same trouble for a relay that refuses everybody; it keeps the relay's last reply.
     func ofEverybody(count: Int) -> RelayTrouble {
         RelayTrouble(
             fault: .relay,

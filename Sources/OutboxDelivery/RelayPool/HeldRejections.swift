@@ -1,33 +1,33 @@
-// Permanent refusals that are not final yet, because the relay may be wrong about everybody. Pure.
+// Permanent refusals that are not final yet, because the relay may be wrong about every recipient. Pure.
 
 import OutboxCore
 import OutboxStore
 
 /// The permanent refusals of one relay since it last accepted a message.
 ///
-/// One that refuses everybody is itself the suspect, and then nobody must have been rejected or suppressed. So a
-/// refusal is recorded only when the relay has accepted another message, or when some moments have passed without the
-/// refusals becoming many.
+/// A relay that refuses everybody is itself the suspect; then no message may be rejected and no address suppressed. So
+/// a refusal is recorded only after the relay has accepted another message, or after a short time in which the refusals
+/// stayed few.
 struct HeldRejections {
     private var held: [(completion: Completion, releaseAt: Timestamp)] = []
     private var released: [Int64] = []
 
-    /// How long a refusal waits for others.
+    /// How long a refusal waits for other results.
     private let holding: Duration
 
-    /// So many released ones are remembered, to take back what they did.
+    /// How many released refusals are remembered, so that their consequences can be undone.
     private static let memory = 1000
 
     init(holding: Duration) { self.holding = holding }
 
-    /// When the first refusal is to be released; a clock that was set back makes nobody wait longer.
+    /// When to release the first refusal; a clock that was set back doesn't make the wait longer.
     func nextRelease(_ now: Timestamp) -> Timestamp? { held.first.map { min($0.releaseAt, now + holding) } }
 
     mutating func hold(_ completion: Completion, now: Timestamp) {
         held.append((completion, now + holding))
     }
 
-    /// The relay accepted a message: what it refused is refused.
+    /// The relay accepted a message, so its refusals are genuine.
     mutating func confirm() -> [Completion] {
         defer {
             held = []
@@ -36,7 +36,7 @@ struct HeldRejections {
         return held.map(\.completion)
     }
 
-    /// What has waited long enough.
+    /// Releases the refusals that have waited long enough.
     mutating func release(at now: Timestamp) -> [Completion] {
         let count = held.prefix { $0.releaseAt <= now || $0.releaseAt > now + holding }.count
         let due = held.prefix(count).map(\.completion)
@@ -45,7 +45,7 @@ struct HeldRejections {
         return due
     }
 
-    /// The relay is the suspect.
+    /// The relay is the suspect, so its refusals don't count.
     ///
     /// - Returns: the refusals that must not become final, and the messages whose refusal has already had consequences.
     mutating func discard() -> (held: [Completion], released: [Int64]) {

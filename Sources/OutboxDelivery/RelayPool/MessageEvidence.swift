@@ -1,17 +1,17 @@
-// What is known of open messages from attempts that proved nothing. Pure. Never judges a reply.
+// The evidence about open messages from attempts that proved nothing. Pure. Never judges a reply.
 
 import OutboxCore
 
-/// The failures of messages that may or may not be the messages' own doing, each with the place of the event among all.
+/// The failures that may or may not be the messages' own fault, each with its event number.
 struct MessageEvidence {
-    /// What one relay said of a message.
+    /// The failures or refusals of one message by one relay.
     struct Mark {
-        /// The place of the first and of the last such event.
+        /// The event numbers of the first and the last failure.
         let first: Int
         private(set) var last: Int
         let firstAt: Timestamp
         private(set) var count = 1
-        /// All of them were given by a relay that refused everybody.
+        /// Whether all of them came from a relay that refused everybody.
         fileprivate(set) var isProvisional = false
 
         fileprivate init(order: Int, at now: Timestamp) {
@@ -33,27 +33,27 @@ struct MessageEvidence {
 
     private var entries: [Int64: Entry] = [:]
 
-    /// So many messages are remembered: the oldest are forgotten first, and judged as if they were tried for the first time.
+    /// How many messages are remembered. The oldest are forgotten first, and then judged as if they were new.
     private static let memory = 10_000
 
-    /// The failures at a relay that may be the message's own doing.
+    /// The message's failures at a relay that may be its own fault.
     func failures(of message: Int64, relay: Int) -> Mark? { entries.isEmpty ? nil : entries[message]?.failures[relay] }
 
-    /// The permanent refusals by a relay that were not taken for final.
+    /// The relay's permanent refusals of the message that were not taken as final.
     func refusals(of message: Int64, relay: Int) -> Mark? { entries.isEmpty ? nil : entries[message]?.refusals[relay] }
 
-    /// Whether another relay than this one has refused it for good, and not everybody else as well.
+    /// Whether another relay has permanently refused this message, without refusing everybody else.
     func isRefused(_ message: Int64, byOtherThan relay: Int) -> Bool {
         entries[message]?.refusals.contains { $0.key != relay && !$0.value.isProvisional } ?? false
     }
 
-    /// Whether a relay has failed it or refused it: another one is worth a try.
+    /// Whether a relay has failed or refused the message, so that another relay is worth a try.
     func isMarked(_ message: Int64, relay: Int) -> Bool {
         guard !entries.isEmpty, let entry = entries[message] else { return false }
         return entry.failures[relay] != nil || entry.refusals[relay] != nil
     }
 
-    /// How many attempts it has not paid for: they count in the pace at which it is tried again.
+    /// How many attempts the message was not charged for; they count for the retry interval.
     func unproven(_ message: Int64) -> Int { entries[message]?.unproven ?? 0 }
 
     mutating func addFailure(of message: Int64, relay: Int, order: Int, now: Timestamp, counts: Bool) {
@@ -76,7 +76,7 @@ struct MessageEvidence {
         }
     }
 
-    /// The message is final.
+    /// Forgets a message that is final.
     mutating func forget(_ message: Int64) {
         if !entries.isEmpty { entries[message] = nil }
     }
@@ -87,7 +87,7 @@ struct MessageEvidence {
         body(&entry)
         entries[message] = entry
         guard entries.count > Self.memory else { return }
-        // Half at once: sorting for each one would be too much.
+        // Drops half of the entries at once, because sorting for each new entry would cost too much.
         let oldest = entries.sorted { $0.value.touched < $1.value.touched }.prefix(Self.memory / 2)
         for (message, _) in oldest { entries[message] = nil }
     }

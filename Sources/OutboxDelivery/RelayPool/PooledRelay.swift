@@ -1,4 +1,4 @@
-// What the relay pool keeps of one relay, of a lane, and of a claim that a lane has. Decides nothing.
+// The state that the relay pool keeps of one relay, of a lane, and of a lane's claim. Decides nothing.
 
 import OutboxCore
 import OutboxStore
@@ -16,9 +16,9 @@ struct LaneID: Hashable, Sendable {
 struct PooledRelay {
     /// A lane that waits for a claim.
     struct IdleLane {
-        /// Its number among the relay's lanes.
+        /// The lane's number among the relay's lanes.
         let number: Int
-        /// It failed to connect while others succeed: it waits a moment before it tries again.
+        /// Set if the lane failed to connect while others succeed: the lane waits until then before the next try.
         let backsOffUntil: Timestamp?
     }
 
@@ -26,35 +26,35 @@ struct PooledRelay {
     var health = RelayHealth()
     var evidence: RelayEvidence
     var bucket: TokenBucket?
-    /// The lanes that wait for a claim; the one that was idle last stands last.
+    /// The lanes that wait for a claim, the most recently idle lane last.
     var idleLanes: [IdleLane] = []
     var heldRejections: HeldRejections
-    /// The messages that probe it.
+    /// The messages that are under way as probes of the relay.
     var probes: Set<Int64> = []
     /// The numbers of the lanes whose connection is open.
     var connections: Set<Int> = []
     var limit = ConnectionLimit()
-    /// How many connections in a row failed while the relay took messages over others.
+    /// How many connections failed in a row while the relay accepted messages over others.
     var failuresWhileUp = 0
-    /// How many connections the relay has refused since one was last opened.
+    /// How many connections the relay has refused since the last one was opened.
     var refusedConnections = 0
     /// The lanes that failed to connect, and until when each backs off.
     var backoffs: [Int: Timestamp] = [:]
-    /// When a suspected relay gets a message next although another one is up.
+    /// When a suspected relay gets its next trial message, although another relay is up.
     var trialAt: Timestamp?
-    /// The message that it got so last.
+    /// The last trial message.
     var trial: Int64?
-    /// Of the claims that it accepted, the place of the latest beginning among all events.
+    /// The latest event number at which an accepted claim began.
     var newestAccepted = 0
-    /// The message whose recipient it refused because of a quota or a rate, where it has accepted nothing since.
+    /// The message whose recipient the relay refused because of a quota or a rate, if it has accepted nothing since.
     var quotaStatedFor: Int64?
 
-    /// What the configuration says of it.
+    /// The relay's settings.
     var configuration: RelayConfiguration { relay.configuration }
     /// Its name in the configuration.
     var name: String { configuration.name }
 
-    /// How it is, as it is written down.
+    /// The relay's status as a row to store.
     ///
     /// - Parameter position: its place in the configuration's order, from 1.
     func status(position: Int, now: Timestamp) -> RelayStatus {
@@ -63,24 +63,24 @@ struct PooledRelay {
 }
 
 extension PooledRelay.IdleLane {
-    /// A clock that was set back makes no lane back off for longer.
+    /// A clock that was set back doesn't make a lane back off for longer.
     func isReady(at now: Timestamp) -> Bool {
         backsOffUntil.map { $0 <= now || $0 > now + RelayHealth.longestPause } ?? true
     }
 }
 
-/// A claim that a lane has.
+/// A claim that a lane is serving.
 struct ServedClaim {
     let lane: LaneID
     let domain: String
-    /// The place of its beginning among all events.
+    /// The event number of its beginning.
     let order: Int
     let startedAt: Timestamp
-    /// When its connection was opened, or its final dot handed over: it shows that the relay lives.
+    /// When its connection was opened, or its final dot sent: the last sign of life of the relay.
     var lifeAt: Timestamp
-    /// Since when the final dot is unanswered.
+    /// When the final dot was sent, if it is still unanswered.
     var dotAt: Timestamp?
-    /// It was told to wait for its recipient no longer, because others wait.
+    /// The lane was told to stop waiting for the recipient, because other claims wait.
     var isCutShort = false
 
     /// The relay's place in the configuration's order, from 0.

@@ -1,19 +1,19 @@
-// Hands claims to the lanes of the relay that should have them, and learns from what became of each: carries out what its
-// state machine decides. Never touches the store.
+// Hands claims to the lanes of the right relay, and learns from their results: carries out the decisions of its state
+// machine. Never touches the store.
 
 import OutboxCore
 import OutboxStore
 import Synchronization
 
-/// The one place that knows how every relay is and which lanes are idle.
+/// The only component that knows the state of every relay and which lanes are idle.
 ///
-/// A claim goes to the first relay in the configuration's order that is up. A relay that is down gets one message when
-/// its pause is over, to find out whether it works again. With no relay up, what waits is given back to the store, and
-/// nothing but a probe is claimed: a message in the outbox can expire, be superseded and be counted as delayed.
+/// A claim goes to the first relay in the configuration's order that is up. A relay that is down gets one message after
+/// its pause, to test whether the relay works again. If no relay is up, waiting claims return to the store, and only
+/// probes are claimed: a message in the outbox can expire, be superseded and be counted as delayed.
 final class RelayPool: Sendable {
     private struct State {
         var machine: StateMachine
-        /// How a lane that waits for a claim is told of it.
+        /// The continuations of the lanes that wait for a claim.
         var waiting: [LaneID: CheckedContinuation<Claim?, Never>] = [:]
     }
 
@@ -24,11 +24,11 @@ final class RelayPool: Sendable {
     private let log: DeliveryLog
     private let onRoom: @Sendable () -> Void
     private let state: Mutex<State>
-    /// When to look next, by the clock that nobody sets.
+    /// When to check the time next, in uptime.
     private let alarm = Mutex<(at: Duration, task: Task<Void, Never>)?>(nil)
 
     /// - Parameters:
-    ///   - onRoom: called when there is room for more claims than before.
+    ///   - onRoom: called when there is room for more claims.
     init(
         configuration: CurrentConfiguration,
         environment: DeliveryEnvironment,
@@ -55,25 +55,25 @@ final class RelayPool: Sendable {
 
     // MARK: For the dispatcher
 
-    /// How many claims to ask the store for; the pool tells when there is room again.
+    /// How many claims to request from the store; `onRoom` is called when there is room again.
     var room: Int { state.withLock { $0.machine.roomForBatch(now: environment.now()) } }
 
-    /// How many claims of a priority to ask the store for although there is no room, because what waits for a lane is less
-    /// urgent: as many as there are lanes, so that the next one that is free takes one.
+    /// How many claims of this priority to request although the queue is full, because the waiting claims are less
+    /// urgent. The number is that of the lanes, so that the next free lane takes such a claim.
     func roomForUrgent(priority: Int) -> Int { state.withLock { $0.machine.roomForUrgent(priority: priority) } }
 
-    /// How many claims are with a lane or wait for one.
+    /// How many claims are with a lane or in the queue.
     var underWay: Int { state.withLock { $0.machine.underWay } }
 
-    /// How many lanes the largest relay has.
+    /// The number of lanes of the relay with the most lanes.
     var laneCount: Int { state.withLock { $0.machine.capacity / DeliverySettings.claimsPerLane } }
 
-    /// Every relay as it is now.
+    /// The current status of every relay.
     var statuses: [RelayStatus] { state.withLock { $0.machine.statuses(now: environment.now()) } }
 
     /// Adds claims.
     ///
-    /// - Returns: the claims that were not taken over, because the pool is closed.
+    /// - Returns: the claims that the pool did not accept because it is closed.
     func add(_ claims: [Claim]) -> [Claim] {
         var refused: [Claim] = []
         happens { machine, present in
@@ -84,20 +84,20 @@ final class RelayPool: Sendable {
         return refused
     }
 
-    /// Takes claims back that a newer message or the application made void, if they still wait for a lane. A lane that has
-    /// one hands nothing of it over, unless it has begun to.
+    /// Withdraws claims that were superseded or cancelled, if they still wait for a lane. A lane that holds such a
+    /// claim doesn't send it, unless the transmission of its content has begun.
     func withdraw(_ ids: [Int64], as outcome: Completion.Outcome) {
         guard !ids.isEmpty else { return }
         happens { $0.withdraw(ids, as: outcome, at: $1) }
     }
 
-    /// Rates and the schedule of retries were read anew.
+    /// Takes over new rates and a new retry schedule.
     func limitsChanged() {
         let value = configuration.value
         happens { $0.use(value.relays, schedule: value.settings.schedule, at: $1) }
     }
 
-    /// Hands out nothing more, and lets every lane that waits go.
+    /// Stops handing out claims and releases every waiting lane.
     ///
     /// - Returns: the claims that no lane took.
     func close() -> [Claim] {
@@ -111,7 +111,7 @@ final class RelayPool: Sendable {
         return claims
     }
 
-    /// Records the rejections that wait for others. For the end, when no lane works any more.
+    /// Records the rejections that wait for other results. Call only during shutdown, after all lanes have stopped.
     func releaseRejections() { happens { $0.releaseRejections(at: $1) } }
 
     // MARK: For a lane
@@ -139,41 +139,41 @@ final class RelayPool: Sendable {
         }
     }
 
-    /// Takes in how handing a claim to a relay ended.
+    /// Records the result of a transmission.
     func ended(_ result: TransmissionResult, of claim: Claim, relay: Int) {
         var mayBeRepeated = false
         if case .failed = result { mayBeRepeated = true }
         happens(needsChance: mayBeRepeated) { $0.ended(result, of: claim, relay: relay, at: $1) }
     }
 
-    /// Takes in that no relay was asked, because the claim came to an end before.
+    /// Records that a claim ended before any relay was asked.
     func endedUnsent(_ completion: Completion, relay: Int) {
         happens { $0.endedUnsent(completion, relay: relay, at: $1) }
     }
 
-    /// Takes in that a lane's connection was opened.
+    /// Records that a lane's connection was opened.
     func connectionOpened(_ lane: LaneID, for claim: Claim) {
         happens { $0.connectionOpened(lane, message: claim.message.id, at: $1) }
     }
 
-    /// Takes in that a lane has no connection; where it had one, another lane may open one.
+    /// Records that a lane has no connection. If it had one before, another lane may open one.
     func connectionClosed(_ lane: LaneID) { happens { $0.connectionClosed(lane, at: $1) } }
 
-    /// Whether a lane may go on waiting for the answer to RCPT, although others may need the lane.
+    /// Whether a lane may go on waiting for the answer to RCPT although other claims may need the lane.
     func mayWait(for claim: Claim) -> Bool {
         state.withLock { $0.machine.mayWait(for: claim, at: environment.now()) }
     }
 
-    /// Takes in that the whole of a message was handed over: only the answer to the final dot is missing.
+    /// Records that a whole message was handed over, and only the answer to the final dot is missing.
     func awaitsAcceptance(of claim: Claim) { happens { $0.awaitsAcceptance(of: claim.message.id, at: $1) } }
 
-    /// A lane took over what was read anew of its relay, which is probed at once where it is paused.
+    /// Records that a lane uses the relay's new configuration. A paused relay is then probed at once.
     func reconfigured(_ lane: LaneID) { happens { $0.reconfigured(lane, at: $1) } }
 
-    /// What became of a claim while a lane had it; `nil` where it may be handed over.
+    /// Why a claim must not be handed over any more; `nil` if it may be handed over.
     func voidOutcome(of claim: Claim) -> Completion.Outcome? { state.withLock { $0.machine.voidOutcome(of: claim) } }
 
-    /// What follows from a mail that could not be made.
+    /// Decides what follows for a mail that could not be composed.
     func composition(_ failure: TransmissionFailure, of claim: Claim) -> Completion {
         state.withLock { state in
             state.machine.composition(failure, of: claim, at: present(environment.moment(), needsChance: true))
@@ -182,8 +182,8 @@ final class RelayPool: Sendable {
 
     // MARK: Carrying out
 
-    /// Asked for inside the lock: a thread that read the clocks earlier and came in later would look like a clock that was
-    /// set back.
+    /// Reads the clocks inside the lock: a thread that read them earlier and entered later would look like a clock that
+    /// was set back.
     private func present(_ moment: Moment, needsChance: Bool = false) -> StateMachine.Present {
         var present = StateMachine.Present(now: moment.now, expiryHold: clock.expiryHold(at: moment))
         if needsChance { present.chance = environment.chance() }
@@ -197,8 +197,8 @@ final class RelayPool: Sendable {
         carryOut(needsChance: needsChance) { event(&$0.machine, $1) }
     }
 
-    /// What is to be recorded is handed over inside the lock, so that it comes in the order in which it was decided: a relay's
-    /// older status must not replace the newer one, nor an acquittal come before what it acquits of.
+    /// Hands outcomes to the recorder inside the lock, so that they keep the order of the decisions. An older relay
+    /// status must not replace a newer one, and clearing a refusal must not come before the refusal.
     private func carryOut(
         needsChance: Bool = false,
         _ event: (inout State, StateMachine.Present) -> StateMachine.Actions

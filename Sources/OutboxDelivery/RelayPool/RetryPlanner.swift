@@ -1,31 +1,31 @@
-// What follows for a message from a failed attempt: when to try again, or never. Pure.
+// Decides what follows for a message after a failed attempt: when to try again, or never. Pure.
 
 import OutboxCore
 import OutboxStore
 
-/// Turns failures into completions by the retry schedule.
+/// Turns failures into completions, using the retry schedule.
 struct RetryPlanner: Sendable {
     var schedule: RetrySchedule
-    /// Where the clock was just set forward, for how long nothing expires.
+    /// How much longer nothing expires, if the clock was just set forward.
     var expiryHold: Duration?
-    /// Where in the jitter's range the next attempt lies, from 0 up to but not including 1.
+    /// The position of the next attempt within the jitter's range, from 0 up to but not including 1.
     var chance = 0.5
 
-    /// Messages that one event defers together must not come back together: each takes another place in the range, a golden
-    /// section further.
+    /// Messages that one event defers together must not return together. Each message gets another position in the
+    /// range, advanced by the golden section.
     private mutating func nextChance() -> Double {
         defer { chance = (chance + 0.618_034).truncatingRemainder(dividingBy: 1) }
         return chance
     }
 
-    /// Each repetition of a mail whose last answer is missing may be one more copy in the person's inbox. After the second
-    /// such attempt it is repeated no sooner than this, and after each further one no sooner than the longer time.
+    /// Each retry of a mail whose last answer is missing may put another copy into the person's inbox. The second such
+    /// attempt sets the shorter minimum pause, and each further one sets the longer one.
     private static let uncertainPause = (second: Duration.seconds(300), further: Duration.seconds(900))
 
-    /// A failure that is tried again: by the schedule, or after the given delay instead.
+    /// Schedules another attempt: by the retry schedule, or after the given delay.
     ///
     /// - Parameters:
-    ///   - unproven: how many attempts count in the schedule beside those that the message has paid for.
+    ///   - unproven: how many attempts count in the schedule in addition to those that the message was charged for.
     ///   - longest: the longest delay.
     mutating func again(
         _ judged: JudgedFailure,
@@ -45,7 +45,7 @@ struct RetryPlanner: Sendable {
             deadline: deadline,
             chance: nextChance()
         )
-        // It lost time through no fault of its own, and keeps its place before what was requested later.
+        // The message lost time without its own fault, and keeps its place before messages that were requested later.
         if delay == .zero, next == now {
             let (requestedAt, notBefore) = (claim.message.requestedAt, claim.message.notBefore)
             next = min(now, max(requestedAt, notBefore ?? requestedAt))
@@ -60,7 +60,7 @@ struct RetryPlanner: Sendable {
         return Completion(claim: claim, outcome: outcome, relay: relay, finishedAt: now)
     }
 
-    /// What became of a mail that could not be made: no relay is asked.
+    /// The outcome for a mail that could not be composed; no relay is asked.
     mutating func composition(_ failure: TransmissionFailure, _ claim: Claim, now: Timestamp) -> Completion {
         let verdict = FailurePolicy.verdict(for: failure)
         let judged = JudgedFailure(failure: failure, verdict: verdict, counts: true)

@@ -1,27 +1,27 @@
-// To which lane the relay pool gives the next claim, and how many claims it has room for. Pure: no clock, no waiting, no
-// I/O.
+// Decides which lane gets the next claim, and how many claims the relay pool has room for. Pure: no clock, no waiting,
+// no I/O.
 
 import OutboxCore
 import OutboxStore
 
 extension RelayPool.StateMachine {
-    /// So many probes may be under way at once.
+    /// How many probes may be under way at once.
     private static let probesAtOnce = 3
-    /// How often a suspected relay gets a message although another one is up.
+    /// How often a suspected relay gets a message although another relay is up.
     private static let trialInterval = Duration.seconds(10)
 
     // MARK: Room
 
-    /// How many more claims there is room for.
+    /// How many more claims fit.
     func room(now: Timestamp) -> Int {
         if isClosed { return 0 }
         if let preferred { return max(0, queueLimit(preferred) - queue.count) }
         return max(0, dueProbes(now: now) - queue.count)
     }
 
-    /// How many claims may wait for the relay's lanes: of a relay with a rate, those of two seconds, but so many that one for
-    /// a silent domain, one for a slow one and one that another relay is to have leave half of the places. The rest waits in
-    /// the outbox, where it can be superseded.
+    /// How many claims may wait for the relay's lanes. For a relay with a rate, the claims of two seconds; but always
+    /// enough that a claim for a silent domain, one for a slow domain and one meant for another relay leave half of the
+    /// places free. All other messages wait in the outbox, where they can be superseded.
     func queueLimit(_ relay: Int) -> Int {
         min(capacity, relays[relay].configuration.rate.map { max(8, Int($0 * 2)) } ?? capacity)
     }
@@ -32,14 +32,14 @@ extension RelayPool.StateMachine {
         pooled.probes.count < Self.probesAtOnce && pooled.health.isDueForProbe(at: now)
     }
 
-    /// How many more claims to ask the store for: none until at least half of what may wait is gone. A claim is a
-    /// transaction; one for every few claims that lanes take would cost more than the messages do.
+    /// How many more claims to request from the store: 0 until at least half of the queue is gone. Each request is a
+    /// transaction; a transaction for every few claims would cost more than the messages do.
     func roomForBatch(now: Timestamp) -> Int {
         let room = room(now: now)
         return room > (room + queue.count) / 2 ? room : 0
     }
 
-    /// How many urgent claims there is room for beside what waits, all of which is less urgent.
+    /// How many urgent claims fit in addition to the waiting claims, if all of these are less urgent.
     func roomForUrgent(priority: Int) -> Int {
         guard !isClosed, preferred != nil, let lowest = queue.lowestPriority, lowest < priority else { return 0 }
         return max(0, capacity / DeliverySettings.claimsPerLane - queue.count(fromPriority: priority))
@@ -47,7 +47,7 @@ extension RelayPool.StateMachine {
 
     // MARK: Assigning
 
-    /// The next claim for a lane that has just become idle, if there is one for its relay.
+    /// The next claim for a lane that has just become idle, if a claim waits for its relay.
     mutating func claimAtOnce(_ lane: LaneID, now: Timestamp) -> Claim? {
         let relay = lane.relay
         guard !queue.isEmpty, preferred == relay, relays[relay].backoffs[lane.number] == nil,
@@ -61,9 +61,9 @@ extension RelayPool.StateMachine {
         return claim
     }
 
-    /// Gives claims to idle lanes, as long as there are both.
+    /// Gives claims to idle lanes as long as there are both.
     mutating func assign(now: Timestamp, _ actions: inout Actions) {
-        // A relay that is slowed to its rate keeps no other one waiting.
+        // A relay that is slowed to its rate doesn't keep another relay waiting.
         var slowed: Set<Int> = []
         while !queue.isEmpty, let (relay, place, isProbe) = relayForNext(besides: slowed, now: now) {
             guard relays[relay].bucket?.take(now: now) ?? true else {
@@ -98,7 +98,7 @@ extension RelayPool.StateMachine {
         )
     }
 
-    /// Whether a relay with an idle lane is due for a probe, or for a trial, and should have the next claim first.
+    /// Whether a relay with an idle lane is due for a probe or a trial, and should get the next claim first.
     private func isAnotherToBeAsked(before relay: Int, now: Timestamp) -> Bool {
         let firstUp = firstUp
         return relays.indices.contains { index in
@@ -108,14 +108,16 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// - Returns: a relay that has an idle lane, the place of the claim that it may be given, and whether as a probe.
+    /// - Returns: a relay with an idle lane, the queue index of a claim for it, and whether the claim is a probe.
     private func relayForNext(besides slowed: Set<Int>, now: Timestamp) -> (relay: Int, place: Int, isProbe: Bool)? {
         let firstUp = firstUp
-        // Probes first: a suspected relay that takes whatever it is given must not keep one that may be healthy waiting.
+        // Probes come first: a suspected relay that accepts every claim must not keep a relay waiting that may be
+        // healthy.
         for wantsProbe in [true, false] {
             for index in relays.indices where !slowed.contains(index) && hasIdleLane(index, now: now) {
-                // While a better relay is up, a paused one isn't probed; and no message is sent past the preferred one
-                // because it is busy or slowed: preference, not balance. Only what it has failed goes further.
+                // While a better relay is up, a paused relay isn't probed. A busy or slowed preferred relay keeps its
+                // messages: the order is a preference, not load balancing. Only messages that it has failed go to
+                // another relay.
                 let isProbe = index < firstUp && isDueForProbe(relays[index], now: now)
                 guard wantsProbe ? isProbe : relays[index].health.takesMessages else { continue }
                 if let place = firstPlace(for: index, now: now) { return (index, place, isProbe) }
@@ -124,10 +126,10 @@ extension RelayPool.StateMachine {
         return nil
     }
 
-    /// The place of the first claim that may be given to the relay now, as far as the claims are concerned.
+    /// The index of the first claim that the relay may get now, judged by the claims alone.
     private func firstPlace(for relay: Int, now: Timestamp) -> Int? {
         guard relays[relay].health.takesMessages else {
-            // A probe is to find out about the relay, not about a recipient who keeps relays waiting.
+            // A probe should test the relay, so it must not be for a recipient whose domain keeps relays waiting.
             let others = [relay, preferred ?? relay]
             return queue.firstPlace { claim in
                 !evidence.isMarked(claim.message.id, relay: relay)
@@ -138,7 +140,7 @@ extension RelayPool.StateMachine {
         var hasLane: [String: Bool] = [:]
         let preferred = preferred ?? relay
         let takesAny = relay < preferred && isDueForTrial(relay, now: now)
-        // A suspected relay helps out where the preferred one has no idle lane, unless it doesn't answer.
+        // A suspected relay helps if the preferred one has no idle lane, unless the suspected relay doesn't answer.
         let helpsOut =
             relays[relay].health.state == .suspected && relays[relay].health.trouble?.reason != .timedOut
             && !hasIdleLane(preferred, now: now)
@@ -152,7 +154,7 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// Whether the relay has failed the message and another one takes messages that has not.
+    /// Whether the relay has failed the message and another relay is available that has not.
     func isForAnother(_ claim: Claim, than relay: Int) -> Bool {
         evidence.isMarked(claim.message.id, relay: relay)
             && relays.indices.contains { other in
@@ -163,7 +165,7 @@ extension RelayPool.StateMachine {
 
     private func isDueForTrial(_ relay: Int, now: Timestamp) -> Bool {
         let pooled = relays[relay]
-        // One at a time: whoever is the trial may wait for minutes.
+        // One at a time, because a trial may wait for minutes.
         guard pooled.health.state == .suspected, pooled.trial.map({ served[$0]?.relay != relay }) ?? true else {
             return false
         }
@@ -177,7 +179,7 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// The lane that was idle last, because its connection is the most likely one to be open.
+    /// The most recently idle lane, because its connection is the most likely one to be open.
     private mutating func takeIdleLane(relay: Int, now: Timestamp) -> PooledRelay.IdleLane? {
         let permitsAnother = permitsConnection(relay, now: now)
         let (idleLanes, open) = (relays[relay].idleLanes, relays[relay].connections)
@@ -189,7 +191,7 @@ extension RelayPool.StateMachine {
 
     private mutating func giveBackIfNoneIsUp(now: Timestamp, _ actions: inout Actions) {
         guard !queue.isEmpty, preferred == nil else { return }
-        // A claim that can be a probe as soon as a lane is idle stays.
+        // A claim that can be a probe as soon as a lane is idle stays in the queue.
         guard queue.count > dueProbes(now: now) else { return }
         actions.completions += queue.takeAll().map { claim in
             Completion(claim: claim, outcome: .returnedUnsent(until: nil), relay: nil, finishedAt: now)

@@ -1,4 +1,4 @@
-// What the relay pool knows of the lanes' connections: how many a relay takes, and which ones it keeps waiting. Pure: no
+// Tracks the lanes' connections for the relay pool: how many a relay accepts, and which ones it keeps waiting. Pure: no
 // clock, no waiting, no I/O.
 
 import OutboxCore
@@ -6,12 +6,12 @@ import OutboxStore
 import SMTPTransport
 
 extension RelayPool.StateMachine {
-    /// A lane that has shown no sign of life for so long doesn't prove that the relay lives.
+    /// A lane proves that the relay lives only if its last sign of life is more recent than this.
     private static let lifeSpan = Duration.seconds(10)
-    /// A lane that has been connecting for longer doesn't either.
+    /// A lane that has been connecting for longer than this doesn't prove it either.
     private static let connectingSpan = Duration.seconds(2)
 
-    /// Whether the relay takes one more connection, as far as it has shown.
+    /// Whether the relay accepts one more connection, as far as it has shown.
     func permitsConnection(_ relay: Int, now: Timestamp) -> Bool {
         guard relays[relay].limit.value != nil else { return true }
         let open = relays[relay].connections.count + connecting(relay)
@@ -23,8 +23,8 @@ extension RelayPool.StateMachine {
         served.values.count { $0.relay == relay && !relays[relay].connections.contains($0.lane.number) }
     }
 
-    /// A relay that has kept a message waiting for its last answer for longer than it may take for any other answer, and has
-    /// accepted nothing since, is late: new messages go elsewhere.
+    /// Marks a relay as late if it has kept a message waiting for the final answer for longer than any other answer may
+    /// take, and has accepted nothing since. New messages then go to another relay.
     mutating func noticeSilence(now: Timestamp, _ actions: inout Actions) {
         for service in served.values {
             let (pooled, limit) = (relays[service.relay], relays[service.relay].configuration.replyTimeout)
@@ -42,8 +42,8 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// Whether a connection failed although the relay works: it accepted something meanwhile; or it refused the connection,
-    /// while another lane was in a conversation with it or just about to be.
+    /// Whether a connection failed although the relay works: the relay accepted a message meanwhile, or it refused the
+    /// connection while another lane was in a conversation with it or about to begin one.
     func isWorkingElsewhere(_ attempt: FailedAttempt, relay: Int, lane: LaneID?, now: Timestamp) -> Bool {
         let pooled = relays[relay]
         guard pooled.health.takesMessages, pooled.refusedConnections < pooled.configuration.connections else {
@@ -58,8 +58,9 @@ extension RelayPool.StateMachine {
             }
     }
 
-    /// A lane that can't connect while others are in a conversation with the relay costs no message anything, and the
-    /// relay is not blamed. It waits longer each time, so that it doesn't spend messages' time.
+    /// Keeps a lane back that can't connect while others are in a conversation with the relay. No message is charged
+    /// for the failure, and the relay is not blamed. The pause grows each time, so that the lane doesn't use up the
+    /// messages' time.
     mutating func keepLaneBack(
         _ attempt: FailedAttempt,
         relay: Int,

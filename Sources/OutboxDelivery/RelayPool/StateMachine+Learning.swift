@@ -1,4 +1,4 @@
-// What the relay pool learns from how attempts ended, and what follows for the message and the relay. Pure: no clock, no
+// Learns from the results of attempts, and decides what follows for the message and the relay. Pure: no clock, no
 // waiting, no I/O. Never judges a reply (see FailurePolicy).
 
 import InternetMessage
@@ -7,19 +7,20 @@ import OutboxStore
 import SMTPTransport
 
 extension RelayPool.StateMachine {
-    /// A message that failed with its relay comes back this much after the relay's pause, so that another one probes it:
-    /// a message that breaks the relay must not be the only one that is ever tried.
+    /// A message that failed together with its relay returns this long after the relay's pause, so that another message
+    /// is the probe: a message that breaks the relay must not be the only one that is ever tried.
     private static let afterPause = Duration.milliseconds(250)
-    /// A relay that refuses a message for good twice, at least so long apart, means it, also where nothing else was sent.
+    /// If a relay permanently refuses a message twice, at least this far apart, the refusal is final, even if no other
+    /// message was sent.
     private static let refusalSpan = Duration.seconds(60)
-    /// A relay that accepted a message so recently before this one failed for the first time worked.
+    /// A relay counts as working before a message's first failure if its last acceptance was at most this long before.
     private static let recently = Duration.seconds(3600)
-    /// A message that failed so often alone, at a relay that worked before, pays for it itself.
+    /// After this many failures alone, at a relay that worked before, the message itself is charged.
     private static let failuresAlone = 3
-    /// A message that failed within the transaction, and has not paid for it, is tried again at least so often.
+    /// The longest retry interval of a message that failed within the transaction and was not charged for it.
     private static let longestUnproven = Duration.seconds(120)
 
-    /// Takes in how handing a claim to a relay ended.
+    /// Records the result of a transmission.
     mutating func learn(
         from result: TransmissionResult,
         of claim: Claim,
@@ -56,7 +57,7 @@ extension RelayPool.StateMachine {
                 let delay: Duration? = failure.isUncertain ? nil : .zero
                 actions.completions.append(planner.again(judged, claim, after: delay, relay: name, now: now))
             } else if attempt.isCutShort {
-                // It proves nothing of the relay, nor of the message.
+                // The result proves nothing about the relay or the message.
                 evidence.addFailure(of: claim.message.id, relay: relay, order: order, now: now, counts: false)
                 actions.completions.append(withoutPaying(attempt, relay: relay, now: now))
             } else if !attempt.isRelays {
@@ -74,7 +75,7 @@ extension RelayPool.StateMachine {
         if actions.completions.last?.outcome.isFinal == true { evidence.forget(claim.message.id) }
     }
 
-    /// How long a domain keeps lanes does not depend on whose doing the failure is.
+    /// How long a domain keeps lanes does not depend on who is at fault.
     private mutating func learnOfDomain(
         _ domain: String,
         _ failure: TransmissionFailure,
@@ -115,17 +116,17 @@ extension RelayPool.StateMachine {
         evidence.forget(claim.message.id)
     }
 
-    // MARK: The relay's fault
+    // MARK: Faults of the relay
 
-    /// Whether a quota or a rate may be the recipient's, not ours: some relays count by recipient, with the same words. It is
-    /// ours when the relay says so of a second message, and has accepted none between.
+    /// Whether a quota or a rate may be the recipient's, not ours: some relays count by recipient and use the same
+    /// words. It is ours if the relay says so for a second message and has accepted none in between.
     private mutating func isSaidOfRecipient(_ attempt: FailedAttempt, relay: Int) -> Bool {
         guard attempt.failure.stage == .rcpt, relays[relay].health.takesMessages else { return false }
         defer { relays[relay].quotaStatedFor = attempt.claim.message.id }
         return relays[relay].quotaStatedFor.map { $0 == attempt.claim.message.id } ?? true
     }
 
-    /// The relay or the configuration failed the attempt.
+    /// Handles an attempt that failed because of the relay or the configuration.
     private mutating func blame(
         _ relay: Int,
         _ attempt: FailedAttempt,
@@ -144,16 +145,18 @@ extension RelayPool.StateMachine {
         )
     }
 
-    /// When a message is tried again that is not at fault: at once where a relay takes messages, else after the next probe.
+    /// The delay for a message that is not at fault: none if a relay is available, otherwise until after the next
+    /// probe.
     private func delayWithoutFault(now: Timestamp) -> Duration {
         if preferred != nil { return .zero }
         let moments = relays.compactMap { $0.health.probesAt(now) }
         let pause = moments.min()?.timeSince(now) ?? RelayHealth.longestPause
-        // Where the pause is longer, the pool keeps the message in the outbox; should the relay come back earlier, it is due.
+        // If the pause is longer, the pool keeps the message in the outbox. Should the relay return earlier, the
+        // message is due.
         return min(max(pause, .zero), RelayHealth.longestPause) + Self.afterPause
     }
 
-    /// The attempt failed from RCPT on with what may be the message's own doing or the relay's.
+    /// Handles a failure from RCPT on that may be the message's own fault or the relay's.
     private mutating func learnFromFailure(
         _ attempt: FailedAttempt,
         relay: Int,
@@ -175,18 +178,18 @@ extension RelayPool.StateMachine {
         evidence.addFailure(of: message, relay: relay, order: order, now: now, counts: false)
         if !relays[relay].health.takesMessages {
             guard wasProbe, attempt.failure.reply != nil else { return blame(relay, attempt, now: now, &actions) }
-            // The session stands, and the relay talks.
+            // The connection works, and the relay answers.
             handle(.answered, relay: relay, now: now, &actions)
         }
-        // It may be wrong about everybody, or slow for everybody; but others are not kept waiting for the answer. Words about us
-        // need no second message, though a relay may mean this recipient only.
+        // The relay may be wrong about every recipient, or slow for all; other messages don't wait to find out. A reply
+        // about us as the sender needs no second message, although the relay may mean this recipient only.
         if isRelays || !attempt.needsEvidence || attempt.verdict.reason.isAboutUs {
             handle(.suspected(attempt.trouble), relay: relay, now: now, &actions)
         }
         actions.completions.append(withoutPaying(attempt, relay: relay, now: now))
     }
 
-    /// The attempt is repeated by the schedule, or at once over another relay, and uses up nothing.
+    /// Schedules the next attempt without charging the message: at once over another relay, otherwise by the schedule.
     private mutating func withoutPaying(_ attempt: FailedAttempt, relay: Int, now: Timestamp) -> Completion {
         let message = attempt.claim.message.id
         let isUncertain = attempt.failure.isUncertain
@@ -202,14 +205,14 @@ extension RelayPool.StateMachine {
         )
     }
 
-    /// Whether a relay takes messages that has not failed this one yet.
+    /// Whether a relay is available that has not failed this message yet.
     private func hasAlternative(_ message: Int64) -> Bool {
         relays.indices.contains { relays[$0].health.takesMessages && !evidence.isMarked(message, relay: $0) }
     }
 
-    /// Whether the relay's other answers prove that the failure is the message's own doing: it accepted another message
-    /// while this attempt was under way, or since the message failed there before, or shortly before, where the message
-    /// alone has failed again and again.
+    /// Whether the relay's other answers prove that the failure is the message's own fault. The relay accepted another
+    /// message during this attempt, or since the message first failed there; or it worked shortly before, and the
+    /// message has failed repeatedly on its own.
     private func isProven(_ attempt: FailedAttempt, relay: Int, now: Timestamp) -> Bool {
         let relayEvidence = relays[relay].evidence
         if relayEvidence.lastAcceptance > attempt.began { return true }
@@ -221,7 +224,7 @@ extension RelayPool.StateMachine {
         return lastAcceptedAt + Self.recently > earlier.firstAt
     }
 
-    /// The failure is proven to be the message's own doing.
+    /// Charges the message for a failure that is proven to be its own fault.
     private mutating func payForItself(
         _ attempt: FailedAttempt,
         relay: Int,
@@ -249,7 +252,7 @@ extension RelayPool.StateMachine {
 
     // MARK: Refusals
 
-    /// The relay answered, and refused the recipient or the message.
+    /// Handles a permanent refusal of the recipient or the message.
     private mutating func learnFromRefusal(
         _ attempt: FailedAttempt,
         relay: Int,
@@ -285,9 +288,9 @@ extension RelayPool.StateMachine {
             finishedAt: now
         )
         if attempt.failure.reply == nil {
-            // What the relay offers can't carry this message; that says nothing of the relay.
+            // The relay lacks an extension that this message needs; that says nothing about the relay's health.
             evidence.addRefusal(of: message, relay: relay, order: order, now: now, isProvisional: false)
-            // One that is paused may be able to, when it is back.
+            // A relay that is paused may be able to carry the message when it is back.
             guard relays.indices.contains(where: { !evidence.isMarked(message, relay: $0) }) else {
                 return actions.completions.append(refusal)
             }
@@ -299,7 +302,8 @@ extension RelayPool.StateMachine {
         }
         let earlier = evidence.refusals(of: message, relay: relay)
         if let earlier, relays[relay].evidence.lastAcceptance > earlier.first {
-            // The relay works, and refuses this message again: that is final, whatever it thinks of others.
+            // The relay works and refuses this message again. That is final, whatever the relay thinks of other
+            // messages.
             handle(.answered, relay: relay, now: now, &actions)
             return actions.completions.append(refusal)
         }
@@ -338,7 +342,7 @@ extension RelayPool.StateMachine {
         for completion in held { actions.completions.append(provisional(completion, relay: relay, now: now)) }
     }
 
-    /// A refusal by a relay that refuses everybody: the message stays open, and pays nothing for it.
+    /// Handles a refusal by a relay that refuses everybody: the message stays open and is not charged.
     private mutating func provisional(_ refusal: Completion, relay: Int, now: Timestamp) -> Completion {
         guard let judged = refusal.outcome.judgement else { preconditionFailure("a refusal is a failure") }
         let message = refusal.claim.message.id
@@ -360,7 +364,7 @@ extension RelayPool.StateMachine {
 }
 
 extension Completion.Outcome {
-    /// Nothing of the message follows.
+    /// Whether the message is closed.
     fileprivate var isFinal: Bool {
         switch self {
         case .accepted, .rejected, .expired, .expiredUnsent, .supersededUnsent, .cancelledUnsent: true

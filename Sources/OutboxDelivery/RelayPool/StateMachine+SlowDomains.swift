@@ -1,35 +1,35 @@
-// How the relay pool keeps the recipients of slow mail systems out of everybody else's way. Pure: no clock, no waiting, no
+// Keeps the recipients of slow mail systems from delaying all others in the relay pool. Pure: no clock, no waiting, no
 // I/O.
 
 import OutboxCore
 import OutboxStore
 
-/// How the lanes of one relay are shared among domains at one moment.
+/// The distribution of one relay's lanes among domains at one moment.
 struct LaneShares {
-    /// What the lanes do whose domains are not known to work.
+    /// The lanes of domains that are not known to work.
     private struct Counts {
-        /// How many lanes each domain has.
+        /// The number of lanes of each domain.
         var own: [String: Int] = [:]
         var unproven = 0
         var silent = 0
-        /// Those that have kept their lane for long, by domain.
+        /// The lanes that have been held for long, by domain.
         var slow: [String: Int] = [:]
         var slowLanes = 0
-        /// Lanes of domains that worked before.
+        /// The number of lanes of domains that worked before.
         var worked = 0
     }
 
-    /// A claim that keeps its lane for longer keeps it for long.
+    /// A claim that keeps its lane for longer than this is slow.
     static let patience = RelayEvidence.patience
-    /// So long after its last answer a domain may have become silent: it begins with half of the lanes.
+    /// A domain whose last answer is older than this may have become silent: it begins with half of the lanes.
     private static let freshness = RelayEvidence.freshness
 
-    /// How many connections the relay takes.
+    /// How many connections the relay accepts.
     private let lanes: Int
     private let evidence: RelayEvidence
     private let now: Timestamp
     private let claims: [ServedClaim]
-    /// The domains that keep a lane for longer than the relay needed for a claim that began later.
+    /// The domains that have kept a lane for longer than the relay needed for a claim that began later.
     private let stalled: Set<String>
     private lazy var counts = count()
 
@@ -41,7 +41,7 @@ struct LaneShares {
         stalled = Set(
             claims.lazy.filter { claim in
                 guard claim.isHeldForLong(at: now), claim.order < pooled.newestAccepted else { return false }
-                // Where the domain has accepted another message since then, or just now, this claim is an exception.
+                // If the domain has accepted another message since, or very recently, this slow claim is an exception.
                 let last = pooled.evidence.lastWorked(claim.domain)
                 return last.map { $0 < claim.startedAt + Self.patience && $0 + Self.patience <= now } ?? true
             }.map(\.domain)
@@ -63,16 +63,17 @@ struct LaneShares {
         return counts
     }
 
-    /// Whether messages for the domain are known not to keep lanes for long.
+    /// Whether messages for the domain are known to be quick.
     private func isWorking(_ domain: String) -> Bool {
         guard !stalled.contains(domain), let last = evidence.lastWorked(domain) else { return false }
         return last + Self.freshness > now
     }
 
-    /// Slow mail systems, or a relay that asks them before it answers, must not keep all others waiting: a domain that is not
-    /// known to work gets one lane, two where the first is held for long, or half of the lanes where it worked before; all such
-    /// domains leave one lane together, and those that are silent get a third. What has got a lane and keeps it for long is cut
-    /// short (see ``mayKeepLane(_:)``), for nobody knows beforehand which domain has just become silent.
+    /// Whether the domain may get another lane. Slow mail systems, or a relay that queries them before it answers, must
+    /// not keep all others waiting. A domain that is not known to work gets one lane, two if the first is held for
+    /// long, or half of the lanes if it worked before. All such domains together leave one lane free, and silent ones
+    /// get a third of the lanes. A claim that then keeps its lane for long is cut short (see ``mayKeepLane(_:)``),
+    /// because nobody knows in advance which domain has just become silent.
     mutating func hasLane(for domain: String) -> Bool {
         guard lanes > 1, !isWorking(domain) else { return true }
         let half = (lanes + 1) / 2
@@ -82,28 +83,29 @@ struct LaneShares {
             && (!evidence.isSilent(domain) || counts.silent < mostSilent)
     }
 
-    /// How many lanes may wait for long while others wait for a lane.
+    /// How many lanes may be held for long while other claims wait for a lane.
     private var mostSilent: Int { max(1, lanes / 3) }
 
-    /// Whether the claim may keep its lane, although others wait: where no lane is idle but the last one, and the relay is quick
-    /// for others, only those may that have waited for the longest time.
+    /// Whether the claim may keep its lane although others wait. If at most the last lane is idle and the relay is
+    /// quick for other claims, only the claims that have waited longest may keep theirs.
     func mayKeepLane(_ claim: ServedClaim) -> Bool {
         !claim.isHeldForLong(at: now) || !evidence.isQuick(at: now) || claims.count < lanes - 1
             || claims.count { $0.isHeldForLong(at: now) && $0.order < claim.order } < mostSilent
     }
 
-    /// Whether messages for the domain keep lanes for long, as far as the relay shows.
+    /// Whether messages for the domain hold lanes for long, as far as the relay shows.
     mutating func isSlow(_ domain: String) -> Bool {
         if isWorking(domain) { return false }
         if evidence.isSilent(domain) || counts.slow[domain] != nil { return true }
-        // Where as many lanes are held for long as may be, and no other one is free for the domain, it gets none soon.
+        // If the maximum number of lanes is held for long and no other lane is free for the domain, it gets none soon.
         return lanes > 1 && counts.slowLanes >= mostSilent && counts.unproven >= limit(for: domain)
     }
 
-    /// How many lanes domains that are not known to work may have, before this one gets another.
+    /// How many lanes domains that are not known to work may have before this domain gets another one.
     ///
-    /// The last lane is for one that works. One that worked some time ago, and has no lane, may take it, unless many such domains
-    /// hold lanes, as those of one provider do that hangs; but where nobody works lately, it is kept for nobody.
+    /// The last lane is reserved for a domain that works. A domain that worked some time ago and has no lane may take
+    /// it, unless many such domains hold lanes, like the domains of one provider that hangs. If no domain has worked
+    /// lately, the lane is not reserved.
     private mutating func limit(for domain: String) -> Int {
         guard evidence.lastWorked(domain) != nil, !stalled.contains(domain), counts.own[domain] == nil else {
             return lanes - 1
@@ -114,39 +116,40 @@ struct LaneShares {
 }
 
 extension RelayPool.StateMachine {
-    /// So many messages for a slow domain may wait for a lane; the others wait in the outbox, where they are in nobody's way.
+    /// How many messages for a slow domain may wait for a lane. The others wait in the outbox, where they delay nobody.
     private static let waitingAside = 4
-    /// How long they wait there.
+    /// How long these messages wait in the outbox.
     private static let pauseAside = Duration.seconds(10)
-    /// How long a message waits there that the preferred relay has failed: only for an idle lane of the next one.
+    /// How long a message waits there that the preferred relay has failed: it only needs an idle lane of the next
+    /// relay.
     private static let pauseForAnother = Duration.seconds(1)
 
     func laneShares(_ relay: Int, now: Timestamp) -> LaneShares {
         LaneShares(relays[relay], served.values, relay: relay, now: now)
     }
 
-    /// Whether a lane may go on waiting for the answer to RCPT. Nothing of the message is handed over by then, so that giving up
-    /// costs nothing but the attempt.
+    /// Whether a lane may go on waiting for the answer to RCPT. No content has been handed over by then, so giving up
+    /// costs only the attempt.
     mutating func mayWait(for claim: Claim, at now: Timestamp) -> Bool {
         guard let service = served[claim.message.id], relays[service.relay].health.takesMessages,
             !laneShares(service.relay, now: now).mayKeepLane(service)
         else { return true }
-        // Silent domains wait for each other.
+        // Claims for silent domains wait for each other.
         let evidence = relays[service.relay].evidence
         guard queue.firstPlace(where: { !evidence.isSilent($0.domain) }) != nil else { return true }
         served[claim.message.id]?.isCutShort = true
         return false
     }
 
-    /// Messages for slow domains, and those that the preferred relay has failed, wait in the outbox but for a few of each: else
-    /// they would fill the queue, and nobody else would be claimed.
+    /// Returns messages for slow domains, and messages that the preferred relay has failed, to the outbox, except for a
+    /// few of each. Otherwise they would fill the queue, and no other message would be claimed.
     mutating func sendAside(now: Timestamp, _ actions: inout Actions) {
         guard let preferred, !queue.isEmpty else { return }
         let most = max(1, queueLimit(preferred) / 8)
         var shares = laneShares(preferred, now: now)
         let state = self
         var marked = 0
-        // Those that are silent must not take the places of those that only have no lane yet.
+        // Counts silent domains apart, so that they don't take the places of domains that only have no lane yet.
         var slow: [Bool: Int] = [:]
         var waiting: [String: Int] = [:]
         var isSlow: [String: Bool] = [:]
@@ -166,7 +169,7 @@ extension RelayPool.StateMachine {
             guard waiting[domain, default: 0] <= Self.waitingAside, slow[isSilent, default: 0] < most else {
                 return true
             }
-            // Where few may wait, none does that can't have a lane: another slow domain's message can.
+            // If only few may wait, no claim waits that can't get a lane: another slow domain's message can.
             guard most >= Self.waitingAside || shares.hasLane(for: domain) else { return true }
             slow[isSilent, default: 0] += 1
             return false
@@ -179,7 +182,7 @@ extension RelayPool.StateMachine {
 }
 
 extension Claim {
-    /// The domain of the recipient, in the form in which addresses are compared.
+    /// The recipient's domain in the form that is used to compare addresses.
     var domain: String {
         guard let at = address.utf8.lastIndex(of: UInt8(ascii: "@")) else { return "" }
         return String(address[address.utf8.index(after: at)...])

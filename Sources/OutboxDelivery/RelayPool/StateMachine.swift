@@ -1,5 +1,5 @@
-// What the relay pool knows, and what follows from each event. Pure: no clock, no waiting, no chance, no I/O; whatever is
-// to be done comes back as actions.
+// The knowledge of the relay pool, and the consequences of each event. Pure: no clock, no waiting, no randomness, no
+// I/O; all effects are returned as actions.
 
 import OutboxCore
 import OutboxStore
@@ -8,19 +8,19 @@ import SMTPTransport
 extension RelayPool {
     /// The queue, the evidence, and each relay's health, limits and idle lanes.
     ///
-    /// Each method that stands for an event takes the present in, and returns the actions that follow from it.
+    /// Each method that stands for an event takes the present as an argument, and returns the resulting actions.
     struct StateMachine {
-        /// What the state machine can't know by itself, at one event.
+        /// The inputs of one event that the state machine can't know by itself.
         struct Present {
             /// The stored clock.
             let now: Timestamp
-            /// Where the clock was just set forward, for how long nothing expires.
+            /// How much longer nothing expires, if the clock was just set forward.
             var expiryHold: Duration?
-            /// Where in the jitter's range a next attempt lies, from 0 up to but not including 1.
+            /// The position of a next attempt within the jitter's range, from 0 up to but not including 1.
             var chance = 0.5
         }
 
-        /// What the pool is to do after an event, in this order.
+        /// The actions of the pool after an event, in this order.
         struct Actions {
             /// Outcomes to record.
             var completions: [Completion] = []
@@ -28,34 +28,34 @@ extension RelayPool {
             var statuses: [RelayStatus] = []
             /// Messages whose refusals turned out to be the relay's fault after they had been recorded.
             var cleared: [Int64] = []
-            /// Idle lanes, each with its next claim; `nil`: it is to end.
+            /// Idle lanes, each with its next claim; `nil` tells the lane to end.
             var assignments: [(lane: LaneID, claim: Claim?)] = []
-            /// Relays that showed how many connections they take.
+            /// Relays whose connection limit was learned.
             var limits: [(relay: Int, connections: Int)] = []
-            /// What to tell the operator of a relay.
+            /// Changes of relays to report to the operator.
             var changes: [(relay: Int, change: RelayHealth.Change)] = []
-            /// There may be room for more claims than before.
+            /// Whether there may be room for more claims than before.
             var wakesDispatcher = false
-            /// The next moment at which time alone changes something.
+            /// The next time at which something changes without an event.
             var nextMoment: Timestamp?
         }
 
         var planner: RetryPlanner
         /// How many claims may wait for a lane.
         let capacity: Int
-        /// In the configuration's order: the most preferred one first.
+        /// In the configuration's order, the most preferred relay first.
         var relays: [PooledRelay]
         var queue = ClaimQueue()
         var evidence = MessageEvidence()
-        /// The claims that lanes have, by their message.
+        /// The claims that lanes hold, by message id.
         var served: [Int64: ServedClaim] = [:]
-        /// Numbers the events: what came before what is told by it, whatever the clock does.
+        /// The number of the last event. Orders events independently of the clock.
         var order = 0
-        /// What became of messages while they were with a lane: nothing of them may be handed over any more.
+        /// Messages that must not be handed over any more although a lane holds them, with the reason.
         private var void: [Int64: Completion.Outcome] = [:]
         private(set) var isClosed = false
 
-        /// - Parameter holding: how long a rejection waits for others.
+        /// - Parameter holding: how long a rejection waits for other results.
         init(relays: [DeliveryRelay], schedule: RetrySchedule, holding: Duration, now: Timestamp) {
             precondition(!relays.isEmpty, "the settings have a relay")
             planner = RetryPlanner(schedule: schedule)
@@ -72,35 +72,36 @@ extension RelayPool {
     }
 }
 
-// MARK: What it knows
+// MARK: State
 
 extension RelayPool.StateMachine {
-    /// How many claims are with a lane or wait for one.
+    /// How many claims are with a lane or in the queue.
     var underWay: Int { queue.count + served.count }
 
-    /// What a lane must not hand over any more; `nil` where it may.
+    /// Why a lane must not hand the claim over any more; `nil` if it may.
     func voidOutcome(of claim: Claim) -> Completion.Outcome? { void[claim.message.id] }
 
-    /// The relay to hand messages to, by its place: one that is up, else one that is only suspected.
+    /// The index of the relay that gets messages: the first one that is up, else the first one that is only suspected.
     var preferred: Int? {
         relays.indices.first { relays[$0].health.isUp } ?? relays.indices.first { relays[$0].health.takesMessages }
     }
 
-    /// The first relay that is up: those before it are asked after, also while one that is suspected takes messages.
+    /// The index of the first relay that is up. The relays before it are probed, even while a suspected one takes
+    /// messages.
     var firstUp: Int { relays.firstIndex { $0.health.isUp } ?? relays.count }
 
-    /// Every relay as it is now.
+    /// The current status of every relay.
     func statuses(now: Timestamp) -> [RelayStatus] {
         relays.indices.map { relays[$0].status(position: $0 + 1, now: now) }
     }
 }
 
-// MARK: Events of the dispatcher
+// MARK: Events from the dispatcher
 
 extension RelayPool.StateMachine {
-    /// Claims come in.
+    /// Adds claims.
     ///
-    /// - Returns: those that were not taken over, because the pool is closed.
+    /// - Returns: the claims that were not accepted because the pool is closed.
     mutating func add(_ claims: [Claim], at present: Present) -> (refused: [Claim], actions: Actions) {
         guard !isClosed else { return (claims, Actions()) }
         let actions = act(at: present) { machine, actions in
@@ -111,8 +112,8 @@ extension RelayPool.StateMachine {
         return ([], actions)
     }
 
-    /// A newer message or the application made messages void: claims that wait for a lane come back, and those that are
-    /// with a lane are marked.
+    /// Withdraws messages that were superseded or cancelled: claims in the queue are returned, and claims with a lane
+    /// are marked.
     mutating func withdraw(_ ids: [Int64], as outcome: Completion.Outcome, at present: Present) -> Actions {
         act(at: present) { machine, actions in
             actions.completions += machine.queue.take(messages: Set(ids)).map { claim in
@@ -125,7 +126,7 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// The configuration was read anew. A bucket is made anew, so full, only for another rate.
+    /// Takes over a new configuration. A token bucket is replaced, and so refilled, only if its rate changes.
     mutating func use(_ newer: [DeliveryRelay], schedule: RetrySchedule, at present: Present) -> Actions {
         act(at: present) { machine, _ in
             machine.planner.schedule = schedule
@@ -136,7 +137,7 @@ extension RelayPool.StateMachine {
                     }
                 }
                 if relay.configuration.url != machine.relays[index].configuration.url {
-                    // Another host has shown nothing yet.
+                    // The new host has shown nothing yet.
                     machine.relays[index].limit = ConnectionLimit()
                     machine.relays[index].evidence = RelayEvidence(suspectAfter: relay.configuration.suspectAfter)
                 }
@@ -145,7 +146,7 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// Nothing more is to be handed out: every lane that waits is to end.
+    /// Stops handing out claims: every waiting lane is told to end.
     ///
     /// - Returns: the claims that no lane took.
     mutating func close(at present: Present) -> (returned: [Claim], actions: Actions) {
@@ -161,7 +162,7 @@ extension RelayPool.StateMachine {
         return (queue.takeAll(), actions)
     }
 
-    /// No lane works any more: the rejections that wait for others are recorded.
+    /// All lanes have stopped: records the rejections that wait for other results.
     mutating func releaseRejections(at present: Present) -> Actions {
         act(at: present) { machine, actions in
             for relay in machine.relays.indices {
@@ -171,17 +172,17 @@ extension RelayPool.StateMachine {
     }
 }
 
-// MARK: Events of a lane
+// MARK: Events from a lane
 
 extension RelayPool.StateMachine {
-    /// A lane has become idle, and takes what is there for its relay, if anything is.
+    /// A lane has become idle, and takes the next claim for its relay, if there is one.
     mutating func takeAtOnce(_ lane: LaneID, at present: Present) -> (claim: Claim?, actions: Actions) {
         var claim: Claim?
         let actions = act(at: present) { machine, _ in claim = machine.claimAtOnce(lane, now: present.now) }
         return (claim, actions)
     }
 
-    /// A lane has become idle, and waits.
+    /// A lane has become idle and waits for a claim.
     mutating func awaitsClaim(_ lane: LaneID, at present: Present) -> Actions {
         act(at: present) { machine, actions in
             guard !machine.isClosed else { return actions.assignments.append((lane, nil)) }
@@ -191,7 +192,7 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// A lane has handed a claim to its relay, which ended like this.
+    /// A lane has finished a transmission with this result.
     mutating func ended(_ result: TransmissionResult, of claim: Claim, relay: Int, at present: Present) -> Actions {
         act(at: present) { machine, actions in
             machine.learn(from: result, of: claim, relay: relay, now: present.now, &actions)
@@ -199,7 +200,7 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// A claim has come to an end with a lane that did not ask its relay.
+    /// A lane has ended a claim without asking its relay.
     mutating func endedUnsent(_ completion: Completion, relay: Int, at present: Present) -> Actions {
         act(at: present) { machine, actions in
             let claim = completion.claim
@@ -212,7 +213,7 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// What follows from a mail that could not be made.
+    /// Decides what follows for a mail that could not be composed.
     mutating func composition(
         _ failure: TransmissionFailure,
         of claim: Claim,
@@ -233,13 +234,13 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// A lane has no connection; where it had one, another lane may open one.
+    /// A lane has no connection. If it had one before, another lane may open one.
     mutating func connectionClosed(_ lane: LaneID, at present: Present) -> Actions {
         guard relays[lane.relay].connections.remove(lane.number) != nil else { return Actions() }
         return act(at: present) { machine, actions in machine.assign(now: present.now, &actions) }
     }
 
-    /// A lane has handed a final dot over: only the answer is missing.
+    /// A lane has sent a final dot, and only the answer is missing.
     mutating func awaitsAcceptance(of message: Int64, at present: Present) -> Actions {
         act(at: present) { machine, _ in
             machine.served[message]?.lifeAt = present.now
@@ -247,7 +248,7 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// A lane goes by another configuration from now on, over a new connection; a relay that is paused is probed at once.
+    /// A lane uses its relay's new configuration from now on, over a new connection. A paused relay is probed at once.
     mutating func reconfigured(_ lane: LaneID, at present: Present) -> Actions {
         act(at: present) { machine, actions in
             machine.relays[lane.relay].connections.remove(lane.number)
@@ -261,7 +262,7 @@ extension RelayPool.StateMachine {
 // MARK: Time
 
 extension RelayPool.StateMachine {
-    /// The moment has come that was the next one.
+    /// The time of `nextMoment` has come.
     mutating func timePassed(at present: Present) -> Actions {
         let now = present.now
         return act(at: present) { machine, actions in
@@ -275,7 +276,7 @@ extension RelayPool.StateMachine {
         }
     }
 
-    /// The next moment at which time alone changes something.
+    /// The next time at which something changes without an event.
     mutating func nextMoment(after now: Timestamp) -> Timestamp? {
         if isClosed { return nil }
         var next: Timestamp?
@@ -285,9 +286,9 @@ extension RelayPool.StateMachine {
         }
         let firstUp = firstUp
         for index in relays.indices {
-            // While a better relay is up, nobody asks after this one.
+            // While a better relay is up, this one isn't probed.
             if index < firstUp { consider(relays[index].health.probesAt(now)) }
-            // One that should have been released already must not be forgotten.
+            // A rejection whose release is overdue must not be forgotten.
             consider(relays[index].heldRejections.nextRelease(now).map { max($0, now + .milliseconds(1)) })
             guard !queue.isEmpty else { continue }
             consider(relays[index].bucket?.nextToken(now: now))
@@ -302,7 +303,7 @@ extension RelayPool.StateMachine {
         return next
     }
 
-    /// Carries an event out, and tells what every event may have changed: the room for claims, and the next moment.
+    /// Carries an event out, and reports the changes that any event may cause: room for claims, and the next moment.
     private mutating func act(
         at present: Present,
         _ body: (inout RelayPool.StateMachine, inout Actions) -> Void
@@ -318,19 +319,19 @@ extension RelayPool.StateMachine {
     }
 }
 
-// MARK: What events have in common
+// MARK: Common steps of events
 
 extension RelayPool.StateMachine {
-    /// A lane has said what became of its claim.
+    /// Removes the claim that a lane has finished.
     ///
-    /// - Returns: what was known of its work.
+    /// - Returns: the claim as it was served.
     @discardableResult
     mutating func returned(_ claim: Claim) -> ServedClaim? {
         if !void.isEmpty { void[claim.message.id] = nil }
         return served.removeValue(forKey: claim.message.id)
     }
 
-    /// Takes in what a relay has shown, and tells of it where something changed.
+    /// Applies an event to a relay's health, and reports the relay if it changed.
     mutating func handle(_ event: RelayEvent, relay: Int, now: Timestamp, _ actions: inout Actions) {
         let before = relays[relay].health
         let change = relays[relay].health.handle(event, now: now)

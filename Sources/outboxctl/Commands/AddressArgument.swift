@@ -1,10 +1,9 @@
-// Arguments that must be mail addresses. Never looks anything up.
+// Validates arguments that must be mail addresses. Never looks anything up.
 
 import ArgumentParser
 import InternetMessage
 
-/// Refuses an argument that is no address that a mail can go to: a mistyped one must not look like one that nothing is
-/// known of.
+/// Rejects an argument that is not a deliverable address: a mistyped address must not look like one without any mail.
 ///
 /// - Throws: `ValidationError`, which says what the address must be.
 func requireAddress(_ argument: String) throws {

@@ -55,7 +55,7 @@ struct Bounce: AsyncParsableCommand {
                     try await take(answer, of: message, into: database)
                 }
             } catch let error as OutboxDatabaseError {
-                // EX_TEMPFAIL of sysexits.h: a mail system keeps the report and tries again.
+                // EX_TEMPFAIL of sysexits.h: the mail system keeps the report and tries again.
                 try end(error.description, code: ExitCode(75))
             }
         }
@@ -69,7 +69,7 @@ struct Bounce: AsyncParsableCommand {
         }
     }
 
-    /// An automatic answer is not worth a mail system's complaint.
+    /// An automatic answer should not make the mail system report an error.
     private func belongsToNone(_ mail: ReturnedMail) throws {
         switch mail {
         case .report:
@@ -120,7 +120,7 @@ struct Bounce: AsyncParsableCommand {
         into database: OutboxDatabase
     ) async throws {
         let effect = try await database.record(record, envelopeID: message.envelopeID, suppressFor: suppressFor)
-        // Retention may have removed the message since it was found.
+        // Retention may have removed the message after it was found.
         guard let effect else { try end("the message has just been removed", code: .failure) }
         if json {
             print(try JSONText.line(BounceAnswer(effect, record)))
@@ -132,7 +132,7 @@ struct Bounce: AsyncParsableCommand {
         print("message \(effect.messageID): reported as \(record.action.rawValue)\(reason), \(outcome)\(suppressed)")
     }
 
-    /// Ends the program with a reason.
+    /// Ends the program with an explanation.
     private func end(_ reason: String, code: ExitCode) throws -> Never {
         StandardError.write("outboxctl: \(reason)\n")
         throw code
@@ -148,7 +148,7 @@ extension ReturnedMail {
     }
 }
 
-/// The ids that a mail may mean, the most trustworthy first.
+/// The envelope ids that a mail may refer to, the most trustworthy first.
 private struct CandidateIDs {
     private let envelopeIDs: [String]
     private let relayIDs: [String]
@@ -156,7 +156,7 @@ private struct CandidateIDs {
     init(_ traces: MailTraces, addressedTo: String?, template: EnvelopeSenderTemplate?) {
         let addresses = [addressedTo].compactMap(\.self) + traces.addresses
         let ofAddresses = addresses.compactMap { template?.envelopeID(in: $0) }
-        // The Message-ID is the envelope id at the sender's domain, or the relay's own id at the relay's.
+        // A Message-ID is either the envelope id at the sender's domain, or the relay's own id at the relay's domain.
         let ofMessageIDs = traces.messageIDs.compactMap { $0.split(separator: "@").first.map(String.init) }
         let others = (traces.envelopeIDs + ofMessageIDs + traces.words).map { $0.lowercased() }
         var seen: Set<String> = []
@@ -167,7 +167,7 @@ private struct CandidateIDs {
         relayIDs = ofMessageIDs + addresses.compactMap { $0.split(separator: "@").first.map(String.init) }
     }
 
-    /// The message that one of the ids names.
+    /// The message that has one of the ids.
     func message(in database: OutboxDatabase) async throws -> ReportedMessage? {
         for id in envelopeIDs {
             if let message = try await database.reported(envelopeID: id) { return message }

@@ -5,7 +5,7 @@ import OutboxStore
 import ProgramSupport
 
 extension ConfigurationOptions {
-    /// The outbox, for the given use.
+    /// Opens the outbox for the given use.
     func database(_ access: OutboxDatabase.Access) throws -> OutboxDatabase {
         let path = try settings().database.path
         do { return try OutboxDatabase(path: path, access: access) } catch let error as OutboxDatabaseError {

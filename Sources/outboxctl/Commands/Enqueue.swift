@@ -83,8 +83,8 @@ struct Enqueue: AsyncParsableCommand {
         }
     }
 
-    /// What keeps outboxd from mailing a kind, as far as this user can see the templates; the message is in the outbox
-    /// all the same, and waits until that is mended.
+    /// The reason why outboxd can't mail this kind, as far as this user can see the templates. The message is in the
+    /// outbox nevertheless, and waits until the problem is fixed.
     private static func warning(kind: String, settings: Settings) throws -> String? {
         let templates: Set<String>
         do { templates = try MailComposer(settings: settings).kinds } catch let failure as ProgramFailure {
@@ -98,7 +98,7 @@ struct Enqueue: AsyncParsableCommand {
             + "templates and a line under links, then reload outboxd. There are: \(templates.sorted().joined(separator: ", "))"
     }
 
-    /// One line end behind the token is not part of it: editors and `echo` put it there.
+    /// One line end after the token is removed, because editors and `echo` add it.
     private func readToken() throws -> String {
         let data: Data?
         if let tokenFile {

@@ -92,11 +92,11 @@ struct PromiseCommand: AsyncParsableCommand {
         return lines.joined(separator: "\n")
     }
 
-    /// Rounded down: 99.99 % is not all.
+    /// Rounds down, because 99.99 % is not all.
     private func percentage(_ part: Double) -> String { "\((part * 1000).rounded(.down) / 10) %" }
 }
 
-/// The measure for programs; durations are in milliseconds.
+/// The measurements as JSON for programs; durations are in milliseconds.
 private struct PromiseAnswer: Encodable {
     let measure: PromiseMeasure
     let since: Timestamp

@@ -36,7 +36,7 @@ struct Relays: AsyncParsableCommand {
     }
 }
 
-/// A relay for a person at a terminal.
+/// Formats a relay for a terminal.
 private struct RelayText {
     let now: Timestamp
 

@@ -13,6 +13,6 @@ struct SubjectArgument: ParsableArguments {
         }
     }
 
-    /// The id, where it is one.
+    /// The id, if the argument is a number.
     var id: Int64? { Int64(subject) }
 }

@@ -1,4 +1,4 @@
-// The answers as JSON: records with the names of their columns, times in RFC 3339. Never prints for people.
+// Formats answers as JSON: records with their column names, times in RFC 3339. Never formats text for people.
 
 import Foundation
 import OutboxCore
@@ -26,7 +26,7 @@ struct StatusAnswer: Encodable {
 
 /// A message with the advice's sentences; with its history for `show`.
 struct MessageAnswer: Encodable {
-    /// What `show` adds.
+    /// The fields that `show` adds.
     struct History: Encodable {
         let history: [AttemptRecord]
         let reports: [DeliveryReportRecord]

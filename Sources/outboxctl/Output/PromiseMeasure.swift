@@ -1,14 +1,14 @@
-// How well the promise was kept: counts, percentiles, and whose fault the late ones are. Pure.
+// Measures how well the promise was kept: counts, percentiles, and the cause of late mails. Pure.
 
 import OutboxCore
 import OutboxStore
 
-/// How mails fared against the promise; see `PromiseOutcome`.
+/// The results of mails against the promise; see `PromiseOutcome`.
 struct PromiseMeasure: Encodable, Sendable {
-    /// A mail that was late, or that still is.
+    /// A mail that was late or still is.
     struct Late: Sendable {
         let record: PromiseRecord
-        /// How long it took, or has taken so far.
+        /// The time to acceptance, or the time so far.
         let delay: Duration
         /// A raw value of `Verdict.Fault`, or `outboxd`, or `resend-limit`.
         let fault: String
@@ -24,17 +24,17 @@ struct PromiseMeasure: Encodable, Sendable {
     private(set) var waitingLate = 0
     private(set) var waitingInTime = 0
     private(set) var expired = 0
-    /// Messages that were not to be mailed, by state.
+    /// Messages that were not meant to be mailed, by state.
     private(set) var notMailed: [MessageState: Int] = [:]
     private(set) var late: [Late] = []
-    /// How many of the requested messages retention removed, so that only their day's statistics are known.
+    /// How many requested messages retention has removed, so that only their day's statistics remain.
     private(set) var summarized = 0
-    /// How many of these were late; they are not among ``late``.
+    /// How many of these were late; ``late`` doesn't contain them.
     private(set) var lateSummarized = 0
-    /// How many accepted mails took how long.
+    /// The number of accepted mails for each time to acceptance.
     private var times: [Duration: Int] = [:]
 
-    /// The counts, as JSON and the columns of `outbox_day` have them.
+    /// The counts, named as in JSON and in the columns of `outbox_day`.
     private enum CodingKeys: String, CodingKey {
         case requested, summarized, expired
         case acceptedInTime = "accepted_in_time"
@@ -48,7 +48,7 @@ struct PromiseMeasure: Encodable, Sendable {
         self.now = now
     }
 
-    /// Counts a message in.
+    /// Counts one message.
     mutating func add(_ record: PromiseRecord) {
         requested += 1
         let outcome = PromiseOutcome(
@@ -82,7 +82,7 @@ struct PromiseMeasure: Encodable, Sendable {
         }
     }
 
-    /// Counts messages in that retention removed, of which only their day's statistics are known.
+    /// Counts a day's messages that retention has removed, from that day's statistics.
     mutating func add(_ day: PromiseDay) {
         let tally = day.tally
         requested += tally.requested
@@ -93,21 +93,21 @@ struct PromiseMeasure: Encodable, Sendable {
         lateSummarized += tally.acceptedLate + tally.expired
         for (state, count) in tally.notMailed { notMailed[state, default: 0] += count }
         for (delay, count) in tally.delays.counts {
-            // The slowest mail of all is known exactly.
+            // The exact time of the slowest mail is known.
             let bound = Duration.milliseconds(delay)
             times[tally.longest.map { min(bound, max($0, .zero)) } ?? bound, default: 0] += count
         }
     }
 
-    /// The mails that the promise is about and that have an end, and the part of them for which it was kept, 0 to 1;
-    /// `nil` where there are none.
+    /// The fraction of finished mails under the promise for which it was kept, from 0 to 1; `nil` if there are no such
+    /// mails.
     var kept: Double? {
         let all = acceptedInTime + acceptedLate + waitingLate + expired
         return all == 0 ? nil : Double(acceptedInTime) / Double(all)
     }
 
-    /// The time to acceptance that the given part of the accepted mails did not exceed (nearest rank): exact for messages
-    /// that are there, up to a sixteenth too long for summarized ones.
+    /// The time to acceptance that the given fraction of the accepted mails did not exceed (nearest rank). Exact for
+    /// existing messages, and up to a sixteenth too long for summarized ones.
     func percentiles(_ parts: [Double]) -> [Duration]? {
         let sorted = times.sorted { $0.key < $1.key }
         let total = sorted.reduce(0) { $0 + $1.value }

@@ -1,15 +1,15 @@
-// The answers for a person at a terminal. Never decides anything: the advice is the view's.
+// Formats the answers for a terminal. Never decides anything: the advice comes from the view.
 
 import OutboxCore
 import OutboxSettings
 import OutboxStore
 import ProgramSupport
 
-/// Lays status records out as text.
+/// Formats status records as text.
 struct StatusText {
-    /// The moment that ages are counted from.
+    /// The time from which ages are counted.
     let now: Timestamp
-    /// What the advice is written in.
+    /// The language of the advice.
     var language = Advice.Language.english
 
     /// The answer of `status`.
@@ -90,7 +90,7 @@ struct StatusText {
         )
     }
 
-    /// What put the address on the suppression list, and how it comes off.
+    /// Why the address is on the suppression list, and how to remove it.
     private func listed(_ entry: Suppression) -> String {
         let message = entry.messageID.map { " by message \($0)" } ?? ""
         return """
@@ -100,7 +100,7 @@ struct StatusText {
             """
     }
 
-    /// What it waits for, and until when.
+    /// The reason and the end of the wait.
     private func waiting(_ code: String, _ message: StatusRecord) -> String {
         let until = message.nextAttemptAt.map { "until \(moment($0))" } ?? ""
         switch code {

@@ -1,7 +1,7 @@
-// Columns of text for a terminal. Knows nothing of what they hold.
+// Formats columns of text for a terminal. Knows nothing of their content.
 
 enum TextTable {
-    /// Rows under a header, each column as wide as its widest cell; the last column is as long as it is.
+    /// Rows under a header. Each column is as wide as its widest cell; the last column isn't padded.
     static func text(header: [String], rows: [[String]]) -> String {
         let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
         return ([header] + rows).map { row in
@@ -14,6 +14,6 @@ enum TextTable {
 }
 
 extension String {
-    /// The text with spaces behind it.
+    /// The text, padded with spaces on the right.
     func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

@@ -1,4 +1,4 @@
-// Times on the command line: read as people write them, printed for people and for programs.
+// Reads times on the command line as people write them, and prints times for people and for programs.
 
 import ArgumentParser
 import Foundation
@@ -6,7 +6,7 @@ import OutboxCore
 import OutboxSettings
 
 extension Timestamp {
-    /// The present.
+    /// The current time.
     static var now: Timestamp { Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down))) }
 
     /// `2026-01-31 08:15:30`, in UTC.
@@ -14,7 +14,7 @@ extension Timestamp {
 }
 
 extension Duration {
-    /// A span given on the command line, written as in the configuration file.
+    /// Reads a span from the command line, written as in the configuration file.
     ///
     /// - Throws: `ValidationError` that says what was expected.
     init(argument: String) throws {
@@ -32,12 +32,12 @@ extension Duration {
     }
 }
 
-/// A moment given on the command line: absolute, or an age.
+/// A time given on the command line: absolute, or an age.
 struct Moment {
     private let absolute: Timestamp?
     private let age: Duration?
 
-    /// - Throws: `ValidationError` where the text is neither.
+    /// - Throws: `ValidationError` if the text is neither.
     init(argument: String) throws {
         if let age = try? Duration(settingText: argument) {
             self.age = age
@@ -67,6 +67,6 @@ struct SinceOption: ParsableArguments {
     )
     var since: Moment?
 
-    /// The moment that was given.
+    /// The given time.
     func timestamp(now: Timestamp) -> Timestamp? { since?.timestamp(now: now) }
 }
