@@ -12,8 +12,8 @@ package enum ReportError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .tooLarge(let limit):
-            "the mail is longer than \(limit) octets, which no report about one of our mails is; it was not read"
-        case .notAReport(let reason): "the mail is no report of a mail system, and no automatic answer: \(reason)"
+            "the mail is longer than \(limit) octets, the limit for reports; it was not read"
+        case .notAReport(let reason): "the mail is neither a mail system's report nor an automatic answer: \(reason)"
         case .malformed(let reason): "the report is not complete: \(reason)"
         }
     }

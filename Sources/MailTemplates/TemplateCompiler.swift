@@ -75,7 +75,7 @@ struct TemplateCompiler {
                 blockNames.insert(tag.name)
                 let content = self.nodes(&scanner, upToEndOf: tag, scope)
                 if content.isEmpty, scope.blocks[tag.name] == nil, chain.count > 1 {
-                    report("the block '\(tag.name)' has no default, and \(chain[0]) has nothing for it", tag, scope)
+                    report("the block '\(tag.name)' has no default, and \(chain[0]) has no content for it", tag, scope)
                 }
                 nodes += scope.blocks[tag.name] ?? content
             case .partial:
@@ -113,14 +113,14 @@ struct TemplateCompiler {
                 break
             case .block:
                 if arguments.contains(where: { $0.tag.name == tag.name }) {
-                    report("the block '\(tag.name)' stands here twice", tag, scope)
+                    report("the block '\(tag.name)' is given twice", tag, scope)
                 }
                 arguments.append((tag, nodes(&scanner, upToEndOf: tag, scope)))
             case .end where tag.name == parent.name:
                 return arguments
             case .variable, .unescaped, .unescapedBraces, .section, .invertedSection, .end, .partial, .parent,
                 .delimiters:
-                report("within {{<\(parent.name)}} stand blocks only, {{$name}}…{{/name}}", tag, scope)
+                report("{{<\(parent.name)}} may contain only blocks, {{$name}}…{{/name}}", tag, scope)
             }
         }
     }

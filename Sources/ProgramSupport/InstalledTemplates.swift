@@ -16,7 +16,7 @@ enum InstalledTemplates {
             return place.path
         }
         throw ProgramFailure.configuration(
-            "the installed templates are missing (looked at \(places.map(\.path).joined(separator: ", "))); install them, or name a folder with `templates:`"
+            "the installed templates are missing (searched \(places.map(\.path).joined(separator: ", "))); install them, or name a folder with `templates:`"
         )
     }
 

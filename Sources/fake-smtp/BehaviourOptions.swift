@@ -6,7 +6,7 @@ import FakeSMTP
 struct BehaviourOptions: ParsableArguments {
     @Option(
         name: .customLong("fault"),
-        help: ArgumentHelp("A fault, written as above. Repeat it for more of them.", valueName: "text"),
+        help: ArgumentHelp("A fault, written as above. Repeatable.", valueName: "text"),
         transform: { try Fault(parsing: $0) }
     )
     var faults: [Fault] = []
@@ -15,20 +15,20 @@ struct BehaviourOptions: ParsableArguments {
     var seed: UInt64 = 1
 
     @Option(
-        help: ArgumentHelp("Every reply waits so long, such as 10ms.", valueName: "time"),
+        help: ArgumentHelp("The delay before every reply, such as 10ms.", valueName: "time"),
         transform: { try WrittenTime(parsing: $0).duration }
     )
     var replyDelay: Duration?
 
-    @Option(help: ArgumentHelp("A connection beyond so many at a time is greeted with 421.", valueName: "number"))
+    @Option(help: ArgumentHelp("The most connections at a time; others are greeted with 421.", valueName: "number"))
     var maxConnections: Int?
 
-    @Option(help: ArgumentHelp("After so many mails the next MAIL is answered with 421.", valueName: "number"))
+    @Option(help: ArgumentHelp("The most mails per connection; the next MAIL gets 421.", valueName: "number"))
     var messagesPerConnection: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Closes a connection that was silent for so long, after a 421; such as 10s.",
+            "Sends 421 and closes a connection that was silent for this time, such as 10s.",
             valueName: "time"
         ),
         transform: { try WrittenTime(parsing: $0).duration }
@@ -43,7 +43,7 @@ struct BehaviourOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Does not offer this: pipelining, size, 8bitmime, smtputf8, starttls or auth. Repeatable.",
+            "An extension not to offer: pipelining, size, 8bitmime, smtputf8, starttls or auth. Repeatable.",
             valueName: "extension"
         )
     )

@@ -34,7 +34,7 @@ struct FakeSMTPCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Appends a JSON line to this file for each accepted mail and each fault fired.",
+            "Appends a JSON line to this file for each accepted mail and each fired fault.",
             valueName: "file"
         )
     )
@@ -56,7 +56,7 @@ struct FakeSMTPCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...65_535).contains(port) else {
-            throw ValidationError("--port \(port) is no TCP port; give a number from 0 to 65535.")
+            throw ValidationError("--port \(port) is not a TCP port; give a number from 0 to 65535.")
         }
     }
 

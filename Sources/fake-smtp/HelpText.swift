@@ -3,16 +3,16 @@
 enum HelpText {
     static let discussion = """
         It takes mail from anyone, for anyone, and delivers nothing; so it listens on loopback only. It speaks ESMTP \
-        as a careful server does (RFC 5321, STARTTLS, AUTH, SIZE, PIPELINING, 8BITMIME, SMTPUTF8), refuses what a \
-        client does wrong, and on demand does wrong itself. SIGTERM or SIGINT ends it with exit code 0 and a summary.
+        like a careful server (RFC 5321, STARTTLS, AUTH, SIZE, PIPELINING, 8BITMIME, SMTPUTF8), rejects a client's \
+        mistakes, and misbehaves on demand. SIGTERM or SIGINT ends it with exit code 0 and a summary.
 
         A FAULT is written  STAGE: ACTION [WHEN] [for ADDRESS]
 
-        STAGE, where it strikes, once the server would have said yes:
+        STAGE, where it strikes, if the server would have accepted:
           connect            in place of the greeting
           ehlo startTLS mail rcpt data
                              in place of the answer to that command
-          auth               in place of the verdict on correct credentials
+          auth               in place of the answer to correct credentials
           body               the mail has begun to arrive
           finalDot           in place of the answer to the complete mail
           quit               in place of the 221
@@ -23,7 +23,7 @@ enum HelpText {
                              yes (at data 354 does);
                              \\n in TEXT makes a reply of several lines
           raw "OCTETS" [then drop | then reset]
-                             sends them as they are, with \\r, \\n and \\xHH:
+                             sends exactly these octets, with \\r, \\n and \\xHH:
                              empty lines, two replies, half of one; the first
                              complete reply says whether it is a yes
           drop, reset        closes the connection with no answer (FIN, RST)

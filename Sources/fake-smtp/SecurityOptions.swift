@@ -10,13 +10,13 @@ struct SecurityOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Writes the PEM of the authority to trust to this file, made anew at each start.",
+            "Writes the authority's certificate as PEM to this file, new at each start.",
             valueName: "file"
         )
     )
     var certificateFile: String?
 
-    @Option(help: ArgumentHelp("What the certificate is like: valid, expired or other-host.", valueName: "kind"))
+    @Option(help: ArgumentHelp("The kind of certificate: valid, expired or other-host.", valueName: "kind"))
     var certificate = LocalCertificate.Kind.valid
 
     @Flag(help: "Refuses MAIL with 530 before TLS.")
@@ -39,7 +39,7 @@ struct SecurityOptions: ParsableArguments {
     var authMechanism: [SASLMechanism] = []
 
     @Option(
-        help: ArgumentHelp("A mechanism that fails although it is offered. Repeatable.", valueName: "name"),
+        help: ArgumentHelp("An offered mechanism that always fails. Repeatable.", valueName: "name"),
         transform: { try mechanism($0) }
     )
     var authFails: [SASLMechanism] = []
@@ -47,7 +47,7 @@ struct SecurityOptions: ParsableArguments {
     @Flag(help: "Refuses MAIL with 530 before AUTH.")
     var requireAuth = false
 
-    @Flag(help: "Offers AUTH also before STARTTLS.")
+    @Flag(help: "Offers AUTH before STARTTLS, too.")
     var authBeforeTLS = false
 
     func validate() throws {
@@ -77,7 +77,7 @@ struct SecurityOptions: ParsableArguments {
     private static func mechanism(_ name: String) throws -> SASLMechanism {
         guard let mechanism = SASLMechanism(rawValue: name.uppercased()) else {
             let names = SASLMechanism.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("'\(name)' is no mechanism of AUTH that is known here; expected one of \(names)")
+            throw ValidationError("'\(name)' is not a known mechanism of AUTH; expected one of \(names)")
         }
         return mechanism
     }

@@ -55,15 +55,15 @@ extension Logger {
         let message: Message =
             switch remark {
             case .everybodyReads:
-                "every user of this machine can read the database and the tokens in it; take that right away"
+                "every user of this machine can read the database and the tokens in it; remove that permission"
             case .groupLockedOut:
-                "the database is its group's to write, this file beside it is not: applications are locked out"
+                "the database is writable for its group, this file beside it is not: applications are locked out"
             case .ownerLockedOut:
-                "the database is its owner's to write, this file beside it is somebody else's: the owner is locked out"
+                "the database is writable for its owner, this file beside it is another user's: the owner is locked out"
             case .folderNotForGroup:
-                "the database is its group's to write, its folder is not: applications or outboxd will be locked out"
+                "the database is writable for its group, its folder is not: applications or outboxd will be locked out"
             case .userSpaceFileSystem:
-                "the database's file system is a program (FUSE), which must lock files and share memory as a disk does"
+                "the database is on FUSE; that file system must support locks and shared memory like a disk"
             }
         var metadata: Metadata = ["path": "\(remark.path)"]
         if let command = remark.command { metadata["command"] = "\(command)" }

@@ -18,20 +18,20 @@ import UnixSignals
 struct OutboxdCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "outboxd",
-        abstract: "Sends the mails of an SQLite outbox through an SMTP relay, and records what became of them.",
+        abstract: "Sends the mails of an SQLite outbox through an SMTP relay, and records the results.",
         discussion: """
             Applications insert rows into the table `outbox`; outboxd renders, sends and retries them until the relay \
-            has accepted them or their time is over. Ask `outboxctl status` what became of a mail.
+            has accepted them or their time is over. `outboxctl status` shows what happened to a mail.
 
-            outboxd creates or upgrades its tables at start, and their file only where the configuration says so. It runs in \
-            the foreground and logs to standard error. \
-            SIGTERM and SIGINT end it: what is being sent may finish, everything else stays in the outbox. SIGHUP makes it \
-            read the configuration, templates, password files and certificates again, whole or not at all, and try relays \
-            that are down at once; the log names what takes a restart.
+            outboxd creates or upgrades its tables at start, but creates their file only if the configuration says so. \
+            It runs in the foreground and logs to standard error. SIGTERM and SIGINT end it: transmissions may finish, \
+            all other messages stay in the outbox. SIGHUP makes it read the configuration, templates, password files \
+            and certificates again, all or none, and try relays that are down at once; the log names the changes that \
+            need a restart.
 
-            Exit codes: 0 after SIGTERM or SIGINT, 64 for a wrong command line, 69 where the database can't be used, 75 \
-            where its file or folder is missing or closed to outboxd, or was replaced under the running program, 78 where \
-            the configuration, a template or a password file is wrong.
+            Exit codes: 0 after SIGTERM or SIGINT, 64 the command line is wrong, 69 the database can't be used, 75 its \
+            file or folder is missing or closed to outboxd, or was replaced under the running program, 78 the \
+            configuration, a template or a password file is wrong.
             """,
         version: programVersion
     )
@@ -41,10 +41,10 @@ struct OutboxdCommand: AsyncParsableCommand {
     @Flag(
         name: .long,
         help: ArgumentHelp(
-            "Check everything that the service will meet, then exit.",
+            "Check everything that the service depends on, then exit.",
             discussion: """
-                The configuration, templates, passwords, certificates and the database's folder. Run by root it checks as \
-                the user of the installed unit, with the credentials and folders that the unit names.
+                Checks the configuration, templates, passwords, certificates and the database's folder. Run by root, \
+                it checks as the user of the installed unit, with the unit's credentials and folders.
                 """
         )
     )

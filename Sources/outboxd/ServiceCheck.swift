@@ -46,7 +46,7 @@ struct ServiceCheck {
     private func viewpoint(_ installed: Installed?) -> String {
         let user = "as user \(NSUserName())"
         if let installed { return "\(user), with the credentials and folders of \(installed.path)" }
-        return ProcessUser.isRoot ? "\(user), for no unit of outboxd is installed" : user
+        return ProcessUser.isRoot ? "\(user), because no unit of outboxd is installed" : user
     }
 
     /// The problem that systemd would have with a credential; systemd doesn't start a service without its credentials

@@ -55,7 +55,7 @@ final class StatusBoard: Sendable {
 
     /// The new configuration is not in use.
     func reloadRefused(_ error: String) {
-        let error = error.count > Self.errorLimit ? error.prefix(Self.errorLimit) + "… (the log has all)" : error[...]
+        let error = error.count > Self.errorLimit ? error.prefix(Self.errorLimit) + "… (see the log)" : error[...]
         let moment = Date.now.formatted(.iso8601)
         show { $0.reload = "reload refused at \(moment), the old configuration is in use: \(error)" }
         manager?.ready()
@@ -65,7 +65,7 @@ final class StatusBoard: Sendable {
     func stopping() {
         lines.withLock { $0.isStopping = true }
         manager?.stopping()
-        manager?.status("stopping: what is being sent may finish")
+        manager?.status("stopping: transmissions may finish")
     }
 
     private func show(_ change: (inout Lines) -> Void) {

@@ -115,7 +115,7 @@ struct ServiceTests {
             let ended = try await daemon.result()
             #expect(ended.exitCode == 0)
             #expect(
-                ended.errors.contains("reload refused; the configuration, templates and passwords from before stay")
+                ended.errors.contains("reload refused; the old configuration, templates and passwords stay")
             )
         }
     }

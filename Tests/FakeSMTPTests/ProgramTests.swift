@@ -102,7 +102,7 @@ struct ProgramTests {
             (["--require-auth"], "--require-auth needs --user"),
             (["--certificate-file", "ca.pem"], "need --tls starttls or --tls implicit"),
             (["--user", "app", "--password-file", "/nowhere"], "cannot read --password-file /nowhere"),
-            (["--reply-delay", "10"], "'10' is no time; expected"),
+            (["--reply-delay", "10"], "'10' is not a time; expected"),
             (["--messages-per-connection", "0"], "whole numbers from 1"),
             (["--idle-silently"], "--idle-silently needs --idle-timeout"),
             (["--port", "0", "--port-file", "/nowhere/port"], "cannot write --port-file /nowhere/port"),

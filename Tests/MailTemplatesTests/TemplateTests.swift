@@ -47,7 +47,7 @@ import Testing
                 "one:2: there is no 'gone' to include: looked for a/gone, b/gone",
                 "root:5: text within {{<two}} is never shown: write it into a block",
                 "root:7: other delimiters ({{=) are not supported: use {{ and }}",
-                "root:7: within {{<two}} stand blocks only, {{$name}}…{{/name}}",
+                "root:7: {{<two}} may contain only blocks, {{$name}}…{{/name}}",
                 "two:3: a tag is not closed: add }}",
                 "root:8: {{/c}} closes a tag that is not the innermost open one",
                 "root:9: {{/d}} is missing: this tag is not closed",
@@ -94,7 +94,7 @@ import Testing
         )
         #expect(
             problems("{{<parent}}{{$inner}}x{{/inner}}\n{{$inner}}y{{/inner}}{{/parent}}", partials)
-                == ["root:2: the block 'inner' stands here twice"]
+                == ["root:2: the block 'inner' is given twice"]
         )
     }
 
@@ -104,8 +104,8 @@ import Testing
         #expect(problems("{{<layout}}{{$b}}{{/b}}{{$c}}c{{/c}}{{/layout}}", partials) == [])
         #expect(
             problems("{{<layout}}{{$c}}c{{/c}}{{/layout}}", partials) == [
-                "layout:2: the block 'b' has no default, and root has nothing for it",
-                "foot:3: the block 'b' has no default, and root has nothing for it",
+                "layout:2: the block 'b' has no default, and root has no content for it",
+                "foot:3: the block 'b' has no default, and root has no content for it",
             ]
         )
     }

@@ -12,7 +12,7 @@ package struct WrittenTime: Sendable, Hashable, CustomStringConvertible {
         /// What was expected.
         package static let expected = "whole milliseconds as a number with its unit, such as 200ms, 1.5s or 2m"
         /// Both, in one line.
-        package var description: String { "'\(text)' is no time; expected \(Self.expected)" }
+        package var description: String { "'\(text)' is not a time; expected \(Self.expected)" }
     }
 
     init(_ duration: Duration) {

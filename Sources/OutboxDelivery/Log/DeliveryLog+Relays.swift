@@ -56,14 +56,14 @@ extension DeliveryLog {
         if trouble.fault == .configuration { metadata.describe(toMend: trouble, relay) }
         if trouble.reason == .quotaExceeded || trouble.reason == .rateLimited {
             return logger.warning(
-                "relay is suspected: it states a quota or rate for one recipient, perhaps for us; no message pays for it",
+                "relay is suspected: it states a quota or rate for one recipient, perhaps for us; no message is charged",
                 metadata
             )
         }
         let doing =
             trouble.reason == .refusesEverybody
-            ? "it refuses everybody; its refusals are provisional, and nobody is suppressed"
-            : "it fails every message; no message pays for it"
+            ? "it refuses everybody; its refusals are provisional, and no address is suppressed"
+            : "it fails every message; no message is charged"
         logger.error("relay is suspected: \(doing)", metadata)
     }
 

@@ -46,7 +46,7 @@ package struct DeliveryLog: Sendable {
         }
         metadata[.needsRestart] = "\(needingRestart.joined(separator: ", "))"
         logger.warning(
-            "the configuration, templates and passwords were read again; a part of it takes a restart",
+            "the configuration, templates and passwords were read again; some changes need a restart",
             metadata
         )
     }
@@ -54,12 +54,12 @@ package struct DeliveryLog: Sendable {
     /// Logs that the new configuration was rejected as a whole.
     package func reloadRefused(_ error: any Error) {
         logger.error(
-            "reload refused; the configuration, templates and passwords from before stay in use",
+            "reload refused; the old configuration, templates and passwords stay in use",
             [.error: "\(error)"]
         )
     }
 
-    func relaysReconfigured() { logger.debug("every lane goes by what was read again") }
+    func relaysReconfigured() { logger.debug("every lane uses the new configuration") }
 
     func stopping(returned: Int) {
         logger.info("delivery is stopping", [.returned: "\(returned)"])
@@ -68,7 +68,7 @@ package struct DeliveryLog: Sendable {
     func stopped() { logger.info("delivery stopped") }
 
     func graceOver(after grace: Duration) {
-        logger.warning("shutdown grace is over, ending what is being sent", [.grace: "\(grace)"])
+        logger.warning("shutdown grace is over, aborting transmissions", [.grace: "\(grace)"])
     }
 
     func notRecorded(count: Int) {
@@ -96,7 +96,7 @@ package struct DeliveryLog: Sendable {
 
     func suppressed(_ ids: [Int64]) {
         for id in ids {
-            logger.notice("message suppressed, its address takes no mail", [.messageID: "\(id)"])
+            logger.notice("message suppressed, its address rejects mail", [.messageID: "\(id)"])
         }
     }
 
@@ -116,7 +116,7 @@ package struct DeliveryLog: Sendable {
     func withoutRow(_ ids: [Int64]) {
         for id in ids {
             logger.error(
-                "message removed: its row in outbox is gone, though not by DELETE; was the file recovered?",
+                "message removed: its row in outbox vanished without a DELETE; was the file recovered?",
                 [.messageID: "\(id)"]
             )
         }
@@ -127,7 +127,7 @@ package struct DeliveryLog: Sendable {
     func refused(_ refusals: [RowRefusal]) {
         for refusal in refusals {
             logger.error(
-                "the database refuses to change a message; mend the rule, the others go on",
+                "the database refuses to change a message; fix the rule (other messages go on)",
                 [.messageID: "\(refusal.messageID)", .rule: "\(refusal.rule)"]
             )
         }
@@ -152,7 +152,7 @@ package struct DeliveryLog: Sendable {
         }
         if let first = refused.first {
             logger.error(
-                "old messages can't be removed, a rule of the application keeps them; mend the rule, the others go",
+                "old messages can't be removed, a rule of the application keeps them; fix the rule (others go)",
                 [.count: "\(refused.count)", .messageID: "\(first.messageID)", .rule: "\(first.rule)"]
             )
         }
@@ -160,7 +160,7 @@ package struct DeliveryLog: Sendable {
 
     func retentionWaits(for span: Duration, step: Duration) {
         logger.notice(
-            "the clock was set forward; no old message is removed until it has proved right for a while",
+            "the clock was set forward; old messages are kept until it has been right for a while",
             [.by: "\(step.inMilliseconds)ms", .span: "\(span.inMilliseconds)ms"]
         )
     }
@@ -168,7 +168,7 @@ package struct DeliveryLog: Sendable {
     func endsOutboxd(_ ids: [Int64]) {
         for id in ids {
             logger.error(
-                "message rejected: outboxd ended each time that it tried it alone; please report it",
+                "message rejected: outboxd crashed each time it tried the message alone; please report it",
                 [.messageID: "\(id)"]
             )
         }
@@ -184,7 +184,7 @@ package struct DeliveryLog: Sendable {
     func triedAlone(_ claims: [Claim]) {
         for claim in claims {
             logger.warning(
-                "outboxd died twice while this message was claimed; it is tried alone",
+                "outboxd died twice while this message was claimed; the message is tried alone",
                 [.messageID: "\(claim.message.id)"]
             )
         }
@@ -208,7 +208,7 @@ package struct DeliveryLog: Sendable {
             case .working: "the outbox can't be worked on, trying again"
             case .recording: "outcomes could not be recorded yet, trying again"
             case .renewing: "leases could not be renewed, trying again"
-            case .returning: "claims could not be given back, their leases will run out"
+            case .returning: "claims could not be returned; their leases will run out"
             case .truncating: "the database's write-ahead log could not be truncated"
             case .watching: "the database can't be watched at the moment"
             case .inspecting: "the database could not be inspected"
@@ -240,7 +240,7 @@ package struct DeliveryLog: Sendable {
             logger.debug("the outbox's tables are sound", [.database: "\(database)"])
         case .unfinished(let tables):
             logger.notice(
-                "the outbox is too large to be looked through for damage in time; do it with quick_check in a backup",
+                "the outbox is too large to be looked through for damage in time; run quick_check on a backup",
                 [.database: "\(database)", .tables: "\(tables.joined(separator: ", "))"]
             )
         case .damaged(let findings):
@@ -267,7 +267,7 @@ package struct DeliveryLog: Sendable {
     func recorded(_ completions: [Completion], lost: Set<Completion>) {
         for completion in completions {
             if lost.contains(completion) {
-                logger.warning("claim was lost, its result is dropped", completion.identity)
+                logger.warning("claim was lost; its result is discarded", completion.identity)
             } else {
                 record(completion)
             }

@@ -53,7 +53,7 @@ extension RelayTrouble {
             fault: .relay,
             reason: .refusesEverybody,
             stage: stage,
-            detail: "refused \(count) messages in a row for good and accepted none; the last one with: \(detail)",
+            detail: "permanently refused \(count) messages in a row and accepted none; the last one with: \(detail)",
             reply: reply
         )
     }

@@ -133,7 +133,7 @@ final class RelayPool: Sendable {
         await withCheckedContinuation { continuation in
             carryOut { state, present in
                 let former = state.waiting.updateValue(continuation, forKey: lane)
-                precondition(former == nil, "a lane waits once")
+                precondition(former == nil, "a lane can't wait twice")
                 return state.machine.awaitsClaim(lane, at: present)
             }
         }
@@ -208,7 +208,7 @@ final class RelayPool: Sendable {
             let actions = event(&state, present(moment, needsChance: needsChance))
             let served = actions.assignments.map { lane, claim in
                 guard let continuation = state.waiting.removeValue(forKey: lane) else {
-                    preconditionFailure("only a lane that waits is given a claim")
+                    preconditionFailure("only a waiting lane gets a claim")
                 }
                 return (continuation: continuation, claim: claim)
             }

@@ -35,7 +35,7 @@ extension RelayPool.StateMachine {
                 fault: .relay,
                 reason: .timedOut,
                 stage: .finalDot,
-                detail: "the answer to a mail's final dot is missing for \(limit.components.seconds) s",
+                detail: "the relay has not answered a final dot for \(limit.components.seconds) s",
                 reply: nil
             )
             handle(.suspected(trouble), relay: service.relay, now: now, &actions)

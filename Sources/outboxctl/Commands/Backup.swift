@@ -8,13 +8,13 @@ struct Backup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Copy the database into a new file that nobody else can read.",
         discussion: """
-            outboxd and the applications go on meanwhile. The copy holds the whole file, an application's own tables \
-            included, and the tokens of messages that wait: keep it as you keep passwords. Whoever starts outboxd on it \
-            sends its open messages again; docs/operating.md says how to restore it.
+            outboxd and the applications go on meanwhile. The copy contains the whole file, including an application's \
+            own tables and the tokens of open messages: protect it like passwords. If outboxd is started on the copy, \
+            it sends the open messages again; docs/operating.md says how to restore a copy.
             """
     )
 
-    @Argument(help: "The file to make; it must not exist.", completion: .file())
+    @Argument(help: "The file to create; it must not exist.", completion: .file())
     var file: String
 
     @OptionGroup var options: ConfigurationOptions
@@ -26,11 +26,11 @@ struct Backup: AsyncParsableCommand {
             do { contents = try await database.backUp(to: file) } catch let error as BackupError {
                 throw ProgramFailure.cannotCreate(error.description)
             }
-            print("\(file): a copy of \(database.path), for nobody but you")
+            print("\(file): a copy of \(database.path), readable only by you")
             print("open messages: \(contents.openMessages), tokens: \(contents.tokens)")
             if contents.openMessages > 0 {
                 print(
-                    "outboxd sends open messages again where it starts on this copy: see \"Restore\" in docs/operating.md"
+                    "outboxd sends open messages again if it is started on this copy: see \"Restore\" in docs/operating.md"
                 )
             }
         }

@@ -12,20 +12,20 @@ import ServiceProcess
 
 struct Bounce: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take in what a mail system sends back about a mail (RFC 3464).",
+        abstract: "Process a delivery status notification (bounce) from a mail system (RFC 3464).",
         discussion: """
-            Reads the mail from standard input, as a mail system's pipe transport gives it, and finds the message by the \
-            address that it was sent to (`sender.envelope_from` in the configuration), by the envelope id, by the \
-            Message-ID of the returned mail, or by the relay's own id. A failure makes an accepted message `bounced`. Its \
-            address goes on the suppression list only where the report says that the mailbox or the domain does not \
-            exist, or is disabled. Everything else is kept as a note: delays, deliveries, complaints, and automatic \
-            answers (`outboxctl show`). `outboxctl suppression remove` takes a wrong report back.
+            Reads the mail from standard input, as a mail system's pipe transport gives it, and finds the message by \
+            the address that the report was sent to (`sender.envelope_from` in the configuration), by the envelope id, \
+            by the Message-ID of the returned mail, or by the relay's own id. A failure makes an accepted message \
+            `bounced`. Its address is suppressed only if the report says that the mailbox or the domain does not \
+            exist, or is disabled. Delays, deliveries, complaints and automatic answers are kept as notes (`outboxctl \
+            show`). `outboxctl suppression remove` undoes the suppression after a wrong report.
 
             In Postfix's master.cf:
               bounce-in unix - n n - - pipe flags=R user=outboxd argv=/usr/local/bin/outboxctl bounce --to ${original_recipient}
 
-            Exit codes: 0 taken in, or an automatic answer; 1 a report that belongs to no message; 65 a person's mail; 75 \
-            where the database can't be used now (a mail system tries again later); 78 for a wrong configuration.
+            Exit codes: 0 processed, or an automatic answer; 1 the report belongs to no message; 65 a person's mail; \
+            75 the database can't be used now (a mail system tries again later); 78 the configuration is wrong.
             """
     )
 
@@ -121,7 +121,7 @@ struct Bounce: AsyncParsableCommand {
     ) async throws {
         let effect = try await database.record(record, envelopeID: message.envelopeID, suppressFor: suppressFor)
         // Retention may have removed the message after it was found.
-        guard let effect else { try end("the message has just been removed", code: .failure) }
+        guard let effect else { try end("the message was just removed", code: .failure) }
         if json {
             print(try JSONText.line(BounceAnswer(effect, record)))
             return

@@ -9,15 +9,15 @@ struct Cancel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Withdraw a message, or all open messages to an address.",
         discussion: """
-            A message that waits is cancelled at once, and its token is overwritten. One that is being sent is cancelled \
-            unless a relay accepts it: look with `outboxctl show` a little later. A mail that a relay has accepted can't \
-            be called back. Exits with 1 where there is no such message, or where all of them are final.
+            A waiting message is cancelled at once, and its token is overwritten. A message that is being sent is \
+            cancelled unless a relay accepts it: check with `outboxctl show` a little later. A mail that a relay has \
+            accepted can't be recalled. Exits with 1 if there is no such message, or if all of them are final.
             """
     )
 
     @OptionGroup var argument: SubjectArgument
 
-    @Flag(help: "Print one JSON object a message that was open, as `status` shows messages.")
+    @Flag(help: "Print one JSON object for each message that was open, as in `status`.")
     var json = false
 
     @OptionGroup var options: ConfigurationOptions

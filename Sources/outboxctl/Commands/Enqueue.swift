@@ -13,14 +13,13 @@ struct Enqueue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Put one mail into the outbox, and print its id.",
         discussion: """
-            The token is read from standard input, or from a file: an argument could be seen by every user of the \
-            machine.
+            Reads the token from standard input or a file, because every user of the machine could see an argument.
 
               printf %s "$TOKEN" | outboxctl enqueue verify-email ann@example.com --locale ja --expires-in 30m
             """
     )
 
-    @Argument(help: "Which mail: the name of a folder of templates, such as verify-email.")
+    @Argument(help: "The kind of mail: the name of a template folder, such as verify-email.")
     var kind: String
 
     @Argument(help: "The address to mail.")
@@ -43,7 +42,7 @@ struct Enqueue: AsyncParsableCommand {
         help: ArgumentHelp("A further value for the templates; may be given more than once.", valueName: "name=value"),
         transform: { text in
             guard let separator = text.firstIndex(of: "="), separator != text.startIndex else {
-                throw ValidationError("'\(text)' is no name=value")
+                throw ValidationError("'\(text)' is not of the form name=value")
             }
             return (String(text[..<separator]), String(text[text.index(after: separator)...]))
         }
@@ -56,7 +55,7 @@ struct Enqueue: AsyncParsableCommand {
     )
     var expiresIn: Duration?
 
-    @Option(help: ArgumentHelp("Makes it repeatable: a used key inserts nothing, and prints the id.", valueName: "key"))
+    @Option(help: ArgumentHelp("Makes it repeatable: a used key only prints the id.", valueName: "key"))
     var idempotencyKey: String?
 
     @OptionGroup var options: ConfigurationOptions
@@ -94,7 +93,7 @@ struct Enqueue: AsyncParsableCommand {
                 : nil
         }
         guard !templates.contains(kind) else { return nil }
-        return "there are no templates for \(kind), so outboxd can't make this mail; add the folder \(kind) to the "
+        return "there are no templates for \(kind), so outboxd can't compose this mail; add the folder \(kind) to the "
             + "templates and a line under links, then reload outboxd. There are: \(templates.sorted().joined(separator: ", "))"
     }
 
@@ -113,7 +112,7 @@ struct Enqueue: AsyncParsableCommand {
             throw ValidationError("there is no token: write it to standard input, or name a file with --token-file")
         }
         guard let text = String(validating: data, as: UTF8.self) else {
-            throw ValidationError("the token is no UTF-8 text")
+            throw ValidationError("the token is not UTF-8 text")
         }
         return text.last?.isNewline == true ? String(text.dropLast()) : text
     }

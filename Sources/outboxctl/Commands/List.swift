@@ -7,8 +7,8 @@ import ProgramSupport
 
 struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Messages by state, kind and age, newest first.",
-        discussion: "Exits with 1 where there is none."
+        abstract: "List messages by state, kind and age, newest first.",
+        discussion: "Exits with 1 if there are none."
     )
 
     @Option(
@@ -19,7 +19,7 @@ struct List: AsyncParsableCommand {
         transform: { text in
             guard let state = MessageState(rawValue: text) else {
                 let known = MessageState.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("'\(text)' is no state; the states are \(known)")
+                throw ValidationError("'\(text)' is not a state; the states are \(known)")
             }
             return state
         }
@@ -31,10 +31,10 @@ struct List: AsyncParsableCommand {
 
     @OptionGroup var since: SinceOption
 
-    @Option(help: "At most so many.")
+    @Option(help: "The maximum number of messages.")
     var limit = 50
 
-    @Flag(help: "Print one JSON object a line.")
+    @Flag(help: "Print one JSON object per line.")
     var json = false
 
     @OptionGroup var options: ConfigurationOptions

@@ -8,9 +8,9 @@ struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Create the outbox's tables in the database, or upgrade them.",
         discussion: """
-            The database may be an application's own: only objects whose names begin with `outbox` are touched. A file \
-            that doesn't exist is created, which outboxd does only where the configuration says `create: true`. The \
-            database is set to write-ahead logging. outboxd creates and upgrades tables at start, too.
+            The database may belong to an application: only objects whose names begin with `outbox` are changed. A \
+            missing file is created; outboxd itself does that only if the configuration says `create: true`. The \
+            database is set to write-ahead logging. outboxd also creates and upgrades tables at start.
             """
     )
 

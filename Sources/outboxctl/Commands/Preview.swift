@@ -6,18 +6,18 @@ import ProgramSupport
 
 struct Preview: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Render a mail with sample values, to look at it before anybody gets it.",
+        abstract: "Render a mail with sample values.",
         discussion: """
               outboxctl preview reset-password --locale ja --part html > page.html
 
-            Needs no database. All templates are checked on the way.
+            Needs no database. Checks all templates.
             """
     )
 
-    @Argument(help: "Which mail: the name of a folder of templates, such as verify-email.")
+    @Argument(help: "The kind of mail: the name of a template folder, such as verify-email.")
     var kind: String
 
-    @Option(help: ArgumentHelp("The language, such as ja; falls back as it does for a mail.", valueName: "tag"))
+    @Option(help: ArgumentHelp("The language, such as ja; falls back as for a mail.", valueName: "tag"))
     var locale: String?
 
     @Option(
@@ -28,7 +28,7 @@ struct Preview: AsyncParsableCommand {
         transform: { text in
             guard let part = PreviewPart(rawValue: text) else {
                 throw ValidationError(
-                    "'\(text)' is no part; the parts are \(PreviewPart.allCases.map(\.rawValue).joined(separator: ", "))"
+                    "'\(text)' is not a part; the parts are \(PreviewPart.allCases.map(\.rawValue).joined(separator: ", "))"
                 )
             }
             return part

@@ -9,18 +9,18 @@ import ProgramSupport
 struct PromiseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "promise",
-        abstract: "How many mails a relay accepted within the time that people are told to wait.",
+        abstract: "Show how many mails a relay accepted within the time that people are told to wait.",
         discussion: """
             The time is `guidance.patience`, five minutes by default, counted from the request, or from `not_before` \
-            where the application set it. Lists the late ones with the reason and whose fault it was. Messages that \
-            `retention` removed are counted by day: whole days in UTC, times to a sixteenth, no list. Exits with 1 where \
-            nothing was requested.
+            if the application set it. Lists the late mails with the reason and who was at fault. Messages that \
+            `retention` has removed are counted by day: whole days in UTC, times up to a sixteenth too long, no list. \
+            Exits with 1 if no mail was requested.
             """
     )
 
     @OptionGroup var since: SinceOption
 
-    @Option(help: "At most so many late messages, the newest ones.")
+    @Option(help: "The maximum number of late messages, the newest ones.")
     var limit = 50
 
     @Flag(help: "Print one JSON object; durations are in milliseconds.")

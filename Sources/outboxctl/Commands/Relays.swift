@@ -8,15 +8,15 @@ import ProgramSupport
 
 struct Relays: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "How the relays are: up, or suspected, or paused until when, and why.",
+        abstract: "Show the health of each relay, and why it is suspected or paused.",
         discussion: """
-            In the order of preference, as the running outboxd last wrote it down. While a relay is paused its messages \
-            stay open and lose no attempt. A suspected one refuses everybody: it is given messages, and what it refuses \
-            stays open. Exits with 1 where outboxd has not run yet.
+            In order of preference, as last recorded by the running outboxd. While a relay is paused, its messages \
+            stay open and use up no attempt. A suspected relay refuses everybody: it still gets messages, and the \
+            refused ones stay open. Exits with 1 if outboxd has not run yet.
             """
     )
 
-    @Flag(help: "Print one JSON object a line.")
+    @Flag(help: "Print one JSON object per line.")
     var json = false
 
     @OptionGroup var options: ConfigurationOptions

@@ -8,8 +8,8 @@ import ProgramSupport
 
 struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "The timeline of one message: every attempt, in the relay's words.",
-        discussion: "Exits with 1 where there is no such message."
+        abstract: "Show the timeline of one message: every attempt with the relay's reply.",
+        discussion: "Exits with 1 if there is no such message."
     )
 
     @Argument(help: "The message's id, as `status` and `list` show it.")

@@ -7,8 +7,8 @@ import ProgramSupport
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "What became of the mails to a person, and what the person should do.",
-        discussion: "The newest mail comes first. Exits with 1 where there is none."
+        abstract: "Show what happened to a person's mails, and what the person should do.",
+        discussion: "The newest mail comes first. Exits with 1 if there is none."
     )
 
     @OptionGroup var argument: SubjectArgument
@@ -18,7 +18,7 @@ struct Status: AsyncParsableCommand {
         transform: { text in
             guard let language = Advice.Language(rawValue: text) else {
                 let known = Advice.Language.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("'\(text)' is no language of the advice; there are \(known)")
+                throw ValidationError("'\(text)' is not a language of the advice; the languages are \(known)")
             }
             return language
         }

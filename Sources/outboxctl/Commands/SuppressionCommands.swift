@@ -10,10 +10,10 @@ import ProgramSupport
 struct SuppressionCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "suppression",
-        abstract: "The addresses that are not mailed for a while, because they take no mail.",
+        abstract: "Manage the addresses that are not mailed for a while, because they reject mail.",
         discussion: """
-            An address comes on the list when a relay says that it doesn't exist, or when a report of a mail to it comes \
-            back (outboxctl bounce). A message to it ends as `suppressed`, unsent. ASCII letters compare in either case, \
+            An address is added when a relay or a delivery report (outboxctl bounce) says that it doesn't exist. A \
+            message to a listed address ends unsent as `suppressed`. ASCII letters are compared without case, \
             international domains in either spelling.
             """,
         subcommands: [ListCommand.self, Add.self, Remove.self]
@@ -22,14 +22,14 @@ struct SuppressionCommands: AsyncParsableCommand {
     struct ListCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "list",
-            abstract: "Who is on the list, since when, until when and why.",
-            discussion: "Exits with 1 where nobody is."
+            abstract: "Show the addresses on the list: since when, until when and why.",
+            discussion: "Exits with 1 if the list is empty."
         )
 
         @Argument(help: "Only this address.")
         var address: String?
 
-        @Flag(help: "Print one JSON object a line.")
+        @Flag(help: "Print one JSON object per line.")
         var json = false
 
         @OptionGroup var options: ConfigurationOptions
@@ -72,13 +72,13 @@ struct SuppressionCommands: AsyncParsableCommand {
 
         @Option(
             name: .customLong("for"),
-            help: ArgumentHelp("For how long; without it, what `suppression.duration` says.", valueName: "span"),
+            help: ArgumentHelp("For how long; default: `suppression.duration`.", valueName: "span"),
             transform: { try Duration(argument: $0) }
         )
         var span: Duration?
 
-        @Option(help: "Why, for whoever reads the list.")
-        var reason = "put there by an operator"
+        @Option(help: "The reason, for people who read the list.")
+        var reason = "added by an operator"
 
         @OptionGroup var options: ConfigurationOptions
 
@@ -106,8 +106,8 @@ struct SuppressionCommands: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Take an address off the list, so that the next message to it is sent.",
             discussion: """
-                Messages that ended because of the address stay as they are, but their advice is no longer to correct it: it \
-                is to request a new mail. Exits with 1 where there is nothing to take back.
+                Messages that ended because of the address stay as they are, but they now advise to request a new mail \
+                instead of correcting the address. Exits with 1 if the address is not on the list.
                 """
         )
 

@@ -28,7 +28,7 @@ struct StatusText {
             if message.attempts > 0 { lines.append("    attempts   \(message.attempts)") }
             if let detail = message.detail { lines.append("    detail     \(detail)") }
             if message.mayArriveTwice {
-                lines.append("    note       may arrive twice: a relay got it and gave no answer")
+                lines.append("    note       may arrive twice: a relay received it but did not answer")
             }
             lines.append("    advice     \(advice(message))")
             return lines.joined(separator: "\n")
@@ -107,7 +107,7 @@ struct StatusText {
         case "resend-limit": return "\(until), because this address was sent this kind of mail before (resend-limit)"
         case "not-before": return "\(until), as the application asked (not-before)"
         case "retry": return "\(until) for the next attempt (retry)"
-        case "relay": return "for a relay: none is up (relay); see `outboxctl relays`"
+        case "relay": return "for a relay, because none is up (relay); see `outboxctl relays`"
         case "turn": return "for its turn"
         default: return "\(until) (\(code))"
         }
