@@ -102,7 +102,7 @@ struct TagScanner {
     private mutating func standsAlone(_ tag: TemplateTag) -> Bool {
         switch tag.sigil {
         case .variable, .unescaped, .unescapedBraces: return false
-        case .parent: return true  // What follows is an argument, or text that is not shown.
+        case .parent: return true  // An argument follows, or text that is not shown.
         case .section, .invertedSection, .end, .comment, .partial, .block, .delimiters: break
         }
         guard let end = endOfBlankLine() else { return false }

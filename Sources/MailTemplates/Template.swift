@@ -1,4 +1,4 @@
-// A compiled template: values in, pieces of text out. Reads no file, and never prints nothing for a missing value.
+// A compiled template: values in, pieces of text out. Reads no file, and never leaves a gap for a missing value.
 
 /// A template in the subset of Mustache that mails need.
 ///

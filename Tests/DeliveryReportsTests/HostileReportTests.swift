@@ -122,7 +122,7 @@ import Testing
         #expect(report.recipients.first?.finalRecipient == "中\\x{110000}@example.com")
     }
 
-    @Test("one that was cut off before its last boundary is still a report")
+    @Test("a report that was cut off before its last boundary is still a report")
     func cutOff() throws {
         #expect(try read(Self.report(Self.status, end: "")).recipients.count == 1)
     }
@@ -156,7 +156,7 @@ import Testing
         }
     }
 
-    @Test("what lacks a part of what a report has is read as far as it goes")
+    @Test("an incomplete report is read as far as possible")
     func incomplete() throws {
         let long = String(repeating: "b", count: 71)
         let unknown = FailureReason.unknownRecipient
@@ -179,7 +179,7 @@ import Testing
 
     private static let uuencoded = "Content-Type: message/delivery-status\nContent-Transfer-Encoding: uuencode"
 
-    @Test("of several recipients the one that we mailed counts; of strangers rather one whose address is good")
+    @Test("of several recipients our own counts; of strangers preferably one whose address is good")
     func severalRecipients() throws {
         let status = Self.status + "\nFinal-Recipient: rfc822; ben@example.com\nAction: failed\nStatus: 5.2.2\n"
         let report = try read(Self.report(status))
@@ -188,7 +188,7 @@ import Testing
         #expect(reason("ben@example.com") == .mailboxFull && reason("eve@example.com") == .mailboxFull)
     }
 
-    @Test("a report that names others alone never condemns our address, and one of them that got the mail counts")
+    @Test("a report about other recipients never condemns our address, and a delivery to one of them counts")
     func forwarded() throws {
         let report = try read(Self.report(Self.status))
         let failed = report.finding(for: "eve@example.com") { $0 == "eve@example.com" }
@@ -198,7 +198,7 @@ import Testing
         #expect(finding.action == .delivered && finding.reason == nil)
     }
 
-    @Test("what is kept of a text is short, whatever its characters consist of")
+    @Test("the stored part of a text is short, whatever its characters are")
     func combiningMarks() throws {
         let marks = String(repeating: "\u{301}", count: 500_000)
         let status = Self.status.replacing("5.1.1\n", with: "5.1.1\nDiagnostic-Code: 550 e\(marks)\n")
@@ -214,7 +214,7 @@ import Testing
         #expect(try #require(mail.subject).utf8.count <= 800)
     }
 
-    @Test("of countless addresses, passages and recipients a few are looked at")
+    @Test("only a few of countless addresses, passages and recipients are read")
     func countless() throws {
         let to = String(repeating: "To: " + String(repeating: "a@b<,", count: 500) + "\n", count: 400)
         let status = (0..<100).map { "\nFinal-Recipient: rfc822; ann@example.com\nAction: failed\nStatus: 5.1.\($0)\n" }

@@ -85,14 +85,14 @@ struct QuotedDiagnostic: Sendable, CustomTestStringConvertible {
         return try report(Array(text.utf8)).finding(for: recipient) { $0 == recipient }
     }
 
-    @Test("suppresses the dead alone", arguments: QuotedDiagnostic.all)
+    @Test("suppresses only dead addresses", arguments: QuotedDiagnostic.all)
     func row(quoted: QuotedDiagnostic) throws {
         let finding = try finding(quoted.report)
         #expect(finding.action == .failed)
         #expect((finding.reason?.suppressesAddress == true) == (quoted.address == "dead"), "\(finding)")
     }
 
-    @Test("says the same where a line of the field is broken", arguments: QuotedDiagnostic.all)
+    @Test("gives the same result for a folded field", arguments: QuotedDiagnostic.all)
     func folded(quoted: QuotedDiagnostic) throws {
         let words = quoted.diagnostic.split(separator: " ", omittingEmptySubsequences: false)
         for count in stride(from: 2, to: min(words.count, 14), by: 4) {
@@ -103,7 +103,7 @@ struct QuotedDiagnostic: Sendable, CustomTestStringConvertible {
         }
     }
 
-    @Test("at least nine of ten dead ones are found")
+    @Test("at least nine of ten dead addresses are found")
     func share() {
         let dead = QuotedDiagnostic.all.count { $0.address == "dead" }
         let missed = QuotedDiagnostic.all.count { $0.address == "note" }
@@ -117,7 +117,7 @@ struct QuotedDiagnostic: Sendable, CustomTestStringConvertible {
         #expect(try finding(text).reason == finding(sample.report).reason)
     }
 
-    @Test("the command that Postfix names behind a reply is no recipient that is unknown")
+    @Test("the command that Postfix quotes after a reply does not mean an unknown recipient")
     func command() throws {
         let sample = QuotedDiagnostic(address: "good", status: "5.0.0", diagnostic: "smtp; 550 No such thing")
         #expect(try finding(sample.report).reason?.suppressesAddress == false)

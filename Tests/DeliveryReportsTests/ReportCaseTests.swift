@@ -76,7 +76,7 @@ struct ReportCase: Sendable, CustomTestStringConvertible {
     @Test("each has its outcome", arguments: ReportCase.all)
     func outcome(sample: ReportCase) throws { try sample.expect(read(try sample.text())) }
 
-    @Test("there are all of them")
+    @Test("the table has all cases")
     func count() { #expect(ReportCase.all.count == 20) }
 
     @Test("only a person's mail is refused, since a mail system bounces what is refused")
@@ -210,7 +210,7 @@ struct ReportCase: Sendable, CustomTestStringConvertible {
         )
     }
 
-    @Test("in other dress it says the same", arguments: dresses)
+    @Test("the outcome is the same after changes by another system", arguments: dresses)
     func dressed(dress: Dress) throws {
         var count = 0
         for sample in ReportCase.all {

@@ -55,7 +55,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("--check says that all is good, and touches nothing")
+    @Test("--check reports that all is good, and changes nothing")
     func check() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)
@@ -91,7 +91,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("enqueue warns of a kind without templates, and enqueues it all the same")
+    @Test("enqueue warns of a kind without templates, but enqueues the message")
     func unknownKind() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)
@@ -107,7 +107,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("status, show and list answer for people and for programs, and say 1 where there is nothing")
+    @Test("status, show and list answer people and programs, and exit with 1 if nothing is found")
     func answers() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)
@@ -182,7 +182,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("what the database refuses is 65, without the token; a missing database is 69, with what to do")
+    @Test("data that the database refuses gives 65 without the token; a missing database 69 with a remedy")
     func database() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)
@@ -243,7 +243,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("a mail can be looked at before anybody gets it")
+    @Test("a mail can be previewed before it is sent")
     func preview() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)

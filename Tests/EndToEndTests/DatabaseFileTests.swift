@@ -131,7 +131,7 @@ struct DatabaseFileTests {
         }
     }
 
-    @Test("what a user may not reach, read or write is told apart from what is missing", .enabled(if: geteuid() == 0))
+    @Test("an inaccessible file is distinguished from a missing one", .enabled(if: geteuid() == 0))
     func permissions() async throws {
         try await withInstallation { installation in
             try installation.configure()

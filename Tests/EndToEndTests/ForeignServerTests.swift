@@ -87,7 +87,7 @@ struct ForeignServerTests {
         }
     }
 
-    @Test("what was in flight when outboxd was killed is sent by the next one")
+    @Test("messages in flight when outboxd was killed are sent by the next one")
     func killed() async throws {
         try await withInstallation { installation in
             let arguments = ["--port", "0", "--port-file", "port", "--fault", "finalDot: hang first 1"]

@@ -166,7 +166,7 @@ struct PromiseTests {
         }
     }
 
-    @Test("what else comes back is a note, and no exit code makes a mail system complain about it")
+    @Test("other returned mails become notes, and no exit code makes a mail system report an error")
     func notes() async throws {
         try await withInstallation { installation in
             let relay = try installation.startRelay("--ledger", "ledger.jsonl")
@@ -270,7 +270,7 @@ struct PromiseTests {
         }
     }
 
-    @Test("where the database can't be used, a mail system is told to try again")
+    @Test("if the database can't be used, a mail system is told to try again")
     func temporaryFailure() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)
@@ -331,7 +331,7 @@ struct PromiseTests {
         }
     }
 
-    @Test("the promise is counted, and the late ones are named with whose fault they are")
+    @Test("the promise is measured, and late mails are listed with who is at fault")
     func promise() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)

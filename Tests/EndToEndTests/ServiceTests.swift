@@ -29,7 +29,7 @@ struct ServiceTests {
         }
     }
 
-    @Test("it says that it is ready, how it is, that its watchdog may rest, that it reloads and that it stops")
+    @Test("it reports readiness, state, signs of life, reloads and its stop")
     func notifications() async throws {
         try await withService(environment: ["WATCHDOG_USEC": "400000"]) { installation, daemon, socket in
             try await socket.first(containing: "STATUS=no message waits to be sent; relay 127.0.0.1:")
@@ -47,7 +47,7 @@ struct ServiceTests {
         }
     }
 
-    @Test("a reload takes configuration and templates, and names what waits for a restart")
+    @Test("a reload takes configuration and templates, and names the keys that need a restart")
     func reload() async throws {
         try await withService(further: "lease: 60s") { installation, daemon, socket in
             let port = try #require(Int(try await installation.contents(of: "port")))
@@ -75,7 +75,7 @@ struct ServiceTests {
         }
     }
 
-    @Test("one broken template keeps the old templates and the old configuration, and status and log say so")
+    @Test("with one broken template the old templates and configuration stay, and status and log say so")
     func refusedReload() async throws {
         try await withService { installation, daemon, socket in
             let port = try #require(Int(try await installation.contents(of: "port")))
@@ -120,7 +120,7 @@ struct ServiceTests {
         }
     }
 
-    @Test("a SIGHUP at any moment of the start ends nothing, and one that came early is answered")
+    @Test("a SIGHUP during the start does not end outboxd, and an early one causes a reload")
     func earlyHangUp() async throws {
         for milliseconds in [0, 5, 10, 20, 40, 80, 160, 320] {
             try await withInstallation { installation in
@@ -180,7 +180,7 @@ struct ServiceTests {
         }
     }
 
-    @Test("a reader of standard error that has stopped reading holds up no mail")
+    @Test("a stalled reader of standard error does not delay mail")
     func stuckReader() async throws {
         try await withInstallation { installation in
             let relay = try installation.startRelay()
@@ -208,7 +208,7 @@ struct ServiceTests {
         }
     }
 
-    @Test("a program that can't say why it ends still ends with its code")
+    @Test("a program that can't write its error still ends with its exit code")
     func failureUnsaid() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525, further: "give_up_aftr: 5m")
@@ -218,7 +218,7 @@ struct ServiceTests {
         }
     }
 
-    @Test("a missing folder ends the start with 75, with what to do")
+    @Test("a missing folder ends the start with 75 and a remedy")
     func missingFolder() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525, database: "later/outbox.db")

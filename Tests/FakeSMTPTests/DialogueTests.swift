@@ -26,7 +26,7 @@ struct DialogueTests {
         }
     }
 
-    @Test("what is not offered is not advertised, and refused", arguments: SMTPExtension.allCases)
+    @Test("extensions that are not offered are neither advertised nor accepted", arguments: SMTPExtension.allCases)
     func withoutExtension(_ missing: SMTPExtension) async throws {
         var options = FakeSMTPServer.Options(tls: .startTLS, credentials: ["ann": "secret"])
         options.offersAuthenticationBeforeTLS = true
@@ -222,7 +222,7 @@ struct DialogueTests {
         }
     }
 
-    @Test("more recipients than the limit are told 452, and the mail goes to the others")
+    @Test("recipients above the limit get 452, and the mail goes to the others")
     func tooManyRecipients() async throws {
         var options = FakeSMTPServer.Options()
         options.maximumRecipients = 2

@@ -68,7 +68,7 @@ struct FaultScheduleTests {
         }
     }
 
-    @Test("at the final dot a fault for a recipient strikes a mail that has it among others")
+    @Test("at the final dot a fault for a recipient strikes a mail with that recipient among others")
     func recipientAtFinalDot() async throws {
         let fault: Fault = "finalDot: reply 452 4.3.1 for bob@example.com"
         try await FakeSMTPServer.with(faults: [fault]) { server in

@@ -123,7 +123,7 @@ struct FaultTextTests {
         #expect(error?.description.contains(text) == true)
     }
 
-    @Test("a delay that is no whole number of milliseconds is refused, for it could not be written")
+    @Test("a delay that is not a whole number of milliseconds is refused, because it has no text form")
     func fractionalDelay() {
         #expect(throws: FaultError.self) { try Fault(at: .mail, .delay(.microseconds(1_500))) }
         #expect(throws: FaultError.self) { try Fault(at: .mail, .delay(.zero)) }

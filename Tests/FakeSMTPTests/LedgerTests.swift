@@ -40,7 +40,7 @@ struct LedgerTests {
         }
     }
 
-    @Test("a wait is satisfied by what is there already, and by what comes")
+    @Test("past and future events satisfy a wait")
     func waiting() async throws {
         let fault: Fault = "finalDot: reply 451 nth 2"
         try await FakeSMTPServer.with(faults: [fault]) { server in
@@ -59,7 +59,7 @@ struct LedgerTests {
         }
     }
 
-    @Test("a wait that is not satisfied in time says what was wanted and what was seen")
+    @Test("a wait that times out reports the awaited and the actual state")
     func timeout() async throws {
         let fault: Fault = "finalDot: reply 451 nth 2"
         try await FakeSMTPServer.with(faults: [fault]) { server in
@@ -75,7 +75,7 @@ struct LedgerTests {
         }
     }
 
-    @Test("a wait ends when the server stops, also one that begins later")
+    @Test("a wait ends when the server stops, even if it begins later")
     func stopping() async throws {
         let server = try await FakeSMTPServer.start()
         let client = try await RawClient.greeted(by: server)
@@ -111,7 +111,7 @@ struct LedgerTests {
         }
     }
 
-    @Test("where only counts are kept, counts are right and nothing else is there")
+    @Test("if only counts are kept, they are right and there are no records")
     func countsOnly() async throws {
         var options = FakeSMTPServer.Options()
         options.retention = .counts

@@ -23,7 +23,7 @@ struct RawReplyTests {
         }
     }
 
-    @Test("a mail is accepted if the octets at its end say yes", arguments: [("251 ok", 1), ("451 no", 0)])
+    @Test("a mail is accepted if the scripted answer to it is positive", arguments: [("251 ok", 1), ("451 no", 0)])
     func acceptance(reply: String, count: Int) async throws {
         try await FakeSMTPServer.with(faults: [try Fault(parsing: #"finalDot: raw "\#(reply)\r\n""#)]) { server in
             let client = try await RawClient.greeted(by: server)
@@ -49,7 +49,7 @@ struct RawReplyTests {
         }
     }
 
-    @Test("a connection can end right behind them", arguments: Fault.End.allCases)
+    @Test("a connection can end right after the octets", arguments: Fault.End.allCases)
     func ending(end: Fault.End) async throws {
         let fault = try Fault(at: .rcpt, .raw(Array("550 no\r\n".utf8), then: end))
         try await FakeSMTPServer.with(faults: [fault]) { server in
@@ -63,7 +63,7 @@ struct RawReplyTests {
         }
     }
 
-    @Test("a list of extensions replaces the usual one, and changes nothing of what is taken")
+    @Test("a list of extensions replaces the usual one, but not the accepted commands")
     func list() async throws {
         var options = FakeSMTPServer.Options()
         options.ehloLines = ["SIZE 5", "X-ANYTHING AT ALL"]

@@ -48,7 +48,7 @@ struct ServerTests {
         }
     }
 
-    @Test("after so many mails the next MAIL gets 421 and the connection closes")
+    @Test("after the maximum of mails the next MAIL gets 421 and the connection closes")
     func messagesPerConnection() async throws {
         var options = FakeSMTPServer.Options()
         options.messagesPerConnection = 2
@@ -106,7 +106,7 @@ struct ServerTests {
         }
     }
 
-    @Test("every reply waits for the base delay, pipelined ones each for its own")
+    @Test("every reply waits for the base delay, and each pipelined reply for its own")
     func replyDelay() async throws {
         var options = FakeSMTPServer.Options()
         options.replyDelay = .milliseconds(20)

@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test("for random values, with and without constants, a body is what encoding the whole text gives")
+    @Test("for random values, with and without constants, a body equals the encoding of the whole text")
     func sameAsEncodingTheWhole() async throws {
         var random = SystemRandomNumberGenerator()
         let names = ["token", "recipient", "locale", "kind", "sender_name", "sender_address", "link", "expires"]

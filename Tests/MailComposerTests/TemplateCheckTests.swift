@@ -125,7 +125,7 @@ import Testing
         )
     }
 
-    @Test("what is wrong in the folder of partials is reported, even of a partial that nothing includes")
+    @Test("problems in the folder of partials are reported, even of a partial that is never included")
     func partialFolder() throws {
         try folder.write("partials/unused.html.mustache", "\n{{#a}}")
         try folder.write("partials/ja/words.txt.mustache", Data([0x66, 0xFC]))

@@ -91,7 +91,7 @@ struct VariablesTests {
         #expect(try await Self.compose(most + " ", text: "{{b}}\n") == .failure(.variablesTooLarge))
     }
 
-    @Test("that are an empty text count as none")
+    @Test("that are an empty text count as no variables")
     func empty() async throws {
         _ = try await Self.compose("").get()
     }

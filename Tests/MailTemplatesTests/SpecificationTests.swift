@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test("is kept, case by case, except where a hole in a mail would come of it", arguments: cases)
+    @Test("is obeyed, case by case, except if a mail would have a gap", arguments: cases)
     func specification(test: Case) throws {
         switch Self.exceptions[test.testDescription] {
         case nil:
@@ -109,7 +109,7 @@ import Testing
 
     private static func words(_ text: String) -> [Substring] { text.split(whereSeparator: \.isWhitespace) }
 
-    @Test("has each case that this list excepts")
+    @Test("has each case in the list of exceptions")
     func exceptionsExist() {
         #expect(Set(Self.exceptions.keys).subtracting(Self.cases.map(\.testDescription)) == [])
     }

@@ -66,7 +66,7 @@ struct AttributionTests {
         }
     }
 
-    @Test("a message that a relay always closes the connection on pays for its attempts, and pauses nobody")
+    @Test("a message on which a relay always closes the connection is charged for its attempts, and pauses no relay")
     func oneRecipientClosing() async throws {
         let fault: Fault = "rcpt: reply 421 4.3.2 \"closing\" for bad@example.com"
         try await DeliveryFixture.run(Self.choices([fault])) { fixture in
@@ -198,7 +198,7 @@ struct AttributionTests {
         }
     }
 
-    @Test("a quota that is said of one recipient delays that one, at no cost, and keeps nobody else waiting")
+    @Test("a quota that a relay states for one recipient delays only that message, without charging it")
     func quotaOfOneRecipient() async throws {
         let fault: Fault = "rcpt: reply 450 4.7.1 \"Number of messages per hour exceeded\" for bad@example.com"
         try await DeliveryFixture.run(Self.choices([fault])) { fixture in

@@ -23,7 +23,7 @@ import Testing
         #expect(limit.permitsAnother(open: 4, now: now) && !limit.permitsAnother(open: 5, now: now))
     }
 
-    @Test("one more is tried half a minute later, and ever more rarely while it is refused")
+    @Test("one more connection is tried half a minute later, and ever more rarely while it is refused")
     func grows() {
         var limit = ConnectionLimit()
         limit.refused(open: 5, now: now)

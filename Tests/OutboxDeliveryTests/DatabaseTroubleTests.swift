@@ -6,7 +6,7 @@ import OutboxStore
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct DatabaseTroubleTests {
-    @Test("a lock that another program holds is said once, and once when it is over")
+    @Test("a lock that another program holds is logged once, and once more when it is over")
     func locked() async throws {
         // Leases are renewed often, so that there are writes even without any work.
         try await DeliveryFixture.run(.init(lease: .seconds(3))) { fixture in

@@ -46,7 +46,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test("what waits is claimed many at a time, because every claim is a transaction")
+    @Test("waiting messages are claimed in batches, because every claim is a transaction")
     func claimedInBatches() async throws {
         let count = 200
         try await DeliveryFixture.run(prepare: { database in
@@ -59,7 +59,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test("one message's fault holds up no other")
+    @Test("the fault of one message delays no other")
     func isolation() async throws {
         var choices = DeliveryFixture.Choices()
         choices.connections = 1

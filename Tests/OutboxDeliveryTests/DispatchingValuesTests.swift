@@ -9,7 +9,7 @@ import Testing
 @Suite struct ClockWatchTests {
     private let noon = Timestamp(milliseconds: 1_800_000_000_000)
 
-    @Test("time that passes, and a machine that was suspended, are no step", arguments: [1, 60, 3600, 86_400])
+    @Test("neither passing time nor a suspended machine counts as a step", arguments: [1, 60, 3600, 86_400])
     func passing(seconds: Int) {
         var watch = ClockWatch()
         #expect(watch.look(at: Moment(now: noon, uptime: .seconds(5))) == nil)
@@ -17,7 +17,7 @@ import Testing
         #expect(watch.expiryHold(at: .seconds(5 + seconds)) == nil)
     }
 
-    @Test("a clock that is set tells by how much, once", arguments: [-86_400, -600, -3, 3, 600, 86_400])
+    @Test("the distance of a clock step is reported once", arguments: [-86_400, -600, -3, 3, 600, 86_400])
     func steps(seconds: Int) {
         var watch = ClockWatch()
         _ = watch.look(at: Moment(now: noon, uptime: .zero))
@@ -48,7 +48,7 @@ import Testing
         #expect(watch.expiryHold(at: .seconds(300)) == nil)
     }
 
-    @Test("whoever looks first notices the step, and the dispatcher gets all of it until it has followed")
+    @Test("the first caller notices the step, and the dispatcher gets all of it until it has followed")
     func shared() {
         let clock = SharedClockWatch()
         #expect(clock.unfollowedStep(at: Moment(now: noon, uptime: .zero)) == nil)

@@ -29,7 +29,7 @@ import Testing
         #expect(pool.roomForBatch(now: now) > 0)
     }
 
-    @Test("one message finds out whether a domain works of which nothing is known; then it gets all lanes")
+    @Test("one message tests an unknown domain; if the domain works, it gets all lanes")
     func unknownDomain() {
         var pool = pool(connections: 10)
         _ = pool.add((1...30).map { claim($0, "p\($0)@new.example") }, at: .init(now: now))
@@ -70,7 +70,7 @@ import Testing
         #expect(take(&pool, 10, at: hanging)?.message.id == 1000)
     }
 
-    @Test("of two connections, one hanging mail never keeps the other from a domain that worked before")
+    @Test("with two connections, a hanging mail on one never keeps the other from a domain that worked before")
     func twoConnections() {
         var pool = pool(connections: 2)
         for domain in ["hangs.example", "good.example"] {
@@ -128,7 +128,7 @@ import Testing
         #expect(take(&pool, 2, at: later)?.message.id == 2)
     }
 
-    @Test("of a relay with a low rate, mail for hanging domains leaves the queue to others")
+    @Test("at a relay with a low rate, mail for hanging domains leaves the queue to others")
     func rateAndHangingDomain() {
         var pool = pool(connections: 10)
         pool.relays[0].relay.configuration.rate = 1
@@ -169,7 +169,7 @@ import Testing
         #expect(take(&pool, 2, at: later)?.message.id == 9)
     }
 
-    @Test("a domain whose message timed out is silent, also where the relay accepted another one meanwhile")
+    @Test("a domain whose message timed out is silent, even if the relay accepted another message meanwhile")
     func silentBesideOthers() {
         var pool = pool(connections: 10)
         _ = pool.add([claim(1, "a@silent.example"), claim(2, "b@good.example")], at: .init(now: now))
@@ -181,7 +181,7 @@ import Testing
         #expect(pool.relays[0].evidence.isSilent("silent.example"))
     }
 
-    @Test("a probe is no mail for a silent domain, where another one is there")
+    @Test("a probe is not for a silent domain if another message is there")
     func probeOfAnother() throws {
         var pool = pool(relays: 2)
         _ = pool.relays[1].evidence.failed(message: 9, domain: "silent.example", .silence)
@@ -193,7 +193,7 @@ import Testing
         #expect(assigned(probe) == [lane(1): 2])
     }
 
-    @Test("of what the preferred relay has refused, the idle lanes of the next one get what they can take at once")
+    @Test("the idle lanes of the next relay get messages that the preferred relay has refused, one each")
     func refusedByThePreferredOne() {
         var pool = pool(relays: 2, connections: 10)
         for number in 1...10 { _ = pool.awaitsClaim(lane(number, of: 1), at: .init(now: now)) }
@@ -247,7 +247,7 @@ import Testing
         #expect(assigned(probe.actions) == [lane(1, of: 1): 1])
     }
 
-    @Test("a quota that a relay says of one recipient never pauses it; said of a second message in a row, it does")
+    @Test("a quota stated for one recipient never pauses the relay; stated for a second message in a row, it does")
     func quotaOfOneRecipient() throws {
         var pool = pool(connections: 4)
         let quota = try failure("450 4.7.1 <bad@example.com>: Number of messages per hour exceeded", at: .rcpt)
@@ -317,7 +317,7 @@ import Testing
         #expect(take(&busy, 10, at: now + .seconds(6)) == nil)
     }
 
-    @Test("where a relay takes so many connections only, the moment to try one more is the next moment")
+    @Test("if a relay limits its connections, the next moment is that of the next try")
     func momentToTryMore() {
         var pool = pool(connections: 3)
         pool.relays[0].limit.refused(open: 1, now: now)

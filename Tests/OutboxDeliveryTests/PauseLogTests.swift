@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Pauses that come again")
 struct PauseLogTests {
-    @Test("a relay that pauses for a second every two seconds is said with growing distance, each time with its end")
+    @Test("a relay that pauses for a second every two seconds is logged at growing intervals, each time with its end")
     func recurring() {
         var log = PauseLog()
         var said: [Int] = []
@@ -25,7 +25,7 @@ struct PauseLogTests {
         #expect(counted == 10980 / 2 + 1)
     }
 
-    @Test("a pause that begins a minute after the last is said at once")
+    @Test("a pause that begins a minute after the last one is logged at once")
     func another() {
         var log = PauseLog()
         var told: [Int?] = []
@@ -38,7 +38,7 @@ struct PauseLogTests {
         #expect(ends == [true, false, true])
     }
 
-    @Test("a pause that was not said because the last one had just ended is said when it has lasted for a minute")
+    @Test("a pause that was not logged because it followed the last one closely is logged after a minute")
     func outage() {
         var log = PauseLog()
         var told = [log.begins(now: .seconds(0))]

@@ -22,7 +22,7 @@ import Testing
         #expect(delays == [.seconds(5), .seconds(300), .seconds(900), .seconds(900), .seconds(900)])
     }
 
-    @Test("a relay whose lanes wait at the final dot for longer than other answers may take is late, until it answers")
+    @Test("a relay that takes longer for a final dot than it may for other answers is late until it answers")
     func lateAtTheDot() {
         var pool = pool(relays: 2, connections: 1)
         let waiting = claim(1)
@@ -86,7 +86,7 @@ import Testing
         #expect(!pool.relays[0].health.takesMessages)
     }
 
-    @Test("a domain of which nothing is known leaves lanes to others; one that works gets all")
+    @Test("an unknown domain leaves lanes to others; a domain that works gets all lanes")
     func lanesOfADomain() {
         var pool = pool(connections: 3)
         pool.queue.append((1...4).map { claim($0, "p\($0)@new.example") } + [claim(5, "p@other.example")])
@@ -101,7 +101,7 @@ import Testing
         #expect((1...3).map { take(&pool, $0)?.message.id } == [2, 3, 4])
     }
 
-    @Test("of a silent domain's messages four wait for a lane, and exactly the others are given back")
+    @Test("four messages of a silent domain wait for a lane, and exactly the others are given back")
     func sentAside() {
         var pool = pool(connections: 4)
         pool.queue.append([claim(100, "slow@silent.example")])
@@ -118,7 +118,7 @@ import Testing
         #expect(actions.completions.allSatisfy { $0.outcome == .returnedUnsent(until: now + .seconds(10)) })
     }
 
-    @Test("a relay that is slowed to its rate is probed as soon as the rate allows, and keeps no other one waiting")
+    @Test("a relay that is slowed to its rate is probed as soon as the rate allows, and delays no other relay")
     func slowedProbe() throws {
         var pool = pool()
         pool.relays[0].bucket = TokenBucket(rate: 0.5, now: now)
@@ -195,7 +195,7 @@ import Testing
         #expect(pool.relays[0].health.probesAt(now) == now + .seconds(900))
     }
 
-    @Test("a refusal by a relay that refuses everybody is no second opinion")
+    @Test("a refusal by a relay that refuses everybody does not count as a second opinion")
     func provisional() throws {
         var pool = pool(relays: 2, connections: 4)
         let refused = try failure("554 5.7.1 No", at: .finalDot)
@@ -255,7 +255,7 @@ import Testing
         #expect(pool.preferred == 0 && assigned(back) == [lane(2): 3])
     }
 
-    @Test("with no relay up, what waits is given back, and there is room for probes only")
+    @Test("with no relay up, waiting claims are given back, and there is room only for probes")
     func noneUp() throws {
         var pool = pool()
         _ = pool.add([claim(1), claim(2), claim(3)], at: .init(now: now))
@@ -273,7 +273,7 @@ import Testing
         #expect(pool.timePassed(at: .init(now: now + .seconds(1))).wakesDispatcher)
     }
 
-    @Test("more claims are asked for when half of what may wait is gone, not before")
+    @Test("more claims are requested when half of the queue is gone, not before")
     func batches() {
         var pool = pool(connections: 2)
         let capacity = pool.capacity
@@ -293,7 +293,7 @@ import Testing
         #expect(woke == [capacity / 2 + 1])
     }
 
-    @Test("a rate lets one claim go a second, and the next moment is the next one's")
+    @Test("a rate of one a second lets one claim go, and the next moment is that of the next claim")
     func rate() {
         var pool = pool(connections: 4)
         pool.relays[0].bucket = TokenBucket(rate: 1, now: now)
@@ -366,7 +366,7 @@ import Testing
         #expect(assigned(probe.actions) == [lane(1): 3])
     }
 
-    @Test("a message that became void while a lane had it is told to the lane, and one that waits comes back")
+    @Test("a lane learns that its message was withdrawn, and a waiting claim comes back")
     func void() {
         var pool = pool()
         _ = pool.add([claim(1), claim(2)], at: .init(now: now))
@@ -379,7 +379,7 @@ import Testing
         #expect(pool.underWay == 0 && pool.voidOutcome(of: claim(1)) == nil)
     }
 
-    @Test("a closed pool gives back what waits, ends the lanes that wait and those that come, and takes nothing more")
+    @Test("a closed pool gives back waiting claims, ends current and later waiting lanes, and accepts no claims")
     func closed() {
         var pool = pool(relays: 2)
         _ = pool.awaitsClaim(lane(1, of: 1), at: .init(now: now))

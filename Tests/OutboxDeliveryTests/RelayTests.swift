@@ -130,7 +130,7 @@ struct RelayTests {
         }
     }
 
-    @Test("what was read anew is used from the next message on, however many wait")
+    @Test("a new configuration is used from the next message on, however many wait")
     func reloadWhileBusy() async throws {
         try await FakeSMTPServer.with { second in
             var choices = DeliveryFixture.Choices()
@@ -199,7 +199,7 @@ struct RelayTests {
         }
     }
 
-    @Test("refusals that trickle in are final one by one; when they prove to be everybody's, none stays suppressed")
+    @Test("slow refusals are final one by one; if the relay proves to refuse everybody, none stays suppressed")
     func slowSuspicion() async throws {
         var choices = DeliveryFixture.Choices()
         choices.suspectAfter = 4
@@ -239,7 +239,7 @@ struct RelayTests {
         }
     }
 
-    @Test("a message that breaks its conversation each time pays for it itself, and holds up no other")
+    @Test("a message that breaks its conversation each time is charged for it, and delays no other")
     func poison() async throws {
         var choices = DeliveryFixture.Choices()
         choices.connections = 4
@@ -256,7 +256,7 @@ struct RelayTests {
         }
     }
 
-    @Test("a newer message makes one void that waits for a lane, before anything is sent of it")
+    @Test("a newer message supersedes one that waits for a lane, before anything is sent of it")
     func supersededInLane() async throws {
         var choices = DeliveryFixture.Choices()
         choices.connections = 1

@@ -11,7 +11,7 @@ import Testing
 
 @Suite("A newer configuration", .timeLimit(.minutes(10)))
 struct ReloadTests {
-    @Test("is taken but for what a restart is needed for, which is named")
+    @Test("is taken over except for the keys that need a restart, which are named")
     func merging() async throws {
         try await DeliveryFixture.run { fixture in
             let old = fixture.configuration.value

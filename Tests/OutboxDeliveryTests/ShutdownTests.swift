@@ -9,7 +9,7 @@ import Testing
 
 @Suite("On shutdown", .timeLimit(.minutes(10)))
 struct ShutdownTests {
-    @Test("what is being sent finishes and is recorded, what waits goes back as if untouched")
+    @Test("transmissions finish and are recorded, and waiting messages go back as if untouched")
     func graceful() async throws {
         var choices = DeliveryFixture.Choices()
         choices.connections = 1
@@ -30,7 +30,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("when the grace is over, what is being sent is ended, and tried again by the next start")
+    @Test("when the grace is over, transmissions are aborted, and tried again after the next start")
     func graceOver() async throws {
         var choices = DeliveryFixture.Choices()
         choices.connections = 1

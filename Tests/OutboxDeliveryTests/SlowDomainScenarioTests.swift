@@ -97,7 +97,7 @@ import Testing
         Self.expectSettled(&simulation)
     }
 
-    @Test("where a relay is late for everybody, it has all lanes, and no attempt is cut short")
+    @Test("if a relay is late for everybody, all lanes are used, and no attempt is cut short")
     func lateRelay() {
         var simulation = LaneSimulation(lanes: 10) { _, _, _ in .accepts(after: .seconds(8)) }
         for second in 0..<240 {

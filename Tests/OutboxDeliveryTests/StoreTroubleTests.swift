@@ -81,7 +81,7 @@ struct StoreTroubleTests {
         }
     }
 
-    @Test("a rule that refuses one outcome keeps no other one from being recorded, and nobody is mailed twice")
+    @Test("a rule that refuses one outcome does not keep others from being recorded, and nobody is mailed twice")
     func refusedOutcome() async throws {
         try await DeliveryFixture.run { fixture in
             let bad = try await fixture.enqueue(.sample("bad@example.com", notBefore: .now + .milliseconds(300)))
@@ -103,7 +103,7 @@ struct StoreTroubleTests {
         }
     }
 
-    @Test("an outcome that a rule refused is recorded at the end, once the rule is mended")
+    @Test("an outcome that a rule refused is recorded at shutdown, if the rule was fixed")
     func refusedUntilTheEnd() async throws {
         try await DeliveryFixture.run { fixture in
             let id = try await fixture.enqueue(.sample(notBefore: .now + .milliseconds(300)))

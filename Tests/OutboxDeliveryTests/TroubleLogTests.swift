@@ -8,7 +8,7 @@ import Testing
 @Suite struct TroubleLogTests {
     private enum Work { case claiming, recording }
 
-    @Test("a disk that is full for ten minutes is said four times, in ever greater distance, and once when it is over")
+    @Test("a disk that is full for ten minutes is logged four times, at growing intervals, and once when it is over")
     func distance() {
         var log = TroubleLog<Work>()
         var said: [Int] = []
@@ -36,7 +36,7 @@ import Testing
         #expect(log.failed(.claiming, words: "full", now: .seconds(11)).pause == .seconds(1))
     }
 
-    @Test("other words are said at once, but not each of hundreds")
+    @Test("a new text is logged at once, but not each of hundreds")
     func words() {
         var log = TroubleLog<Work>()
         #expect(log.failed(.claiming, words: "full", now: .zero).isSaid)

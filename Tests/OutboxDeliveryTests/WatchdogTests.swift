@@ -76,7 +76,7 @@ struct WatchdogTests {
         }
     }
 
-    @Test("waiting for another program's write lock is no hanging: a try that fails shows life, and the status says it")
+    @Test("waiting for another program's write lock is not hanging: a failed try shows life, and the status says so")
     func locked() async throws {
         let probe = Probe()
         var choices = DeliveryFixture.Choices()

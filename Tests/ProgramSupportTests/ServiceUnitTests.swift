@@ -14,7 +14,7 @@ struct ServiceUnitTests {
         return try String(contentsOf: tree.appending(path: "systemd/outboxd.service.in"), encoding: .utf8)
     }
 
-    @Test("as shipped runs as outboxd, loads no credential and may write its state folder alone")
+    @Test("as shipped runs as outboxd, loads no credential and may write only its state folder")
     func shippedUnit() throws {
         let unit = ServiceUnit(texts: [try Self.shipped()])
         #expect(unit.user == "outboxd" && unit.credentials.isEmpty)
@@ -71,7 +71,7 @@ struct ServiceUnitTests {
 
 @Suite("The database's place")
 struct DatabasePlaceTests {
-    @Test("is good where the folder can be written to, through a symbolic link as well")
+    @Test("is good if the folder is writable, also through a symbolic link")
     func good() async throws {
         try await withFolder { folder in
             let real = folder.appending(path: "real")
@@ -96,7 +96,7 @@ struct DatabasePlaceTests {
         }
     }
 
-    @Test("names the unit's lines where the mount is read-only", .enabled(if: getuid() == 0, "mounting needs root"))
+    @Test("names the unit's lines if the mount is read-only", .enabled(if: getuid() == 0, "mounting needs root"))
     func readOnly() async throws {
         try await withFolder { folder in
             // In a mount namespace of its own, so that nothing stays mounted.

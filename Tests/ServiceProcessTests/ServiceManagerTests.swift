@@ -32,7 +32,7 @@ struct ServiceManagerTests {
         }
     }
 
-    @Test("without a socket there is no manager, and a wrong address is none")
+    @Test("without a socket or with a wrong address there is no manager")
     func absent() {
         #expect(ServiceManager(environment: [:]) == nil)
         #expect(ServiceManager(environment: ["NOTIFY_SOCKET": "relative"]) == nil)
@@ -40,7 +40,7 @@ struct ServiceManagerTests {
         #expect(ServiceManager(environment: ["NOTIFY_SOCKET": "/" + String(repeating: "x", count: 108)]) == nil)
     }
 
-    @Test("the watchdog is fed by calls alone, and not by each of many")
+    @Test("only calls feed the watchdog, but not each of many")
     func watchdog() async throws {
         let socket = try NotifySocket("@outboxd-\(UUID().uuidString)")
         var environment = ["NOTIFY_SOCKET": socket.address, "WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "77"]
@@ -55,7 +55,7 @@ struct ServiceManagerTests {
         #expect(socket.rest() == ["WATCHDOG=1", "STOPPING=1"])
     }
 
-    @Test("a manager that doesn't read holds nobody up")
+    @Test("a manager that doesn't read delays nobody")
     func fullSocket() async throws {
         let socket = try NotifySocket("@outboxd-\(UUID().uuidString)")
         let environment = ["NOTIFY_SOCKET": socket.address, "WATCHDOG_USEC": "8"]
