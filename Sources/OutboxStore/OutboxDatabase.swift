@@ -60,10 +60,7 @@ package final class OutboxDatabase: Sendable {
             try queue.writeWithoutTransaction { try Self.requireUTF8($0, path: given) }
             if changesSchema {
                 // WAL lets applications insert while outboxd reads, and needs one fsync per commit instead of several.
-                let mode = try queue.writeWithoutTransaction {
-                    try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL")
-                }
-                try Self.requireWAL(mode, path: given)
+                try Self.requireWAL(try Self.switchToWAL(queue), path: given)
                 appliedVersions = try queue.write { try SchemaMigrator.current.migrate($0) }
             } else {
                 appliedVersions = []
@@ -76,6 +73,23 @@ package final class OutboxDatabase: Sendable {
             }
         } catch let error as DatabaseError {
             throw OutboxDatabaseError(error, path: given)
+        }
+    }
+
+    /// Sets write-ahead logging, and waits for another connection's write as long as for any other lock.
+    ///
+    /// SQLite does not wait here by itself: the pragma reads before it writes, and from a read on, no busy handler is asked for
+    /// the write lock. An application that writes to a restored file would end the daemon's start.
+    private static func switchToWAL(_ queue: DatabaseQueue) throws -> String? {
+        let deadline = ContinuousClock.now + .seconds(busyTimeout)
+        while true {
+            do {
+                return try queue.writeWithoutTransaction { try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL") }
+            } catch let error as DatabaseError
+                where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < deadline
+            {
+                Thread.sleep(forTimeInterval: 0.01)
+            }
         }
     }
 

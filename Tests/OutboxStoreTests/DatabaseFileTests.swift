@@ -28,6 +28,28 @@ import Testing
         }
     }
 
+    @Test("a file without write-ahead logging is opened as soon as an application's write is over")
+    func switchedWhileWritten() async throws {
+        try await withFolder { folder in
+            let path = folder.appending(path: "outbox.db").path
+            _ = try OutboxDatabase(path: path, access: .migrating)
+            let (isWriting, writing) = AsyncStream.makeStream(of: Void.self)
+            let application = try DatabaseQueue(path: path)
+            try await application.writeWithoutTransaction { database in
+                let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = DELETE")
+                #expect(mode == "delete")
+            }
+            async let written: Void = application.write { database in
+                try database.execute(sql: "CREATE TABLE mine (id INTEGER PRIMARY KEY)")
+                writing.yield()
+                Thread.sleep(forTimeInterval: 0.2)
+            }
+            _ = await isWriting.first { _ in true }
+            #expect(try OutboxDatabase(path: path, access: .upgrading).appliedVersions.isEmpty)
+            try await written
+        }
+    }
+
     @Test("a new file is accessible to its group where the folder is, and never to others")
     func newFile() async throws {
         for (folderMode, fileMode) in [(0o2770, 0o660), (0o755, 0o600), (0o700, 0o600), (0o1777, 0o600)]
