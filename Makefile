@@ -47,7 +47,8 @@ mail-test: dependencies ## Ask SpamAssassin and rspamd about the shipped mails (
 	$(SWIFT) build --product outboxctl
 	scripts/mail-test "$$($(SWIFT) build --show-bin-path)/outboxctl"
 
-check: check-dependencies ## Format, warnings as errors, dependency checks, the systemd unit
+check: check-dependencies ## Prose, format, warnings as errors, dependency checks, the systemd unit
+	scripts/check-prose
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 	OUTBOXD_STRICT=1 $(SWIFT) build --build-tests --explicit-target-dependency-import-check error
 	scripts/check-unit
@@ -102,4 +103,4 @@ systemd-test-dependencies:
 	@scripts/install-dependencies debootstrap systemd systemd-container
 
 check-dependencies:
-	@scripts/install-dependencies libcurl4-openssl-dev libsqlite3-dev pkg-config systemd
+	@scripts/install-dependencies codespell libcurl4-openssl-dev libsqlite3-dev pkg-config python3 systemd
