@@ -16,6 +16,11 @@ struct TemplateCompiler {
 
     /// Limits the memory: files that each include the next one twice would otherwise use all of it.
     private static let inclusionLimit = 1000
+    /// Sections, blocks and parents within each other; each level takes some of the stack.
+    private static let depthLimit = 100
+    /// Texts, tags and sections of a template with everything that it includes. A block that stands twice in a parent that
+    /// fills one that stands twice, and so on, would take all memory.
+    private static let sizeLimit = 100_000
 
     private(set) var problems: [TemplateProblem] = []
     private let format: Template.Format
@@ -24,6 +29,10 @@ struct TemplateCompiler {
     /// The files that are being compiled, each included by the one before it.
     private var chain: [String] = []
     private var inclusions = 0
+    private var depth = 0
+    private var size = 0
+    /// A limit was reached: what follows is not compiled, and not reported either.
+    private var isOverLimit = false
     /// The names of the blocks found so far.
     private var blockNames: Set<String> = []
 
@@ -47,8 +56,14 @@ struct TemplateCompiler {
     /// Compiles the content of a section or a block, or of a whole file.
     private mutating func nodes(_ scanner: inout TagScanner, upToEndOf open: TemplateTag?, _ scope: Scope) -> Nodes {
         var nodes: Nodes = []
+        depth += 1
+        defer { depth -= 1 }
         while true {
+            if let open, depth > Self.depthLimit {
+                stop("sections and blocks are nested more than \(Self.depthLimit) levels deep", open, scope)
+            }
             let (text, next) = scanner.next()
+            if isOverLimit { return [] }
             if !text.isEmpty { nodes.append(.literal(Array(text))) }
             guard let tag = next else {
                 if let open { report("{{/\(open.name)}} is missing: this tag is not closed", open, scope) }
@@ -77,7 +92,13 @@ struct TemplateCompiler {
                 if content.isEmpty, scope.blocks[tag.name] == nil, chain.count > 1 {
                     report("the block '\(tag.name)' has no default, and \(chain[0]) has no content for it", tag, scope)
                 }
-                nodes += scope.blocks[tag.name] ?? content
+                let shown = scope.blocks[tag.name] ?? content
+                size += shown.count
+                if size > Self.sizeLimit {
+                    stop("a template with what it includes has more than \(Self.sizeLimit) parts", tag, scope)
+                }
+                if isOverLimit { return [] }
+                nodes += shown
             case .partial:
                 nodes += included(tag, scope) ?? []
             case .parent:
@@ -100,6 +121,7 @@ struct TemplateCompiler {
             if !text.allSatisfy({ $0 <= 0x20 }) {
                 report("text within {{<\(parent.name)}} is never shown: write it into a block", parent, scope)
             }
+            if isOverLimit { return arguments }
             guard let tag = next else {
                 report("{{/\(parent.name)}} is missing: this tag is not closed", parent, scope)
                 return arguments
@@ -164,6 +186,7 @@ struct TemplateCompiler {
             } else if lines.last == UInt8(ascii: "\n") {
                 // Within a line, the line break at the end of the file is removed.
                 lines.removeLast()
+                if lines.last == UInt8(ascii: "\r") { lines.removeLast() }
             }
             return compile(lines, Scope(file: file, blocks: scope.blocks, section: scope.section))
         }
@@ -185,7 +208,13 @@ struct TemplateCompiler {
         )
     }
 
+    private mutating func stop(_ reason: String, _ tag: TemplateTag, _ scope: Scope) {
+        report(reason, tag, scope)
+        isOverLimit = true
+    }
+
     private mutating func report(_ reason: String, _ tag: TemplateTag, _ scope: Scope) {
+        if isOverLimit { return }
         let problem = TemplateProblem(scope.file, line: tag.line, reason)
         if !problems.contains(problem) { problems.append(problem) }
     }

@@ -102,6 +102,13 @@ import Testing
         )
     }
 
+    @Test("a subject may be a partial, whose last newline is not part of it")
+    func subjectPartial() throws {
+        try folder.writeTemplates("k/en", subject: "{{>words}}\n")
+        try folder.write("partials/en/words.txt.mustache", "Hello {{recipient}}\r\n")
+        #expect(try folder.composer().preview(kind: "k", locale: "en", part: .subject) == "Hello jane.doe@example.com")
+    }
+
     @Test("a layout's problems are reported once, with its own file and line, and so are its missing values")
     func layouts() throws {
         let words = "{{<layout}}{{$title}}{{recipient}}{{/title}}{{/layout}}"

@@ -33,6 +33,23 @@ import Testing
         return String(decoding: template.bytes(of: pieces), as: UTF8.self)
     }
 
+    @Test("a template that is nested too deeply, or that grows with each level, is refused at once")
+    func limits() {
+        let deep = String(repeating: "{{#a}}", count: 30_000)
+        #expect(problems(deep) == ["root:1: sections and blocks are nested more than 100 levels deep"])
+        let fine = String(repeating: "{{#a}}", count: 99) + String(repeating: "{{/a}}", count: 99)
+        #expect(problems(fine) == [])
+        let open = String(repeating: "{{<p}}{{$b}}", count: 40)
+        let growing = open + "x" + String(repeating: "{{/b}}{{/p}}", count: 40)
+        let problems = problems(growing, ["p": "{{$b}}-{{/b}}{{$b}}-{{/b}}"])
+        #expect(problems.count == 1 && problems[0].contains("more than 100000 parts"), "\(problems)")
+    }
+
+    @Test("within a line, the newline that ends a partial is removed, whether LF or CRLF", arguments: ["\n", "\r\n"])
+    func partialWithinLine(newline: String) throws {
+        #expect(try text(try template("a {{>p}} c", ["p": "b\(newline)"]), "{}") == "a b c")
+    }
+
     @Test("every problem of a template and of what it includes is reported, each with its own file and line")
     func allProblems() {
         let problems = problems(

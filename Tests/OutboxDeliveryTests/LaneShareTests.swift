@@ -104,6 +104,35 @@ import Testing
         #expect(added.actions.completions.isEmpty)
     }
 
+    @Test("a relay that greets slowly makes no recipient slow: the time counts from the opened connection")
+    func slowGreeting() {
+        var pool = pool(connections: 2)
+        pool.relays[0].evidence.accepted(domain: "quick.example", order: 1, at: now)
+        pool.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example"), claim(3, "c@quick.example")])
+        let first = take(&pool, 1)
+        let opened = now + .seconds(6)
+        _ = pool.connectionOpened(lane(1), message: 1, at: .init(now: opened))
+        #expect(first?.message.id == 1)
+        let waits = pool.mayWait(for: claim(1, "a@one.example"), at: opened + .seconds(2))
+        #expect(waits)
+        let isCut = !pool.mayWait(for: claim(1, "a@one.example"), at: opened + .seconds(5))
+        #expect(isCut)
+    }
+
+    @Test("a recipient is given up for another domain's claim only, and not beside lanes that wait for a final dot")
+    func wantedLane() {
+        var pool = pool(connections: 2)
+        pool.relays[0].evidence.accepted(domain: "quick.example", order: 1, at: now)
+        pool.queue.append([claim(1, "a@one.example"), claim(2, "b@one.example")])
+        _ = take(&pool, 1)
+        let later = now + .seconds(5)
+        let waitsForOwn = pool.mayWait(for: claim(1, "a@one.example"), at: later)
+        #expect(waitsForOwn, "the other claim is for the same domain")
+        pool.queue.append([claim(3, "c@quick.example")])
+        let waits = pool.mayWait(for: claim(1, "a@one.example"), at: later)
+        #expect(!waits)
+    }
+
     @Test("one slow mail does not slow its domain's other mail, which is accepted meanwhile")
     func oneSlowMail() {
         var pool = pool(connections: 10)

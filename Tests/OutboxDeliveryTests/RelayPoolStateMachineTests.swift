@@ -169,6 +169,31 @@ import Testing
     }
 
     @Test(
+        "a message that alone fails with words about us counts its attempts from the third on, and so does another's failure"
+    )
+    func aboutUsAlone() throws {
+        var pool = pool()
+        pool.queue.append([claim(1)])
+        _ = take(&pool, 1)
+        _ = pool.ended(ok, of: claim(1), relay: 0, at: .init(now: now))
+        var counts: [Bool] = []
+        for attempt in 1...4 {
+            let later = now + .seconds(60 * attempt)
+            for (id, reply): (Int64, String) in [(2, "550 5.7.23 SPF validation failed"), (3, "451 4.3.0 Try again")] {
+                pool.queue.append([claim(id)])
+                _ = take(&pool, 1, at: later)
+                let actions = pool.ended(try failure(reply, at: .rcpt), of: claim(id), relay: 0, at: .init(now: later))
+                guard case .deferred(let judged, _) = actions.completions.last?.outcome else {
+                    Issue.record("the message stays open")
+                    return
+                }
+                counts.append(judged.counts)
+            }
+        }
+        #expect(counts == [false, false, false, false, true, true, true, true])
+    }
+
+    @Test(
         "a single recipient whose relaying is denied makes no relay suspected",
         arguments: ["554 5.7.1 Relay access denied"]
     )

@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test("lifting a suppression ends the advice to correct the address, also for messages that it suppressed")
-    func acquittal() async throws {
+    func adviceAfterRemoval() async throws {
         let first = try outbox.insert()
         let claim = try #require(try await store.claim().claims.first)
         _ = try await store.finish([.rejected(claim)], now: noon)

@@ -137,29 +137,28 @@ struct TemplateFolder {
         _ folders: [Files],
         _ constants: [JSONValue?]
     ) -> Template? {
-        guard var source = folders[0].sources[name] ?? nil else { return nil }
-        // The newline at the end of the file is not part of the line. It is one character, whether LF or CRLF.
-        if name == Self.subjectFile, source.last?.isNewline == true { source.removeLast() }
+        guard let source = folders[0].sources[name] ?? nil else { return nil }
+        let isSubject = name == Self.subjectFile
         do throws(InvalidTemplate) {
             return try Template(
-                source: source,
+                source: isSubject ? source.withoutLastNewline : source,
                 file: "\(folders[0].path)/\(name)",
                 format: format,
                 builtIn: TemplateValues.builtInNames,
                 constants: TemplateValues.byName(constants)
-            ) { Self.partial("\($0).\(format.rawValue).mustache", in: folders) }
+            ) { Self.partial("\($0).\(format.rawValue).mustache", in: folders, isWithinLine: isSubject) }
         } catch {
             problems += error.problems
             return nil
         }
     }
 
-    private static func partial(_ file: String, in folders: [Files]) -> Template.Partial {
+    private static func partial(_ file: String, in folders: [Files], isWithinLine: Bool) -> Template.Partial {
         guard let folder = folders.first(where: { $0.sources[file] != nil }) else {
             return .missing(places: folders.map { "\($0.path)/\(file)" })
         }
         guard let source = folder.sources[file] ?? nil else { return .unreadable }
-        return .found(file: "\(folder.path)/\(file)", source: source)
+        return .found(file: "\(folder.path)/\(file)", source: isWithinLine ? source.withoutLastNewline : source)
     }
 
     private mutating func readFiles(_ path: String) -> Files {
@@ -227,4 +226,9 @@ struct TemplateFolder {
         var isFolder: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
     }
+}
+
+extension String {
+    /// The newline at the end of a file is not part of a subject's line. It is one character, whether LF or CRLF.
+    fileprivate var withoutLastNewline: String { last?.isNewline == true ? String(dropLast()) : self }
 }

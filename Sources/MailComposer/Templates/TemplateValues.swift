@@ -20,7 +20,8 @@ import OutboxCore
 /// | `start`          | the side where its lines begin: `left` or `right`                        |
 ///
 /// A variable with one of these names is not an error, because an application may pass on an object that happens to
-/// have a `locale`. But it is never used, even if the built-in value is absent. So no row can replace its link.
+/// have a `locale`. But it is never used, even if the built-in
+/// value is absent, except within a section of one of the row's own objects, whose members come first in Mustache.
 struct TemplateValues {
     /// In the order of `builtIn`.
     static let builtInNames = ["link", "token", "recipient", "requested", "expires"] + constantNames

@@ -56,6 +56,13 @@ package struct RelayEvidence: Sendable {
         refused.count >= suspectAfter || refusedWithoutName.count >= min(Self.unnamedRefusalsInARow, suspectAfter)
     }
 
+    /// Messages failed in a row, more than are explained by one message or one silent domain: the failures are the relay's.
+    package var hasFailedInARow: Bool {
+        let isOneSilentDomain =
+            failed.values.allSatisfy { $0.failure == .silence } && Set(failed.values.map(\.domain)).count == 1
+        return failed.count >= (isOneSilentDomain ? Self.silencesInARow : Self.failuresInARow)
+    }
+
     /// Messages to this domain ended in time-outs, and none was accepted since.
     package func isSilent(_ domain: String) -> Bool { silentDomains.contains(domain) }
 
@@ -64,7 +71,7 @@ package struct RelayEvidence: Sendable {
     package func lastWorked(_ domain: String) -> Timestamp? { workingDomains[domain] }
 
     /// The relay recently gave a quick answer, so a long wait is not the relay's fault.
-    package func isQuick(at now: Timestamp) -> Bool { quickAt.map { $0 + Self.freshness > now } ?? false }
+    package func isQuick(at now: Timestamp) -> Bool { quickAt.map { $0 <= now && $0 + Self.freshness > now } ?? false }
 
     /// Notes that the relay accepted a message.
     ///
@@ -113,9 +120,7 @@ package struct RelayEvidence: Sendable {
         }
         // Further failures would prove nothing more.
         if failed.count < max(Self.failuresInARow, Self.silencesInARow) * 2 { failed[message] = (domain, failure) }
-        let isOneSilentDomain =
-            failed.values.allSatisfy { $0.failure == .silence } && Set(failed.values.map(\.domain)).count == 1
-        return failed.count >= (isOneSilentDomain ? Self.silencesInARow : Self.failuresInARow)
+        return hasFailedInARow
     }
 
     /// Notes that the relay refused a message permanently. The same message counts once.

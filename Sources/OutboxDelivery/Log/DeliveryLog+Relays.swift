@@ -61,9 +61,13 @@ extension DeliveryLog {
             )
         }
         let doing =
-            trouble.reason == .refusesEverybody
-            ? "it refuses everybody; its refusals are provisional, and no address is suppressed"
-            : "it fails every message; no message is charged"
+            if trouble.reason == .refusesEverybody {
+                "it refuses everybody; its refusals are provisional, and no address is suppressed"
+            } else if trouble.reason.isAboutUs {
+                "it refused a message because of us, and may refuse others; no message is charged"
+            } else {
+                "it fails every message; no message is charged"
+            }
         logger.error("relay is suspected: \(doing)", metadata)
     }
 

@@ -49,6 +49,12 @@ struct PooledRelay {
     /// The message whose recipient the relay refused because of a quota or a rate, if it has accepted nothing since.
     var quotaStatedFor: Int64?
 
+    /// The relay is suspected only because of words about us to one or two messages. Other messages may pass, so a message
+    /// that fails alone is charged as ever.
+    var isSuspectedForWords: Bool {
+        health.state == .suspected && health.trouble?.reason.isAboutUs == true && !evidence.hasFailedInARow
+    }
+
     /// The relay's settings.
     var configuration: RelayConfiguration { relay.configuration }
     /// Its name in the configuration.
@@ -76,6 +82,9 @@ struct ServedClaim {
     /// The event number of its beginning.
     let order: Int
     let startedAt: Timestamp
+    /// When the transaction could begin: the start, or the moment when a connection was opened for the claim. How long a
+    /// relay takes to greet says nothing about a recipient.
+    var openedAt: Timestamp
     /// When its connection was opened, or its final dot sent: the last sign of life of the relay.
     var lifeAt: Timestamp
     /// When the final dot was sent, if it is still unanswered.

@@ -94,6 +94,7 @@ extension RelayPool.StateMachine {
             domain: claim.domain,
             order: order,
             startedAt: now,
+            openedAt: now,
             lifeAt: now
         )
     }

@@ -35,14 +35,14 @@ extension RelayPool.StateMachine {
         switch result {
         case .accepted(let reply):
             relays[relay].newestAccepted = max(relays[relay].newestAccepted, service?.order ?? 0)
-            learnFromAcceptance(claim, began: service?.startedAt, relay: relay, now: now, &actions)
+            learnFromAcceptance(claim, began: service?.openedAt, relay: relay, now: now, &actions)
             actions.completions.append(
                 Completion(claim: claim, outcome: .accepted(reply), relay: name, finishedAt: now)
             )
         case .withheld:
             preconditionFailure("the lane knows why it withheld the content, and reports that")
         case .failed(let failure):
-            learnOfDomain(claim.domain, failure, began: service?.startedAt ?? now, relay: relay, now: now, &actions)
+            learnOfDomain(claim.domain, failure, began: service?.openedAt ?? now, relay: relay, now: now, &actions)
             let verdict = FailurePolicy.verdict(for: failure)
             let attempt = FailedAttempt(
                 claim: claim,
@@ -218,7 +218,7 @@ extension RelayPool.StateMachine {
         if relayEvidence.lastAcceptance > attempt.began { return true }
         guard let earlier = evidence.failures(of: attempt.claim.message.id, relay: relay) else { return false }
         if relayEvidence.lastAcceptance > earlier.first { return true }
-        guard relays[relay].health.isUp, earlier.count + 1 >= Self.failuresAlone,
+        guard relays[relay].health.isUp || relays[relay].isSuspectedForWords, earlier.count + 1 >= Self.failuresAlone,
             let lastAcceptedAt = relayEvidence.lastAcceptedAt
         else { return false }
         return lastAcceptedAt + Self.recently > earlier.firstAt

@@ -87,10 +87,10 @@ struct LaneShares {
     private var mostSilent: Int { max(1, lanes / 3) }
 
     /// Whether the claim may keep its lane although others wait. If at most the last lane is idle and the relay is
-    /// quick for other claims, only the claims that have waited longest may keep theirs.
+    /// quick for other claims, only the claims that have waited longest for the answer to RCPT may keep theirs.
     func mayKeepLane(_ claim: ServedClaim) -> Bool {
         !claim.isHeldForLong(at: now) || !evidence.isQuick(at: now) || claims.count < lanes - 1
-            || claims.count { $0.isHeldForLong(at: now) && $0.order < claim.order } < mostSilent
+            || claims.count { $0.dotAt == nil && $0.isHeldForLong(at: now) && $0.order < claim.order } < mostSilent
     }
 
     /// Whether messages for the domain hold lanes for long, as far as the relay shows.
@@ -134,9 +134,20 @@ extension RelayPool.StateMachine {
         guard let service = served[claim.message.id], relays[service.relay].health.takesMessages,
             !laneShares(service.relay, now: now).mayKeepLane(service)
         else { return true }
-        // Claims for silent domains wait for each other.
+        // Only another domain's claim that could take the lane at once is a reason; silent domains wait for each other.
         let evidence = relays[service.relay].evidence
-        guard queue.firstPlace(where: { !evidence.isSilent($0.domain) }) != nil else { return true }
+        var shares = LaneShares(
+            relays[service.relay],
+            served.values.filter { $0.order != service.order },
+            relay: service.relay,
+            now: now
+        )
+        let state = self
+        let isWanted = queue.firstPlace { other in
+            other.domain != service.domain && !evidence.isSilent(other.domain) && shares.hasLane(for: other.domain)
+                && !state.isForAnother(other, than: service.relay)
+        }
+        guard isWanted != nil else { return true }
         served[claim.message.id]?.isCutShort = true
         return false
     }
@@ -190,5 +201,5 @@ extension Claim {
 }
 
 extension ServedClaim {
-    fileprivate func isHeldForLong(at now: Timestamp) -> Bool { startedAt + LaneShares.patience <= now }
+    fileprivate func isHeldForLong(at now: Timestamp) -> Bool { openedAt + LaneShares.patience <= now }
 }

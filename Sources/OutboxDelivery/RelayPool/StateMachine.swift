@@ -231,6 +231,7 @@ extension RelayPool.StateMachine {
             machine.relays[lane.relay].refusedConnections = 0
             machine.relays[lane.relay].limit.opened(machine.relays[lane.relay].connections.count, now: present.now)
             machine.served[message]?.lifeAt = present.now
+            machine.served[message]?.openedAt = present.now
         }
     }
 

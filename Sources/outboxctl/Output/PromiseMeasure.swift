@@ -107,7 +107,7 @@ struct PromiseMeasure: Encodable, Sendable {
     }
 
     /// The time to acceptance that the given fraction of the accepted mails did not exceed (nearest rank). Exact for
-    /// existing messages, and up to a sixteenth too long for summarized ones.
+    /// existing messages, and up to a sixteenth too long for summarised ones.
     func percentiles(_ parts: [Double]) -> [Duration]? {
         let sorted = times.sorted { $0.key < $1.key }
         let total = sorted.reduce(0) { $0 + $1.value }
