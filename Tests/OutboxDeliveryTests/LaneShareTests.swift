@@ -106,31 +106,39 @@ import Testing
 
     @Test("a relay that greets slowly makes no recipient slow: the time counts from the opened connection")
     func slowGreeting() {
-        var pool = pool(connections: 2)
-        pool.relays[0].evidence.accepted(domain: "quick.example", order: 1, at: now)
-        pool.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example"), claim(3, "c@quick.example")])
-        let first = take(&pool, 1)
+        var pool = heldLanes()
         let opened = now + .seconds(6)
-        _ = pool.connectionOpened(lane(1), message: 1, at: .init(now: opened))
-        #expect(first?.message.id == 1)
-        let waits = pool.mayWait(for: claim(1, "a@one.example"), at: opened + .seconds(2))
+        for id: Int64 in [1, 2] { _ = pool.connectionOpened(lane(Int(id)), message: id, at: .init(now: opened)) }
+        pool.queue.append([claim(3, "c@quick.example")])
+        let second = claim(2, "b@two.example")
+        let waits = pool.mayWait(for: second, at: opened + .seconds(4))
         #expect(waits)
-        let isCut = !pool.mayWait(for: claim(1, "a@one.example"), at: opened + .seconds(5))
-        #expect(isCut)
+        let waitsOn = pool.mayWait(for: second, at: opened + .seconds(5))
+        #expect(!waitsOn)
     }
 
-    @Test("a recipient is given up for another domain's claim only, and not beside lanes that wait for a final dot")
+    @Test("a recipient is given up for another domain's claim only, and not if the other lane waits for a final dot")
     func wantedLane() {
-        var pool = pool(connections: 2)
+        var pool = heldLanes()
+        let (later, second) = (now + .seconds(5), claim(2, "b@two.example"))
+        pool.queue.append([claim(3, "c@two.example")])
+        let waitsForOwnDomain = pool.mayWait(for: second, at: later)
+        #expect(waitsForOwnDomain)
+        pool.queue.append([claim(4, "d@quick.example")])
+        let waitsForAnother = pool.mayWait(for: second, at: later)
+        #expect(!waitsForAnother)
+        _ = pool.awaitsAcceptance(of: 1, at: .init(now: later))
+        let waitsBesideDot = pool.mayWait(for: second, at: later)
+        #expect(waitsBesideDot)
+    }
+
+    /// Three lanes, two of which wait for recipients of unknown domains, and a relay that was quick for another one.
+    private func heldLanes() -> RelayPool.StateMachine {
+        var pool = pool(connections: 3)
         pool.relays[0].evidence.accepted(domain: "quick.example", order: 1, at: now)
-        pool.queue.append([claim(1, "a@one.example"), claim(2, "b@one.example")])
-        _ = take(&pool, 1)
-        let later = now + .seconds(5)
-        let waitsForOwn = pool.mayWait(for: claim(1, "a@one.example"), at: later)
-        #expect(waitsForOwn, "the other claim is for the same domain")
-        pool.queue.append([claim(3, "c@quick.example")])
-        let waits = pool.mayWait(for: claim(1, "a@one.example"), at: later)
-        #expect(!waits)
+        pool.queue.append([claim(1, "a@one.example"), claim(2, "b@two.example")])
+        _ = (take(&pool, 1), take(&pool, 2))
+        return pool
     }
 
     @Test("one slow mail does not slow its domain's other mail, which is accepted meanwhile")
