@@ -239,7 +239,7 @@ struct CommandLineTests {
             #expect(none.exitCode == 1 && none.output.hasPrefix("nothing found: no message to"))
             #expect(try await installation.outboxctl("cancel", "9").output.hasPrefix("nothing found: no message with"))
             #expect(try await installation.outboxctl("cancel", "bob").exitCode == 64)
-            #expect(try await installation.outboxctl("cancel", "--help").output.contains("can't be called back"))
+            #expect(try await installation.outboxctl("cancel", "--help").output.contains("recalled"))
         }
     }
 

@@ -1,4 +1,4 @@
-// The rules about us, read from a reply's words: our DNS records, host name, address, sender and account. An operator
+// The rules about us, by a reply's words and by codes that mean nothing else: our DNS records, host name, address, sender and account. An operator
 // must fix each of these problems outside of the mail, so none of them ends a message.
 
 extension FailurePolicy {

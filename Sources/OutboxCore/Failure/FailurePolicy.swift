@@ -120,7 +120,7 @@ package enum FailurePolicy {
     private static let ofCodes: [FailureRule] = [
         // RFC 5321 §3.8: 421 means that the service is closing, whatever the command was.
         FailureRule(.reply("421"), .relay, .again, .relayClosing),
-        // RFC 4954 §4.7.12 and §6: 432 asks for another mechanism, 454 is a problem of the server's own.
+        // RFC 4954 §6: 432 (4.7.12) asks for another mechanism, 454 is a problem of the server's own.
         FailureRule(.reply("432"), at: [.auth], .configuration, .again, .authenticationRefused),
         FailureRule(.reply("4xx"), at: [.auth], .relay, .again, .authenticationUnavailable),
         FailureRule(.kind(.authenticationRefused), .configuration, .again, .authenticationRefused),

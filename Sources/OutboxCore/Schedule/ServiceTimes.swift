@@ -2,8 +2,8 @@
 
 /// The service's periods for leases, polling, retention and shutdown.
 package struct ServiceTimes: Sendable, Hashable {
-    /// How long a claim on a message lasts unless a living daemon renews it. After a crash, messages are tried again
-    /// after this time; 10 seconds to 24 hours.
+    /// How long a claim on a message lasts unless a living daemon renews it. 10 seconds to 24 hours. After a
+    /// crash, messages are tried again after this time and a third of it, half of it at most.
     package var lease: Duration = .seconds(60)
     /// How often the database is polled when no notification has announced a change; 10 ms to 1 hour.
     package var pollInterval: Duration = .seconds(1)

@@ -7,9 +7,9 @@
 /// | `quota` | that word, and nothing longer |
 /// | `exceed*` | a word that begins so |
 /// | `mail/message` | one of them |
-/// | `{quota}` | one of a list's entries (``WordList``) |
-/// | `sender …  rejected` | up to four further words between the two |
-/// | `{quota} & {exceeded}` | both, anywhere in one sentence |
+/// | `{limit}` | one of a list's entries (``WordList``) |
+/// | `sender … rejected` | up to four further words between the two |
+/// | `{limit} & {exceeded}` | both, anywhere in one sentence |
 package struct WordPattern: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
     /// The pattern as written.
     package let description: String

@@ -1,6 +1,7 @@
-// The argument that names a person's mails or one message. Never looks anything up.
+// The arguments that name mail addresses and messages. Never looks anything up.
 
 import ArgumentParser
+import InternetMessage
 
 /// A mail address, or the id of one message.
 struct SubjectArgument: ParsableArguments {
@@ -15,4 +16,15 @@ struct SubjectArgument: ParsableArguments {
 
     /// The id, if the argument is a number.
     var id: Int64? { Int64(subject) }
+}
+
+/// Rejects an argument that is not a deliverable address: a mistyped address must not look like one without any mail.
+///
+/// - Throws: `ValidationError`, which says what the address must be.
+func requireAddress(_ argument: String) throws {
+    do throws(InvalidMailbox) {
+        _ = try Mailbox(argument)
+    } catch {
+        throw ValidationError("'\(argument.printable)' is not a mail address; it must be \(error.expected)")
+    }
 }
