@@ -84,4 +84,15 @@ import Testing
         #expect(!evidence.isSilent("d1.example") && evidence.isSilent("d1000.example"))
         #expect(evidence.refusalsInARow == 20)
     }
+
+    @Test("a relay is quick for half a minute after a quick answer, and not until an old time comes again")
+    func quick() {
+        let now = Timestamp(milliseconds: 1_800_000_000_000)
+        var evidence = RelayEvidence(suspectAfter: 20)
+        #expect(!evidence.isQuick(at: now))
+        evidence.answered(domain: "example.com", began: now, at: now)
+        #expect(evidence.isQuick(at: now + .seconds(29)))
+        #expect(!evidence.isQuick(at: now + .seconds(30)))
+        #expect(!evidence.isQuick(at: now + .seconds(-3600)), "the clock was set back")
+    }
 }
