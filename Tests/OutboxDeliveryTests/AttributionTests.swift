@@ -198,6 +198,27 @@ struct AttributionTests {
         }
     }
 
+    @Test("a single mail that is refused because of us is delayed, and log and relays name the setting")
+    func aboutUsAlone() async throws {
+        let fault: Fault = "rcpt: reply 550 5.7.1 \"Helo command rejected: need fully-qualified hostname\""
+        try await DeliveryFixture.run(Self.choices([fault])) { fixture in
+            let id = try await fixture.enqueue(.sample("person@example.com"))
+            let status = try await fixture.log.waitUntil("the mail is delayed") {
+                let status = try await fixture.database.status(id: id)
+                return status?.state == .deferred && status?.advice == "delivery-delayed" ? status : nil
+            }
+            #expect(status.attempts == 0)
+            let relay = try await fixture.waitForRelay { $0.state == .suspected }
+            #expect(relay.setting == "relays[0]: helo")
+            let lines = fixture.log.all.filter {
+                $0.hasPrefix("relay is suspected: it refused a message because of us")
+            }
+            #expect(lines.count == 1 && lines[0].contains("setting=relays[0]: helo"), "\(fixture.log.all)")
+            #expect(!fixture.log.all.contains { $0.contains("it fails every message") })
+            #expect(try await fixture.database.suppressions(at: .now).isEmpty)
+        }
+    }
+
     @Test("a quota that a relay states for one recipient delays only that message, without charging it")
     func quotaOfOneRecipient() async throws {
         let fault: Fault = "rcpt: reply 450 4.7.1 \"Number of messages per hour exceeded\" for bad@example.com"

@@ -57,7 +57,8 @@ extension RelayPool.StateMachine {
                 let delay: Duration? = failure.isUncertain ? nil : .zero
                 actions.completions.append(planner.again(judged, claim, after: delay, relay: name, now: now))
             } else if attempt.isCutShort {
-                // The result proves nothing about the relay or the message.
+                // The attempt is not charged, and not held against the relay. It is noted, so that another relay gets the
+                // message, retries come more slowly, and a later failure of the same message counts.
                 evidence.addFailure(of: claim.message.id, relay: relay, order: order, now: now, counts: false)
                 actions.completions.append(withoutPaying(attempt, relay: relay, now: now))
             } else if !attempt.isRelays {
