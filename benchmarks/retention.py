@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # A million old messages that leave while mails pass: how long anybody waits. Run by hand, on a machine that does nothing
-# else; all of them take about three quarters of an hour.
+# else; all of them take about an hour.
 """Usage: retention.py BUILD-FOLDER [ROWS [SECONDS]]
 
 Fills an outbox with final messages of forty days ago, starts outboxd and a relay, and inserts twenty mails a second until the
-old ones are gone, or SECONDS have passed. Prints what the inserts waited, how long the write lock was taken at a stretch, and how long the mails took
-from the insert to their acceptance.
+old ones are gone, or SECONDS have passed. Prints how long the inserts waited, how long the write lock was taken at a
+stretch, and how long the mails took from the insert to their acceptance.
 """
 
 import os

@@ -13,14 +13,14 @@ import Testing
         #expect(pace.rows == first + first / 4)
         for _ in 0..<100 { pace.note(rows: pace.rows, held: .milliseconds(1)) }
         #expect(pace.rows == SlicePace.largest)
-        pace.note(rows: pace.rows, held: .milliseconds(11))
+        pace.note(rows: pace.rows, held: .milliseconds(6))
         #expect(pace.rows == SlicePace.largest / 2)
         // The time budget ended it early, so this many rows were the right number.
         pace.note(rows: 60, held: .milliseconds(12))
         #expect(pace.rows == 30)
         pace.note(rows: 3, held: .milliseconds(1))
         #expect(pace.rows == 30)
-        pace.note(rows: 30, held: .milliseconds(7))
+        pace.note(rows: 30, held: .milliseconds(4))
         #expect(pace.rows == 30)
         for _ in 0..<100 { pace.note(rows: pace.rows, held: .seconds(2)) }
         #expect(pace.rows == 1)

@@ -4,9 +4,9 @@
 /// slices.
 package struct SlicePace: Sendable, Hashable {
     /// How long a slice should hold the write lock, its commit included.
-    package static let aim = Duration.milliseconds(10)
+    package static let aim = Duration.milliseconds(5)
     /// A slice ends after this time, even if it is not complete; the rest of the limit is for the commit.
-    package static let budget = Duration.milliseconds(8)
+    package static let budget = Duration.milliseconds(4)
     /// The maximum number of rows in a slice.
     package static let largest = 2000
 

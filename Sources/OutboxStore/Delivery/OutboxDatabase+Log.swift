@@ -16,19 +16,21 @@ extension OutboxDatabase {
         do {
             let checkpoints = try checkpointQueue()
             return try await checkpoints.writeWithoutTransaction { database in
-                func checkpoint(_ mode: String) throws -> Row? {
-                    try Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(\(mode))")
-                }
-                guard let passive = try checkpoint("PASSIVE"), passive[0] == 0, passive[1] as Int == passive[2] else {
-                    return false
-                }
-                return try checkpoint("TRUNCATE")?[0] == 0
+                guard let passive = try database.checkpoint("PASSIVE"), passive[0] == 0,
+                    passive[1] as Int == passive[2]
+                else { return false }
+                return try database.checkpoint("TRUNCATE")?[0] == 0
             }
         } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
             return false
         } catch let error as DatabaseError {
             throw translated(error)
         }
+    }
+
+    /// Syncs the log, and copies it into the file as far as no reader prevents that. Takes no write lock.
+    func checkpoint() async throws {
+        try await checkpointQueue().writeWithoutTransaction { _ = try $0.checkpoint("PASSIVE") }
     }
 
     private func checkpointQueue() throws -> DatabaseQueue {
@@ -44,5 +46,12 @@ extension OutboxDatabase {
             checkpoints = queue
             return queue
         }
+    }
+}
+
+extension Database {
+    /// The answer has three columns: whether a lock prevented it, the frames in the log, and the frames copied.
+    fileprivate func checkpoint(_ mode: String) throws -> Row? {
+        try Row.fetchOne(self, sql: "PRAGMA wal_checkpoint(\(mode))")
     }
 }

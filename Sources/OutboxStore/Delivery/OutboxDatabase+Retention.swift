@@ -39,7 +39,7 @@ package struct RetentionSlice: Sendable {
 
 extension OutboxDatabase {
     /// Number of rows removed between two checks of the clock.
-    private static let rowsPerLook = 20
+    private static let rowsPerLook = 5
 
     package func retire(
         _ step: RetentionStep,
@@ -58,19 +58,25 @@ extension OutboxDatabase {
         }
         if isIdle { return RetentionSlice() }
         do {
-            return try await queue.writeWithoutTransaction { database in
-                var slice = RetentionSlice()
-                var begin = uptime()
-                try database.inTransaction(.immediate) {
-                    begin = uptime()
-                    slice = try Self.retire(step, before, place, pace, now: now, in: database) {
-                        uptime() - begin >= SlicePace.budget
+            let slice = try await queue.writeWithoutTransaction { [file = self.place] database in
+                try file.check(database)
+                return try database.withoutSync { database in
+                    var slice = RetentionSlice()
+                    var begin = uptime()
+                    try database.inTransaction(.immediate) {
+                        begin = uptime()
+                        slice = try Self.retire(step, before, place, pace, now: now, in: database) {
+                            uptime() - begin >= SlicePace.budget
+                        }
+                        return .commit
                     }
-                    return .commit
+                    slice.held = uptime() - begin
+                    return slice
                 }
-                slice.held = uptime() - begin
-                return slice
             }
+            // Otherwise the next commit of an application would sync and checkpoint what the slice wrote.
+            try await checkpoint()
+            return slice
         } catch let error as DatabaseError {
             throw translated(error)
         }
@@ -212,6 +218,18 @@ extension RetentionStep {
 }
 
 extension Database {
+    /// Runs a transaction whose commit does not sync the log.
+    ///
+    /// A commit under `FULL` holds the write lock until the disk has synced, and a slow disk makes that any time. A
+    /// power failure may undo such a commit, which retention then does again; the file stays consistent
+    /// (https://sqlite.org/pragma.html#pragma_synchronous).
+    fileprivate func withoutSync<Value>(_ transaction: (Database) throws -> Value) throws -> Value {
+        try execute(sql: "PRAGMA synchronous = NORMAL")
+        let result = Result { try transaction(self) }
+        try execute(sql: "PRAGMA synchronous = FULL")
+        return try result.get()
+    }
+
     /// Whether a commit would be refused (https://sqlite.org/c3ref/c_dbstatus_options.html).
     fileprivate var hasDeferredForeignKeyViolation: Bool {
         var current: CInt = 0
