@@ -118,7 +118,12 @@ let package = Package(
             dependencies: ["FakeSMTP", "ServiceProcess", argumentParser],
             swiftSettings: settings
         ),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport",
+            dependencies: ["OutboxCore"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "InternetMessageTests",
             dependencies: ["InternetMessage", "TestSupport"],
@@ -160,7 +165,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MailComposerTests",
-            dependencies: ["InternetMessage", "MailComposer", "MailTemplates", "OutboxCore"],
+            dependencies: ["InternetMessage", "MailComposer", "MailTemplates", "OutboxCore", "TestSupport"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),

@@ -19,31 +19,23 @@ package struct MailComposer: Sendable {
     ///   - templates: the path of the folder with `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache` and
     ///     `partials`. Each kind has `en`, and, if its templates use variables of the application, `<kind>/sample.json`
     ///     with a value for each.
-    ///   - links: the URL that the mails of each kind link to, with `{token}` as a placeholder.
+    ///   - links: the link of the mails of each kind.
     ///   - sender: the author of the mails.
     /// - Throws: all problems of these values, each with its file and line or its configuration key.
-    package init(templates: String, links: [String: String], sender: Sender) throws(TemplateLoadingError) {
+    package init(templates: String, links: [String: LinkTemplate], sender: Sender) throws(TemplateLoadingError) {
         var path = templates
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         let folder = TemplateFolder(path: path, sender: sender)
         var problems = folder.problems
 
-        var parsedLinks: [String: LinkTemplate] = [:]
         let kindNames = Set(folder.kinds.map(\.name))
-        for (kind, template) in links.sorted(by: { $0.key < $1.key }) {
-            if !kindNames.contains(kind) {
-                problems.append(
-                    .init(
-                        "links.\(kind.printable)",
-                        "has no folder \(path)/\(kind.printable): remove the link, or add it"
-                    )
+        for kind in links.keys.sorted() where !kindNames.contains(kind) {
+            problems.append(
+                .init(
+                    "links.\(kind.printable)",
+                    "has no folder \(path)/\(kind.printable): remove the link, or add it"
                 )
-            }
-            do throws(InvalidLink) {
-                parsedLinks[kind] = try LinkTemplate(template)
-            } catch {
-                problems.append(.init("links.\(kind.printable)", error.reason))
-            }
+            )
         }
         if let name = sender.name, name.unicodeScalars.contains(where: \.isControl) || name.allSatisfy(\.isWhitespace) {
             problems.append(.init("sender.name", "is empty or has a control character: write a name, or leave it out"))
@@ -62,7 +54,7 @@ package struct MailComposer: Sendable {
             let kind = MailKind(
                 name: found.name,
                 templates: found.templates,
-                link: parsedLinks[found.name],
+                link: links[found.name],
                 sampleVariables: found.sampleVariables
             )
             kindsByName[kind.name] = kind

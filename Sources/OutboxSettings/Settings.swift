@@ -16,7 +16,7 @@ package struct Settings: Sendable, Equatable {
     package var templates: String?
     /// The URL template of the link for each kind of mail: an absolute https URL (http for a loopback host) with
     /// `{token}` exactly once, outside the host.
-    package var links: [String: String]
+    package var links: [String: LinkTemplate]
     /// The relays in order of preference; at least one, with unique names.
     package var relays: [RelaySettings]
     /// `limits`, `keep_older` (each kind has an entry in `links`), `suppression` and `give_up_after`.
@@ -34,7 +34,7 @@ package struct Settings: Sendable, Equatable {
     package init(
         database: DatabaseSettings,
         sender: SenderSettings,
-        links: [String: String],
+        links: [String: LinkTemplate],
         relays: [RelaySettings]
     ) {
         self.database = database

@@ -4,6 +4,7 @@ import Foundation
 import MailComposer
 import MailTemplates
 import OutboxCore
+import TestSupport
 
 /// A folder that is deleted with the last reference to it.
 final class TemporaryFolder: Sendable {
@@ -45,14 +46,14 @@ final class TemporaryFolder: Sendable {
     }
 
     func composer(
-        links: [String: String] = [:],
+        links: [String: LinkTemplate] = [:],
         sender: Sender = Fixtures.sender
     ) throws(TemplateLoadingError) -> MailComposer {
         try MailComposer(templates: path, links: links, sender: sender)
     }
 
     /// The problems that keep a composer from starting with this folder; empty if there are none.
-    func problems(links: [String: String] = [:], sender: Sender = Fixtures.sender) -> [String] {
+    func problems(links: [String: LinkTemplate] = [:], sender: Sender = Fixtures.sender) -> [String] {
         do {
             _ = try composer(links: links, sender: sender)
             return []
@@ -67,7 +68,7 @@ enum Fixtures {
         URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../config/templates").standardized
         .path()
     static let sender = Sender(name: "Trend Cloud One", address: "no-reply@cloudone.example")
-    static let links = [
+    static let links: [String: LinkTemplate] = [
         "verify-email": "https://cloudone.example/verify?region=us-1&token={token}",
         "reset-password": "https://cloudone.example/reset/{token}",
     ]

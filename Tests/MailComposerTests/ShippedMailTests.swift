@@ -4,6 +4,7 @@ import Foundation
 import MailComposer
 import MailTemplates
 import OutboxCore
+import TestSupport
 import Testing
 
 @Suite struct ShippedMailTests {

@@ -3,6 +3,7 @@
 import Foundation
 import MailComposer
 import OutboxCore
+import TestSupport
 import Testing
 
 @Suite struct TemplateValueTests {

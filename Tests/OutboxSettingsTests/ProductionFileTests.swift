@@ -2,6 +2,7 @@
 
 import Foundation
 import OutboxCore
+import TestSupport
 import Testing
 
 @testable import OutboxSettings

@@ -3,6 +3,7 @@
 import Foundation
 import Logging
 import OutboxCore
+import TestSupport
 import Testing
 
 @testable import OutboxSettings

@@ -1,6 +1,7 @@
 // One kind of mail: its templates by language, its link, its sample variables. Chooses the language, never the wording.
 
 import MailTemplates
+import OutboxCore
 
 /// A folder of templates and the link for its mails.
 struct MailKind: Sendable {

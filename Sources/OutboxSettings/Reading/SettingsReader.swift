@@ -117,13 +117,20 @@ extension SettingReader where Value == EnvelopeSenderTemplate {
     }
 }
 
-extension SettingReader where Value == [String: String] {
+extension SettingReader where Value == [String: LinkTemplate] {
     /// `links`.
     static var links: SettingReader {
         table(
             expected: "a mapping from each kind of mail to the URL of its link",
-            key: LinkTemplate.checkedKind,
-            of: .text(expected: "a URL with \(LinkTemplate.placeholder) in it").map(LinkTemplate.checked)
+            key: KindName.checked,
+            of: SettingReader<String>.text(expected: "a URL with \(LinkTemplate.placeholder) in it")
+                .map { (text: String) throws(InvalidSetting) in
+                    do throws(InvalidLink) {
+                        return try LinkTemplate(text)
+                    } catch {
+                        throw InvalidSetting(error)
+                    }
+                }
         )
     }
 }
