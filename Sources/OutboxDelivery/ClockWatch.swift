@@ -8,14 +8,14 @@ import Synchronization
 /// Suspending the machine does not count as a step, because the uptime clock goes on meanwhile.
 struct ClockWatch {
     private var last: (now: Timestamp, uptime: Duration)?
-    /// Uptime until which nothing expires.
+    /// The uptime until which no message expires.
     private var expiryHeldUntil: Duration?
 
     /// Smaller differences are normal: NTP slews the clock, and steps it by less than this.
     static let tolerance = Duration.seconds(2)
     /// A step forward by more than this may be a mistake that is corrected in a moment.
     static let suspiciousStep = Duration.seconds(60)
-    /// How long nothing expires after such a step.
+    /// How long no message expires after such a step.
     static let expiryHold = Duration.seconds(300)
 
     /// - Returns: how far the clock was set since the last call, negative for back; `nil` if it was not set.
@@ -29,7 +29,7 @@ struct ClockWatch {
         return distance
     }
 
-    /// How much longer nothing expires.
+    /// How much longer no message expires, because the clock was set forward; `nil` where messages expire as usual.
     func expiryHold(at uptime: Duration) -> Duration? {
         guard let expiryHeldUntil, expiryHeldUntil > uptime else { return nil }
         return expiryHeldUntil - uptime
@@ -53,7 +53,7 @@ final class SharedClockWatch: Sendable {
 
     private let state = Mutex(State())
 
-    /// How much longer nothing expires; `nil` unless the clock was set forward recently.
+    /// How much longer no message expires, because the clock was set forward; `nil` where messages expire as usual.
     func expiryHold(at moment: Moment) -> Duration? {
         state.withLock { state in
             state.look(at: moment)

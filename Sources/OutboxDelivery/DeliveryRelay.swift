@@ -56,6 +56,6 @@ package struct DeliveryRelay: Sendable {
 
     /// The setting that the operator should check; `nil` if no setting can help.
     func place(toMend trouble: RelayTrouble) -> String? {
-        trouble.reason.remedy.map { $0.isOfRelay ? "\(setting): \($0.place)" : $0.place }
+        Remedy(trouble.reason).map { $0.isOfRelay ? "\(setting): \($0.place)" : $0.place }
     }
 }

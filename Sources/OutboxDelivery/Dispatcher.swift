@@ -308,7 +308,7 @@ actor Dispatcher {
         newestSeen = found.newest
         log.superseded(found.superseded)
         pool.withdraw(found.claimed, as: .supersededUnsent)
-        pool.withdraw(found.withdrawn, as: .cancelledUnsent)
+        pool.withdraw(found.cancelled, as: .cancelledUnsent)
         return found.hasMore
     }
 

@@ -247,7 +247,7 @@ def cancelling(a, path, settings):
     a.run("UPDATE outbox SET cancelled = 1")
     equal(a.state(waiting), "cancelled")
     equal(a.state(sending), "sending")
-    equal(a.value("SELECT is_withdrawn FROM outbox_state WHERE message_id = ?", sending), 1)
+    equal(a.value("SELECT is_cancelled FROM outbox_state WHERE message_id = ?", sending), 1)
     equal(sorted(a.secrets()), ["", "canary-1"])
     a.run("UPDATE outbox SET cancelled = 0")
     equal(a.state(waiting), "cancelled")

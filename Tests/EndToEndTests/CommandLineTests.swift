@@ -197,7 +197,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("cancel withdraws a message that waits at once, and one that is being sent unless a relay accepts it")
+    @Test("cancel cancels a message that waits at once, and one that is being sent unless a relay accepts it")
     func cancel() async throws {
         try await withInstallation { installation in
             try installation.configure(port: 2525)

@@ -364,7 +364,7 @@ struct PromiseTests {
                 ]
             )
             let recent = try await installation.outboxctl("promise", "--since", "1m")
-            #expect(recent.output.hasPrefix("1 mails requested"))
+            #expect(recent.output.hasPrefix("1 mail requested"))
         }
     }
 

@@ -209,23 +209,26 @@ import Testing
         ]
         for reason in reasons {
             #expect(!reason.blamesAddress && !reason.namesAddress && !reason.suppressesAddress, "\(reason)")
-            #expect((reason.settingKeys == nil) == unmendable.contains(reason), "\(reason)")
+            #expect((Remedy(reason) == nil) == unmendable.contains(reason), "\(reason)")
         }
-        #expect(FailureReason.reverseDNSMissing.settingKeys?.contains("PTR") == true)
-        #expect(FailureReason.spfFailed.settingKeys?.contains("SPF") == true)
-        #expect(FailureReason.dkimFailed.settingKeys?.contains("DKIM") == true)
-        #expect(FailureReason.dmarcFailed.settingKeys?.contains("DMARC") == true)
+        #expect(Remedy(.reverseDNSMissing)?.place.contains("PTR") == true)
+        #expect(Remedy(.spfFailed)?.place.contains("SPF") == true)
+        #expect(Remedy(.dkimFailed)?.place.contains("DKIM") == true)
+        #expect(Remedy(.dmarcFailed)?.place.contains("DMARC") == true)
         for rule in FailurePolicy.rules where rule.fault == .configuration {
-            #expect(rule.reason.settingKeys != nil, "\(rule.tableRow)")
+            #expect(Remedy(rule.reason) != nil, "\(rule.tableRow)")
         }
     }
 
-    @Test("docs/failures.md shows the table that the code uses")
-    func document() throws {
+    @Test(
+        "docs/failures.md shows the tables that the code uses",
+        arguments: [FailurePolicy.rules.map(\.tableRow), Remedy.tableRows]
+    )
+    func document(table: [String]) throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "docs/failures.md")
         let text = try String(contentsOf: file, encoding: .utf8)
-        let rows = FailurePolicy.rules.map(\.tableRow).joined(separator: "\n")
+        let rows = table.joined(separator: "\n")
         #expect(text.contains("\n\(rows)\n"), "docs/failures.md should hold these rows:\n\(rows)")
     }
 }

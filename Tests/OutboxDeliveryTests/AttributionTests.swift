@@ -66,7 +66,7 @@ struct AttributionTests {
         }
     }
 
-    @Test("a message on which a relay always closes the connection is charged for its attempts, and pauses no relay")
+    @Test("a message on which a relay always closes the connection has its attempts counted, and pauses no relay")
     func oneRecipientClosing() async throws {
         let fault: Fault = "rcpt: reply 421 4.3.2 \"closing\" for bad@example.com"
         try await DeliveryFixture.run(Self.choices([fault])) { fixture in

@@ -121,7 +121,7 @@ struct PromiseScenarioTests {
         let uncertain = try await fixture.database.uncertainRecipients()
         #expect(!twice.isEmpty && twice.isSubset(of: uncertain))
         for mails in copies.values { #expect(Set(mails.map(\.bytes)).count == 1) }
-        // The outage used up no message's attempt, and was logged once.
+        // No attempt during the outage counts, and was logged once.
         #expect(
             fixture.log.all.count { $0.hasPrefix("relay is paused") }
                 == fixture.log.all.count { $0.hasPrefix("relay is back") }

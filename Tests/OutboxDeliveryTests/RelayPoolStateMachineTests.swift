@@ -157,7 +157,7 @@ import Testing
         _ = take(&pool, 1)
         let actions = pool.ended(try failure(reply, at: .rcpt), of: claim(1), relay: 0, at: .init(now: now))
         #expect(pool.relays[0].health.state == .suspected)
-        #expect(pool.relays[0].health.trouble?.reason.settingKeys != nil, "the log names what to mend")
+        #expect(pool.relays[0].health.trouble.flatMap { Remedy($0.reason) } != nil, "the log names what to mend")
         guard case .deferred(let judged, _) = actions.completions.last?.outcome else {
             Issue.record("the message stays open")
             return
@@ -391,7 +391,7 @@ import Testing
         #expect(assigned(probe.actions) == [lane(1): 3])
     }
 
-    @Test("a lane learns that its message was withdrawn, and a waiting claim comes back")
+    @Test("a lane learns that its message was cancelled, and a waiting claim comes back")
     func void() {
         var pool = pool()
         _ = pool.add([claim(1), claim(2)], at: .init(now: now))

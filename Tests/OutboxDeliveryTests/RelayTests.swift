@@ -78,7 +78,7 @@ struct RelayTests {
             let open = try await fixture.database.list(StatusFilter(limit: 1000))
             #expect(open.count == 200)
             for message in open where message.state != .sending {
-                #expect(message.state.isClaimable && message.attempts == 0)
+                #expect([.queued, .deferred].contains(message.state) && message.attempts == 0)
                 #expect(message.advice == "delivery-delayed")
             }
             #expect(fixture.log.all.count { $0.hasPrefix("relay is paused") } == 1)
@@ -239,7 +239,7 @@ struct RelayTests {
         }
     }
 
-    @Test("a message that breaks its conversation each time is charged for it, and delays no other")
+    @Test("a message that breaks its conversation each time has its attempts counted, and delays no other")
     func poison() async throws {
         var choices = DeliveryFixture.Choices()
         choices.connections = 4

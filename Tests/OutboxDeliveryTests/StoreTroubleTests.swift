@@ -198,8 +198,8 @@ struct StoreTroubleTests {
         }
     }
 
-    @Test("a message that is withdrawn between its MAIL and its content is not mailed")
-    func withdrawnBeforeContent() async throws {
+    @Test("a message that is cancelled between its MAIL and its content is not mailed")
+    func cancelledBeforeContent() async throws {
         var choices = DeliveryFixture.Choices()
         choices.connections = 1
         let delay: Fault = "data: delay 5s nth 1"

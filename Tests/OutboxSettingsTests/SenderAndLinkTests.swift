@@ -1,7 +1,7 @@
 // The sender's address and name, and the links.
 
-import TestSupport
 import OutboxCore
+import TestSupport
 import Testing
 
 @testable import OutboxSettings

@@ -334,7 +334,7 @@ import Testing
         #expect(try await store.expire(now: noon + .seconds(1)).isEmpty)
     }
 
-    @Test("a withdrawn message ends at once while it waits, and with its attempt while it is being sent")
+    @Test("a cancelled message ends at once while it waits, and with its attempt while it is being sent")
     func cancelled() async throws {
         let waiting = try outbox.insert()
         try outbox.execute("UPDATE outbox SET cancelled = 1 WHERE id = \(waiting)")
@@ -346,7 +346,7 @@ import Testing
         let claims = try await store.claim().claims
         try outbox.execute("UPDATE outbox SET cancelled = 1")
         let news = try await store.supersede(newerThan: start, now: noon, rules: .lax)
-        #expect(Set(news.withdrawn) == [accepted, refused])
+        #expect(Set(news.cancelled) == [accepted, refused])
         _ = try await store.finish([.accepted(claims[0]), .deferred(claims[1], until: noon)], now: noon)
         #expect(try outbox.state(accepted) == "accepted" && outbox.state(refused) == "cancelled")
         try outbox.execute("UPDATE outbox SET cancelled = 0")

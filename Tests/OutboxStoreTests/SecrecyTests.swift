@@ -173,7 +173,7 @@ private struct Application {
         return [id, "p\(number)@\(domain).example", token, "{\"v\":\"\(value)\"}", expires]
     }
 
-    /// Changes and withdraws some of its messages.
+    /// Changes and cancels some of its messages.
     mutating func changeItsMind() throws {
         let some = ids.filter { _ in chance(0.3) }
         let value = String(repeating: "w", count: Int.random(in: 0...300, using: &random))

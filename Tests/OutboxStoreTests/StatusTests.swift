@@ -123,7 +123,7 @@ import Testing
                 finished_at = iif(\(isFinal), \(now.milliseconds), NULL),
                 accepted_at = iif(\(state == .accepted || state == .bounced), \(now.milliseconds), NULL),
                 secret = iif(\(isFinal), NULL, secret),
-                due_at = iif(\(state.isClaimable), \(now.milliseconds), NULL),
+                due_at = iif(\([.queued, .deferred].contains(state)), \(now.milliseconds), NULL),
                 claimed_by = iif(\(state == .sending), 'x', NULL),
                 lease_expires_at = iif(\(state == .sending), \(now.milliseconds), NULL)
             WHERE message_id = \(id)

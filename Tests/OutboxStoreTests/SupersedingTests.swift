@@ -47,7 +47,7 @@ import Testing
         _ = try await store.finish([.deferred(claim, until: noon + .seconds(600))], now: noon, rules: .superseding)
         let waiting = try outbox.insert(recipient: "ben@example.com", notBefore: noon + .seconds(600))
         let start = try await look(after: nil)
-        #expect(start == Supersession(newest: waiting, hasMore: false, superseded: [], claimed: [], withdrawn: []))
+        #expect(start == Supersession(newest: waiting, hasMore: false, superseded: [], claimed: [], cancelled: []))
 
         try outbox.insert(account: "a1")
         let newest = try outbox.insert(recipient: "ben@EXAMPLE.com")
@@ -56,7 +56,7 @@ import Testing
         #expect(try outbox.state(deferred) == "superseded" && outbox.state(waiting) == "superseded")
         #expect(
             try await look(after: found.newest)
-                == Supersession(newest: newest, hasMore: false, superseded: [], claimed: [], withdrawn: [])
+                == Supersession(newest: newest, hasMore: false, superseded: [], claimed: [], cancelled: [])
         )
     }
 

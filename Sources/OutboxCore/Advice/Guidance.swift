@@ -7,7 +7,7 @@ package struct Guidance: Sendable, Hashable {
     package var patience: Duration
     /// How many times to request again before contacting support; 0 to 10, where 0 means support at once.
     package var resends: Int
-    /// The period in which those requests count; 1 minute to 7 days, at least `patience`.
+    /// How long a request counts; 1 minute to 7 days, at least `patience`.
     package var window: Duration
 
     /// Creates guidance; the defaults are those of the product's help page.

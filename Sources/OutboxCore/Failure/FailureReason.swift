@@ -133,8 +133,8 @@ package enum FailureReason: String, CaseIterable, Sendable {
         }
     }
 
-    /// If a relay gives this reason permanently and repeatedly for one message, but accepts others, the message ends.
-    /// By the rules, the relay or the configuration is at fault, but the relay's other answers prove otherwise.
+    /// A message ends if a relay refuses it permanently and repeatedly for this reason, but accepts other messages. The
+    /// rules blame the relay or the configuration, and the accepted messages prove that the message is at fault.
     package var isSettledByEvidence: Bool {
         self == .relayingDenied || self == .protocolError || self == .authenticationRequired
     }
@@ -152,57 +152,4 @@ package enum FailureReason: String, CaseIterable, Sendable {
         case .relay, .ourselves, .settings, .mailbox, .unexplained, .policy, .mail: false
         }
     }
-
-    /// Where an operator fixes a problem.
-    package struct Remedy: Hashable, Sendable {
-        /// The configuration keys to check, or something outside the configuration: a DNS record, a blocklist.
-        package let place: String
-        /// The keys belong to one relay.
-        package let isOfRelay: Bool
-        /// Whether outboxd needs a reload (SIGHUP) after the fix. It detects fixes outside the configuration by itself.
-        package let isReloaded: Bool
-
-        fileprivate init(_ place: String, isOfRelay: Bool = false, isReloaded: Bool = false) {
-            self.place = place
-            self.isOfRelay = isOfRelay
-            self.isReloaded = isReloaded
-        }
-    }
-
-    /// Where an operator fixes the problem; `nil` where only the relay, the recipient or the mail can change.
-    package var remedy: Remedy? {
-        switch self {
-        case .certificateNotTrusted: Remedy("ca_file", isOfRelay: true, isReloaded: true)
-        case .startTLSNotOffered, .encryptionRequired: Remedy("tls", isOfRelay: true, isReloaded: true)
-        case .authenticationRefused, .authenticationRequired, .relayingDenied:
-            Remedy("user and password", isOfRelay: true, isReloaded: true)
-        case .authenticationNotOffered: Remedy("user, password and tls", isOfRelay: true, isReloaded: true)
-        case .accountRefused: Remedy("user (its account at the provider)", isOfRelay: true)
-        case .senderRefused: Remedy("sender.address", isReloaded: true)
-        case .heloRefused: Remedy("helo", isOfRelay: true, isReloaded: true)
-        case .addressBlocked: Remedy("the blocklist or reputation of this machine's IP address")
-        case .reverseDNSMissing: Remedy("DNS: the PTR record of this machine's IP address")
-        case .spfFailed: Remedy("DNS: the SPF record of sender.address's domain")
-        case .dkimFailed: Remedy("DNS: the DKIM record of sender.address's domain")
-        case .dmarcFailed: Remedy("DNS: the DMARC, SPF and DKIM records of sender.address's domain")
-        case .domainNotAuthenticated: Remedy("DNS: the SPF and DKIM records of sender.address's domain")
-        case .noTemplates: Remedy("templates", isReloaded: true)
-        case .nameNotResolved: Remedy("url", isOfRelay: true, isReloaded: true)
-        case .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed, .libcurlError,
-            .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
-            .senderDeferred,
-            .refusesEverybody, .quotaExceeded, .rateLimited, .greylisted, .unknownRecipient, .badDomain,
-            .mailboxDisabled, .mailboxFull, .recipientDeferred, .recipientRefused, .unusableRecipient,
-            .smtpUTF8Unsupported, .expired, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred,
-            .messageRefused,
-            .unusableValues, .interrupted, .endsOutboxd:
-            nil
-        }
-    }
-
-    /// The configuration keys or the DNS record to check, for a problem that an operator must fix.
-    package var settingKeys: String? { remedy?.place }
-
-    /// Whether outboxd needs a reload (SIGHUP) after the fix.
-    package var isMendedByReload: Bool { remedy?.isReloaded ?? false }
 }

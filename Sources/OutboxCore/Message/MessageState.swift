@@ -18,7 +18,7 @@ package enum MessageState: String, CaseIterable, Codable, Sendable {
     case superseded
     /// Not sent because its recipient's address is on the suppression list.
     case suppressed
-    /// Withdrawn by the application or an operator.
+    /// Cancelled by the application or an operator.
     case cancelled
     /// Accepted by the relay, and later reported as undeliverable (RFC 3464).
     case bounced
@@ -32,9 +32,6 @@ package enum MessageState: String, CaseIterable, Codable, Sendable {
         case .accepted, .rejected, .expired, .superseded, .suppressed, .cancelled, .bounced: false
         }
     }
-
-    /// Whether the message waits for its next attempt and can be claimed.
-    package var isClaimable: Bool { self == .queued || self == .deferred }
 
     /// The next state after an event, or `nil` where the event can't happen in this state.
     ///

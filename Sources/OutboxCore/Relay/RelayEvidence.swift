@@ -56,7 +56,7 @@ package struct RelayEvidence: Sendable {
         refused.count >= suspectAfter || refusedWithoutName.count >= min(Self.unnamedRefusalsInARow, suspectAfter)
     }
 
-    /// Messages failed in a row, more than are explained by one message or one silent domain: the failures are the relay's.
+    /// More messages failed in a row than one bad message or one silent domain explains: the relay is the cause.
     package var hasFailedInARow: Bool {
         let isOneSilentDomain =
             failed.values.allSatisfy { $0.failure == .silence } && Set(failed.values.map(\.domain)).count == 1

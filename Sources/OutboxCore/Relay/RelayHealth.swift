@@ -38,7 +38,7 @@ package enum RelayEvent: Hashable, Sendable {
     /// The relay's answers are implausible for all recipients: it may be wrong about all of them (see
     /// ``RelayEvidence``).
     case suspected(RelayTrouble)
-    /// The probe was withdrawn before it had a result.
+    /// The probe came back before it had a result.
     case probeReturned
     /// The relay's configuration was reloaded.
     case reconfigured

@@ -1,6 +1,6 @@
 // How often mails of one kind may be sent to one address. Pure: history and time are arguments.
 
-/// Keeps anybody from using the product's form to flood a stranger's inbox. A limit delays a mail; it never drops it.
+/// Prevents a flood of a stranger's inbox through the product's form. A limit delays a mail; it never drops it.
 package struct ResendLimits: Hashable, Sendable {
     /// The minimum interval between mails of one kind to one address; 0 to 1 hour in the configuration file.
     package var minimumInterval: Duration

@@ -20,7 +20,7 @@ struct LeaseKeeper: Sendable {
         var pause = lease / 3
         while true {
             do { try await environment.sleep(pause) } catch { return }
-            // The lease that counts begins before the wait for the write lock.
+            // The wait for the write lock must not make the lease longer than the store says.
             let began = environment.uptime()
             do {
                 try await store.renewLeases(until: environment.now() + lease)

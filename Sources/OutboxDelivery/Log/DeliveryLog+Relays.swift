@@ -56,7 +56,7 @@ extension DeliveryLog {
         if trouble.fault == .configuration { metadata.describe(toMend: trouble, relay) }
         if trouble.reason == .quotaExceeded || trouble.reason == .rateLimited {
             return logger.warning(
-                "relay is suspected: it states a quota or rate for one recipient, perhaps for us; no message is charged",
+                "relay is suspected: it states a quota or rate for one recipient, perhaps for us; no attempt counts",
                 metadata
             )
         }
@@ -64,9 +64,9 @@ extension DeliveryLog {
             if trouble.reason == .refusesEverybody {
                 "it refuses everybody; its refusals are provisional, and no address is suppressed"
             } else if trouble.reason.isAboutUs {
-                "it refused a message because of us, and may refuse others; no message is charged"
+                "it refused a message because of us, and may refuse others; no attempt counts"
             } else {
-                "it fails every message; no message is charged"
+                "it fails every message; no attempt counts"
             }
         logger.error("relay is suspected: \(doing)", metadata)
     }

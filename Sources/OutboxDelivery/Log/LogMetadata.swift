@@ -8,7 +8,7 @@ import OutboxStore
 extension LogValues {
     mutating func describe(toMend trouble: RelayTrouble, _ relay: DeliveryRelay) {
         if let place = relay.place(toMend: trouble) { self[.setting] = "\(place)" }
-        if trouble.reason.isMendedByReload { self[.then] = "reload outboxd" }
+        if let step = Remedy(trouble.reason)?.then { self[.then] = "\(step)" }
     }
 
     mutating func describe(_ reply: SMTPReply) {

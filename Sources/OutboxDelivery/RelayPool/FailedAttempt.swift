@@ -8,7 +8,7 @@ struct FailedAttempt {
     let claim: Claim
     let failure: TransmissionFailure
     let verdict: Verdict
-    /// The event number of its beginning.
+    /// The number of the event at which the attempt began.
     let began: Int
     /// Whether the attempt was ended before the relay had its full time to answer.
     var isCutShort = false
@@ -16,8 +16,8 @@ struct FailedAttempt {
     /// Whether the reply code blames the relay or the configuration.
     var isRelays: Bool { verdict.fault == .relay || verdict.fault == .configuration }
 
-    /// Whether more evidence is needed. From RCPT on, a failure may be the message's own fault, whatever the code says;
-    /// a relay that states how long to leave it alone removes the doubt.
+    /// Whether more evidence is needed. From RCPT on, the message itself may be at fault, whatever the code says. A relay
+    /// that states how long it wants no mail leaves no doubt.
     var needsEvidence: Bool { failure.stage.isAboutMessage && verdict.pause == nil }
 
     /// Whether the relay accepted the TCP connection and refused or closed it before any command: perhaps one

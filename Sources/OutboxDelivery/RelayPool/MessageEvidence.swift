@@ -53,7 +53,7 @@ struct MessageEvidence {
         return entry.failures[relay] != nil || entry.refusals[relay] != nil
     }
 
-    /// How many attempts the message was not charged for; they count for the retry interval.
+    /// The number of attempts that did not count for the message. They still lengthen the retry interval.
     func unproven(_ message: Int64) -> Int { entries[message]?.unproven ?? 0 }
 
     mutating func addFailure(of message: Int64, relay: Int, order: Int, now: Timestamp, counts: Bool) {

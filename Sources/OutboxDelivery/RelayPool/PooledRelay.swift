@@ -49,8 +49,8 @@ struct PooledRelay {
     /// The message whose recipient the relay refused because of a quota or a rate, if it has accepted nothing since.
     var quotaStatedFor: Int64?
 
-    /// The relay is suspected only because of words about us to one or two messages. Other messages may pass, so a message
-    /// that fails alone is charged as ever.
+    /// The relay is suspected only because of words about us in its replies to one or two messages. It may accept other
+    /// messages, so the attempt of a message that fails alone counts as usual.
     var isSuspectedForWords: Bool {
         health.state == .suspected && health.trouble?.reason.isAboutUs == true && !evidence.hasFailedInARow
     }

@@ -6,13 +6,13 @@ import OutboxStore
 /// Turns failures into completions, using the retry schedule.
 struct RetryPlanner: Sendable {
     var schedule: RetrySchedule
-    /// How much longer nothing expires, if the clock was just set forward.
+    /// How much longer no message expires, because the clock was set forward; `nil` where messages expire as usual.
     var expiryHold: Duration?
     /// The position of the next attempt within the jitter's range, from 0 up to but not including 1.
     var chance = 0.5
 
-    /// Messages that one event defers together must not return together. Each message gets another position in the
-    /// range, advanced by the golden section.
+    /// One event may defer many messages, and they must not all return at the same time. So each message gets its own
+    /// position in the jitter's range; steps of the golden section spread them evenly.
     private mutating func nextChance() -> Double {
         defer { chance = (chance + 0.618_034).truncatingRemainder(dividingBy: 1) }
         return chance
@@ -25,7 +25,7 @@ struct RetryPlanner: Sendable {
     /// Schedules another attempt: by the retry schedule, or after the given delay.
     ///
     /// - Parameters:
-    ///   - unproven: how many attempts count in the schedule in addition to those that the message was charged for.
+    ///   - unproven: how many attempts count in the schedule in addition to the message's `attempts`.
     ///   - longest: the longest delay.
     mutating func again(
         _ judged: JudgedFailure,

@@ -19,9 +19,10 @@ extension RelayPool.StateMachine {
         return max(0, dueProbes(now: now) - queue.count)
     }
 
-    /// How many claims may wait for the relay's lanes. For a relay with a rate, the claims of two seconds; but always
-    /// enough that a claim for a silent domain, one for a slow domain and one meant for another relay leave half of the
-    /// places free. All other messages wait in the outbox, where they can be superseded.
+    /// How many claims may wait for the relay's lanes: for a relay with a rate, as many as it takes in two seconds, and
+    /// at least 8. Three of the waiting claims may be for a silent domain, for a slow domain and for another relay; the
+    /// other places stay for claims that can be sent at once. All other messages wait in the outbox, where a newer
+    /// message can supersede them.
     func queueLimit(_ relay: Int) -> Int {
         min(capacity, relays[relay].configuration.rate.map { max(8, Int($0 * 2)) } ?? capacity)
     }
@@ -141,7 +142,7 @@ extension RelayPool.StateMachine {
         var hasLane: [String: Bool] = [:]
         let preferred = preferred ?? relay
         let takesAny = relay < preferred && isDueForTrial(relay, now: now)
-        // A suspected relay helps if the preferred one has no idle lane, unless the suspected relay doesn't answer.
+        // A suspected relay takes mail where the preferred relay has no idle lane, unless it doesn't answer at all.
         let helpsOut =
             relays[relay].health.state == .suspected && relays[relay].health.trouble?.reason != .timedOut
             && !hasIdleLane(preferred, now: now)

@@ -58,9 +58,8 @@ extension RelayPool.StateMachine {
             }
     }
 
-    /// Keeps a lane back that can't connect while others are in a conversation with the relay. No message is charged
-    /// for the failure, and the relay is not blamed. The pause grows each time, so that the lane doesn't use up the
-    /// messages' time.
+    /// Keeps a lane back that can't connect while others are in a conversation with the relay. The attempt doesn't
+    /// count, and the relay is not blamed. The pause grows each time, so that the lane doesn't waste the messages' time.
     mutating func keepLaneBack(
         _ attempt: FailedAttempt,
         relay: Int,

@@ -15,9 +15,9 @@ extension RelayPool.StateMachine {
     private static let refusalSpan = Duration.seconds(60)
     /// A relay counts as working before a message's first failure if its last acceptance was at most this long before.
     private static let recently = Duration.seconds(3600)
-    /// After this many failures alone, at a relay that worked before, the message itself is charged.
+    /// After this many failures alone, at a relay that worked before, the attempts of the message count.
     private static let failuresAlone = 3
-    /// The longest retry interval of a message that failed within the transaction and was not charged for it.
+    /// The longest retry interval of a message that failed within the transaction, and whose attempt doesn't count.
     private static let longestUnproven = Duration.seconds(120)
 
     /// Records the result of a transmission.
@@ -57,7 +57,7 @@ extension RelayPool.StateMachine {
                 let delay: Duration? = failure.isUncertain ? nil : .zero
                 actions.completions.append(planner.again(judged, claim, after: delay, relay: name, now: now))
             } else if attempt.isCutShort {
-                // The attempt is not charged, and not held against the relay. It is noted, so that another relay gets the
+                // The attempt doesn't count, neither for the message nor against the relay. It is noted, so that another relay gets the
                 // message, retries come more slowly, and a later failure of the same message counts.
                 evidence.addFailure(of: claim.message.id, relay: relay, order: order, now: now, counts: false)
                 actions.completions.append(withoutPaying(attempt, relay: relay, now: now))
@@ -343,7 +343,7 @@ extension RelayPool.StateMachine {
         for completion in held { actions.completions.append(provisional(completion, relay: relay, now: now)) }
     }
 
-    /// Handles a refusal by a relay that refuses everybody: the message stays open and is not charged.
+    /// Handles a refusal by a relay that refuses everybody: the message stays open, and the attempt doesn't count.
     private mutating func provisional(_ refusal: Completion, relay: Int, now: Timestamp) -> Completion {
         guard let judged = refusal.outcome.judgement else { preconditionFailure("a refusal is a failure") }
         let message = refusal.claim.message.id

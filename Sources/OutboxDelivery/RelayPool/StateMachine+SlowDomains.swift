@@ -69,11 +69,16 @@ struct LaneShares {
         return last + Self.freshness > now
     }
 
-    /// Whether the domain may get another lane. Slow mail systems, or a relay that queries them before it answers, must
-    /// not keep all others waiting. A domain that is not known to work gets one lane, two if the first is held for
-    /// long, or half of the lanes if it worked before. All such domains together leave one lane free, and silent ones
-    /// get a third of the lanes. A claim that then keeps its lane for long is cut short (see ``mayKeepLane(_:)``),
-    /// because nobody knows in advance which domain has just become silent.
+    /// Whether the domain may get another lane. A slow mail system must not keep all other domains waiting, nor must a
+    /// relay that queries such a system before it answers.
+    ///
+    /// - A domain that is not known to work gets one lane. It gets two where the first is held for long, and half of the
+    ///   lanes where it worked before.
+    /// - All such domains together leave one lane free.
+    /// - Silent domains together get a third of the lanes.
+    ///
+    /// Nobody knows in advance which domain has just become silent, so a claim that then holds its lane for long is cut
+    /// short (see ``mayKeepLane(_:)``).
     mutating func hasLane(for domain: String) -> Bool {
         guard lanes > 1, !isWorking(domain) else { return true }
         let half = (lanes + 1) / 2
@@ -86,8 +91,8 @@ struct LaneShares {
     /// How many lanes may be held for long while other claims wait for a lane.
     private var mostSilent: Int { max(1, lanes / 3) }
 
-    /// Whether the claim may keep its lane although others wait. If at most the last lane is idle and the relay is
-    /// quick for other claims, only the claims that have waited longest for the answer to RCPT may keep theirs.
+    /// Whether the claim may keep its lane although other claims wait. Where at most one lane is idle and the relay is
+    /// quick for other claims, only the claims that have waited longest for the answer to RCPT keep their lanes.
     func mayKeepLane(_ claim: ServedClaim) -> Bool {
         !claim.isHeldForLong(at: now) || !evidence.isQuick(at: now) || claims.count < lanes - 1
             || claims.count { $0.dotAt == nil && $0.isHeldForLong(at: now) && $0.order < claim.order } < mostSilent
@@ -97,7 +102,7 @@ struct LaneShares {
     mutating func isSlow(_ domain: String) -> Bool {
         if isWorking(domain) { return false }
         if evidence.isSilent(domain) || counts.slow[domain] != nil { return true }
-        // If the maximum number of lanes is held for long and no other lane is free for the domain, it gets none soon.
+        // No more lanes may be held for long, and no other lane is free for the domain: it gets none soon.
         return lanes > 1 && counts.slowLanes >= mostSilent && counts.unproven >= limit(for: domain)
     }
 
@@ -180,7 +185,7 @@ extension RelayPool.StateMachine {
             guard waiting[domain, default: 0] <= Self.waitingAside, slow[isSilent, default: 0] < most else {
                 return true
             }
-            // If only few may wait, no claim waits that can't get a lane: another slow domain's message can.
+            // Where only few claims may wait, a claim that can't get a lane must not take the place of one that can.
             guard most >= Self.waitingAside || shares.hasLane(for: domain) else { return true }
             slow[isSilent, default: 0] += 1
             return false

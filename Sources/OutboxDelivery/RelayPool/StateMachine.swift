@@ -14,7 +14,8 @@ extension RelayPool {
         struct Present {
             /// The stored clock.
             let now: Timestamp
-            /// How much longer nothing expires, if the clock was just set forward.
+            /// How much longer no message expires, because the clock was set forward; `nil` where messages expire as
+            /// usual.
             var expiryHold: Duration?
             /// The position of a next attempt within the jitter's range, from 0 up to but not including 1.
             var chance = 0.5

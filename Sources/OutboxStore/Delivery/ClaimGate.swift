@@ -94,15 +94,15 @@ extension DeliveryRules {
 /// SQL about the other messages of the same person and kind.
 enum PersonSQL {
     /// Whether a newer message than the row `of` exists: one whose `not_before` has passed by `:now` and that was not
-    /// withdrawn. Each part is one index seek, however many messages the person has had.
+    /// cancelled. Each part is one index seek, however many messages the person has had.
     static func hasNewer(of row: String) -> String {
         let isOfPerson =
             "newer.person = \(row).person AND newer.kind = \(row).kind AND newer.sequence > \(row).sequence"
         return """
             (EXISTS (SELECT 1 FROM outbox_state AS newer WHERE \(isOfPerson)
-                    AND newer.finished_at IS NULL AND newer.not_before IS NULL AND newer.is_withdrawn = 0)
+                    AND newer.finished_at IS NULL AND newer.not_before IS NULL AND newer.is_cancelled = 0)
                 OR EXISTS (SELECT 1 FROM outbox_state AS newer WHERE \(isOfPerson)
-                    AND newer.finished_at IS NULL AND newer.not_before <= :now AND newer.is_withdrawn = 0)
+                    AND newer.finished_at IS NULL AND newer.not_before <= :now AND newer.is_cancelled = 0)
                 OR EXISTS (SELECT 1 FROM outbox_state AS newer WHERE \(isOfPerson)
                     AND newer.finished_at IS NOT NULL AND newer.state <> 'cancelled'))
             """

@@ -29,7 +29,7 @@ package protocol DeliveryStore: Sendable {
     ) async throws -> ClaimBatch
 
     /// Makes unsent messages `superseded` when a newer message was inserted since the last call, and returns the
-    /// claimed messages that were withdrawn.
+    /// claimed messages that were cancelled.
     ///
     /// - Parameter sequence: only messages inserted after this sequence can supersede others. `nil` supersedes nothing,
     ///   brings the addresses of all open messages into canonical form, and returns the newest sequence.

@@ -81,10 +81,10 @@ extension OutboxDatabase {
                 changed += database.changesCount
             }
             guard changed == 0, let step else { return changed }
-            // Retries keep their distance. A retry that was set after the step was noticed already uses the new clock;
-            // the end of its attempt tells it from the others. After a step back, attempts that ended by the old clock
-            // lie after `now`. A released message has no attempt to compare: after a step forward, if its due time lies
-            // further ahead of the old clock than any retry, it was set by the new clock or has been moved already.
+            // Retries move with the clock. A retry that was scheduled after outboxd noticed the step already uses the
+            // new clock: the end of its attempt shows that. After a step back, attempts that ended by the old clock lie
+            // after `now`. A released message has no attempt. After a step forward, its due time uses the new clock if
+            // it lies further ahead of the old clock than any retry can.
             try database.execute(
                 sql: """
                     UPDATE outbox_state SET due_at = max(:now, due_at + :step)

@@ -156,7 +156,7 @@ extension OutboxDatabase {
     }
 
     /// Ends reopened messages that must not be sent: a newer message arrived while they were claimed, or they were
-    /// withdrawn.
+    /// cancelled.
     ///
     /// - Returns: the states of the ended messages.
     @discardableResult
@@ -168,7 +168,7 @@ extension OutboxDatabase {
     ) throws -> [MessageState] {
         let select = try database.cachedStatement(
             sql: """
-                SELECT CASE WHEN is_withdrawn = 1 THEN 'cancelled'
+                SELECT CASE WHEN is_cancelled = 1 THEN 'cancelled'
                     WHEN \(PersonSQL.hasNewer(of: "state")) THEN 'superseded' END, kind
                 FROM outbox_state AS state WHERE sequence = :sequence AND due_at IS NOT NULL
                 """

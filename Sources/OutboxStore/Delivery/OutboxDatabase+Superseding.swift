@@ -1,4 +1,4 @@
-// Processes the applications' statements since the last call: newer and withdrawn messages. Never looks for due
+// Processes the applications' statements since the last call: newer and cancelled messages. Never looks for due
 // messages.
 
 import GRDB
@@ -15,19 +15,19 @@ extension OutboxDatabase {
     ) async throws -> Supersession {
         let claimant = claimant
         if sequence == nil { try await correctAddressesOfOpenMessages() }
-        let (newest, withdrawn) = try await read { database in
+        let (newest, cancelled) = try await read { database in
             let select = try database.cachedStatement(sql: "SELECT max(sequence) FROM outbox_state")
             let newest = try Int64.fetchOne(select) ?? 0
-            let withdrawn = try Int64.fetchAll(
+            let cancelled = try Int64.fetchAll(
                 database.cachedStatement(
                     sql: """
                         SELECT message_id FROM outbox_state
-                        WHERE is_withdrawn = 1 AND claimed_by IS NOT NULL AND claimed_by = ?
+                        WHERE is_cancelled = 1 AND claimed_by IS NOT NULL AND claimed_by = ?
                         """
                 ),
                 arguments: [claimant]
             )
-            return (newest, withdrawn)
+            return (newest, cancelled)
         }
         // A schema-only copy may have lost rows: a highest sequence below the known one means no new rows.
         guard let sequence, newest > sequence else {
@@ -36,7 +36,7 @@ extension OutboxDatabase {
                 hasMore: false,
                 superseded: [],
                 claimed: [],
-                withdrawn: withdrawn
+                cancelled: cancelled
             )
         }
         return try await write { database in
@@ -68,7 +68,7 @@ extension OutboxDatabase {
                 hasMore: !isDone || last < newest,
                 superseded: superseded,
                 claimed: older.filter { $0.claimedBy == claimant }.map(\.messageID),
-                withdrawn: withdrawn
+                cancelled: cancelled
             )
         }
     }
@@ -101,7 +101,7 @@ extension OutboxDatabase {
             sql: """
                 WITH newer AS MATERIALIZED (
                     SELECT person, kind, max(sequence) AS sequence FROM outbox_state
-                    WHERE sequence > :after AND sequence <= :last AND state <> 'cancelled' AND is_withdrawn = 0
+                    WHERE sequence > :after AND sequence <= :last AND state <> 'cancelled' AND is_cancelled = 0
                         AND (not_before IS NULL OR not_before <= :now)
                     GROUP BY person, kind)
                 SELECT older.sequence, older.message_id, older.kind, older.claimed_by

@@ -1,17 +1,17 @@
-// Withdraws messages as an application would. Never touches a column outside the contract.
+// Cancels messages as an application would. Never touches a column outside the contract.
 
 import GRDB
 
 extension OutboxDatabase {
-    /// Withdraws a message. A waiting message is cancelled at once; a message that is being sent is cancelled unless a
+    /// Cancels a message. A waiting message is cancelled at once; a message that is being sent is cancelled unless a
     /// relay accepts it.
     ///
     /// - Returns: whether the message was open.
     package func cancel(id: Int64) async throws -> Bool { try await cancel(where: "outbox.id = ?", [id]) == [id] }
 
-    /// Withdraws all open messages to an address, in any spelling.
+    /// Cancels all open messages to an address, in any spelling.
     ///
-    /// - Returns: the ids of the withdrawn messages, in order.
+    /// - Returns: the ids of the cancelled messages, in order.
     package func cancel(recipient: String) async throws -> [Int64] {
         let spellings = try await read { try Self.spellings(of: recipient, in: $0) }
         return try await cancel(where: Self.isOfRecipient, [spellings])

@@ -17,7 +17,7 @@ package struct NewMessage: Sendable {
     package var account: String?
     /// The text of a JSON object with further values for the templates.
     package var variables: String
-    /// Makes the insert repeatable: a second insert with the same key does nothing.
+    /// Lets the application repeat the insert: a second insert with the same key adds nothing.
     package var idempotencyKey: String?
     /// The mail is not sent before this moment.
     package var notBefore: Timestamp?

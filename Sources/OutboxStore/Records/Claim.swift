@@ -136,14 +136,14 @@ package struct Supersession: Sendable, Hashable {
     /// sent.
     package let claimed: [Int64]
     /// The ids of messages that this process has claimed, and that the application withdrew.
-    package let withdrawn: [Int64]
+    package let cancelled: [Int64]
 
     /// Creates a result.
-    package init(newest: Int64, hasMore: Bool, superseded: [Int64], claimed: [Int64], withdrawn: [Int64]) {
+    package init(newest: Int64, hasMore: Bool, superseded: [Int64], claimed: [Int64], cancelled: [Int64]) {
         self.newest = newest
         self.hasMore = hasMore
         self.superseded = superseded
         self.claimed = claimed
-        self.withdrawn = withdrawn
+        self.cancelled = cancelled
     }
 }

@@ -23,9 +23,9 @@ extension FailureReason: DatabaseValueConvertible {}
 extension SMTPStage: DatabaseValueConvertible {}
 extension ReportedAction: DatabaseValueConvertible {}
 
-/// A code in a column that only explains: a code that this version knows, or the text that a newer version wrote. The
-/// schema lists the codes of states, outcomes, actions and sources, so a new one of those needs a newer schema, which
-/// this version refuses to open.
+/// A code in a column that no decision depends on, such as a reason: a code that this version knows, or the text that a
+/// newer version wrote. States, outcomes, actions and sources are no such codes: the schema lists them, so a new one needs
+/// a newer schema, and this version refuses to open that.
 package struct StoredCode<Code: RawRepresentable<String>>: RawRepresentable, Hashable, Codable, Sendable,
     DatabaseValueConvertible, CustomStringConvertible
 {

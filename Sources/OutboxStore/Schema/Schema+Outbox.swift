@@ -58,7 +58,7 @@ extension Schema {
             expires_at INTEGER \(isInMilliseconds("expires_at")),
             priority INTEGER DEFAULT 0
                 CONSTRAINT priority_is_from_minus_9_to_9 CHECK (priority BETWEEN -9 AND 9),
-            -- The application sets it to 1 to withdraw the message.
+            -- The application sets it to 1 to cancel the message.
             cancelled INTEGER DEFAULT 0
                 CONSTRAINT cancelled_is_0_or_1 CHECK (cancelled IN (0, 1))
         ) STRICT;

@@ -45,7 +45,7 @@ extension Schema {
             interruptions_alone INTEGER NOT NULL DEFAULT 0,
             is_alone INTEGER NOT NULL DEFAULT 0,
             -- The application withdrew the message while it was being sent.
-            is_withdrawn INTEGER NOT NULL DEFAULT 0,
+            is_cancelled INTEGER NOT NULL DEFAULT 0,
             accepted_at INTEGER,
             finished_at INTEGER,
             -- The slot of the message's token in outbox_secret.
@@ -70,7 +70,7 @@ extension Schema {
         CREATE INDEX outbox_leased ON outbox_state (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
         -- The rows that retention removes, oldest first.
         CREATE INDEX outbox_finished ON outbox_state (finished_at) WHERE finished_at IS NOT NULL;
-        CREATE INDEX outbox_withdrawn ON outbox_state (claimed_by) WHERE is_withdrawn = 1 AND claimed_by IS NOT NULL;
+        CREATE INDEX outbox_cancelled ON outbox_state (claimed_by) WHERE is_cancelled = 1 AND claimed_by IS NOT NULL;
         CREATE INDEX outbox_interrupted ON outbox_state (interruptions, due_at)
             WHERE due_at IS NOT NULL AND interruptions > 0;
         -- For reports. A message without an attempt can't be reported, so the index costs an insert nothing.

@@ -7,7 +7,7 @@ import ProgramSupport
 
 struct Cancel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Withdraw a message, or all open messages to an address.",
+        abstract: "Cancel a message, or all open messages to an address.",
         discussion: """
             A waiting message is cancelled at once, and its token is overwritten. A message that is being sent is \
             cancelled unless a relay accepts it: check with `outboxctl show` a little later. A mail that a relay has \
@@ -25,17 +25,17 @@ struct Cancel: AsyncParsableCommand {
     func run() async throws {
         try await reportingFailures {
             let database = try options.database(.writing)
-            let withdrawn: [Int64]
+            let cancelled: [Int64]
             if let id = argument.id {
-                withdrawn = try await database.cancel(id: id) ? [id] : []
+                cancelled = try await database.cancel(id: id) ? [id] : []
             } else {
-                withdrawn = try await database.cancel(recipient: argument.subject)
+                cancelled = try await database.cancel(recipient: argument.subject)
             }
-            for id in withdrawn {
+            for id in cancelled {
                 guard let message = try await database.status(id: id) else { continue }
                 print(json ? try JSONText.line(MessageAnswer(message)) : line(message))
             }
-            if withdrawn.isEmpty {
+            if cancelled.isEmpty {
                 if !json { print(try await whyNone(database)) }
                 throw ExitCode.failure
             }

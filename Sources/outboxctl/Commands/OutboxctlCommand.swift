@@ -15,7 +15,7 @@ struct OutboxctlCommand: AsyncParsableCommand {
               outboxctl status ann@example.com     what to tell Ann
               outboxctl show 17                    every attempt of message 17, with the relay's reply
               outboxctl list --state deferred      messages that wait for another attempt
-              outboxctl cancel 17                  withdraw message 17
+              outboxctl cancel 17                  cancel message 17
               outboxctl relays                     the health of the relays
               outboxctl promise --since 24h        how many mails were accepted in time
 

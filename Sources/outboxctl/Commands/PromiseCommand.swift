@@ -55,7 +55,9 @@ struct PromiseCommand: AsyncParsableCommand {
 
     private func text(_ measure: PromiseMeasure, since: Timestamp) -> String {
         let patience = measure.patience.settingText
-        var lines = ["\(measure.requested) mails requested since \(since.dayAndTime) UTC"]
+        var lines = [
+            "\(measure.requested) \(measure.requested == 1 ? "mail" : "mails") requested since \(since.dayAndTime) UTC"
+        ]
         func add(_ label: String, _ value: String) { lines.append("  \(label.padded(to: 28))\(value)") }
 
         let kept = measure.kept.map { " (\(percentage($0)) of those that are due)" } ?? ""

@@ -11,7 +11,7 @@ struct Relays: AsyncParsableCommand {
         abstract: "Show the health of each relay, and why it is suspected or paused.",
         discussion: """
             In order of preference, as last recorded by the running outboxd. While a relay is paused, its messages \
-            stay open and use up no attempt. A suspected relay refuses everybody: it still gets messages, and the \
+            stay open, and no attempt of theirs counts. A suspected relay refuses everybody: it still gets messages, and the \
             refused ones stay open. Exits with 1 if outboxd has not run yet.
             """
     )
@@ -51,8 +51,8 @@ private struct RelayText {
             lines.append("   reason      \(reason)\(stage)\(relay.fault.map { ", fault of the \($0)" } ?? "")")
             if let detail = relay.detail { lines.append("   detail      \(detail)") }
             if let setting = relay.setting {
-                let isReload = reason.known?.isMendedByReload ?? false
-                lines.append("   look at     \(setting)\(isReload ? "; then reload outboxd" : "")")
+                let step = reason.known.flatMap(Remedy.init)?.then
+                lines.append("   look at     \(setting)\(step.map { "; then \($0)" } ?? "")")
             }
         }
         return lines.joined(separator: "\n")

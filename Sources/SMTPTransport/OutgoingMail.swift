@@ -1,0 +1,74 @@
+// A mail with its envelope, and the sender's part in its transmission. Never opens a connection.
+
+import OutboxCore
+
+/// One mail with its envelope (RFC 5321 §2.3.1).
+package struct OutgoingMail: Sendable {
+    /// The address for MAIL FROM, without angle brackets.
+    package let envelopeSender: String
+    /// The address for RCPT TO, without angle brackets.
+    package let recipient: String
+    /// The content: lines end in CRLF, not dot-stuffed (the conversation does that).
+    package let content: [UInt8]
+    /// Called after the relay's 354 and before the first octet of the content; `false` withholds the content.
+    package let mayHandOver: @Sendable () -> Bool
+    /// Called on the lane's thread when the final dot was written: from now on only the relay's answer is awaited,
+    /// which may take long.
+    package let didHandOver: @Sendable () -> Void
+    /// Called on the lane's thread when a connection was opened for the mail: greeting, TLS and AUTH have passed.
+    package let didConnect: @Sendable () -> Void
+    /// Called every second while the answer to RCPT is missing; `false` ends the mail like a time-out.
+    package let mayWait: @Sendable () -> Bool
+
+    /// Creates a mail.
+    package init(
+        envelopeSender: String,
+        recipient: String,
+        content: [UInt8],
+        mayHandOver: @escaping @Sendable () -> Bool = { true },
+        didHandOver: @escaping @Sendable () -> Void = {},
+        didConnect: @escaping @Sendable () -> Void = {},
+        mayWait: @escaping @Sendable () -> Bool = { true }
+    ) {
+        self.mayWait = mayWait
+        self.didConnect = didConnect
+        self.mayHandOver = mayHandOver
+        self.didHandOver = didHandOver
+        self.envelopeSender = envelopeSender
+        self.recipient = recipient
+        self.content = content
+    }
+}
+
+extension OutgoingMail {
+    /// An address has non-ASCII characters, so the relay must offer SMTPUTF8 (RFC 6531 §3.2).
+    var needsSMTPUTF8: Bool {
+        envelopeSender.utf8.contains { $0 >= 0x80 } || recipient.utf8.contains { $0 >= 0x80 }
+    }
+
+    /// The failure for an address that would inject text into a command; `nil` where both addresses are safe.
+    var unusableAddress: TransmissionFailure? {
+        if !recipient.isSayable || recipient.isEmpty {
+            return TransmissionFailure(
+                stage: .compose,
+                cause: .composition(.badRecipient),
+                detail: "the recipient's address has a control character or an angle bracket"
+            )
+        }
+        if !envelopeSender.isSayable {
+            return TransmissionFailure(
+                stage: .compose,
+                cause: .composition(.badSender),
+                detail: "the envelope sender's address has a control character or an angle bracket"
+            )
+        }
+        return nil
+    }
+}
+
+extension String {
+    /// Whether the address can stand between angle brackets in a command without being misread.
+    fileprivate var isSayable: Bool {
+        utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ">") }
+    }
+}
