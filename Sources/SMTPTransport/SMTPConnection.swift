@@ -34,7 +34,8 @@ final class SMTPConnection {
         _ extensions: OfferedExtensions,
         _ relay: SMTPRelay,
         _ interruption: Interruption,
-        wake: WakeDescriptor
+        wake: WakeDescriptor,
+        pipelines: Bool
     ) {
         self.handle = handle
         self.socket = socket
@@ -45,7 +46,8 @@ final class SMTPConnection {
             limits: SMTPConversation.Limits(
                 reply: relay.configuration.replyTimeout,
                 finalDot: relay.configuration.finalDotTimeout
-            )
+            ),
+            pipelines: pipelines
         )
     }
 
@@ -58,21 +60,24 @@ final class SMTPConnection {
     // MARK: Opening
 
     /// Opens a connection until it is ready for mail.
-    static func open(_ relay: SMTPRelay, _ interruption: Interruption) -> Opening {
+    ///
+    /// - Parameter pipelines: whether to pipeline where the relay offers it.
+    static func open(_ relay: SMTPRelay, _ interruption: Interruption, pipelines: Bool) -> Opening {
         guard let wake = interruption.wake else { return .failed(.withoutDescriptors) }
         let first = AuthenticationChoice(relay)
-        let (opening, outcome) = open(relay, first, interruption, wake)
+        let (opening, outcome) = open(relay, first, interruption, wake, pipelines: pipelines)
         guard let outcome, outcome.isWithoutMechanism,
             let second = first.alternative(offered: outcome.dialogue.extensions.mechanisms, at: relay)
         else { return opening }
-        return open(relay, second, interruption, wake).0
+        return open(relay, second, interruption, wake, pipelines: pipelines).0
     }
 
     private static func open(
         _ relay: SMTPRelay,
         _ authentication: AuthenticationChoice,
         _ interruption: Interruption,
-        _ wake: WakeDescriptor
+        _ wake: WakeDescriptor,
+        pipelines: Bool
     ) -> (Opening, EasyHandle.Outcome?) {
         let handle = EasyHandle(relay: relay, authentication: authentication)
         guard interruption.begins(handle.sockets) else { return (.failed(.interruptedBeforeSending), nil) }
@@ -83,7 +88,15 @@ final class SMTPConnection {
             return (.failed(failure ?? .lostWhileOpening), outcome)
         }
         let extensions = outcome.dialogue.extensions
-        let connection = SMTPConnection(handle, socket: socket, extensions, relay, interruption, wake: wake)
+        let connection = SMTPConnection(
+            handle,
+            socket: socket,
+            extensions,
+            relay,
+            interruption,
+            wake: wake,
+            pipelines: pipelines
+        )
         if let failure { return (.failed(failure), outcome) }
         return (.opened(connection), outcome)
     }
@@ -155,7 +168,7 @@ final class SMTPConnection {
     private func receive() {
         while conversation.ending == nil {
             switch handle.receive(into: input) {
-            case .moved(let count): conversation.receives(UnsafeRawBufferPointer(rebasing: input[..<count]))
+            case .moved(let count): conversation.receives(UnsafeRawBufferPointer(rebasing: input[..<count]), at: .now)
             case .wouldBlock: return
             case .ended(let why): return conversation.losesConnection(why)
             }

@@ -12,8 +12,9 @@ import OutboxCore
 /// - writes the bytes from ``nextOutput(at:)``, and reports with ``wrote(_:at:)`` how many the kernel took;
 /// - waits for the socket until ``deadline`` at most.
 ///
-/// The conversation is in lockstep: a command is written after the previous one was answered. Its users don't depend on
-/// that: output may contain several commands, and input several replies, as with PIPELINING (RFC 2920).
+/// Where the relay offers PIPELINING (RFC 2920), the commands up to DATA are written together, and their replies read in
+/// order. Otherwise the conversation is in lockstep: a command is written after the previous one was answered. The content
+/// always waits for the reply to DATA.
 struct SMTPConversation {
     /// The time limits of the relay.
     struct Limits: Sendable {
@@ -28,23 +29,58 @@ struct SMTPConversation {
         let result: TransmissionResult
         /// Both sides are in step, so another mail can use the connection.
         var keepsConnection: Bool
-        /// Nothing was transmitted, and only this connection failed: the mail may be sent over a new one at once,
-        /// without using up an attempt.
-        let isForNewConnection: Bool
+        /// Nothing was transmitted, and only this connection failed: the mail may be sent over a new one at once, as part
+        /// of the same attempt.
+        var isForNewConnection: Bool
+        /// The number of negative replies. A relay counts each of them, also those to the rest of a group.
+        var negativeReplies = 0
+        /// Whether the replies to a group of commands were not those of a relay that supports PIPELINING.
+        var doubt = Doubt.none
     }
 
-    private enum Step: Equatable {
+    /// A doubt that the relay supports PIPELINING, although it offers it.
+    enum Doubt {
+        case none
+        /// A reply to a group of commands is missing. The relay may have lost a command, or may only be slow.
+        case lostCommand
+        /// Replies to a group of commands were out of step.
+        case outOfStep
+    }
+
+    fileprivate enum Step: Equatable {
         /// RSET, where a refusal left the previous transaction open (RFC 5321 §4.1.1.5).
         case reset
         case mail, recipient, data
         /// The content with its final dot.
         case content
+        /// A final dot without content: ends the DATA that a relay accepts although it refused the recipient (RFC 2920
+        /// §3.1). Its answer is never an acceptance.
+        case loneDot
+    }
+
+    /// Commands that are written together. The replies come in their order.
+    private struct Group {
+        /// The commands without a reply, each with its end in the group's octets.
+        private(set) var unanswered: [(step: Step, end: Int)] = []
+        private(set) var octets: [UInt8] = []
+        var written = 0
+
+        mutating func append(_ step: Step, _ command: [UInt8]) {
+            octets += command
+            unanswered.append((step, octets.count))
+        }
+
+        /// Whether the first command without a reply is written.
+        var mayBeAnswered: Bool { unanswered.first.map { $0.end <= written } ?? false }
+
+        mutating func isAnswered() { unanswered.removeFirst() }
     }
 
     private enum Progress: Equatable {
         /// Must be written, once all of the relay's input is read.
         case due
         case writing(left: Int)
+        /// Everything is written.
         case awaitingReply
         /// The relay said 354; the sender is asked whether the content may be sent.
         case awaitingPermission
@@ -60,8 +96,18 @@ struct SMTPConversation {
     private(set) var hasHandedOver = false
 
     private let limits: Limits
+    private let pipelines: Bool
     private var parser = ReplyParser()
+    /// The first step without a reply.
     private var step = Step.mail
+    private var group = Group()
+    /// A group of this mail had several commands.
+    private var isPipelined = false
+    /// The refusal of a mail whose group of commands has further replies. It is reported after all of them, and after a
+    /// positive reply to RSET: a stray reply among those to a group would otherwise pass for a refusal.
+    private var refusal: Ending?
+    private var isRecipientRefused = false
+    private var negativeReplies = 0
     private var progress = Progress.due
     private var mailCommand: [UInt8] = []
     private var recipientCommand: [UInt8] = []
@@ -69,9 +115,11 @@ struct SMTPConversation {
     private var leavesTransactionOpen = false
     private var mailCount = 0
 
-    init(extensions: OfferedExtensions, limits: Limits) {
+    /// - Parameter pipelines: whether to pipeline where the relay offers it.
+    init(extensions: OfferedExtensions, limits: Limits, pipelines: Bool = true) {
         self.extensions = extensions
         self.limits = limits
+        self.pipelines = pipelines && extensions.hasPipelining
     }
 
     // MARK: A mail
@@ -83,6 +131,11 @@ struct SMTPConversation {
         ending = nil
         deadline = nil
         hasHandedOver = false
+        refusal = nil
+        isRecipientRefused = false
+        negativeReplies = 0
+        group = Group()
+        isPipelined = false
         step = leavesTransactionOpen ? .reset : .mail
         progress = .due
         if let obstacle = obstacle(to: mail) {
@@ -136,17 +189,29 @@ struct SMTPConversation {
             fail(.outOfStep)
             return nil
         }
-        let output: [UInt8] =
-            switch step {
-            case .reset: Array("RSET\r\n".utf8)
-            case .mail: mailCommand
-            case .recipient: recipientCommand
-            case .data: Array("DATA\r\n".utf8)
-            case .content: content.next()
-            }
+        let output = step == .content ? content.next() : nextGroup()
         progress = .writing(left: output.count)
         deadline = now + limits.reply
         return output
+    }
+
+    /// The next command; with PIPELINING also those behind it, up to DATA, which must be the last (RFC 2920 §3.1).
+    private mutating func nextGroup() -> [UInt8] {
+        group = Group()
+        var next: Step? = step
+        while let step = next {
+            switch step {
+            case .reset: group.append(step, Array("RSET\r\n".utf8))
+            case .mail: group.append(step, mailCommand)
+            case .recipient: group.append(step, recipientCommand)
+            case .data: group.append(step, Array("DATA\r\n".utf8))
+            case .loneDot: group.append(step, Array(".\r\n".utf8))
+            case .content: preconditionFailure("the content is no command")
+            }
+            next = pipelines && refusal == nil ? step.successor : nil
+        }
+        if group.unanswered.count > 1 { isPipelined = true }
+        return group.octets
     }
 
     /// Reports how many octets of the output the kernel took.
@@ -154,6 +219,7 @@ struct SMTPConversation {
         guard ending == nil, case .writing(let left) = progress else { return }
         precondition(count <= left, "no more is written than there was")
         deadline = now + limits.reply
+        group.written += count
         guard count == left else {
             progress = .writing(left: left - count)
             return
@@ -172,8 +238,8 @@ struct SMTPConversation {
     /// Everything was written, and the relay must reply.
     var awaitsReply: Bool { ending == nil && progress == .awaitingReply }
 
-    /// Only the answer to RCPT is missing, before any content is sent.
-    var awaitsRecipient: Bool { awaitsReply && step == .recipient }
+    /// The answer to RCPT is missing, and no content is sent.
+    var awaitsRecipient: Bool { awaitsReply && step == .recipient && refusal == nil }
 
     /// The relay waits for the content, and the sender must permit or withhold it.
     var asksForPermission: Bool { ending == nil && progress == .awaitingPermission }
@@ -192,40 +258,52 @@ struct SMTPConversation {
     // MARK: Input
 
     /// Processes input from the relay.
-    mutating func receives(_ bytes: some Collection<UInt8>) {
+    mutating func receives(_ bytes: some Collection<UInt8>, at now: ContinuousClock.Instant) {
         parser.append(bytes)
         while ending == nil, let element = parser.next() {
             switch element {
-            case .reply(let reply): take(reply)
-            case .garbled: fail(progress == .awaitingReply ? .garbledReply : .outOfStep)
+            case .reply(let reply): take(reply, at: now)
+            case .garbled: fail(isAnswerable ? .garbledReply : .outOfStep)
             }
         }
         // Input after the final answer would be mistaken for answers to the next mail.
         if ending?.keepsConnection == true, parser.isHalfway { ending?.keepsConnection = false }
     }
 
-    private mutating func take(_ reply: RelayReply) {
-        if progress == .awaitingReply {
-            answer(reply)
+    /// Whether a reply can be the answer to a command: to one that is written.
+    private var isAnswerable: Bool {
+        switch progress {
+        case .awaitingReply: true
+        case .writing: step != .content && group.mayBeAnswered
+        case .due, .awaitingPermission: false
+        }
+    }
+
+    private mutating func take(_ reply: RelayReply, at now: ContinuousClock.Instant) {
+        if reply.isRefusal { negativeReplies += 1 }
+        if refusal != nil {
+            answerAfterRefusal(reply, at: now)
+        } else if isAnswerable {
+            answer(reply, at: now)
         } else if reply.closesConnection || reply.isRefusal && step == .content && !content.isUntouched {
             // A relay may say 421 at any time (RFC 5321 §3.8), and some refuse a mail before they have received all of
             // it.
-            refuse(reply, isInStep: false)
+            refuse(reply, isInStep: false, at: now)
         } else {
             fail(.outOfStep, reply)
         }
     }
 
-    private mutating func answer(_ reply: RelayReply) {
+    private mutating func answer(_ reply: RelayReply, at now: ContinuousClock.Instant) {
         switch step {
         case .reset where reply.isPositive:
             leavesTransactionOpen = false
-            say(.mail)
+            goOn(with: .mail, at: now)
         case .mail where reply.isPositive:
             leavesTransactionOpen = true
-            say(.recipient)
+            goOn(with: .recipient, at: now)
         case .recipient where reply.isPositive:
-            say(.data)
+            goOn(with: .data, at: now)
         case .data where reply.asksForContent:
             step = .content
             progress = .awaitingPermission
@@ -233,15 +311,41 @@ struct SMTPConversation {
         case .content where reply.isPositive:
             leavesTransactionOpen = false
             end(.accepted(reply.parsed), keepsConnection: true)
-        case .reset, .mail, .recipient, .data, .content:
-            if reply.isRefusal { refuse(reply, isInStep: true) } else { fail(.outOfStep, reply) }
+        case .reset, .mail, .recipient, .data, .content, .loneDot:
+            if reply.isRefusal { refuse(reply, isInStep: true, at: now) } else { fail(.outOfStep, reply) }
         }
     }
 
-    private mutating func say(_ step: Step) {
+    /// Processes the replies to the rest of a group whose mail is refused. A reply that contradicts the refusal shows that
+    /// the replies are shifted.
+    private mutating func answerAfterRefusal(_ reply: RelayReply, at now: ContinuousClock.Instant) {
+        guard !reply.closesConnection else { return endRefused(keepsConnection: false) }
+        guard isAnswerable else { return fail(.outOfStep, reply) }
+        switch step {
+        case .recipient where reply.isRefusal:
+            isRecipientRefused = true
+            goOn(with: .data, at: now)
+        // If the relay took a recipient, a final dot would have it deliver an empty mail.
+        case .data where reply.asksForContent && isRecipientRefused: goOn(with: .loneDot, at: now)
+        case .data where reply.isRefusal, .loneDot where reply.isRefusal || reply.isPositive:
+            goOn(with: .reset, at: now)
+        case .reset where reply.isPositive:
+            leavesTransactionOpen = false
+            endRefused(keepsConnection: true)
+        case .reset, .mail, .recipient, .data, .content, .loneDot: fail(.outOfStep, reply)
+        }
+    }
+
+    /// Continues with the next step: its command is due, unless it is part of the group in progress.
+    private mutating func goOn(with step: Step, at now: ContinuousClock.Instant) {
         self.step = step
-        progress = .due
-        deadline = nil
+        group.isAnswered()
+        if group.unanswered.isEmpty {
+            progress = .due
+            deadline = nil
+        } else {
+            deadline = now + limits.reply
+        }
     }
 
     // MARK: Other endings
@@ -276,7 +380,7 @@ struct SMTPConversation {
         switch step {
         case .reset, .mail: .mail
         case .recipient: .rcpt
-        case .data: .data
+        case .data, .loneDot: .data
         case .content: hasHandedOver ? .finalDot : .body
         }
     }
@@ -285,20 +389,31 @@ struct SMTPConversation {
     /// the connection's, and neither the mail's nor the relay's fault.
     private var isBeforeAnswerOnUsedConnection: Bool { mailCount > 1 && (step == .reset || step == .mail) }
 
-    private mutating func refuse(_ reply: RelayReply, isInStep: Bool) {
+    private mutating func refuse(_ reply: RelayReply, isInStep: Bool, at now: ContinuousClock.Instant) {
         let parsed = reply.parsed
         let failure = TransmissionFailure(stage: stage, cause: .reply(parsed), detail: parsed.description)
         let isOfConnection = step == .reset || reply.closesConnection && isBeforeAnswerOnUsedConnection
         // A refused final dot ends the transaction; a refused RCPT or DATA doesn't.
         if step == .content { leavesTransactionOpen = false }
-        end(
-            .failed(failure),
-            keepsConnection: isInStep && !reply.closesConnection && step != .reset,
-            isForNewConnection: isOfConnection
-        )
+        let keepsConnection = isInStep && !reply.closesConnection && step != .reset
+        if keepsConnection, isPipelined, step != .content {
+            refusal = Ending(result: .failed(failure), keepsConnection: true, isForNewConnection: false)
+            isRecipientRefused = step == .recipient
+            goOn(with: step.successor ?? .reset, at: now)
+        } else {
+            end(.failed(failure), keepsConnection: keepsConnection, isForNewConnection: isOfConnection)
+        }
+    }
+
+    /// Ends a refused mail, after the relay's replies to the rest of its group.
+    private mutating func endRefused(keepsConnection: Bool) {
+        guard var refusal else { return }
+        refusal.keepsConnection = keepsConnection
+        end(refusal)
     }
 
     private mutating func fail(_ cause: TransmissionCause, _ reply: RelayReply? = nil, detail: String? = nil) {
+        if refusal != nil, cause != .outOfStep, cause != .garbledReply { return endRefused(keepsConnection: false) }
         let words = reply.map { ": \($0.parsed)" } ?? ""
         let standard =
             cause == .outOfStep
@@ -311,11 +426,19 @@ struct SMTPConversation {
             isUncertain: hasHandedOver
         )
         let isStale = cause == .connectionLost && isBeforeAnswerOnUsedConnection
-        end(
-            .failed(failure),
+        var ending = Ending(
+            result: .failed(failure),
             keepsConnection: false,
             isForNewConnection: isStale || cause == .outOfStep && !hasHandedOver
         )
+        if isPipelined, !hasHandedOver, cause == .outOfStep || cause == .garbledReply {
+            ending.doubt = .outOfStep
+            // In lockstep the relay may be understood.
+            ending.isForNewConnection = true
+        } else if isPipelined, !hasHandedOver, cause == .timedOut {
+            ending.doubt = .lostCommand
+        }
+        end(ending)
     }
 
     private mutating func end(
@@ -323,12 +446,25 @@ struct SMTPConversation {
         keepsConnection: Bool,
         isForNewConnection: Bool = false
     ) {
+        end(Ending(result: result, keepsConnection: keepsConnection, isForNewConnection: isForNewConnection))
+    }
+
+    private mutating func end(_ ending: Ending) {
         deadline = nil
         content = StuffedContent([])
-        ending = Ending(
-            result: result,
-            keepsConnection: keepsConnection,
-            isForNewConnection: isForNewConnection
-        )
+        self.ending = ending
+        self.ending?.negativeReplies = negativeReplies
+    }
+}
+
+extension SMTPConversation.Step {
+    /// The command behind this one in a group.
+    fileprivate var successor: Self? {
+        switch self {
+        case .reset: .mail
+        case .mail: .recipient
+        case .recipient: .data
+        case .data, .content, .loneDot: nil
+        }
     }
 }

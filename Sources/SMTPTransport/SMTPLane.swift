@@ -9,11 +9,21 @@ package actor SMTPLane {
     /// How long to wait for the relay's answer to QUIT.
     private static let closingLimit = Duration.seconds(1)
 
-    /// The number of refusals in a row after which a connection is replaced. Servers count refusals per connection:
+    /// The number of negative replies in a row after which a connection is replaced. Servers count them per connection:
     /// Postfix slows down all its replies after 10 (`smtpd_soft_error_limit`) and hangs up after 20, Exchange after 5
     /// (`MaxProtocolErrors`). Postfix restarts its count after an accepted mail. The next mail must not suffer from
     /// earlier refusals.
-    private static let refusalsPerConnection = 4
+    private static let negativeRepliesPerConnection = 4
+
+    /// Whether the next connection pipelines where the relay offers it (RFC 2920).
+    private enum Pipelining {
+        case trusted
+        /// A reply to a group of commands was missing. The relay may only be slow, so one connection is enough to learn
+        /// more.
+        case notOnNextConnection
+        /// Replies to a group of commands were out of step.
+        case distrusted
+    }
 
     /// A connection unused for this long should be closed before the relay closes it.
     package nonisolated let idle: Duration
@@ -23,7 +33,8 @@ package actor SMTPLane {
     private let interruption = Interruption()
     private var connection: SMTPConnection?
     private var messagesOnConnection = 0
-    private var refusalsInARow = 0
+    private var negativeRepliesInARow = 0
+    private var pipelining = Pipelining.trusted
     private var mask: SecretMask
     private let closingTimeout: Duration
 
@@ -74,6 +85,7 @@ package actor SMTPLane {
         closeConnection()
         self.relay = relay
         mask = relay.mask
+        pipelining = .trusted
     }
 
     /// Sends QUIT and closes the connection, if one is open. The next mail opens a new one.
@@ -90,10 +102,10 @@ package actor SMTPLane {
         interruption.settle()
     }
 
-    /// Closes the connection if it has reached its message limit or its limit of refusals.
+    /// Closes the connection if it has reached its message limit or its limit of negative replies.
     package func closeFullConnection() {
         let isFull = messagesOnConnection >= relay.configuration.messagesPerConnection
-        if isFull || refusalsInARow >= Self.refusalsPerConnection { closeConnection() }
+        if isFull || negativeRepliesInARow >= Self.negativeRepliesPerConnection { closeConnection() }
     }
 
     /// Sends QUIT and closes the connection without waiting for an answer: for a shutdown.
@@ -114,24 +126,30 @@ package actor SMTPLane {
         if let open = self.connection {
             connection = open
         } else {
-            switch SMTPConnection.open(relay, interruption) {
+            switch SMTPConnection.open(relay, interruption, pipelines: pipelining == .trusted) {
             case .opened(let new): connection = new
             case .failed(let failure): return .failed(failure)
             }
             self.connection = connection
+            if pipelining == .notOnNextConnection { pipelining = .trusted }
             mail.didConnect()
             messagesOnConnection = 0
-            refusalsInARow = 0
+            negativeRepliesInARow = 0
         }
         messagesOnConnection += 1
         let ending = connection.carry(mail)
+        switch ending.doubt {
+        case .none: break
+        case .lostCommand: pipelining = .notOnNextConnection
+        case .outOfStep: pipelining = .distrusted
+        }
         if !ending.keepsConnection {
             connection.close()
             self.connection = nil
         } else if case .failed = ending.result {
-            refusalsInARow += 1
+            negativeRepliesInARow += max(1, ending.negativeReplies)
         } else {
-            refusalsInARow = 0
+            negativeRepliesInARow = 0
         }
         return ending
     }

@@ -132,6 +132,9 @@ struct DialogueTests {
             for _ in 0..<11 { codes.append(try await client.reply().prefix(3)) }
             #expect(codes == ["250", "250", "250", "354", "250", "250", "250", "250", "354", "250", "221"])
             #expect(server.ledger.accepted.map(\.text) == ["one\r\n", "two\r\n"])
+            // Behind MAIL and each RCPT more may follow; behind DATA nothing before its reply.
+            #expect(server.ledger.connections.map(\.pipelinedCommands) == [6])
+            #expect(server.ledger.connections.map(\.synchronizationErrors) == [2])
         }
     }
 

@@ -91,14 +91,55 @@ struct DialogueTests {
         }
         for reply in ["250 ok\r\n", "250 ok\r\n", "354 go\r\n"] {
             try say()
-            conversation.receives(Array(reply.utf8))
+            conversation.receives(Array(reply.utf8), at: Self.start)
         }
         conversation.permit(true)
         try say()
         #expect(!conversation.hasHandedOver && conversation.deadline == Self.start + .seconds(60))
-        conversation.receives(Array("\(code) words\r\n".utf8))
+        conversation.receives(Array("\(code) words\r\n".utf8), at: Self.start)
         let ending = try #require(conversation.ending)
         #expect(ending.words == (code < 400 ? "failed body outOfStep, anew" : "refused body \(code) words, closes"))
+    }
+
+    @Test("a reply answers a command of a group once that command is written, and none before", arguments: [0, 1])
+    func replyWithinGroup(missing: Int) throws {
+        var conversation = SMTPConversation(
+            extensions: OfferedExtensions(answer: ["250-relay.example", "250 PIPELINING"]),
+            limits: SMTPConversation.Limits(reply: .seconds(60), finalDot: .seconds(600))
+        )
+        conversation.begin(OutgoingMail(envelopeSender: "a@b.example", recipient: "c@d.example", content: []))
+        let output = conversation.nextOutput(at: Self.start)
+        let group = try #require(output)
+        #expect(String(decoding: group, as: UTF8.self).hasSuffix("RCPT TO:<c@d.example>\r\nDATA\r\n"))
+        let toRecipient = group.count - "DATA\r\n".utf8.count
+        conversation.wrote(toRecipient - missing, at: Self.start)
+        #expect(!conversation.awaitsReply)
+        conversation.receives(Array("250 ok\r\n250 ok\r\n".utf8), at: Self.start + .seconds(1))
+        guard missing == 0 else {
+            #expect(conversation.ending?.words == "failed rcpt outOfStep, anew, distrusts")
+            return
+        }
+        #expect(conversation.ending == nil && conversation.deadline == Self.start + .seconds(61))
+        conversation.wrote("DATA\r\n".utf8.count, at: Self.start + .seconds(2))
+        #expect(conversation.awaitsReply && !conversation.awaitsRecipient)
+        conversation.receives(Array("354 go\r\n".utf8), at: Self.start + .seconds(3))
+        #expect(conversation.asksForPermission && !conversation.hasHandedOver)
+    }
+
+    @Test("each reply to a group gets its own time")
+    func timeOfReplies() throws {
+        var conversation = SMTPConversation(
+            extensions: OfferedExtensions(answer: ["250-relay.example", "250 PIPELINING"]),
+            limits: SMTPConversation.Limits(reply: .seconds(60), finalDot: .seconds(600))
+        )
+        conversation.begin(OutgoingMail(envelopeSender: "a@b.example", recipient: "c@d.example", content: []))
+        let output = conversation.nextOutput(at: Self.start)
+        conversation.wrote(try #require(output).count, at: Self.start)
+        #expect(!conversation.awaitsRecipient)
+        conversation.receives(Array("250 ok\r\n".utf8), at: Self.start + .seconds(50))
+        #expect(conversation.awaitsRecipient && conversation.deadline == Self.start + .seconds(110))
+        conversation.receives(Array("550 no\r\n".utf8), at: Self.start + .seconds(100))
+        #expect(!conversation.awaitsRecipient && conversation.deadline == Self.start + .seconds(160))
     }
 
     private static let start = ContinuousClock.now
@@ -129,7 +170,7 @@ struct DialogueTests {
                 unread.removeFirst(line.count)
             case .relay(let octets):
                 #expect(unread.isEmpty, "unread: \(String(decoding: unread, as: UTF8.self))")
-                for piece in cut(octets) { conversation.receives(piece) }
+                for piece in cut(octets) { conversation.receives(piece, at: now) }
             case .permit(let isPermitted):
                 try #require(conversation.asksForPermission)
                 conversation.permit(isPermitted)
@@ -166,6 +207,11 @@ extension SMTPConversation.Ending {
             if failure.isUncertain { parts.append("uncertain") }
         }
         parts.append(isForNewConnection ? "anew" : keepsConnection ? "keeps" : "closes")
+        switch doubt {
+        case .none: break
+        case .lostCommand: parts.append("doubts")
+        case .outOfStep: parts.append("distrusts")
+        }
         return parts.joined(separator: ", ")
     }
 }

@@ -171,32 +171,72 @@ struct LaneTests {
 
     @Test(
         "a refusal is told at once, and leaves the connection in use",
-        arguments: ["mail", "rcpt", "data", "finalDot"]
+        arguments: ["mail", "rcpt", "data", "finalDot"],
+        [true, false]
     )
-    func refusalKeepsConnection(stage: String) async throws {
-        try await FakeSMTPServer.with(faults: [try Fault(parsing: "\(stage): reply 550 5.1.1 nth 1")]) { server in
+    func refusalKeepsConnection(stage: String, isPipelined: Bool) async throws {
+        var options = FakeSMTPServer.Options()
+        if !isPipelined { options.offers.remove(.pipelining) }
+        try await FakeSMTPServer.with(options, faults: [try Fault(parsing: "\(stage): reply 550 5.1.1 nth 1")]) {
+            server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
             #expect(await lane.send(.sample()).failure?.reply?.code == 550)
-            #expect(server.ledger.commands["RSET"] == nil && server.ledger.commands["QUIT"] == nil)
+            // With PIPELINING, RSET follows at once: its reply shows that the refusal was the group's.
+            let resets = isPipelined && stage != "finalDot" || ["rcpt", "data"].contains(stage) ? 1 : nil
+            #expect(server.ledger.commands["RSET"] == (isPipelined ? resets : nil))
+            #expect(server.ledger.commands["QUIT"] == nil)
             for _ in 1...2 { #expect(await lane.send(.sample()).isAccepted) }
             #expect(server.ledger.connectionCount == 1)
             // The transaction that the refusal left open is reset before the next mail.
-            #expect(server.ledger.commands["RSET"] == (["rcpt", "data"].contains(stage) ? 1 : nil))
+            #expect(server.ledger.commands["RSET"] == resets)
         }
     }
 
-    @Test("replaces a connection after too many refusals in a row, before the relay slows it down")
-    func manyRefusals() async throws {
-        try await FakeSMTPServer.with(faults: ["rcpt: reply 550 5.1.1 for nobody@example.com"]) { server in
+    @Test(
+        "sends the commands of a mail together where PIPELINING is offered, and never more than RFC 2920 allows"
+    )
+    func pipelining() async throws {
+        func send(_ options: FakeSMTPServer.Options) async throws -> Ledger.Connection {
+            let fault: Fault = "rcpt: reply 550 5.1.1 nth 2"
+            return try await FakeSMTPServer.with(options, faults: [fault]) { server in
+                let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+                #expect(await lane.send(.sample()).isAccepted)
+                #expect(await lane.send(.sample()).failure?.reply?.code == 550)
+                #expect(await lane.send(.sample(body: .manyLines(octets: 200_000))).isAccepted)
+                #expect(server.ledger.connectionCount == 1)
+                return try #require(server.ledger.connections.first)
+            }
+        }
+        let offered = try await send(.init())
+        // RCPT and DATA follow without a reply.
+        #expect(offered.pipelinedCommands == 6 && offered.synchronizationErrors == 0)
+        var options = FakeSMTPServer.Options()
+        options.offers.remove(.pipelining)
+        let withheld = try await send(options)
+        #expect(withheld.pipelinedCommands == 0 && withheld.synchronizationErrors == 0)
+    }
+
+    @Test(
+        "replaces a connection after too many refusals in a row, before the relay slows it down",
+        arguments: [true, false]
+    )
+    func manyRefusals(isPipelined: Bool) async throws {
+        var options = FakeSMTPServer.Options()
+        if !isPipelined { options.offers.remove(.pipelining) }
+        try await FakeSMTPServer.with(options, faults: ["rcpt: reply 550 5.1.1 for nobody@example.com"]) { server in
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
             for _ in 1...9 { #expect(await lane.send(.sample(to: "nobody@example.com")).failure?.reply?.code == 550) }
-            #expect(server.ledger.connectionCount == 3 && server.ledger.commands["QUIT"] == 2)
+            // With PIPELINING, each refused recipient has two negative replies: DATA gets one as well.
+            let connections = isPipelined ? 5 : 3
+            #expect(server.ledger.connectionCount == connections)
+            #expect(server.ledger.commands["QUIT"] == connections - 1)
             // An accepted mail resets the count.
-            for recipient in ["ann", "nobody", "nobody", "nobody", "ann", "nobody"] {
+            let refused = Array(repeating: "nobody", count: isPipelined ? 1 : 3)
+            for recipient in ["ann"] + refused + ["ann", "nobody"] {
                 _ = await lane.send(.sample(to: "\(recipient)@example.com"))
             }
             #expect(server.ledger.acceptedCount == 2)
-            #expect(server.ledger.connectionCount == 3)
+            #expect(server.ledger.connectionCount == connections)
         }
     }
 

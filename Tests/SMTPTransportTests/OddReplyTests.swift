@@ -186,7 +186,10 @@ struct OddReplyTests {
     func endlessTalk(line: String) async throws {
         let octets = Array(String(repeating: line + "\r\n", count: 1_000_000 / (line.utf8.count + 2)).utf8)
         let fault = try Fault(at: .rcpt, .raw(octets))
-        try await FakeSMTPServer.with(faults: [fault]) { server in
+        // In lockstep, so that no later reply ends the talk.
+        var options = FakeSMTPServer.Options()
+        options.offers.remove(.pipelining)
+        try await FakeSMTPServer.with(options, faults: [fault]) { server in
             let relay = SMTPRelay(server)
             let lane = SMTPLane(relay: relay, number: 1)
             async let sending = lane.send(.sample())

@@ -24,6 +24,14 @@ enum SMTPVerb: String, Sendable, CaseIterable {
         self = word.utf8.count <= 8 ? Self(rawValue: word.uppercased()) ?? .unknown : .unknown
     }
 
+    /// Whether a client may send another command before the reply to this one (RFC 2920 §3.1).
+    var mayBeFollowed: Bool {
+        switch self {
+        case .rset, .mail, .rcpt: true
+        case .helo, .ehlo, .startTLS, .auth, .data, .noop, .vrfy, .expn, .help, .quit, .unknown: false
+        }
+    }
+
     /// The longest command line in octets, CRLF included: RFC 5321 §4.5.3.1.4, plus what RFC 1870 (26),
     /// RFC 6152 (17), RFC 6531 (10) and RFC 4954 §5 (500) add to MAIL, and RFC 4954 §4 for AUTH.
     var longestLine: Int {

@@ -15,6 +15,11 @@ extension Ledger {
         package internal(set) var user: String?
         /// Octets that the client sent after STARTTLS without waiting, and that were discarded (RFC 3207 §4.2).
         package internal(set) var discardedPlaintext = 0
+        /// The commands that the client sent before the reply to the one before (RFC 2920).
+        package internal(set) var pipelinedCommands = 0
+        /// How many times the client sent more without waiting for a reply, although PIPELINING was not offered, or the
+        /// command must be the last of its group (RFC 2920 §3.1).
+        package internal(set) var synchronizationErrors = 0
         /// Whether it was closed, by either side.
         package internal(set) var isClosed = false
     }

@@ -96,6 +96,18 @@ package final class Ledger: Sendable {
         update { Self.change(id, in: &$0) { $0.user = user } }
     }
 
+    func notePipelining(isAllowed: Bool, on id: Int) {
+        update { state in
+            Self.change(id, in: &state) { connection in
+                if isAllowed {
+                    connection.pipelinedCommands += 1
+                } else {
+                    connection.synchronizationErrors += 1
+                }
+            }
+        }
+    }
+
     func noteDiscardedPlaintext(_ count: Int, on id: Int) {
         update { Self.change(id, in: &$0) { $0.discardedPlaintext += count } }
     }

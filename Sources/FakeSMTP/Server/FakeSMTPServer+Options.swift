@@ -38,6 +38,10 @@ extension FakeSMTPServer {
         package var hostname = "fake-smtp.localhost"
         /// The extensions that EHLO may announce; the server also rejects the use of any other.
         package var offers = Set(SMTPExtension.allCases)
+        /// Whether EHLO's answer announces PIPELINING.
+        var offersPipelining: Bool {
+            understandsEHLO && (ehloLines?.contains("PIPELINING") ?? offers.contains(.pipelining))
+        }
         /// The lines of EHLO's answer after its first, in place of the extensions' lines; `nil` for those. The commands
         /// that the server accepts stay the same.
         package var ehloLines: [String]?

@@ -165,6 +165,14 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
         let verb = SMTPVerb(of: text)
         parts.ledger.noteCommand(verb)
         parts.log?.command(text, verb: verb, connection: connection)
+        // The bytes behind STARTTLS have a record of their own.
+        if inbound.readableBytes > 0, verb != .startTLS {
+            let isAllowed = verb.mayBeFollowed && parts.options.offersPipelining
+            parts.ledger.notePipelining(isAllowed: isAllowed, on: connection)
+            if !isAllowed {
+                parts.log?.note("synchronization error: more was sent behind \(verb.rawValue)", connection: connection)
+            }
+        }
         do {
             perform(session.receive(try SMTPCommand.parse(text, verb: verb)))
         } catch {
