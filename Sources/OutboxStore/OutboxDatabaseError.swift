@@ -36,8 +36,6 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
     case schemaTooNew(found: Int, known: Int)
     /// A row holds a value that this program doesn't know.
     case unknownValue(path: String)
-    /// A program older than version 0.1.0 created the outbox in the file.
-    case developmentBuild
     /// A CHECK, UNIQUE or NOT NULL constraint refused a row; the constraint's name says what must hold.
     case constraint(String)
     /// The same idempotency key was used before, for another mail.
@@ -107,9 +105,6 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
         case .unknownValue(let path):
             "a row of the outbox in \(path) holds a value that this program doesn't know; install the newer outboxd and "
                 + "outboxctl, or find the program that wrote it"
-        case .developmentBuild:
-            "a development build created the outbox in this file, and this version can't upgrade it; "
-                + "start with a new file, or drop the tables and views whose names begin with outbox"
         case .constraint(let name):
             "the database refused the message; this must hold: \(name.replacing("_", with: " "))"
         case .idempotencyKeyReused(let id):

@@ -60,7 +60,7 @@ package struct ProgramFailure: Error, CustomStringConvertible {
             case .notCreated, .lost, .folderUnusable: ExitStatus.temporary
             case .noFile, .unreachable, .notReadable, .notWritable, .cannotOpen, .noDatabase, .corrupt,
                 .encoding, .noWriteAheadLog, .networkFileSystem, .schemaTooOld, .schemaTooNew, .unknownValue,
-                .developmentBuild, .diskFull, .locked, .inputOutput, .sqlite:
+                .diskFull, .locked, .inputOutput, .sqlite:
                 ExitStatus.unavailable
             }
     }

@@ -18,6 +18,8 @@ package struct OfferedExtensions: Sendable, Hashable {
     package private(set) var hasDSN = false
     /// RFC 2034.
     package private(set) var hasEnhancedStatusCodes = false
+    /// The maximum number of mails on a connection: MAILMAX of LIMITS (RFC 9422 §3.1); `nil` where there is none.
+    package private(set) var mailsPerConnection: Int?
     /// The mechanisms of AUTH (RFC 4954 §3) in upper case, as the relay orders them.
     package private(set) var mechanisms: [String] = []
 
@@ -40,6 +42,10 @@ package struct OfferedExtensions: Sendable, Hashable {
             case "SMTPUTF8": hasSMTPUTF8 = true
             case "DSN": hasDSN = true
             case "ENHANCEDSTATUSCODES": hasEnhancedStatusCodes = true
+            case "LIMITS":
+                let name = "MAILMAX="
+                let value = words.dropFirst().first { $0.hasPrefix(name) }?.dropFirst(name.count)
+                mailsPerConnection = value.flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
             case "AUTH":
                 for mechanism in words.dropFirst() where !mechanisms.contains(mechanism) {
                     mechanisms.append(mechanism)

@@ -101,6 +101,9 @@ final class SMTPConnection {
         return (.opened(connection), outcome)
     }
 
+    /// The extensions that the relay offers over this connection.
+    var extensions: OfferedExtensions { conversation.extensions }
+
     // MARK: Mail
 
     /// Transmits one mail. Blocks until it is accepted or refused, or a time limit passes.

@@ -32,6 +32,8 @@ struct SMTPConversation {
         /// Nothing was transmitted, and only this connection failed: the mail may be sent over a new one at once, as part
         /// of the same attempt.
         var isForNewConnection: Bool
+        /// The relay answered MAIL with 421 on a connection that had carried mails: it may take no more over one connection.
+        var isRefusedAnotherMail = false
         /// The number of negative replies. A relay counts each of them, also those to the rest of a group.
         var negativeReplies = 0
         /// Whether the replies to a group of commands were not those of a relay that supports PIPELINING.
@@ -401,7 +403,13 @@ struct SMTPConversation {
             isRecipientRefused = step == .recipient
             goOn(with: step.successor ?? .reset, at: now)
         } else {
-            end(.failed(failure), keepsConnection: keepsConnection, isForNewConnection: isOfConnection)
+            var ending = Ending(
+                result: .failed(failure),
+                keepsConnection: keepsConnection,
+                isForNewConnection: isOfConnection
+            )
+            ending.isRefusedAnotherMail = isOfConnection && step == .mail && isAnswerable
+            end(ending)
         }
     }
 

@@ -33,6 +33,7 @@ package actor SMTPLane {
     private let interruption = Interruption()
     private var connection: SMTPConnection?
     private var messagesOnConnection = 0
+    private var mailsPerConnection: MailsPerConnection
     private var negativeRepliesInARow = 0
     private var pipelining = Pipelining.trusted
     private var mask: SecretMask
@@ -58,6 +59,7 @@ package actor SMTPLane {
         self.relay = relay
         self.closingTimeout = closingTimeout ?? Self.closingLimit
         mask = relay.mask
+        mailsPerConnection = MailsPerConnection(configured: relay.configuration.messagesPerConnection)
         idle = relay.configuration.idle
         thread = LaneThread(name: "lane-\(number)")
     }
@@ -86,6 +88,7 @@ package actor SMTPLane {
         self.relay = relay
         mask = relay.mask
         pipelining = .trusted
+        mailsPerConnection = MailsPerConnection(configured: relay.configuration.messagesPerConnection)
     }
 
     /// Sends QUIT and closes the connection, if one is open. The next mail opens a new one.
@@ -104,7 +107,9 @@ package actor SMTPLane {
 
     /// Closes the connection if it has reached its message limit or its limit of negative replies.
     package func closeFullConnection() {
-        let isFull = messagesOnConnection >= relay.configuration.messagesPerConnection
+        guard let connection else { return }
+        let limit = mailsPerConnection.limit(offered: connection.extensions.mailsPerConnection)
+        let isFull = messagesOnConnection >= limit
         if isFull || negativeRepliesInARow >= Self.negativeRepliesPerConnection { closeConnection() }
     }
 
@@ -138,6 +143,7 @@ package actor SMTPLane {
         }
         messagesOnConnection += 1
         let ending = connection.carry(mail)
+        if ending.isRefusedAnotherMail { mailsPerConnection.refusedAnother(after: messagesOnConnection - 1) }
         switch ending.doubt {
         case .none: break
         case .lostCommand: pipelining = .notOnNextConnection

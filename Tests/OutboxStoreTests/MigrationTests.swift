@@ -79,21 +79,4 @@ import Testing
             #expect(try await copy.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM outbox_secret") } == 5)
         }
     }
-
-    @Test("a development build's file is refused, with the remedy")
-    func developmentBuild() async throws {
-        try await withFolder { folder in
-            let path = folder.appending(path: "outbox.db").path
-            try await DatabaseQueue(path: path).write { database in
-                try database.execute(
-                    sql: "CREATE TABLE outbox_migration (version INTEGER PRIMARY KEY, applied_at TEXT)"
-                )
-                try database.execute(sql: "INSERT INTO outbox_migration VALUES (3, '')")
-            }
-            for access in [OutboxDatabase.Access.migrating, .writing, .reading] {
-                let error = #expect(throws: OutboxDatabaseError.self) { try OutboxDatabase(path: path, access: access) }
-                #expect(error?.description.contains("start with a new file") == true)
-            }
-        }
-    }
 }

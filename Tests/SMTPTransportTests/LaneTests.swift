@@ -72,6 +72,26 @@ struct LaneTests {
             for _ in 1...6 { #expect(await lane.send(.sample()).isAccepted) }
             #expect(server.ledger.acceptedCount == 6)
             #expect(server.ledger.connectionCount == 3)
+            // Two refusals after the same number of mails are enough: now the lane closes first.
+            let attempts = server.ledger.commands["MAIL"]
+            #expect(attempts == 8 && server.ledger.commands["QUIT"] == nil)
+            for _ in 1...6 { #expect(await lane.send(.sample()).isAccepted) }
+            #expect(server.ledger.commands["MAIL"] == 14 && server.ledger.commands["QUIT"] == 3)
+        }
+    }
+
+    @Test(
+        "follows the limit of mails that the relay announces",
+        arguments: ["LIMITS MAILMAX=2", "LIMITS RCPTMAX=1 MAILMAX=2"]
+    )
+    func announcedLimit(line: String) async throws {
+        var options = FakeSMTPServer.Options()
+        options.messagesPerConnection = 2
+        options.ehloLines = ["PIPELINING", line]
+        try await FakeSMTPServer.with(options) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            for _ in 1...6 { #expect(await lane.send(.sample()).isAccepted) }
+            #expect(server.ledger.commands["MAIL"] == 6)
         }
     }
 

@@ -20,10 +20,7 @@ struct SchemaMigrator {
     var newestVersion: Int { upgrades.count + 1 }
 
     /// The version of the schema in the file; 0 where the file has no outbox.
-    ///
-    /// - Throws: `OutboxDatabaseError.developmentBuild` for a file that a program before version 0.1.0 created.
     static func version(of database: Database) throws -> Int {
-        if try database.tableExists("outbox_migration") { throw OutboxDatabaseError.developmentBuild }
         guard try database.tableExists("outbox_schema") else { return 0 }
         return try Int.fetchOne(database, sql: "SELECT max(version) FROM outbox_schema") ?? 0
     }
