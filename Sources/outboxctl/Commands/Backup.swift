@@ -1,4 +1,4 @@
-// outboxctl backup.
+// The command `backup`: copies the database. Never changes the original.
 
 import ArgumentParser
 import OutboxStore

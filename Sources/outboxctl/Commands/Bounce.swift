@@ -1,4 +1,4 @@
-// outboxctl bounce.
+// The command `bounce`: reads a returned mail. Never judges it (see ReportPolicy).
 
 import ArgumentParser
 import DeliveryReports

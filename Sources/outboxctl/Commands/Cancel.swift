@@ -1,4 +1,4 @@
-// outboxctl cancel.
+// The command `cancel`. Never touches a message that is final.
 
 import ArgumentParser
 import OutboxCore

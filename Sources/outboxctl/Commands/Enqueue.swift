@@ -1,4 +1,4 @@
-// outboxctl enqueue.
+// The command `enqueue`. Never sends anything.
 
 import ArgumentParser
 import Foundation

@@ -1,4 +1,4 @@
-// outboxctl list.
+// The command `list`. Never shows a token.
 
 import ArgumentParser
 import OutboxCore

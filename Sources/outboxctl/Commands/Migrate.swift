@@ -1,4 +1,4 @@
-// outboxctl migrate.
+// The command `migrate`. Never deletes a row.
 
 import ArgumentParser
 import OutboxStore

@@ -1,4 +1,4 @@
-// outboxctl preview.
+// The command `preview`. Never sends anything, and never opens the database.
 
 import ArgumentParser
 import MailComposer

@@ -1,4 +1,4 @@
-// outboxctl promise.
+// The command `promise`. Never changes anything.
 
 import ArgumentParser
 import OutboxCore

@@ -1,4 +1,4 @@
-// outboxctl relays.
+// The command `relays`. Never contacts a relay.
 
 import ArgumentParser
 import OutboxCore

@@ -1,4 +1,4 @@
-// outboxctl show.
+// The command `show`. Never shows a token.
 
 import ArgumentParser
 import InternetMessage

@@ -1,4 +1,4 @@
-// outboxctl status.
+// The command `status`. Never shows a token.
 
 import ArgumentParser
 import OutboxCore

@@ -1,4 +1,4 @@
-// outboxctl suppression list, add and remove.
+// The commands `suppression list`, `add` and `remove`. Never change a message, except that `remove` withdraws the blame.
 
 import ArgumentParser
 import InternetMessage
