@@ -7,6 +7,7 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
 BUILD := .build/release
 BARE_LOOP := $(BUILD)/bare-loop
+FUZZ_SECONDS ?= 600
 SWIFT ?= swift
 # Else all tests run at once, with thousands of open files: time limits of tests pass, and Foundation's Process crashes
 # (https://github.com/swiftlang/swift-corelibs-foundation/pull/5472).
@@ -15,8 +16,8 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 24
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract-test mail-test check build bench bench-quick systemd-test soak install dependencies test-dependencies \
-	check-dependencies bench-dependencies systemd-test-dependencies
+.PHONY: help demo test fuzz contract-test mail-test check build bench bench-quick systemd-test soak install dependencies \
+	test-dependencies check-dependencies bench-dependencies systemd-test-dependencies
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,12 @@ test: test-dependencies ## Run all tests
 soak: build test-dependencies ## Kills, locks, full disks, clock steps, floods and readers at once, against a ledger (20 minutes)
 	$(SWIFT) build --configuration release --product fake-smtp
 	scripts/soak $(BUILD) --minutes 15
+
+fuzz: test-dependencies ## Fuzz the conversation with a relay for FUZZ_SECONDS (600); a crash is kept in .build/fuzz
+	@# The other order of the sanitizers would see no coverage. A build folder of its own, because all objects differ.
+	OUTBOXD_FUZZ=1 $(SWIFT) build --scratch-path .build/fuzzing --sanitize address --sanitize fuzzer -Xswiftc -enable-testing \
+		--product conversation-fuzz
+	scripts/fuzz .build/fuzzing/debug/conversation-fuzz $(FUZZ_SECONDS)
 
 contract-test: dependencies ## Try the contract with SQLite 3.39 and later (installs wheels of apsw and pysqlite3-binary into .build)
 	@scripts/install-dependencies python3 python3-pip

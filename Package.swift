@@ -204,3 +204,15 @@ let package = Package(
         ),
     ]
 )
+
+// libFuzzer brings its own main function, so that the target builds only with its sanitizer (`make fuzz`).
+if Context.environment["OUTBOXD_FUZZ"] == "1" {
+    package.targets.append(
+        .executableTarget(
+            name: "conversation-fuzz",
+            dependencies: ["OutboxCore", "SMTPTransport"],
+            path: "Tests/ConversationFuzz",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+        )
+    )
+}
