@@ -41,14 +41,10 @@ final class SMTPConnection {
         self.socket = socket
         self.interruption = interruption
         self.wake = wake
-        conversation = SMTPConversation(
-            extensions: extensions,
-            limits: SMTPConversation.Limits(
-                reply: relay.configuration.replyTimeout,
-                finalDot: relay.configuration.finalDotTimeout
-            ),
-            pipelines: pipelines
-        )
+        conversation = SMTPConversation(extensions: extensions, pipelines: pipelines) {
+            [configuration = relay.configuration] in
+            configuration.timeout(at: $0)
+        }
     }
 
     /// Sends QUIT where that is still useful, without waiting for an answer.

@@ -16,14 +16,6 @@ import OutboxCore
 /// order. Otherwise the conversation is in lockstep: a command is written after the previous one was answered. The content
 /// always waits for the reply to DATA.
 struct SMTPConversation {
-    /// The time limits of the relay.
-    struct Limits: Sendable {
-        /// For each reply, and for writing each piece.
-        var reply: Duration
-        /// For the reply to the final dot (RFC 5321 §4.5.3.2.6).
-        var finalDot: Duration
-    }
-
     /// The result of a mail.
     struct Ending: Equatable {
         let result: TransmissionResult
@@ -97,7 +89,7 @@ struct SMTPConversation {
     /// The final dot was sent: from now on the relay may have accepted the mail.
     private(set) var hasHandedOver = false
 
-    private let limits: Limits
+    private let limit: @Sendable (SMTPStage) -> Duration
     private let pipelines: Bool
     private var parser = ReplyParser()
     /// The first step without a reply.
@@ -117,10 +109,16 @@ struct SMTPConversation {
     private var leavesTransactionOpen = false
     private var mailCount = 0
 
-    /// - Parameter pipelines: whether to pipeline where the relay offers it.
-    init(extensions: OfferedExtensions, limits: Limits, pipelines: Bool = true) {
+    /// - Parameters:
+    ///   - pipelines: whether to pipeline where the relay offers it.
+    ///   - limit: the time limit of a stage (``RelayConfiguration/timeout(at:)``).
+    init(
+        extensions: OfferedExtensions,
+        pipelines: Bool = true,
+        limit: @escaping @Sendable (SMTPStage) -> Duration
+    ) {
         self.extensions = extensions
-        self.limits = limits
+        self.limit = limit
         self.pipelines = pipelines && extensions.hasPipelining
     }
 
@@ -193,7 +191,7 @@ struct SMTPConversation {
         }
         let output = step == .content ? content.next() : nextGroup()
         progress = .writing(left: output.count)
-        deadline = now + limits.reply
+        deadline = now + limit(stage)
         return output
     }
 
@@ -220,7 +218,7 @@ struct SMTPConversation {
     mutating func wrote(_ count: Int, at now: ContinuousClock.Instant) {
         guard ending == nil, case .writing(let left) = progress else { return }
         precondition(count <= left, "no more is written than there was")
-        deadline = now + limits.reply
+        deadline = now + limit(stage)
         group.written += count
         guard count == left else {
             progress = .writing(left: left - count)
@@ -232,7 +230,7 @@ struct SMTPConversation {
                 return
             }
             hasHandedOver = true
-            deadline = now + limits.finalDot
+            deadline = now + limit(.finalDot)
         }
         progress = .awaitingReply
     }
@@ -346,7 +344,7 @@ struct SMTPConversation {
             progress = .due
             deadline = nil
         } else {
-            deadline = now + limits.reply
+            deadline = now + limit(stage)
         }
     }
 

@@ -16,9 +16,8 @@ public func playConversation(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt
     var relay = UnsafeBufferPointer(start: data + 2, count: count - 2)[...]
     let now = ContinuousClock.now
     var conversation = SMTPConversation(
-        extensions: OfferedExtensions(answer: ["250-relay", isPipelined ? "250-PIPELINING" : "250-X", "250 SIZE"]),
-        limits: SMTPConversation.Limits(reply: .seconds(60), finalDot: .seconds(600))
-    )
+        extensions: OfferedExtensions(answer: ["250-relay", isPipelined ? "250-PIPELINING" : "250-X", "250 SIZE"])
+    ) { $0 == .finalDot ? .seconds(600) : .seconds(60) }
     let mail = OutgoingMail(envelopeSender: "a@example.com", recipient: "b@example.com", content: Array(".x\r\n".utf8))
     for _ in 0..<20 {
         conversation.begin(mail)

@@ -46,12 +46,14 @@ import Testing
         #expect(stated.relays[0].configuration.helo == "mail.example.com")
         #expect(stated.relays[0].configuration.authentication == .login)
         #expect(stated.relays[0].configuration.rate == 10)
+        #expect(stated.relays[0].configuration.stageTimeouts.count == 4)
         #expect(stated.sender.envelopeFrom?.text == "bounces+{id}@example.com")
         stated.templates = nil
         stated.relays[0].configuration.caFile = nil
         stated.relays[0].configuration.helo = nil
         stated.relays[0].configuration.authentication = nil
         stated.relays[0].configuration.rate = nil
+        stated.relays[0].configuration.stageTimeouts = [:]
         stated.sender.envelopeFrom = nil
         #expect(stated == (try SettingsFile.load(path)))
     }
@@ -61,7 +63,7 @@ import Testing
         let log = ProblemLog(folder: "/")
         let text = try everythingActive()
         _ = try SettingsFile.read(text, file: path, log: log)
-        #expect(log.keys.count == 48)
+        #expect(log.keys.count == 52)
         for key in log.keys {
             let name = try #require(key.split(separator: ".").last)
             let isShown = text.split(separator: "\n").contains { line in

@@ -135,6 +135,7 @@ import Testing
             ("connect_timeout: 99ms", "connect_timeout: expected a duration from 100ms to 5m, found \"99ms\""),
             ("reply_timeout: 1500ms", "reply_timeout: expected a duration in whole seconds, found \"1500ms\""),
             ("reply_timeout: 1d", "reply_timeout: expected a duration from 1s to 10m, found \"1d\""),
+            ("rcpt_timeout: 999ms", "rcpt_timeout: expected a duration from 1s to 10m, found \"999ms\""),
             ("final_dot_timeout: 999ms", "final_dot_timeout: expected a duration from 1s to 1h, found \"999ms\""),
             ("final_dot_timeout: 61m", "final_dot_timeout: expected a duration from 1s to 1h, found \"61m\""),
             ("auth: plain", "auth: auth says how to log in; add the keys user and password, or remove auth"),

@@ -45,6 +45,10 @@ import Testing
                 idle: 1m
                 connect_timeout: 1500ms
                 reply_timeout: 2m
+                mail_timeout: 61s
+                rcpt_timeout: 3m
+                data_timeout: 2s
+                content_timeout: 10m
                 final_dot_timeout: 1500ms
                 auth: cram-md5
                 rate: 0.5
@@ -95,6 +99,9 @@ import Testing
         first.configuration.idle = .seconds(60)
         first.configuration.connectTimeout = .milliseconds(1500)
         first.configuration.replyTimeout = .seconds(120)
+        first.configuration.stageTimeouts = [
+            .mail: .seconds(61), .rcpt: .seconds(180), .data: .seconds(2), .body: .seconds(600),
+        ]
         first.configuration.finalDotTimeout = .milliseconds(1500)
         first.configuration.authentication = .cramMD5
         first.configuration.rate = 0.5

@@ -55,6 +55,9 @@ package struct RelayConfiguration: Sendable, Hashable {
     /// The time limit for each reply and each piece of the content; whole seconds (libcurl has no finer unit), 1 second
     /// to 10 minutes, the longest that RFC 5321 §4.5.3.2 asks for.
     package var replyTimeout: Duration = .seconds(60)
+    /// Time limits in place of ``replyTimeout``, for the replies to MAIL, RCPT and DATA and for each piece of the content
+    /// (`body`); 1 second to 10 minutes.
+    package var stageTimeouts: [SMTPStage: Duration] = [:]
     /// The time limit for the reply to the final dot; 1 second to 1 hour. The default is that of RFC 5321 §4.5.3.2.6: a
     /// client that gives up before the reply comes sends the mail twice.
     package var finalDotTimeout: Duration = .seconds(600)
@@ -63,6 +66,14 @@ package struct RelayConfiguration: Sendable, Hashable {
     /// After this many permanent refusals in a row, without an acceptance, the relay is suspected instead of the
     /// recipients; 1 to 1,000.
     package var suspectAfter = 20
+
+    /// The time limit of a stage from MAIL on.
+    package func timeout(at stage: SMTPStage) -> Duration {
+        stage == .finalDot ? finalDotTimeout : stageTimeouts[stage] ?? replyTimeout
+    }
+
+    /// The longest time that any reply but that to the final dot may take.
+    package var longestReplyTimeout: Duration { stageTimeouts.values.reduce(replyTimeout, max) }
 
     /// Creates a relay with the defaults.
     package init(name: String, url: String, tls: TLSPolicy = .required) {

@@ -27,7 +27,7 @@ extension RelayPool.StateMachine {
     /// take, and has accepted nothing since. New messages then go to another relay.
     mutating func noticeSilence(now: Timestamp, _ actions: inout Actions) {
         for service in served.values {
-            let (pooled, limit) = (relays[service.relay], relays[service.relay].configuration.replyTimeout)
+            let (pooled, limit) = (relays[service.relay], relays[service.relay].configuration.longestReplyTimeout)
             guard pooled.health.isUp, let dotAt = service.dotAt, dotAt + limit <= now,
                 pooled.evidence.lastAcceptance < service.order
             else { continue }

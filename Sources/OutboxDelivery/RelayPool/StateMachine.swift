@@ -299,7 +299,7 @@ extension RelayPool.StateMachine {
             if !relays[index].idleLanes.isEmpty { consider(relays[index].limit.triesMoreAt) }
         }
         for claim in served.values {
-            consider(claim.dotAt.map { $0 + relays[claim.relay].configuration.replyTimeout })
+            consider(claim.dotAt.map { $0 + relays[claim.relay].configuration.longestReplyTimeout })
             if !queue.isEmpty { consider(claim.startedAt + LaneShares.patience) }
         }
         return next

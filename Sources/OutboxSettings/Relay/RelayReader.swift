@@ -83,6 +83,12 @@ extension SettingReader where Value == RelaySettings {
                 .duration(.seconds(1)...(.seconds(600)), wholeSeconds: true),
                 default: relay.configuration.replyTimeout
             )
+            let stages: [(key: String, stage: SMTPStage)] = [
+                ("mail_timeout", .mail), ("rcpt_timeout", .rcpt), ("data_timeout", .data), ("content_timeout", .body),
+            ]
+            for (key, stage) in stages {
+                relay.configuration.stageTimeouts[stage] = keys.optional(key, .duration(.seconds(1)...(.seconds(600))))
+            }
             relay.configuration.finalDotTimeout = keys.optional(
                 "final_dot_timeout",
                 .duration(.seconds(1)...(.seconds(3600))),
