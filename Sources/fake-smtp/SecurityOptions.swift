@@ -30,8 +30,9 @@ struct SecurityOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A mechanism to offer in place of PLAIN and LOGIN: these, CRAM-MD5, DIGEST-MD5, NTLM or GSSAPI. Repeatable. "
-                + "The last three always fail.",
+            "A mechanism to offer in place of PLAIN and LOGIN: these, CRAM-MD5, XOAUTH2, OAUTHBEARER, DIGEST-MD5, NTLM or "
+                + "GSSAPI. Repeatable. XOAUTH2 and OAUTHBEARER take the password as the access token; the last three "
+                + "always fail.",
             valueName: "name"
         ),
         transform: { try mechanism($0) }

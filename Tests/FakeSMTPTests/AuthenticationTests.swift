@@ -1,6 +1,7 @@
 // AUTH over a raw socket: both mechanisms, every way to fail.
 
 import FakeSMTP
+import Foundation
 import Testing
 
 @Suite("AUTH", .timeLimit(.minutes(10)))
@@ -38,6 +39,37 @@ struct AuthenticationTests {
     func exchanges(commands: [String], expected: [String]) async throws {
         var options = FakeSMTPServer.Options(credentials: ["ann": "secret"])
         options.requiresAuthentication = true
+        try await FakeSMTPServer.with(options) { server in
+            let client = try await RawClient.greeted(by: server)
+            for (command, code) in zip(commands, expected) {
+                let answer = try await client.say(command)
+                #expect(answer.hasPrefix(code), "\(command) was answered with \(answer)")
+            }
+        }
+    }
+
+    /// The response of XOAUTH2 or OAUTHBEARER.
+    private static func token(_ isXOAUTH2: Bool, _ token: String = "secret") -> String {
+        let greeting = isXOAUTH2 ? "user=ann" : "n,a=ann,\u{1}host=h\u{1}port=25"
+        return Data("\(greeting)\u{1}auth=Bearer \(token)\u{1}\u{1}".utf8).base64EncodedString()
+    }
+
+    @Test(
+        "an access token is taken as RFC 7628 and Google describe it, and refused with a challenge and then 535",
+        arguments: [
+            (["AUTH XOAUTH2 \(token(true))"], ["235 2.7.0"]),
+            (["AUTH XOAUTH2", "\(token(true))"], ["334", "235"]),
+            (["AUTH OAUTHBEARER \(token(false))"], ["235"]),
+            (["AUTH XOAUTH2 \(token(true, "wrong"))", "", "NOOP"], ["334 eyJzdGF0dXMiOiI0MDAi", "535 5.7.8", "250"]),
+            (["AUTH OAUTHBEARER \(token(false, "wrong"))", "AQ==", "NOOP"], ["334 eyJzdGF0dXMi", "535 5.7.8", "250"]),
+            (["AUTH OAUTHBEARER \(token(true))", "NOOP"], ["501 5.5.2", "250"]),
+            (["AUTH XOAUTH2 \(token(false))", "NOOP"], ["501 5.5.2", "250"]),
+            (["AUTH XOAUTH2 =", "NOOP"], ["501 5.5.2", "250"]),
+        ]
+    )
+    func tokens(commands: [String], expected: [String]) async throws {
+        var options = FakeSMTPServer.Options(credentials: ["ann": "secret"])
+        options.mechanisms = [.xoauth2, .oauthBearer]
         try await FakeSMTPServer.with(options) { server in
             let client = try await RawClient.greeted(by: server)
             for (command, code) in zip(commands, expected) {

@@ -9,6 +9,8 @@ enum SASLExchange: Equatable {
     case loginUser
     case loginPassword(user: String)
     case cramMD5(challenge: String)
+    case xoauth2
+    case oauthBearer
     /// Asks for one response and rejects it.
     case failing(challenge: String)
 
@@ -17,6 +19,8 @@ enum SASLExchange: Equatable {
         /// Asks for the next response, with the challenge of this exchange.
         case challenge(SASLExchange)
         case credentials(user: String, password: String)
+        /// An access token, which is refused with another challenge (RFC 7628 §3.2.2).
+        case bearer(user: String, token: String)
         /// A keyed digest of the challenge (RFC 2195 §2).
         case digest(user: String, digest: String, challenge: String)
         case refused
@@ -44,6 +48,12 @@ enum SASLExchange: Equatable {
             challenge = #"realm="localhost",nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8"#
         case .ntlm, .gssapi:
             challenge = ""
+        case .xoauth2:
+            guard fails else { self = .xoauth2; return }
+            challenge = ""
+        case .oauthBearer:
+            guard fails else { self = .oauthBearer; return }
+            challenge = ""
         }
         self = .failing(challenge: challenge)
     }
@@ -51,7 +61,7 @@ enum SASLExchange: Equatable {
     /// The base64 challenge for the next response.
     var challenge: String {
         switch self {
-        case .plain: ""
+        case .plain, .xoauth2, .oauthBearer: ""
         case .loginUser: Self.encoded("Username:")
         case .loginPassword: Self.encoded("Password:")
         case .cramMD5(let challenge), .failing(let challenge): Self.encoded(challenge)
@@ -80,9 +90,34 @@ enum SASLExchange: Equatable {
             guard let text = Self.text(data), let space = text.lastIndex(of: " ") else { return .malformed }
             let digest = text[text.index(after: space)...]
             return .digest(user: String(text[..<space]), digest: String(digest), challenge: challenge)
+        case .xoauth2:
+            return Self.bearer(data, greeting: "user=", rest: 1)
+        case .oauthBearer:
+            // The GS2 header of RFC 5801 §4, then fields of which only the token counts.
+            return Self.bearer(data, greeting: "n,a=", rest: nil)
         case .failing:
             return .refused
         }
+    }
+
+    /// What a server asks for that refuses an access token; any response is then refused.
+    static let bearerRefusal = SASLExchange.failing(
+        challenge: #"{"status":"400","schemes":"Bearer","scope":"https://mail.example.com/"}"#
+    )
+
+    /// Reads `user=NAME^Aauth=Bearer TOKEN^A^A`, or `n,a=NAME,^A...auth=Bearer TOKEN^A^A`.
+    private static func bearer(_ data: Data, greeting: String, rest: Int?) -> Outcome {
+        let fields = data.split(separator: 1, omittingEmptySubsequences: false).map(Self.text)
+        let prefix = "auth=Bearer "
+        guard fields.count >= 4, fields.suffix(2) == ["", ""], let first = fields[0], first.hasPrefix(greeting),
+            rest.map({ fields.count == $0 + 3 }) ?? first.hasSuffix(","),
+            let token = fields.compactMap(\.self).first(where: { $0.hasPrefix(prefix) })
+        else { return .malformed }
+        let user = first.dropFirst(greeting.count)
+        return .bearer(
+            user: String(rest == nil ? user.dropLast() : user),
+            token: String(token.dropFirst(prefix.count))
+        )
     }
 
     /// The answer to CRAM-MD5's challenge by a client that knows the password.

@@ -215,6 +215,12 @@ struct SMTPSession {
             } else {
                 .answer(Self.badCredentials)
             }
+        case .bearer(let user, let token):
+            if options.credentials[user] == token {
+                .reach(.auth, .authenticate(user: user))
+            } else {
+                ask(SASLExchange.bearerRefusal)
+            }
         case .digest(let user, let digest, let challenge):
             if let password = options.credentials[user],
                 SASLExchange.cramDigest(of: challenge, password: password) == digest.lowercased()
