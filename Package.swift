@@ -124,6 +124,16 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .target(
+            name: "FakeTokenServer",
+            dependencies: [
+                "FakeSMTP", nioCore, nioPosix,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Tests/FakeTokenServer",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "InternetMessageTests",
             dependencies: ["InternetMessage", "TestSupport"],
@@ -177,15 +187,17 @@ let package = Package(
         ),
         .testTarget(
             name: "SMTPTransportTests",
-            dependencies: ["FakeSMTP", "InternetMessage", "OutboxCore", "SMTPTransport", "TestSupport"],
+            dependencies: [
+                "FakeSMTP", "FakeTokenServer", "InternetMessage", "OutboxCore", "SMTPTransport", "TestSupport",
+            ],
             exclude: ["Dialogues"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "OutboxDeliveryTests",
             dependencies: [
-                "FakeSMTP", "InternetMessage", "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxStore",
-                "SMTPTransport",
+                "FakeSMTP", "FakeTokenServer", "InternetMessage", "MailComposer", "OutboxCore", "OutboxDelivery",
+                "OutboxStore", "SMTPTransport",
                 "TestSupport",
                 grdb, logging, lifecycle,
             ],
@@ -198,7 +210,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["OutboxDelivery", "TestSupport", "outboxd", "outboxctl", "fake-smtp"],
+            dependencies: ["FakeTokenServer", "OutboxDelivery", "TestSupport", "outboxd", "outboxctl", "fake-smtp"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),

@@ -41,6 +41,7 @@ package struct DeliveryConfiguration: Sendable {
             if after.suspectAfter != before.suspectAfter { keys.append("suspect_after of \(old.name)") }
             relay.configuration.connections = before.connections
             relay.configuration.suspectAfter = before.suspectAfter
+            relay.smtp.keepTokens(of: old.smtp)
             return relay
         }
         if newer.settings.times.lease != settings.times.lease { keys.append("lease") }

@@ -100,13 +100,16 @@ package struct DeliveryService: Service, CustomStringConvertible {
         }
         try await store.replaceRelays(pool.statuses)
         store.showDaemon()
+        let tokens = TokenKeeping(environment: environment, log: log)
+        tokens.keep(relays)
+        defer { tokens.keep([]) }
 
         let loss = await withTaskGroup(of: Void.self) { background in
             background.addTask { await watch(wake, every: settings.times.pollInterval) }
             background.addTask { await keeper(of: settings.times.lease, leases).run() }
             background.addTask { await inspect() }
             background.addTask { [retentionKeeper] in await retentionKeeper.run() }
-            background.addTask { await reload(lanes, pool) }
+            background.addTask { await reload(lanes, pool, tokens) }
             background.addTask { await askForRounds(wake) }
             let dispatching = Task { await dispatcher.run() }
             let sending = Task { await send(through: lanes, from: pool, leases, clock) }
@@ -245,10 +248,11 @@ package struct DeliveryService: Service, CustomStringConvertible {
 
     /// Gives each lane the new configuration after its current transmission. Relays that are down are then probed at
     /// once.
-    private func reload(_ lanes: [PlacedLane], _ pool: RelayPool) async {
+    private func reload(_ lanes: [PlacedLane], _ pool: RelayPool, _ tokens: TokenKeeping) async {
         for await _ in configuration.changes.calls {
             pool.limitsChanged()
             let relays = configuration.value.relays
+            tokens.keep(relays)
             await withTaskGroup(of: Void.self) { group in
                 for (index, number, lane) in lanes {
                     group.addTask {

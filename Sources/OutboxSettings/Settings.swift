@@ -80,7 +80,7 @@ package struct SenderSettings: Sendable, Equatable {
 package struct RelaySettings: Sendable, Equatable {
     /// Where the relay listens.
     package var endpoint: RelayEndpoint
-    /// User name and password; nil sends without AUTH.
+    /// User name, and password or OAuth client; nil sends without AUTH.
     package var credentials: RelayCredentials?
     /// All other values; the default name is `host:port`.
     package var configuration: RelayConfiguration
@@ -92,16 +92,75 @@ package struct RelaySettings: Sendable, Equatable {
     }
 }
 
-/// The credentials for SMTP AUTH (RFC 4954): a user name always has a place of its password.
+/// The credentials for SMTP AUTH (RFC 4954): a user name always has a proof.
 package struct RelayCredentials: Sendable, Equatable {
+    /// How the user proves its identity.
+    package enum Proof: Sendable, Equatable {
+        /// The place to read the password from.
+        case password(PasswordSource)
+        /// Access tokens of an OAuth client.
+        case oauth(OAuthSettings)
+    }
+
     /// The user name, 1 to 255 characters without control characters.
     package var user: String
-    /// The place to read the password from.
-    package var password: PasswordSource
+    /// The password or the OAuth client.
+    package var proof: Proof
 
-    /// Creates credentials; nothing is read yet.
+    /// Creates credentials with a password; nothing is read yet.
     package init(user: String, password: PasswordSource) {
         self.user = user
-        self.password = password
+        proof = .password(password)
+    }
+
+    /// Creates credentials with access tokens; nothing is read or fetched yet.
+    package init(user: String, oauth: OAuthSettings) {
+        self.user = user
+        proof = .oauth(oauth)
+    }
+
+    /// The places of all secrets, each with its key below the relay.
+    package var secrets: [(key: SecretKey, source: PasswordSource)] {
+        switch proof {
+        case .password(let source): [(.password, source)]
+        case .oauth(let oauth):
+            [
+                oauth.clientSecret.map { (.clientSecret, $0) }, oauth.refreshToken.map { (.refreshToken, $0) },
+            ].compactMap(\.self)
+        }
+    }
+}
+
+/// The client of a token server that issues access tokens for a relay (RFC 6749): `oauth`. It has a client secret or a
+/// refresh token.
+package struct OAuthSettings: Sendable, Equatable {
+    /// The address of the token endpoint: https, or http for a loopback host; without a user, password or fragment.
+    package var tokenURL: String
+    /// The identifier that the provider gave this client, 1 to 255 characters.
+    package var clientID: String
+    /// The place of the client's secret; nil for a public client.
+    package var clientSecret: PasswordSource?
+    /// The place of a refresh token; nil requests tokens with the client's own credentials (RFC 6749 §4.4).
+    package var refreshToken: PasswordSource?
+    /// The requested scope; nil requests the provider's default.
+    package var scope: String?
+    /// Absolute path of a PEM file with the certificate authorities to trust for the token server.
+    package var caFile: String?
+
+    /// Creates a client; nothing is read yet.
+    package init(
+        tokenURL: String,
+        clientID: String,
+        clientSecret: PasswordSource? = nil,
+        refreshToken: PasswordSource? = nil,
+        scope: String? = nil,
+        caFile: String? = nil
+    ) {
+        self.tokenURL = tokenURL
+        self.clientID = clientID
+        self.clientSecret = clientSecret
+        self.refreshToken = refreshToken
+        self.scope = scope
+        self.caFile = caFile
     }
 }

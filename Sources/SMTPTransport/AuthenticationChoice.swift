@@ -14,6 +14,10 @@ struct AuthenticationChoice: Equatable {
     init(_ relay: SMTPRelay) {
         if let mechanism = relay.configuration.authentication {
             mechanisms = [mechanism.name]
+        } else if relay.credentials?.tokens != nil {
+            // Microsoft's and Google's own first. With both permitted, libcurl takes OAUTHBEARER, and with neither
+            // offered it would send LOGIN if it were permitted.
+            mechanisms = [AuthenticationMechanism.xoauth2.name]
         } else {
             switch relay.configuration.tls {
             // The connection protects the password.
@@ -29,6 +33,10 @@ struct AuthenticationChoice: Equatable {
     /// The choice to try over another connection if none of these mechanisms was offered; `nil` where there is none.
     func alternative(offered: [String], at relay: SMTPRelay) -> AuthenticationChoice? {
         guard relay.configuration.authentication == nil, !mechanisms.isEmpty else { return nil }
+        guard relay.credentials?.tokens == nil else {
+            let standard = AuthenticationMechanism.oauthBearer.name
+            return offered.contains(standard) ? AuthenticationChoice(mechanisms: [standard]) : nil
+        }
         let withPassword = ["SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5", "CRAM-MD5", "NTLM"].filter(offered.contains)
         if !withPassword.isEmpty { return AuthenticationChoice(mechanisms: withPassword) }
         // Tried last, because it needs a ticket instead of a password.

@@ -37,9 +37,10 @@ final class EasyHandle {
     private var isClosed = false
 
     /// libcurl must be initialised once, before its first use by any thread (curl_global_init(3)).
-    private static let isInitialised = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    static let isInitialised = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-    init(relay: SMTPRelay, authentication: AuthenticationChoice) {
+    /// - Parameter token: the access token, for a relay whose login needs one.
+    init(relay: SMTPRelay, authentication: AuthenticationChoice, token: String? = nil) {
         precondition(Self.isInitialised, "libcurl can't be initialised")
         guard let handle = curl_easy_init() else { preconditionFailure("out of memory") }
         self.handle = handle
@@ -47,7 +48,7 @@ final class EasyHandle {
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         setOptions(relay)
-        if let credentials = relay.credentials { set(credentials, authentication) }
+        if let credentials = relay.credentials { set(credentials, authentication, token) }
         setCallbacks()
     }
 
@@ -140,9 +141,12 @@ final class EasyHandle {
         }
     }
 
-    private func set(_ credentials: SMTPCredentials, _ authentication: AuthenticationChoice) {
+    private func set(_ credentials: SMTPCredentials, _ authentication: AuthenticationChoice, _ token: String?) {
         set(CURLOPT_USERNAME, credentials.user)
-        set(CURLOPT_PASSWORD, credentials.password)
+        switch credentials.proof {
+        case .password(let password): set(CURLOPT_PASSWORD, password)
+        case .tokens: set(CURLOPT_XOAUTH2_BEARER, token)
+        }
         if let options = authentication.loginOptions { set(CURLOPT_LOGIN_OPTIONS, options) }
         // Sends the initial response (RFC 4954 §4) with the command, because some servers require it.
         set(CURLOPT_SASL_IR, 1)

@@ -1,5 +1,6 @@
 // Follows libcurl's part of the conversation: greeting, EHLO, STARTTLS, AUTH. Never sends anything itself.
 
+import Foundation
 import InternetMessage
 import OutboxCore
 
@@ -73,6 +74,16 @@ struct OpeningDialogue {
     var refusal: SMTPReply? {
         guard let lastReply, lastReply.isRefusal, lastReplyStage == stage else { return nil }
         return lastReply.parsed
+    }
+
+    /// The relay's words about an access token that it refused with 334 and a text in base64, which is JSON in practice:
+    /// the 4yz or 5yz that follows comes only after another response, and libcurl sends none after XOAUTH2.
+    var tokenRefusal: String? {
+        guard let lastReply, lastReply.code == 334, lastReplyStage == .auth, stage == .auth,
+            let data = Data(base64Encoded: lastReply.parsed.text), !data.isEmpty,
+            let text = String(data: data, encoding: .utf8)
+        else { return nil }
+        return text.collapsingSpace.limited(to: 500)
     }
 }
 

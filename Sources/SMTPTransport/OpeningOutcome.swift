@@ -20,7 +20,7 @@ extension EasyHandle.Outcome {
             return TransmissionFailure(
                 stage: .auth,
                 cause: .authenticationNotOffered,
-                detail: "there is a password for the relay, and it does not offer AUTH"
+                detail: "there is a login for the relay, and it does not offer AUTH"
                     + (relay.configuration.tls == .none ? " without TLS" : "")
             )
         }
@@ -37,6 +37,11 @@ extension EasyHandle.Outcome {
     /// The relay offers none of the mechanisms that libcurl may use, and no AUTH was sent.
     var isWithoutMechanism: Bool {
         code == CURLE_LOGIN_DENIED && !dialogue.hasTriedToAuthenticate && dialogue.refusal == nil
+    }
+
+    /// The relay refused the login that was sent.
+    var isLoginRefused: Bool {
+        (code == CURLE_LOGIN_DENIED || code == CURLE_AUTH_ERROR) && dialogue.hasTriedToAuthenticate
     }
 
     private func cause(at stage: SMTPStage) -> TransmissionCause {
@@ -84,12 +89,14 @@ extension EasyHandle.Outcome {
         case .garbledReply: "the relay sent a line that is not an SMTP reply"
         case .interrupted: "ended by the shutdown of outboxd"
         case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate, .composition,
-            .authenticationNotOffered, .outOfStep, .smtpUTF8NotOffered, .tooLargeForRelay, .other:
+            .tokenRefused, .tokenUnavailable, .authenticationNotOffered, .outOfStep, .smtpUTF8NotOffered,
+            .tooLargeForRelay, .other:
             "\(message) (libcurl \(code.rawValue))"
         }
     }
 
     private var authenticationDetail: String {
+        if let words = dialogue.tokenRefusal { return "the relay refused the access token: \(words)" }
         let offered = dialogue.extensions.mechanisms
         let list = offered.isEmpty ? "no mechanism" : offered.joined(separator: ", ").replacingControlCharacters
         return isWithoutMechanism
@@ -104,8 +111,8 @@ extension TransmissionCause {
         switch self {
         case .authenticationRefused: true
         case .reply, .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
-            .startTLSNotOffered, .authenticationNotOffered, .garbledReply, .outOfStep, .smtpUTF8NotOffered,
-            .tooLargeForRelay, .composition, .interrupted, .other:
+            .startTLSNotOffered, .tokenRefused, .tokenUnavailable, .authenticationNotOffered, .garbledReply, .outOfStep,
+            .smtpUTF8NotOffered, .tooLargeForRelay, .composition, .interrupted, .other:
             false
         }
     }

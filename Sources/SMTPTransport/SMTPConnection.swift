@@ -60,22 +60,51 @@ final class SMTPConnection {
     /// - Parameter pipelines: whether to pipeline where the relay offers it.
     static func open(_ relay: SMTPRelay, _ interruption: Interruption, pipelines: Bool) -> Opening {
         guard let wake = interruption.wake else { return .failed(.withoutDescriptors) }
+        guard let tokens = relay.credentials?.tokens else {
+            return open(relay, token: nil, interruption, wake, pipelines: pipelines).opening
+        }
+        let limit = relay.configuration.connectTimeout
+        switch tokens.token(within: limit, interruption) {
+        case .failure(let failure):
+            return .failed(failure.transmissionFailure)
+        case .success(let token):
+            let (opening, isRefused) = open(relay, token: token.value, interruption, wake, pipelines: pipelines)
+            // The provider may have revoked a token before its end.
+            guard isRefused, !token.isNew else { return opening }
+            switch tokens.token(within: limit, interruption, insteadOf: token.value) {
+            case .failure(let failure): return .failed(failure.transmissionFailure)
+            case .success(let another):
+                return open(relay, token: another.value, interruption, wake, pipelines: pipelines).opening
+            }
+        }
+    }
+
+    private static func open(
+        _ relay: SMTPRelay,
+        token: String?,
+        _ interruption: Interruption,
+        _ wake: WakeDescriptor,
+        pipelines: Bool
+    ) -> (opening: Opening, isLoginRefused: Bool) {
         let first = AuthenticationChoice(relay)
-        let (opening, outcome) = open(relay, first, interruption, wake, pipelines: pipelines)
-        guard let outcome, outcome.isWithoutMechanism,
-            let second = first.alternative(offered: outcome.dialogue.extensions.mechanisms, at: relay)
-        else { return opening }
-        return open(relay, second, interruption, wake, pipelines: pipelines).0
+        var (opening, outcome) = open(relay, first, token, interruption, wake, pipelines: pipelines)
+        if let known = outcome, known.isWithoutMechanism,
+            let second = first.alternative(offered: known.dialogue.extensions.mechanisms, at: relay)
+        {
+            (opening, outcome) = open(relay, second, token, interruption, wake, pipelines: pipelines)
+        }
+        return (opening, outcome?.isLoginRefused ?? false)
     }
 
     private static func open(
         _ relay: SMTPRelay,
         _ authentication: AuthenticationChoice,
+        _ token: String?,
         _ interruption: Interruption,
         _ wake: WakeDescriptor,
         pipelines: Bool
     ) -> (Opening, EasyHandle.Outcome?) {
-        let handle = EasyHandle(relay: relay, authentication: authentication)
+        let handle = EasyHandle(relay: relay, authentication: authentication, token: token)
         guard interruption.begins(handle.sockets) else { return (.failed(.interruptedBeforeSending), nil) }
         let outcome = handle.open()
         interruption.hasOpened()

@@ -131,7 +131,10 @@ package actor SMTPLane {
         if let open = self.connection {
             connection = open
         } else {
-            switch SMTPConnection.open(relay, interruption, pipelines: pipelining == .trusted) {
+            let opening = SMTPConnection.open(relay, interruption, pipelines: pipelining == .trusted)
+            // An access token may have been replaced. The connection's own is among those that are masked.
+            if relay.credentials?.tokens != nil { mask = relay.mask }
+            switch opening {
             case .opened(let new): connection = new
             case .failed(let failure): return .failed(failure)
             }

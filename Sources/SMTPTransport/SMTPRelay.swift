@@ -1,16 +1,36 @@
-// A relay with its password. Never opens a connection.
+// A relay with its login. Never opens a connection.
 
 package import OutboxCore
 
-/// A user name and password for AUTH. Its description shows neither.
+/// A user name, with a password or access tokens, for AUTH. Its description shows none of them.
 package struct SMTPCredentials: Sendable, CustomStringConvertible, CustomReflectable {
+    /// The proof of identity.
+    enum Proof {
+        case password(String)
+        case tokens(AccessTokens)
+    }
+
     let user: String
-    let password: String
+    let proof: Proof
 
     /// Creates credentials; the password is passed only to libcurl.
     package init(user: String, password: String) {
         self.user = user
-        self.password = password
+        proof = .password(password)
+    }
+
+    /// Creates credentials for XOAUTH2 and OAUTHBEARER; the tokens are passed only to libcurl.
+    package init(user: String, tokens: AccessTokens) {
+        self.user = user
+        proof = .tokens(tokens)
+    }
+
+    /// The access tokens; `nil` for a password.
+    package var tokens: AccessTokens? {
+        switch proof {
+        case .password: nil
+        case .tokens(let tokens): tokens
+        }
     }
 
     package var description: String { "<credentials>" }
@@ -33,10 +53,25 @@ package struct SMTPRelay: Sendable {
 
 extension SMTPRelay {
     /// Removes the password from the relay's words, also where the relay repeats a response of AUTH PLAIN (RFC 4616),
-    /// with or without an authorisation identity, or of AUTH LOGIN.
+    /// with or without an authorisation identity, or of AUTH LOGIN. Removes the client's secrets and the last tokens,
+    /// also where the relay repeats a response of XOAUTH2 or OAUTHBEARER.
     var mask: SecretMask {
         guard let credentials else { return .none }
-        let response = [0] + Array(credentials.user.utf8) + [0] + Array(credentials.password.utf8)
-        return SecretMask([credentials.password], encodings: [response, Array(credentials.user.utf8) + response])
+        switch credentials.proof {
+        case .password(let password):
+            let response = [0] + Array(credentials.user.utf8) + [0] + Array(password.utf8)
+            return SecretMask([password], encodings: [response, Array(credentials.user.utf8) + response])
+        case .tokens(let tokens):
+            return tokens.mask
+        }
+    }
+
+    /// Continues to use a former relay's tokens where nothing about their client has changed: a server may have replaced
+    /// the stored refresh token.
+    package mutating func keepTokens(of former: SMTPRelay) {
+        guard let credentials, let tokens = credentials.tokens, let known = former.credentials?.tokens,
+            known.client == tokens.client
+        else { return }
+        self.credentials = SMTPCredentials(user: credentials.user, tokens: known)
     }
 }

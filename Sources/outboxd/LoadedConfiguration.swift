@@ -21,11 +21,13 @@ struct LoadedConfiguration: Sendable {
         )
     }
 
-    /// The passwords that systemd provides only at start: reading them again gives the same content.
+    /// The secrets that systemd provides only at start: reading them again gives the same content.
     var fixedCredentials: [String] {
-        settings.relays.compactMap { relay in
-            guard let password = relay.credentials?.password, case .credential = password else { return nil }
-            return password.place
+        settings.relays.flatMap { relay in
+            (relay.credentials?.secrets ?? []).compactMap { secret in
+                guard case .credential = secret.source else { return nil }
+                return secret.source.place
+            }
         }
     }
 }

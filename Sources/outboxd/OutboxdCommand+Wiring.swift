@@ -9,17 +9,15 @@ import ProgramSupport
 import SMTPTransport
 
 extension DeliveryRelay {
-    /// The relay at the given index of the list `relays`, with its password.
+    /// The relay at the given index of the list `relays`, with its password or its OAuth client.
     ///
-    /// - Throws: `ProgramFailure` if the password can't be read.
+    /// - Throws: `ProgramFailure` if a secret can't be read.
     init(_ settings: RelaySettings, at index: Int, environment: [String: String]) throws {
-        let place = settings.credentials.map { " (\($0.password.place))" } ?? ""
+        let places = (settings.credentials?.secrets ?? []).map(\.source.place)
+        let place = places.isEmpty ? "" : " (\(places.joined(separator: ", ")))"
         var relay = SMTPRelay(settings.configuration)
         do {
-            relay.credentials = try settings.credentials.map { credentials in
-                let password = try credentials.password.read(environment: environment)
-                return SMTPCredentials(user: credentials.user, password: password.revealed)
-            }
+            relay.credentials = try settings.credentials.map { try SMTPCredentials($0, environment: environment) }
         } catch {
             throw ProgramFailure.configuration("relay \(settings.configuration.name): \(error)")
         }
@@ -32,6 +30,26 @@ extension DeliveryRelay {
     static func all(_ settings: Settings, environment: [String: String]) throws -> [DeliveryRelay] {
         try settings.relays.enumerated().map { index, relay in
             try DeliveryRelay(relay, at: index, environment: environment)
+        }
+    }
+}
+
+extension SMTPCredentials {
+    /// Reads the secrets.
+    fileprivate init(_ settings: RelayCredentials, environment: [String: String]) throws(PasswordError) {
+        switch settings.proof {
+        case .password(let source):
+            self.init(user: settings.user, password: try source.read(environment: environment).revealed)
+        case .oauth(let oauth):
+            let client = OAuthClient(
+                tokenURL: oauth.tokenURL,
+                clientID: oauth.clientID,
+                clientSecret: try oauth.clientSecret?.read(environment: environment, as: .clientSecret).revealed,
+                refreshToken: try oauth.refreshToken?.read(environment: environment, as: .refreshToken).revealed,
+                scope: oauth.scope,
+                caFile: oauth.caFile
+            )
+            self.init(user: settings.user, tokens: AccessTokens(client))
         }
     }
 }

@@ -60,19 +60,17 @@ struct ServiceCheck {
     }
 
     private func problemsOf(_ relay: RelaySettings, _ installed: Installed?) -> [String] {
-        var problems: [String] = []
-        if let file = relay.configuration.caFile, let problem = CertificateFile.problem(file) {
-            problems.append("ca_file: \(problem)")
-        }
-        guard let password = relay.credentials?.password else { return problems }
-        if case .credential(let name) = password, let installed {
-            let unit = installed.unit
-            if !unit.credentials.contains(where: { $0.name == name }), !unit.opaqueCredentials.contains(name) {
-                problems.append("the unit loads no credential \(name); add LoadCredential=\(name):PATH to it")
+        var problems = CertificateFile.problems(relay)
+        for (key, source) in relay.credentials?.secrets ?? [] {
+            if case .credential(let name) = source, let installed {
+                let unit = installed.unit
+                if !unit.credentials.contains(where: { $0.name == name }), !unit.opaqueCredentials.contains(name) {
+                    problems.append("the unit loads no credential \(name); add LoadCredential=\(name):PATH to it")
+                }
+            } else {
+                do { _ = try source.read(environment: environment, as: key) } catch { problems.append("\(error)") }
             }
-            return problems
         }
-        do { _ = try password.read(environment: environment) } catch { problems.append("\(error)") }
         return problems
     }
 

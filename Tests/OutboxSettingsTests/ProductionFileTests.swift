@@ -13,11 +13,15 @@ import Testing
 
     /// The file with every `#key` line activated: removes a `#` directly before a word, or before the deeper
     /// indentation of a line below one. Prose has one space after the `#`.
-    private func everythingActive() throws -> String {
-        try String(contentsOfFile: path, encoding: .utf8)
+    ///
+    /// - Parameter usesOAuth: leaves out `password` and the mechanism for it; else `oauth`, which excludes them.
+    private func everythingActive(usesOAuth: Bool = false) throws -> String {
+        var text = try String(contentsOfFile: path, encoding: .utf8)
             .split(separator: "\n", omittingEmptySubsequences: false)
             .map { $0.replacing(/^( *)#(?=[a-z]|  +[a-z])/) { String($0.1) } }
             .joined(separator: "\n")
+        text.replace(usesOAuth ? /\n    (?:password|auth): .*/ : /\n    oauth:(?:\n      .*)+/, with: "")
+        return text
     }
 
     @Test("the production file loads as it is")
@@ -58,15 +62,31 @@ import Testing
         #expect(stated == (try SettingsFile.load(path)))
     }
 
+    @Test("the production file shows a complete client of a token server")
+    func oauth() throws {
+        let relay = try SettingsFile.read(try everythingActive(usesOAuth: true), file: path).relays[0]
+        let oauth = OAuthSettings(
+            tokenURL: "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
+            clientID: "11112222-bbbb-3333-cccc-4444dddd5555",
+            clientSecret: .credential("smtp-client-secret"),
+            refreshToken: .credential("smtp-refresh-token"),
+            scope: "https://outlook.office365.com/.default",
+            caFile: "/etc/outboxd/token-server-ca.pem"
+        )
+        #expect(relay.credentials == RelayCredentials(user: "outboxd", oauth: oauth))
+    }
+
     @Test("the production file shows every key that the reader knows")
     func everyKey() throws {
         let log = ProblemLog(folder: "/")
         let text = try everythingActive()
+        let withOAuth = try everythingActive(usesOAuth: true)
         _ = try SettingsFile.read(text, file: path, log: log)
-        #expect(log.keys.count == 52)
+        _ = try SettingsFile.read(withOAuth, file: path, log: log)
+        #expect(log.keys.count == 63)
         for key in log.keys {
             let name = try #require(key.split(separator: ".").last)
-            let isShown = text.split(separator: "\n").contains { line in
+            let isShown = (text + withOAuth).split(separator: "\n").contains { line in
                 line.trimmingPrefix(/[ -]*/).hasPrefix("\(name):") || line.contains("{\(name): ")
             }
             #expect(isShown, "\(key)")

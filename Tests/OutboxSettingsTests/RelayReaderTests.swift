@@ -174,7 +174,7 @@ import Testing
                 it is meant as text
                 """
             ),
-            ("user: me", "user: a user needs a password; add the key password, or remove user"),
+            ("user: me", "user: a user needs a password; add the key password or oauth, or remove user"),
             ("password: {file: p}", "password: a password needs a user; add the key user, or remove password"),
         ]
     )
@@ -184,7 +184,8 @@ import Testing
 
     @Test("auth takes a mechanism's name", arguments: AuthenticationMechanism.allCases)
     func authentication(mechanism: AuthenticationMechanism) throws {
-        let relay = try Fixture.relay("auth: \(mechanism.rawValue)", "user: u", "password: {file: p}")
+        let proof = mechanism.takesToken ? Self.oauth : "password: {file: p}"
+        let relay = try Fixture.relay("auth: \(mechanism.rawValue)", "user: u", proof)
         #expect(relay.configuration.authentication == mechanism)
     }
 
@@ -193,9 +194,110 @@ import Testing
         let problems = Fixture.relayProblems("auth: cram5")
         #expect(
             problems.first == """
-                line 6: relays[0].auth: expected one of plain, login, cram-md5, digest-md5, ntlm, gssapi, found "cram5"
+                line 6: relays[0].auth: expected one of plain, login, cram-md5, digest-md5, ntlm, gssapi, xoauth2, \
+                oauthbearer, found "cram5"
                 """
         )
+    }
+
+    private static let oauth = "oauth: {token_url: 'https://t.example/token', client_id: i, client_secret: {file: s}}"
+
+    @Test("oauth takes client credentials, a refresh token, or both")
+    func oauth() throws {
+        #expect(
+            try Fixture.relay("user: u", Self.oauth).credentials
+                == RelayCredentials(
+                    user: "u",
+                    oauth: OAuthSettings(
+                        tokenURL: "https://t.example/token",
+                        clientID: "i",
+                        clientSecret: .file("/etc/outboxd/s")
+                    )
+                )
+        )
+        let open = try Fixture.relay(
+            "user: u",
+            "oauth: {token_url: 'http://localhost:8080/t', client_id: i, refresh_token: {credential: r}, scope: a b}"
+        )
+        let expected = OAuthSettings(
+            tokenURL: "http://localhost:8080/t",
+            clientID: "i",
+            refreshToken: .credential("r"),
+            scope: "a b"
+        )
+        #expect(open.credentials?.proof == .oauth(expected))
+        #expect(open.credentials?.secrets.map(\.key) == [.refreshToken])
+    }
+
+    @Test(
+        "a mistake about oauth is explained",
+        arguments: [
+            (
+                ["oauth: {token_url: T, client_id: i, client_secret: {file: s}}"],
+                "oauth needs a user; add the key user with"
+            ),
+            (
+                ["user: u", "password: {file: p}", "oauth: {token_url: T, client_id: i, client_secret: {file: s}}"],
+                "password and oauth are both given; keep one"
+            ),
+            (
+                ["user: u", "auth: login", "oauth: {token_url: T, client_id: i, client_secret: {file: s}}"],
+                "auth: login takes a password; use xoauth2 or oauthbearer, or remove auth"
+            ),
+            (
+                ["user: u", "auth: xoauth2", "password: {file: p}"],
+                "auth: xoauth2 takes an access token; use oauth instead of password"
+            ),
+            (
+                ["user: u", "oauth: {token_url: T, client_id: i}"],
+                "oauth.client_secret: missing; add client_secret: {file: PATH} or {credential: NAME}, or refresh_token"
+            ),
+            (
+                ["user: u", "oauth: {token_url: T, client_secret: {file: s}}"],
+                "oauth.client_id: missing; add the identifier that the provider gave this client"
+            ),
+            (
+                ["user: u", "oauth: {client_id: i, client_secret: {file: s}}"],
+                "oauth.token_url: missing; add the token endpoint, such as https://login.microsoftonline.com/TENANT/"
+            ),
+            (
+                ["user: u", "oauth: {token_url: 'http://t.example/', client_id: i, client_secret: {file: s}}"],
+                "over http:// anyone on the way can read the secret; http is allowed for localhost only"
+            ),
+            (
+                [
+                    "user: u",
+                    "oauth: {token_url: 'https://me:canary@t.example/', client_id: i, client_secret: {file: s}}",
+                ],
+                "a user name or password does not belong in the URL; use client_id and client_secret"
+            ),
+            (
+                ["user: u", "oauth: {token_url: 't.example/token', client_id: i, client_secret: {file: s}}"],
+                "expected a URL such as https://oauth2.googleapis.com/token, found \"t.example/token\""
+            ),
+            (
+                ["user: u", "oauth: {token_url: 'ftp://t.example/token', client_id: i, client_secret: {file: s}}"],
+                "expected a URL such as https://oauth2.googleapis.com/token"
+            ),
+            (
+                ["user: u", "oauth: {token_url: T, client_id: i, client_secret: canary}"],
+                "oauth.client_secret: expected {file: PATH} or {credential: NAME}; a client secret is never written in this file"
+            ),
+            (
+                ["user: u", "oauth: {token_url: T, client_id: i, refresh_token: {file: [canary]}}"],
+                "oauth.refresh_token.file: expected the path of a file with the refresh token, found a list"
+            ),
+            (
+                ["tls: opportunistic", "user: u", "oauth: {token_url: T, client_id: i, client_secret: {file: s}}"],
+                "with opportunistic the access token could be sent in the clear"
+            ),
+        ]
+    )
+    func oauthProblems(lines: [String], message: String) {
+        let written = lines.map { "    \($0.replacing("T,", with: "'https://t.example/token',"))\n" }.joined()
+        let problems = Fixture.problems(Fixture.withRelay + written)
+        #expect(problems.count == 1 && problems.first?.contains(message) == true, "\(problems)")
+        #expect(!problems.joined().contains("canary"))
     }
 
     @Test("helo takes a host name or an address literal", arguments: ["mail", "mail.example.com", "[192.0.2.1]"])

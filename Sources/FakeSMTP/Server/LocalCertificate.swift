@@ -2,9 +2,9 @@
 // memory.
 
 import Crypto
-import Foundation
+package import Foundation
 import NIOCore
-import NIOSSL
+package import NIOSSL
 import SwiftASN1
 import X509
 
@@ -21,12 +21,12 @@ package struct LocalCertificate: Sendable {
     }
 
     /// The authority's certificate, for a client's `ca_file`.
-    let authorityPEM: String
+    package let authorityPEM: String
     let certificatePEM: String
     let privateKeyPEM: String
 
     /// Creates a certificate with new keys.
-    init(kind: Kind, now: Date) throws {
+    package init(kind: Kind, now: Date) throws {
         let authorityKey = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let serverKey = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let authorityName = try DistinguishedName { CommonName("fake-smtp test authority") }
@@ -84,7 +84,7 @@ package struct LocalCertificate: Sendable {
     }
 
     /// Creates the NIOSSL context that serves this certificate.
-    func makeContext() throws -> NIOSSLContext {
+    package func makeContext() throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: [.certificate(try NIOSSLCertificate(bytes: Array(certificatePEM.utf8), format: .pem))],
             privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(privateKeyPEM.utf8), format: .pem))

@@ -56,6 +56,8 @@ package enum FailurePolicy {
         FailureRule(.kind(.tlsHandshake), .relay, .again, .tlsFailed),
         FailureRule(.kind(.certificate), .configuration, .again, .certificateNotTrusted),
         FailureRule(.kind(.startTLSNotOffered), .configuration, .again, .startTLSNotOffered),
+        FailureRule(.kind(.tokenRefused), .configuration, .again, .tokenRefused),
+        FailureRule(.kind(.tokenUnavailable), .relay, .again, .tokenUnavailable),
         FailureRule(.kind(.authenticationNotOffered), .configuration, .again, .authenticationNotOffered),
         FailureRule(.kind(.other), .relay, .again, .libcurlError),
     ]

@@ -17,6 +17,8 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case relayNotReady = "relay-not-ready"
     case protocolError = "protocol-error"
     case authenticationUnavailable = "authentication-unavailable"
+    /// The token server for the relay's login can't be reached, or is out of order.
+    case tokenUnavailable = "token-unavailable"
     case senderDeferred = "sender-deferred"
     /// The relay gave so many permanent refusals in a row that it is suspected rather than its recipients.
     case refusesEverybody = "refuses-everybody"
@@ -30,6 +32,8 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case startTLSNotOffered = "starttls-not-offered"
     case authenticationRefused = "authentication-refused"
     case authenticationRequired = "authentication-required"
+    /// The token server refuses an access token for the relay's login.
+    case tokenRefused = "token-refused"
     case authenticationNotOffered = "authentication-not-offered"
     case relayingDenied = "relaying-denied"
     case senderRefused = "sender-refused"
@@ -102,13 +106,14 @@ package enum FailureReason: String, CaseIterable, Sendable {
         case .nameNotResolved, .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed,
             .libcurlError,
             .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
-            .refusesEverybody:
+            .tokenUnavailable, .refusesEverybody:
             .relay
         case .quotaExceeded, .rateLimited, .senderDeferred, .senderRefused, .accountRefused, .heloRefused,
             .addressBlocked, .reverseDNSMissing, .spfFailed, .dkimFailed, .dmarcFailed, .domainNotAuthenticated,
             .authenticationRefused, .authenticationRequired, .encryptionRequired, .relayingDenied:
             .ourselves
-        case .certificateNotTrusted, .startTLSNotOffered, .authenticationNotOffered, .noTemplates: .settings
+        case .certificateNotTrusted, .startTLSNotOffered, .authenticationNotOffered, .tokenRefused, .noTemplates:
+            .settings
         case .unknownRecipient, .badDomain, .mailboxDisabled: .deadAddress
         case .unusableRecipient, .smtpUTF8Unsupported: .unusableAddress
         case .mailboxFull, .greylisted, .recipientDeferred, .expired: .mailbox

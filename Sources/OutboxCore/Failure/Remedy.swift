@@ -13,6 +13,8 @@ package struct Remedy: Hashable, Sendable {
     /// systemd reads a credential only at the start of the service (systemd.exec(5), `LoadCredential=`).
     private static let reloadOrRestart = "reload outboxd, or restart it if the password is a systemd credential"
 
+    private static let reloadOrRestartForSecret = "reload outboxd, or restart it if a secret is a systemd credential"
+
     private init(_ place: String, isOfRelay: Bool = false, then: String? = nil) {
         self.place = place
         self.isOfRelay = isOfRelay
@@ -26,6 +28,7 @@ package struct Remedy: Hashable, Sendable {
         case .startTLSNotOffered, .encryptionRequired: self.init("tls", isOfRelay: true, then: Self.reload)
         case .authenticationRefused, .authenticationRequired, .relayingDenied:
             self.init("user and password", isOfRelay: true, then: Self.reloadOrRestart)
+        case .tokenRefused: self.init("oauth", isOfRelay: true, then: Self.reloadOrRestartForSecret)
         case .authenticationNotOffered: self.init("user, password and tls", isOfRelay: true, then: Self.reload)
         case .accountRefused: self.init("user (its account at the provider)", isOfRelay: true)
         case .senderRefused: self.init("sender.address", then: Self.reload)
@@ -40,7 +43,8 @@ package struct Remedy: Hashable, Sendable {
         case .nameNotResolved: self.init("url", isOfRelay: true, then: Self.reload)
         case .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed, .libcurlError,
             .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,
-            .senderDeferred, .refusesEverybody, .quotaExceeded, .rateLimited, .greylisted, .unknownRecipient,
+            .tokenUnavailable, .senderDeferred, .refusesEverybody, .quotaExceeded, .rateLimited, .greylisted,
+            .unknownRecipient,
             .badDomain, .mailboxDisabled, .mailboxFull, .recipientDeferred, .recipientRefused, .unusableRecipient,
             .smtpUTF8Unsupported, .expired, .policyRefusal, .messageTooBig, .contentRefused, .messageDeferred,
             .messageRefused, .unusableValues, .interrupted, .endsOutboxd:

@@ -65,6 +65,10 @@ package enum TransmissionCause: Hashable, Sendable {
     case startTLSNotOffered
     /// There was no usable way to authenticate, or the credentials were refused.
     case authenticationRefused(SMTPReply?)
+    /// The token server refused an access token for AUTH, or can't be trusted or understood (RFC 6749 §5.2).
+    case tokenRefused
+    /// The token server could not be asked, or has no answer at the moment.
+    case tokenUnavailable
     /// There are credentials, but the relay doesn't offer AUTH.
     case authenticationNotOffered
     /// The relay sent something other than an SMTP reply.
@@ -87,7 +91,8 @@ extension TransmissionCause {
     /// The cause without its details: the key of the failure policy's table.
     package enum Kind: String, CaseIterable, Sendable {
         case reply, couldNotResolve, couldNotConnect, connectionLost, timedOut, tlsHandshake, certificate,
-            startTLSNotOffered, authenticationRefused, authenticationNotOffered, garbledReply, outOfStep,
+            startTLSNotOffered, authenticationRefused, tokenRefused, tokenUnavailable, authenticationNotOffered,
+            garbledReply, outOfStep,
             smtpUTF8NotOffered, tooLargeForRelay, unknownKind, badValues, badRecipient, badSender, interrupted, other
 
         /// The cause's name in documents.
@@ -102,6 +107,8 @@ extension TransmissionCause {
             case .certificate: "the relay's certificate is not trusted"
             case .startTLSNotOffered: "STARTTLS is required and not offered"
             case .authenticationRefused: "no usable way to authenticate"
+            case .tokenRefused: "the token server gives no access token for the login"
+            case .tokenUnavailable: "the token server can't be reached, or is out of order"
             case .authenticationNotOffered: "there is a password, and AUTH is not offered"
             case .garbledReply: "a line that is not an SMTP reply"
             case .outOfStep: "a reply that answers no command"
@@ -129,6 +136,8 @@ extension TransmissionCause {
         case .certificate: .certificate
         case .startTLSNotOffered: .startTLSNotOffered
         case .authenticationRefused: .authenticationRefused
+        case .tokenRefused: .tokenRefused
+        case .tokenUnavailable: .tokenUnavailable
         case .authenticationNotOffered: .authenticationNotOffered
         case .garbledReply: .garbledReply
         case .outOfStep: .outOfStep
@@ -181,8 +190,8 @@ package struct TransmissionFailure: Hashable, Sendable {
         case .reply(let reply): reply
         case .authenticationRefused(let reply): reply
         case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
-            .startTLSNotOffered, .authenticationNotOffered, .garbledReply, .outOfStep, .smtpUTF8NotOffered,
-            .tooLargeForRelay, .composition, .interrupted, .other:
+            .startTLSNotOffered, .tokenRefused, .tokenUnavailable, .authenticationNotOffered, .garbledReply, .outOfStep,
+            .smtpUTF8NotOffered, .tooLargeForRelay, .composition, .interrupted, .other:
             nil
         }
     }

@@ -26,6 +26,18 @@ package enum AuthenticationMechanism: String, Sendable, Hashable, CaseIterable {
     case ntlm
     /// Kerberos (RFC 4752); needs a ticket of the user that outboxd runs as.
     case gssapi
+    /// Google's and Microsoft's, with an access token (https://developers.google.com/gmail/imap/xoauth2-protocol).
+    case xoauth2
+    /// RFC 7628, with an access token.
+    case oauthBearer = "oauthbearer"
+
+    /// Whether the mechanism takes an access token instead of a password.
+    package var takesToken: Bool {
+        switch self {
+        case .xoauth2, .oauthBearer: true
+        case .plain, .login, .cramMD5, .digestMD5, .ntlm, .gssapi: false
+        }
+    }
 }
 
 /// One relay of the configuration file, without its credentials.
@@ -38,7 +50,8 @@ package struct RelayConfiguration: Sendable, Hashable {
     package var tls: TLSPolicy
     /// Absolute path of a PEM file with the certificate authorities to trust instead of the system's.
     package var caFile: String?
-    /// The only AUTH mechanism to use; `nil` means PLAIN or LOGIN over TLS, else any that the relay offers.
+    /// The only AUTH mechanism to use; `nil` means PLAIN or LOGIN over TLS, else any that the relay offers, and with
+    /// access tokens XOAUTH2, else OAUTHBEARER.
     package var authentication: AuthenticationMechanism?
     /// The name to send in EHLO (RFC 5321 §4.1.1.1), a domain or an address literal; `nil` means this machine's host
     /// name.

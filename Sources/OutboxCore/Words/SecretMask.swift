@@ -127,8 +127,9 @@ extension TransmissionFailure {
             let masked = reply.masked(by: mask)
             return with(.authenticationRefused(masked), detail: masked.description)
         case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
-            .startTLSNotOffered, .authenticationRefused(nil), .authenticationNotOffered, .garbledReply, .outOfStep,
-            .smtpUTF8NotOffered, .tooLargeForRelay, .composition, .interrupted, .other:
+            .startTLSNotOffered, .authenticationRefused(nil), .tokenRefused, .tokenUnavailable,
+            .authenticationNotOffered, .garbledReply, .outOfStep, .smtpUTF8NotOffered, .tooLargeForRelay, .composition,
+            .interrupted, .other:
             return with(cause, detail: mask.masked(detail))
         }
     }

@@ -42,9 +42,16 @@ package enum CertificateFile {
     /// - Throws: `CertificateError` for the first bad file.
     package static func check(_ settings: Settings) throws(CertificateError) {
         for relay in settings.relays {
-            guard let file = relay.configuration.caFile, let problem = problem(file) else { continue }
-            throw CertificateError(description: "relay \(relay.configuration.name): ca_file: \(problem)")
+            guard let problem = problems(relay).first else { continue }
+            throw CertificateError(description: "relay \(relay.configuration.name): \(problem)")
         }
+    }
+
+    /// The problems of a relay's certificate files, each with its key.
+    package static func problems(_ relay: RelaySettings) -> [String] {
+        var files = [("ca_file", relay.configuration.caFile)]
+        if case .oauth(let oauth) = relay.credentials?.proof { files.append(("oauth: ca_file", oauth.caFile)) }
+        return files.compactMap { key, file in file.flatMap(problem).map { "\(key): \($0)" } }
     }
 
     /// Base64 of one DER SEQUENCE with the stated length (X.690 §8.1.3); a trusted certificate has further data behind

@@ -55,7 +55,8 @@ extension SettingReader where Value == RelaySettings {
                 .path(expected: "the path of a file with certificates")
             )
             let user = keys.optional("user", .line(expected: "a user name", limit: 255))
-            let password = keys.optional("password", .password)
+            let password = keys.optional("password", .secret(.password))
+            let oauth = keys.optional("oauth", .oauth)
             relay.configuration.authentication = keys.optional("auth", SettingReader<AuthenticationMechanism>.choice)
             relay.configuration.helo = keys.optional("helo", .helo)
             relay.configuration.connections = keys.optional(
@@ -101,21 +102,40 @@ extension SettingReader where Value == RelaySettings {
                 default: relay.configuration.suspectAfter
             )
             if let user, let password { relay.credentials = RelayCredentials(user: user, password: password) }
-            checkCredentials(&keys)
+            if let user, let oauth { relay.credentials = RelayCredentials(user: user, oauth: oauth) }
+            checkCredentials(relay, &keys)
             checkProtection(relay, &keys)
             return relay
         }
     }
 
-    private static func checkCredentials(_ keys: inout MappingReader) {
-        if keys.has("user"), !keys.has("password") {
-            keys.report("user", "a user needs a password; add the key password, or remove user")
+    private static func checkCredentials(_ relay: RelaySettings, _ keys: inout MappingReader) {
+        if keys.has("password"), keys.has("oauth") {
+            keys.report("oauth", "password and oauth are both given; keep one")
+        }
+        if keys.has("user"), !keys.has("password"), !keys.has("oauth") {
+            keys.report("user", "a user needs a password; add the key password or oauth, or remove user")
         }
         if keys.has("password"), !keys.has("user") {
             keys.report("password", "a password needs a user; add the key user, or remove password")
         }
+        if keys.has("oauth"), !keys.has("user") {
+            keys.report("oauth", "oauth needs a user; add the key user with the mailbox's address, or remove oauth")
+        }
         if keys.has("auth"), !keys.has("user") {
             keys.report("auth", "auth says how to log in; add the keys user and password, or remove auth")
+        }
+        guard let mechanism = relay.configuration.authentication, keys.has("password") != keys.has("oauth") else {
+            return
+        }
+        if mechanism.takesToken, !keys.has("oauth") {
+            keys.report("auth", "\(mechanism.rawValue) takes an access token; use oauth instead of password")
+        }
+        if !mechanism.takesToken, keys.has("oauth") {
+            keys.report(
+                "auth",
+                "\(mechanism.rawValue) takes a password; use xoauth2 or oauthbearer, or remove auth"
+            )
         }
     }
 
@@ -134,10 +154,13 @@ extension SettingReader where Value == RelaySettings {
                 "there are no certificates to check with tls: none; remove ca_file, or set tls: required"
             )
         }
-        if keys.has("password"), relay.configuration.tls != .required, !relay.endpoint.isLoopback {
+        if keys.has("password") || keys.has("oauth"), relay.configuration.tls != .required,
+            !relay.endpoint.isLoopback
+        {
+            let secret = keys.has("oauth") ? "access token" : "password"
             keys.report(
                 "tls",
-                "with \(relay.configuration.tls.rawValue) the password could be sent in the clear; use tls: required, which is the "
+                "with \(relay.configuration.tls.rawValue) the \(secret) could be sent in the clear; use tls: required, which is the "
                     + "default (a relay on this machine may do without)"
             )
         }
@@ -153,11 +176,11 @@ extension SettingReader where Value == RelayEndpoint {
 }
 
 extension SettingReader where Value == PasswordSource {
-    /// `password`: the place to read it from, never the password.
-    static var password: SettingReader {
+    /// `password` and the keys of other secrets: the place to read it from, never the secret.
+    static func secret(_ key: SecretKey) -> SettingReader {
         let expected = "{file: PATH} or {credential: NAME}"
         let places = mapping(expected: expected) { keys in
-            let file = keys.optional("file", .path(expected: "the path of a file with the password"))
+            let file = keys.optional("file", .path(expected: "the path of a file with the \(key.words)"))
             let credential = keys.optional(
                 "credential",
                 SettingReader<String>.text(expected: "the name of a systemd credential")
@@ -177,7 +200,7 @@ extension SettingReader where Value == PasswordSource {
         return SettingReader { cursor in
             guard case .scalar = cursor.node else { return places.read(cursor) }
             cursor.report(
-                "expected \(expected); a password is never written in this file, it is read from a file or a systemd "
+                "expected \(expected); a \(key.words) is never written in this file, it is read from a file or a systemd "
                     + "credential"
             )
             return nil
