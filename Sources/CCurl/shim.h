@@ -67,6 +67,10 @@ static inline CURLcode ccurl_get_long(CURL *handle, CURLINFO info, long *value) 
     return curl_easy_getinfo(handle, info, value);
 }
 
+static inline CURLcode ccurl_get_certinfo(CURL *handle, struct curl_certinfo *_Nullable *_Nonnull value) {
+    return curl_easy_getinfo(handle, CURLINFO_CERTINFO, value);
+}
+
 // CURLINFO_ACTIVESOCKET writes a curl_socket_t, which is no long.
 static inline CURLcode ccurl_get_socket(CURL *handle, curl_socket_t *value) {
     return curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, value);

@@ -78,6 +78,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             clock: clock,
             recorder: recorder,
             log: log,
+            known: try await store.relays(),
             onRoom: { wake.call() }
         )
         let dispatcher = Dispatcher(

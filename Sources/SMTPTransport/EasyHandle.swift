@@ -16,6 +16,8 @@ final class EasyHandle {
         let dialogue: OpeningDialogue
         /// Our side aborted the opening.
         let wasAborted: Bool
+        /// How the connection is protected; `nil` without TLS.
+        let tls: TLSSession?
     }
 
     /// The result of trying to move bytes.
@@ -72,8 +74,23 @@ final class EasyHandle {
             code: code,
             message: code == CURLE_OK ? "" : message(for: code),
             dialogue: callbacks.dialogue,
-            wasAborted: sockets.isShutDown
+            wasAborted: sockets.isShutDown,
+            tls: callbacks.details.session(certificate: certificateFields)
         )
+    }
+
+    /// The fields of the relay's own certificate, `name:value`.
+    private var certificateFields: [String] {
+        var info: UnsafeMutablePointer<curl_certinfo>?
+        guard ccurl_get_certinfo(handle, &info) == CURLE_OK, let info, info.pointee.num_of_certs > 0,
+            var field = info.pointee.certinfo?[0]
+        else { return [] }
+        var fields: [String] = []
+        while true {
+            if let text = field.pointee.data { fields.append(String(cString: text)) }
+            guard let next = field.pointee.next else { return fields }
+            field = next
+        }
     }
 
     /// The connection's socket, for poll(2); `nil` where libcurl has closed it.
@@ -134,6 +151,7 @@ final class EasyHandle {
         // Both are libcurl's defaults, and are set explicitly because security depends on them.
         set(CURLOPT_SSL_VERIFYPEER, 1)
         set(CURLOPT_SSL_VERIFYHOST, 2)
+        set(CURLOPT_CERTINFO, 1)
         if let caFile = relay.configuration.caFile {
             set(CURLOPT_CAINFO, caFile)
             // Trust only these authorities.
@@ -165,7 +183,11 @@ final class EasyHandle {
         set(CURLOPT_DEBUGDATA, pointer: context)
         check(
             ccurl_set_debug_callback(handle) { _, type, data, count, context in
-                if type == CURLINFO_HEADER_OUT { Callbacks.at(context).sends(data, count: count) }
+                switch type {
+                case CURLINFO_HEADER_OUT: Callbacks.at(context).sends(data, count: count)
+                case CURLINFO_TEXT: Callbacks.at(context).notes(data, count: count)
+                default: break
+                }
                 return 0
             }
         )
@@ -216,6 +238,7 @@ final class EasyHandle {
 /// The state that libcurl's callbacks use.
 private final class Callbacks {
     private(set) var dialogue = OpeningDialogue()
+    private(set) var details = TLSDetails()
     let sockets: OpenSockets
 
     init(sockets: OpenSockets) { self.sockets = sockets }
@@ -229,6 +252,10 @@ private final class Callbacks {
 
     func receives(_ data: UnsafeMutablePointer<CChar>?, count: Int) -> Bool {
         dialogue.receives(UnsafeRawBufferPointer(start: data, count: count))
+    }
+
+    func notes(_ data: UnsafeMutablePointer<CChar>?, count: Int) {
+        details.notes(String(decoding: UnsafeRawBufferPointer(start: data, count: count), as: UTF8.self))
     }
 
     func sends(_ data: UnsafeMutablePointer<CChar>?, count: Int) {

@@ -1,6 +1,6 @@
 // A mail with its envelope, and the sender's part in its transmission. Never opens a connection.
 
-import OutboxCore
+package import OutboxCore
 
 /// One mail with its envelope (RFC 5321 §2.3.1).
 package struct OutgoingMail: Sendable {
@@ -17,6 +17,8 @@ package struct OutgoingMail: Sendable {
     package let didHandOver: @Sendable () -> Void
     /// Called on the lane's thread when a connection was opened for the mail: greeting, TLS and AUTH have passed.
     package let didConnect: @Sendable () -> Void
+    /// Called after ``didConnect``, with the connection's protection; `nil` without TLS.
+    package let didSecure: @Sendable (TLSSession?) -> Void
     /// Called every second while the answer to RCPT is missing; `false` ends the mail like a time-out.
     package let mayWait: @Sendable () -> Bool
 
@@ -28,10 +30,12 @@ package struct OutgoingMail: Sendable {
         mayHandOver: @escaping @Sendable () -> Bool = { true },
         didHandOver: @escaping @Sendable () -> Void = {},
         didConnect: @escaping @Sendable () -> Void = {},
+        didSecure: @escaping @Sendable (TLSSession?) -> Void = { _ in },
         mayWait: @escaping @Sendable () -> Bool = { true }
     ) {
         self.mayWait = mayWait
         self.didConnect = didConnect
+        self.didSecure = didSecure
         self.mayHandOver = mayHandOver
         self.didHandOver = didHandOver
         self.envelopeSender = envelopeSender

@@ -19,6 +19,9 @@ final class SMTPConnection {
     private static let writeSize = 16 * 1024
     private static let readSize = 16 * 1024
 
+    /// How the connection is protected; `nil` without TLS.
+    let tls: TLSSession?
+
     private let handle: EasyHandle
     private let socket: Int32
     private let interruption: Interruption
@@ -32,12 +35,14 @@ final class SMTPConnection {
         _ handle: EasyHandle,
         socket: Int32,
         _ extensions: OfferedExtensions,
+        _ tls: TLSSession?,
         _ relay: SMTPRelay,
         _ interruption: Interruption,
         wake: WakeDescriptor,
         pipelines: Bool
     ) {
         self.handle = handle
+        self.tls = tls
         self.socket = socket
         self.interruption = interruption
         self.wake = wake
@@ -117,6 +122,7 @@ final class SMTPConnection {
             handle,
             socket: socket,
             extensions,
+            outcome.tls,
             relay,
             interruption,
             wake: wake,

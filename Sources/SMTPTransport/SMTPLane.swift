@@ -141,6 +141,7 @@ package actor SMTPLane {
             self.connection = connection
             if pipelining == .notOnNextConnection { pipelining = .trusted }
             mail.didConnect()
+            mail.didSecure(connection.tls)
             messagesOnConnection = 0
             negativeRepliesInARow = 0
         }

@@ -16,7 +16,7 @@ struct SecurityOptions: ParsableArguments {
     )
     var certificateFile: String?
 
-    @Option(help: ArgumentHelp("The kind of certificate: valid, expired or other-host.", valueName: "kind"))
+    @Option(help: ArgumentHelp("The kind of certificate: valid, ends-soon, expired or other-host.", valueName: "kind"))
     var certificate = LocalCertificate.Kind.valid
 
     @Flag(help: "Refuses MAIL with 530 before TLS.")

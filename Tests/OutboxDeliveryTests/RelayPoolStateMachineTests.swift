@@ -9,6 +9,37 @@ import Testing
 @testable import OutboxDelivery
 
 @Suite struct RelayPoolStateMachineTests: StateMachineFixture {
+    @Test("a connection's protection is recorded when it changes, and a certificate's near end is reported once")
+    func protection() {
+        func tls(_ cipher: String, end: Timestamp) -> TLSSession {
+            TLSSession(version: "TLSv1.3", cipher: cipher, certificateName: "a", certificateExpiresAt: end)
+        }
+        let day = Duration.seconds(86_400)
+        let end = now + day * 15
+        let first = tls("A", end: end)
+        var pool = RelayPool.StateMachine(
+            relays: [.init(SMTPRelay(RelayConfiguration(name: "r", url: "smtp://localhost")))],
+            schedule: RetrySchedule(),
+            holding: .zero,
+            tls: ["r": first],
+            now: now
+        )
+        #expect(pool.statuses(now: now).map(\.tls) == [first])
+        var actions = pool.connectionSecured(first, relay: 0, at: .init(now: now))
+        #expect(actions.statuses.isEmpty && actions.endingCertificates.isEmpty)
+        let second = tls("B", end: end)
+        actions = pool.connectionSecured(second, relay: 0, at: .init(now: now))
+        #expect(actions.statuses.map(\.tls) == [second] && actions.endingCertificates.isEmpty)
+        for isFirst in [true, false] {
+            actions = pool.connectionSecured(second, relay: 0, at: .init(now: now + day))
+            #expect(actions.statuses.isEmpty && actions.endingCertificates.count == (isFirst ? 1 : 0))
+        }
+        actions = pool.connectionSecured(tls("B", end: end + day * 90), relay: 0, at: .init(now: now + day))
+        #expect(actions.statuses.count == 1 && actions.endingCertificates.isEmpty)
+        actions = pool.connectionSecured(nil, relay: 0, at: .init(now: now + day))
+        #expect(actions.statuses.map(\.tls) == [nil])
+    }
+
     @Test("after the second uncertain attempt the mail is repeated no sooner than 5, then 15 minutes later")
     func uncertain() throws {
         let failure = TransmissionFailure(stage: .finalDot, cause: .timedOut, detail: "", isUncertain: true)

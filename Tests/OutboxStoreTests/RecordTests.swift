@@ -63,6 +63,14 @@ import Testing
                 stage: trouble ? .tls : nil,
                 detail: trouble ? "no" : nil,
                 setting: trouble ? "relays[0]: ca_file" : nil,
+                tls: trouble
+                    ? nil
+                    : TLSSession(
+                        version: "TLSv1.3",
+                        cipher: "TLS_AES_256_GCM_SHA384",
+                        certificateName: "smtp.example.com",
+                        certificateExpiresAt: noon + .seconds(86_400)
+                    ),
                 updatedAt: noon
             )
         }
@@ -70,6 +78,7 @@ import Testing
         #expect(try await store.relays() == [status(.paused, true)])
         try await store.record([status(.up, false)])
         #expect(try await store.relays() == [status(.up, false)])
+        #expect(try await store.relays().first?.tls == status(.up, false).tls)
         let up = try keys(status(.up, false))
         #expect(Set(up.keys) == Set(RelayStatus.CodingKeys.allCases.map(\.rawValue)) && up["reason"] is NSNull)
     }

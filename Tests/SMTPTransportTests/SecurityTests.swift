@@ -5,6 +5,7 @@ import Foundation
 import InternetMessage
 import OutboxCore
 import SMTPTransport
+import Synchronization
 import Testing
 
 @Suite("TLS and AUTH", .timeLimit(.minutes(10)))
@@ -29,6 +30,44 @@ struct SecurityTests {
                 let relay = SMTPRelay(server, tls: .required, scheme: "smtps").with { $0.configuration.caFile = file }
                 #expect(await SMTPLane(relay: relay, number: 1).send(.sample()).isAccepted)
                 #expect(server.ledger.accepted.first?.isSecure == true)
+            }
+        }
+    }
+
+    @Test("protocol, cipher and certificate of each new connection are told, and none without TLS")
+    func session() async throws {
+        for mode in [FakeSMTPServer.TLSMode.startTLS, .implicit, .none] {
+            try await FakeSMTPServer.with(.init(tls: mode)) { server in
+                try await withCAFile(of: server) { file in
+                    let scheme = mode == .implicit ? "smtps" : "smtp"
+                    let relay = SMTPRelay(server, tls: mode == .none ? .none : .required, scheme: scheme).with {
+                        if mode != .none { $0.configuration.caFile = file }
+                    }
+                    let lane = SMTPLane(relay: relay, number: 1)
+                    let told = Mutex<[TLSSession?]>([])
+                    for _ in 1...2 {
+                        let sample = OutgoingMail.sample()
+                        let mail = OutgoingMail(
+                            envelopeSender: sample.envelopeSender,
+                            recipient: sample.recipient,
+                            content: sample.content,
+                            didSecure: { tls in told.withLock { $0.append(tls) } }
+                        )
+                        #expect(await lane.send(mail).isAccepted)
+                    }
+                    let sessions = told.withLock(\.self)
+                    #expect(sessions.count == 1)
+                    guard mode != .none else {
+                        #expect(sessions == [nil])
+                        return
+                    }
+                    let tls = try #require(sessions.first ?? nil)
+                    #expect(tls.version.hasPrefix("TLSv1.") && !tls.cipher.isEmpty, "\(tls)")
+                    #expect(tls.certificateName == "localhost")
+                    let end = try #require(tls.certificateExpiresAt)
+                    let days = Double(end.milliseconds) / 86_400_000 - Date().timeIntervalSince1970 / 86_400
+                    #expect((364...365).contains(days))
+                }
             }
         }
     }

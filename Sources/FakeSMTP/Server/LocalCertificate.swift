@@ -16,6 +16,8 @@ package struct LocalCertificate: Sendable {
         case valid
         /// Expired, for the same names.
         case expired
+        /// Valid for the same names, for another nine days.
+        case endsSoon = "ends-soon"
         /// Not expired, but only for `mail.invalid`.
         case otherHost = "other-host"
     }
@@ -51,7 +53,7 @@ package struct LocalCertificate: Sendable {
         )
         let names: [GeneralName] =
             switch kind {
-            case .valid, .expired:
+            case .valid, .expired, .endsSoon:
                 [
                     .dnsName("localhost"),
                     .ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1])),
@@ -59,12 +61,18 @@ package struct LocalCertificate: Sendable {
                 ]
             case .otherHost: [.dnsName("mail.invalid")]
             }
+        let daysLeft: Double =
+            switch kind {
+            case .valid, .otherHost: 365
+            case .expired: -10
+            case .endsSoon: 9
+            }
         let certificate = try Certificate(
             version: .v3,
             serialNumber: .init(),
             publicKey: serverKey.publicKey,
             notValidBefore: now.addingTimeInterval(-20 * day),
-            notValidAfter: now.addingTimeInterval(kind == .expired ? -10 * day : 365 * day),
+            notValidAfter: now.addingTimeInterval(daysLeft * day),
             issuer: authorityName,
             subject: try DistinguishedName { CommonName(kind == .otherHost ? "mail.invalid" : "localhost") },
             signatureAlgorithm: .ecdsaWithSHA256,

@@ -61,6 +61,7 @@ struct LaneWorker: Sendable {
                 mayHandOver: { [self] in reasonToWithhold(claim, settings) == nil },
                 didHandOver: { [pool] in pool.awaitsAcceptance(of: claim) },
                 didConnect: { [pool, id] in pool.connectionOpened(id, for: claim) },
+                didSecure: { [pool, id] in pool.connectionSecured($0, relay: id.relay) },
                 mayWait: { [pool] in pool.mayWait(for: claim) }
             )
         } catch {

@@ -78,6 +78,16 @@ extension DeliveryLog {
         return metadata
     }
 
+    /// Logs that a relay's certificate ends soon and has not been replaced.
+    func certificateEnds(_ relay: DeliveryRelay, _ tls: TLSSession, now: Timestamp) {
+        var metadata: LogValues = [.relay: "\(relay.name)"]
+        if let name = tls.certificateName { metadata[.certificateName] = "\(name)" }
+        if let end = tls.certificateExpiresAt {
+            metadata[.certificateExpiresAt] = "\(end.rfc3339)"
+        }
+        logger.warning("the relay's certificate ends soon; no mail goes there after its end", metadata)
+    }
+
     /// Logs that a relay refused connections while it accepted messages over others.
     func connectionLimitLearned(_ relay: DeliveryRelay, connections: Int) {
         logger.notice(

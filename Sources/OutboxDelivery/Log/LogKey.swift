@@ -17,6 +17,8 @@ package enum LogKey: String, CaseIterable, Sendable {
 
     // A relay.
     case setting, then, connections, relays
+    case certificateName = "certificate.name"
+    case certificateExpiresAt = "certificate.expires.at"
     case pausesMeanwhile = "pauses.meanwhile"
 
     // The program and its database.

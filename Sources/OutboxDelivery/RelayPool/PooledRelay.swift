@@ -49,6 +49,11 @@ struct PooledRelay {
     /// The message whose recipient the relay refused because of a quota or a rate, if it has accepted nothing since.
     var quotaStatedFor: Int64?
 
+    /// The protection of the connection that was opened last.
+    var tls: TLSSession?
+    /// The end of the certificate that was reported to end soon.
+    var reportedEnd: Timestamp?
+
     /// The relay is suspected only because of words about us in its replies to one or two messages. It may accept other
     /// messages, so the attempt of a message that fails alone counts as usual.
     var isSuspectedForWords: Bool {
@@ -64,7 +69,7 @@ struct PooledRelay {
     ///
     /// - Parameter position: its place in the configuration's order, from 1.
     func status(position: Int, now: Timestamp) -> RelayStatus {
-        relay.status(health, position: position, now: now)
+        relay.status(health, tls: tls, position: position, now: now)
     }
 }
 

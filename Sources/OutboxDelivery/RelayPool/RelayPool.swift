@@ -28,6 +28,7 @@ final class RelayPool: Sendable {
     private let alarm = Mutex<(at: Duration, task: Task<Void, Never>)?>(nil)
 
     /// - Parameters:
+    ///   - known: the relays as an earlier process stored them: a relay's certificate is known before it is asked.
     ///   - onRoom: called when there is room for more claims.
     init(
         configuration: CurrentConfiguration,
@@ -35,6 +36,7 @@ final class RelayPool: Sendable {
         clock: SharedClockWatch,
         recorder: OutcomeRecorder,
         log: DeliveryLog,
+        known: [RelayStatus] = [],
         onRoom: @escaping @Sendable () -> Void
     ) {
         self.configuration = configuration
@@ -48,6 +50,7 @@ final class RelayPool: Sendable {
             relays: relays,
             schedule: settings.schedule,
             holding: settings.refusalHolding,
+            tls: Dictionary(known.map { ($0.name, $0.tls) }, uniquingKeysWith: { first, _ in first }),
             now: environment.now()
         )
         state = Mutex(State(machine: machine))
@@ -156,6 +159,11 @@ final class RelayPool: Sendable {
         happens { $0.connectionOpened(lane, message: claim.message.id, at: $1) }
     }
 
+    /// Records how a new connection to a relay is protected.
+    func connectionSecured(_ tls: TLSSession?, relay: Int) {
+        happens { $0.connectionSecured(tls, relay: relay, at: $1) }
+    }
+
     /// Records that a lane has no connection. If it had one before, another lane may open one.
     func connectionClosed(_ lane: LaneID) { happens { $0.connectionClosed(lane, at: $1) } }
 
@@ -221,6 +229,9 @@ final class RelayPool: Sendable {
         for (continuation, claim) in served { continuation.resume(returning: claim) }
         for (relay, connections) in actions.limits {
             log.connectionLimitLearned(configuration.value.relays[relay], connections: connections)
+        }
+        for (relay, tls) in actions.endingCertificates {
+            log.certificateEnds(configuration.value.relays[relay], tls, now: moment.now)
         }
         if actions.wakesDispatcher { onRoom() }
         if let next = actions.nextMoment { setAlarm(for: next, seenAt: moment) }

@@ -18,6 +18,22 @@ extension RelayPool.StateMachine {
         return relays[relay].limit.permitsAnother(open: open, now: now)
     }
 
+    /// A new connection to a relay has this protection: records a change, and reports a certificate that ends soon.
+    mutating func connectionSecured(_ tls: TLSSession?, relay: Int, at present: Present) -> Actions {
+        var actions = Actions()
+        if relays[relay].tls != tls {
+            relays[relay].tls = tls
+            actions.statuses.append(relays[relay].status(position: relay + 1, now: present.now))
+        }
+        if let tls, let end = tls.certificateExpiresAt, TLSSession.endsSoon(end, now: present.now),
+            relays[relay].reportedEnd != end
+        {
+            relays[relay].reportedEnd = end
+            actions.endingCertificates.append((relay, tls))
+        }
+        return actions
+    }
+
     /// How many lanes are opening a connection.
     func connecting(_ relay: Int) -> Int {
         served.values.count { $0.relay == relay && !relays[relay].connections.contains($0.lane.number) }

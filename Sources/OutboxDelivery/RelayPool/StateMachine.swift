@@ -35,6 +35,8 @@ extension RelayPool {
             var limits: [(relay: Int, connections: Int)] = []
             /// Changes of relays to report to the operator.
             var changes: [(relay: Int, change: RelayHealth.Change)] = []
+            /// Relays whose certificate ends soon, to report to the operator once for each certificate.
+            var endingCertificates: [(relay: Int, tls: TLSSession)] = []
             /// Whether there may be room for more claims than before.
             var wakesDispatcher = false
             /// The next time at which something changes without an event.
@@ -56,8 +58,16 @@ extension RelayPool {
         private var void: [Int64: Completion.Outcome] = [:]
         private(set) var isClosed = false
 
-        /// - Parameter holding: how long a rejection waits for other results.
-        init(relays: [DeliveryRelay], schedule: RetrySchedule, holding: Duration, now: Timestamp) {
+        /// - Parameters:
+        ///   - holding: how long a rejection waits for other results.
+        ///   - tls: the last known protection of the relays' connections, by their names.
+        init(
+            relays: [DeliveryRelay],
+            schedule: RetrySchedule,
+            holding: Duration,
+            tls: [String: TLSSession?] = [:],
+            now: Timestamp
+        ) {
             precondition(!relays.isEmpty, "the settings have a relay")
             planner = RetryPlanner(schedule: schedule)
             self.relays = relays.map { relay in
@@ -65,7 +75,8 @@ extension RelayPool {
                     relay: relay,
                     evidence: RelayEvidence(suspectAfter: relay.configuration.suspectAfter),
                     bucket: relay.configuration.rate.map { TokenBucket(rate: $0, now: now) },
-                    heldRejections: HeldRejections(holding: holding)
+                    heldRejections: HeldRejections(holding: holding),
+                    tls: tls[relay.name] ?? nil
                 )
             }
             capacity = (relays.map(\.configuration.connections).max() ?? 1) * DeliverySettings.claimsPerLane

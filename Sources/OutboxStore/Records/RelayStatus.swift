@@ -30,6 +30,14 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
     package let detail: String?
     /// The configuration keys to check, for a fault that an operator must fix.
     package let setting: String?
+    /// The protocol of the connection that was opened last, such as `TLSv1.3`; `nil` without TLS.
+    package let tlsVersion: String?
+    /// Its cipher suite.
+    package let tlsCipher: String?
+    /// The name in the relay's certificate.
+    package let certificateName: String?
+    /// The end of the certificate's validity.
+    package let certificateExpiresAt: Timestamp?
     /// When this row was written.
     package let updatedAt: Timestamp
 
@@ -38,6 +46,10 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
         case name, position, state, fault, reason, stage, detail, setting
         case pausedUntil = "paused_until"
         case downSince = "down_since"
+        case tlsVersion = "tls_version"
+        case tlsCipher = "tls_cipher"
+        case certificateName = "certificate_name"
+        case certificateExpiresAt = "certificate_expires_at"
         case updatedAt = "updated_at"
     }
 
@@ -56,6 +68,7 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
         stage: SMTPStage?,
         detail: String?,
         setting: String?,
+        tls: TLSSession? = nil,
         updatedAt: Timestamp
     ) {
         self.name = name
@@ -68,6 +81,21 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
         self.stage = stage.map { StoredCode($0) }
         self.detail = detail
         self.setting = setting
+        tlsVersion = tls?.version
+        tlsCipher = tls?.cipher
+        certificateName = tls?.certificateName
+        certificateExpiresAt = tls?.certificateExpiresAt
         self.updatedAt = updatedAt
+    }
+
+    /// The protection of the connection that was opened last; `nil` without TLS.
+    package var tls: TLSSession? {
+        guard let tlsVersion, let tlsCipher else { return nil }
+        return TLSSession(
+            version: tlsVersion,
+            cipher: tlsCipher,
+            certificateName: certificateName,
+            certificateExpiresAt: certificateExpiresAt
+        )
     }
 }

@@ -159,9 +159,17 @@ extension Schema {
             stage TEXT,
             detail TEXT,
             setting TEXT,
+            -- The connection that was opened last; NULL without TLS.
+            tls_version TEXT,
+            tls_cipher TEXT,
+            certificate_name TEXT,
+            certificate_expires_at INTEGER,
             updated_at INTEGER NOT NULL,
             CONSTRAINT a_relay_that_is_down_has_a_reason CHECK (
-                (state = 'up') = (down_since IS NULL) AND (state = 'up') = (reason IS NULL))
+                (state = 'up') = (down_since IS NULL) AND (state = 'up') = (reason IS NULL)),
+            CONSTRAINT tls_has_version_and_cipher CHECK ((tls_version IS NULL) = (tls_cipher IS NULL)),
+            CONSTRAINT a_certificate_belongs_to_tls CHECK (
+                tls_version IS NOT NULL OR (certificate_name IS NULL AND certificate_expires_at IS NULL))
         ) STRICT, WITHOUT ROWID;
 
         -- The configuration's guidance for the advice, which the view reads. Durations in milliseconds. If the row is

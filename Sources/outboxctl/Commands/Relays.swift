@@ -8,11 +8,12 @@ import ProgramSupport
 
 struct Relays: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show the health of each relay, and why it is suspected or paused.",
+        abstract: "Show the health of each relay, why it is suspected or paused, and its TLS and certificate.",
         discussion: """
             In order of preference, as last recorded by the running outboxd. While a relay is paused, its messages \
             stay open, and no attempt of theirs counts. A suspected relay refuses everybody: it still gets messages, and the \
-            refused ones stay open. Exits with 1 if outboxd has not run yet.
+            refused ones stay open. TLS and certificate are those of the last connection; 14 days before the \
+            certificate's end there is a warning. Exits with 1 if outboxd has not run yet.
             """
     )
 
@@ -55,6 +56,22 @@ private struct RelayText {
                 lines.append("   look at     \(setting)\(step.map { "; then \($0)" } ?? "")")
             }
         }
-        return lines.joined(separator: "\n")
+        return (lines + protection(relay)).joined(separator: "\n")
+    }
+
+    private func protection(_ relay: RelayStatus) -> [String] {
+        guard let tls = relay.tls else { return [] }
+        var lines = ["   TLS         \(tls.version), \(tls.cipher)"]
+        if let end = tls.certificateExpiresAt {
+            let days = end.timeSince(now).components.seconds / 86_400
+            lines.append("   certificate \(tls.certificateName ?? "without a name"), valid until \(end.dayAndTime) UTC")
+            if end <= now {
+                lines.append("   warning     the certificate has ended, unless the relay has replaced it since")
+            } else if TLSSession.endsSoon(end, now: now) {
+                let left = days == 1 ? "1 day" : "\(days) days"
+                lines.append("   warning     the certificate ends in \(left); no mail goes to this relay after that")
+            }
+        }
+        return lines
     }
 }
