@@ -43,7 +43,7 @@ struct BehaviourOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "An extension not to offer: pipelining, size, 8bitmime, smtputf8, starttls or auth. Repeatable.",
+            "An extension not to offer: pipelining, size, 8bitmime, smtputf8, dsn, starttls or auth. Repeatable.",
             valueName: "extension"
         )
     )

@@ -3,8 +3,8 @@
 enum HelpText {
     static let discussion = """
         It takes mail from anyone, for anyone, and delivers nothing; so it listens on loopback only. It speaks ESMTP \
-        like a careful server (RFC 5321, STARTTLS, AUTH, SIZE, PIPELINING, 8BITMIME, SMTPUTF8), rejects a client's \
-        mistakes, and misbehaves on demand. SIGTERM or SIGINT ends it with exit code 0 and a summary.
+        like a careful server (RFC 5321, STARTTLS, AUTH, SIZE, PIPELINING, 8BITMIME, SMTPUTF8, DSN), rejects a \
+        client's mistakes, and misbehaves on demand. SIGTERM or SIGINT ends it with exit code 0 and a summary.
 
         A FAULT is written  STAGE: ACTION [WHEN] [for ADDRESS]
 

@@ -17,6 +17,7 @@ struct DialogueTests {
                     250-SIZE 10485760
                     250-8BITMIME
                     250-SMTPUTF8
+                    250-DSN
                     250-STARTTLS
                     250-ENHANCEDSTATUSCODES
                     250 HELP
@@ -37,6 +38,7 @@ struct DialogueTests {
             case .size: ("SIZE", "MAIL FROM:<a@example.com> SIZE=1", "555 5.5.4")
             case .eightBitMIME: ("8BITMIME", "MAIL FROM:<a@example.com> BODY=8BITMIME", "555 5.5.4")
             case .smtpUTF8: ("SMTPUTF8", "MAIL FROM:<a@example.com> SMTPUTF8", "555 5.5.4")
+            case .dsn: ("DSN", "MAIL FROM:<a@example.com> RET=HDRS", "555 5.5.4")
             case .startTLS: ("STARTTLS", "STARTTLS", "502 5.5.1")
             case .auth: ("AUTH", "AUTH PLAIN", "502 5.5.1")
             }
@@ -47,6 +49,72 @@ struct DialogueTests {
             #expect(!offer.contains { $0.hasPrefix(line) })
             #expect(offer.count == SMTPExtension.allCases.count + 2)
             #expect(try await client.say(command).hasPrefix(code))
+        }
+    }
+
+    @Test(
+        "each value of a parameter of DSN has its answer",
+        arguments: [
+            ("RET=HDRS", "250"), ("RET=full", "250"), ("RET=BODY", "501 5.5.4"), ("RET", "501 5.5.4"),
+            ("ENVID=QQ314159", "250"), ("ENVID=a+2Bb+3Dc", "250"), ("ENVID=a+2bb", "501"), ("ENVID=a+b", "501"),
+            ("ENVID=X400-MTS-Identifier:+20[/PRMD+3dFirst]", "501"), ("ENVID=a:/;[]-b", "250"),
+            ("ENVID=\(String(repeating: "1", count: 100)) RET=HDRS", "250"),
+            ("ENVID=\(String(repeating: "1", count: 101))", "501"), ("ENVID=1 ENVID=1", "501"),
+            ("NOTIFY=NEVER", "555 5.5.4"), ("ORCPT=rfc822;a@example.com", "555 5.5.4"), ("DSN=1", "555 5.5.4"),
+        ]
+    )
+    func reportParametersOfMail(parameters: String, expected: String) async throws {
+        try await FakeSMTPServer.with { server in
+            let client = try await RawClient.greeted(by: server)
+            #expect(try await client.say("MAIL FROM:<a@example.com> \(parameters)").hasPrefix(expected))
+        }
+    }
+
+    @Test(
+        "each value of a recipient's parameter of DSN has its answer",
+        arguments: [
+            ("NOTIFY=NEVER", "250"), ("NOTIFY=FAILURE,DELAY", "250"), ("NOTIFY=success,failure,delay", "250"),
+            ("NOTIFY=NEVER,DELAY", "501 5.5.4"), ("NOTIFY=FAILURE,FAILURE", "501"), ("NOTIFY=FAILURE,", "501"),
+            ("NOTIFY=ALWAYS", "501"), ("NOTIFY=FAILURE NOTIFY=DELAY", "501"), ("RET=HDRS", "555 5.5.4"),
+            ("ENVID=1", "555 5.5.4"), ("SIZE=1", "555 5.5.4"), ("ORCPT=rfc822;root", "250"),
+            ("ORCPT=rfc822;ann+2Bnews@example.com", "250"), ("ORCPT=rfc822;ann+news@example.com", "501 5.5.4"),
+            ("ORCPT=ann@example.com", "501"), ("ORCPT=rfc822;", "501"), ("ORCPT=;ann@example.com", "501"),
+            ("ORCPT=rfc822;\(String(repeating: "a", count: 493))", "250"),
+            ("ORCPT=rfc822;\(String(repeating: "a", count: 494))", "501"),
+            (#"ORCPT=utf-8;\x{5C71}\x{7530}@example.com"#, "250"), (#"ORCPT=utf-8;\x{2B}\x{E9}@example.com"#, "250"),
+            (#"ORCPT=utf-8;\x{5c71}@example.com"#, "501"), (#"ORCPT=utf-8;\x{41}@example.com"#, "501"),
+            ("ORCPT=utf-8;a+2Bb@example.com", "501"), ("ORCPT=utf-8;山田@example.com", "501"),
+        ]
+    )
+    func reportParametersOfRecipient(parameters: String, expected: String) async throws {
+        try await FakeSMTPServer.with { server in
+            let client = try await RawClient.greeted(by: server)
+            _ = try await client.say("MAIL FROM:<a@example.com>")
+            #expect(try await client.say("RCPT TO:<b@example.com> \(parameters)").hasPrefix(expected))
+            _ = try await client.say("RSET")
+            _ = try await client.say("MAIL FROM:<a@example.com> SMTPUTF8")
+            let isRaw = parameters.contains("山")
+            #expect(try await client.say("RCPT TO:<b@example.com> \(parameters)").hasPrefix(isRaw ? "250" : expected))
+        }
+    }
+
+    @Test("the ledger has the parameters of MAIL and of each accepted recipient")
+    func recordedParameters() async throws {
+        try await FakeSMTPServer.with { server in
+            let client = try await RawClient.greeted(by: server)
+            for command in [
+                "MAIL FROM:<a@example.com> RET=HDRS ENVID=QQ314159", "RCPT TO:<b@example.com> NOTIFY=NEVER",
+                "RCPT TO:<c@example.com> NOTIFY=WRONG", "RCPT TO:<d@example.com>",
+                "RCPT TO:<e@example.com> notify=DELAY ORCPT=rfc822;e+2B@example.com", "DATA",
+            ] {
+                _ = try await client.say(command)
+            }
+            #expect(try await client.say("Hi\r\n.").hasPrefix("250"))
+            let mail = try #require(server.ledger.accepted.first)
+            #expect(mail.parameters == ["RET": "HDRS", "ENVID": "QQ314159"])
+            #expect(mail.recipients == ["b@example.com", "d@example.com", "e@example.com"])
+            let expected = [["NOTIFY": "NEVER"], [:], ["NOTIFY": "DELAY", "ORCPT": "rfc822;e+2B@example.com"]]
+            #expect(mail.recipientParameters == expected)
         }
     }
 
@@ -86,7 +154,7 @@ struct DialogueTests {
             (["MAIL FROM:<a@example.com> SIZE=x"], "501 5.5.4"), (["MAIL FROM:<a@example.com> SIZE="], "501 5.5.4"),
             (["MAIL FROM:<a@example.com> SIZE=1 size=2"], "501 5.5.4"),
             (["MAIL FROM:<a@example.com> BODY=8bitmime"], "250"), (["MAIL FROM:<a@example.com> BODY=X"], "501 5.5.4"),
-            (["MAIL FROM:<a@example.com> RET=FULL"], "555 5.5.4"), (["MAIL FROM:<a@example.com>SIZE=1"], "501"),
+            (["MAIL FROM:<a@example.com> X-RET=FULL"], "555 5.5.4"), (["MAIL FROM:<a@example.com>SIZE=1"], "501"),
             (["MAIL FROM:<ä@example.com>"], "553 5.6.7"), (["MAIL FROM:<ä@example.com> SMTPUTF8"], "250"),
             (["RCPT TO:<a@example.com>"], "503 5.5.1"), (["DATA"], "503 5.5.1"), (["DATA now"], "501"),
             (["MAIL FROM:<a@example.com>", "MAIL FROM:<a@example.com>"], "503 5.5.1"),
@@ -94,7 +162,7 @@ struct DialogueTests {
             (["MAIL FROM:<a@example.com>", "RCPT TO:<>"], "501 5.1.3"),
             (["MAIL FROM:<a@example.com>", "RCPT TO:<Postmaster>"], "250 2.1.5"),
             (["MAIL FROM:<a@example.com>", "RCPT TO:<b@ä.example>"], "553 5.6.7"),
-            (["MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com> NOTIFY=NEVER"], "555 5.5.4"),
+            (["MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com> X-NOTIFY=NEVER"], "555 5.5.4"),
             (["MAIL FROM:<a@example.com>", "RSET", "RCPT TO:<b@example.com>"], "503 5.5.1"),
             (["MAIL FROM:<a@example.com>", "EHLO client.example", "RCPT TO:<b@example.com>"], "503 5.5.1"),
         ]

@@ -8,6 +8,8 @@ struct Envelope: Equatable {
     let parameters: [String: String]
     /// The recipients accepted so far.
     var recipients: [String] = []
+    /// The parameters of each of their RCPT commands, by upper-case keyword.
+    var recipientParameters: [[String: String]] = []
 
     /// Whether the client requested SMTPUTF8 (RFC 6531).
     var isInternationalized: Bool { parameters["SMTPUTF8"] != nil }

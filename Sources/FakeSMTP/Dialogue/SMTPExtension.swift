@@ -10,6 +10,8 @@ package enum SMTPExtension: String, Sendable, Hashable, CaseIterable {
     case eightBitMIME = "8bitmime"
     /// RFC 6531.
     case smtpUTF8 = "smtputf8"
+    /// RFC 3461. The server records the parameters and reports nothing, because it delivers nothing.
+    case dsn
     /// RFC 3207. Offered only by a server started with ``FakeSMTPServer/TLSMode/startTLS``.
     case startTLS = "starttls"
     /// RFC 4954. Offered only if there are credentials.
@@ -22,6 +24,7 @@ package enum SMTPExtension: String, Sendable, Hashable, CaseIterable {
         case .size: "SIZE \(options.maximumMessageSize)"
         case .eightBitMIME: "8BITMIME"
         case .smtpUTF8: "SMTPUTF8"
+        case .dsn: "DSN"
         case .startTLS: "STARTTLS"
         case .auth: (["AUTH"] + options.mechanisms.map(\.rawValue)).joined(separator: " ")
         }

@@ -13,7 +13,7 @@ struct SMTPSession {
         case startTLS
         case authenticate(user: String)
         case openTransaction(Envelope)
-        case addRecipient(String)
+        case addRecipient(String, parameters: [String: String])
         case openBody
         case receiveBody
         case acceptMail
@@ -109,8 +109,11 @@ struct SMTPSession {
             return .answer(SMTPReply(530, "5.7.0", "Authentication required"))
         }
         let envelope = Envelope(sender: sender.address, parameters: parameters)
-        if let refusal = refusal(of: parameters, isExtended: greetedExtended) {
+        if let refusal = refusal(of: parameters, isExtended: greetedExtended, with: envelope) {
             return .answer(refusal)
+        }
+        if let size = parameters["SIZE"], (Int(size) ?? .max) > options.maximumMessageSize {
+            return .answer(Self.tooLarge)
         }
         guard sender.isASCII || envelope.isInternationalized else {
             return .answer(SMTPReply(553, "5.6.7", "A non-ASCII address needs SMTPUTF8"))
@@ -118,16 +121,22 @@ struct SMTPSession {
         return .reach(.mail, .openTransaction(envelope))
     }
 
-    /// The problem of MAIL's parameters, if any.
-    private func refusal(of parameters: [String: String], isExtended: Bool) -> SMTPReply? {
-        for (keyword, value) in parameters {
+    /// The problem of the parameters of MAIL, or of RCPT where the transaction is open; `nil` if there is none. 555 for an
+    /// unknown parameter (RFC 5321 §4.1.1.11), 501 for a bad value (RFC 3461 §4).
+    private func refusal(of parameters: [String: String], isExtended: Bool, with envelope: Envelope) -> SMTPReply? {
+        for (keyword, value) in parameters.sorted(by: { $0.key < $1.key }) {
             let fitting: (SMTPExtension, isValid: Bool)? =
-                switch keyword {
+                switch (keyword, self.envelope == nil) {
                 // RFC 1870 §3: up to 20 digits; a number that exceeds an Int is too large in any case.
-                case "SIZE": (.size, (1...20).contains(value.utf8.count) && value.utf8.allSatisfy(Self.isDigit))
-                case "BODY": (.eightBitMIME, ["7BIT", "8BITMIME"].contains(value.uppercased()))
-                case "SMTPUTF8": (.smtpUTF8, value.isEmpty)
-                case "AUTH": (.auth, !value.isEmpty)
+                case ("SIZE", true): (.size, (1...20).contains(value.utf8.count) && value.utf8.allSatisfy(Self.isDigit))
+                case ("BODY", true): (.eightBitMIME, ["7BIT", "8BITMIME"].contains(value.uppercased()))
+                case ("SMTPUTF8", true): (.smtpUTF8, value.isEmpty)
+                case ("AUTH", true): (.auth, !value.isEmpty)
+                case ("RET", true): (.dsn, DSNParameter.isReturn(value))
+                case ("ENVID", true): (.dsn, DSNParameter.isEnvelopeID(value))
+                case ("NOTIFY", false): (.dsn, DSNParameter.isNotify(value))
+                case ("ORCPT", false):
+                    (.dsn, DSNParameter.isOriginalRecipient(value, isInternationalized: envelope.isInternationalized))
                 default: nil
                 }
             guard isExtended, let fitting, offers(fitting.0) else {
@@ -135,16 +144,13 @@ struct SMTPSession {
             }
             guard fitting.isValid else { return SMTPReply(501, "5.5.4", "Bad value of parameter \(keyword)") }
         }
-        if let size = parameters["SIZE"], (Int(size) ?? .max) > options.maximumMessageSize {
-            return Self.tooLarge
-        }
         return nil
     }
 
     private func receiveRecipient(_ recipient: Mailbox, _ parameters: [String: String]) -> Step {
         guard let envelope else { return .answer(SMTPReply(503, "5.5.1", "Need MAIL first")) }
-        if let keyword = parameters.keys.min() {
-            return .answer(SMTPReply(555, "5.5.4", "Parameter \(keyword) is not recognized"))
+        if let refusal = refusal(of: parameters, isExtended: greetedExtended == true, with: envelope) {
+            return .answer(refusal)
         }
         guard recipient.isASCII || envelope.isInternationalized else {
             return .answer(SMTPReply(553, "5.6.7", "A non-ASCII address needs SMTPUTF8"))
@@ -153,7 +159,7 @@ struct SMTPSession {
             // RFC 5321 §4.5.3.1.10.
             return .answer(SMTPReply(452, "4.5.3", "Too many recipients"))
         }
-        return .reach(.rcpt, .addRecipient(recipient.address))
+        return .reach(.rcpt, .addRecipient(recipient.address, parameters: parameters))
     }
 
     /// Judges complete mail data. A rejection ends the transaction.
@@ -262,8 +268,9 @@ struct SMTPSession {
         case .openTransaction(let envelope):
             self.envelope = envelope
             return SMTPReply(250, "2.1.0", "Ok")
-        case .addRecipient(let recipient):
+        case .addRecipient(let recipient, let parameters):
             envelope?.recipients.append(recipient)
+            envelope?.recipientParameters.append(parameters)
             return SMTPReply(250, "2.1.5", "Ok")
         case .openBody:
             expectation = .body
@@ -317,7 +324,7 @@ struct SMTPSession {
             // RFC 4954 §4: no plaintext mechanism before TLS if TLS is available.
             return !options.credentials.isEmpty
                 && (isSecure || options.tls == .none || options.offersAuthenticationBeforeTLS)
-        case .pipelining, .size, .eightBitMIME, .smtpUTF8: return true
+        case .pipelining, .size, .eightBitMIME, .smtpUTF8, .dsn: return true
         }
     }
 

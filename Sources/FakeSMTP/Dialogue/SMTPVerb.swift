@@ -33,10 +33,12 @@ enum SMTPVerb: String, Sendable, CaseIterable {
     }
 
     /// The longest command line in octets, CRLF included: RFC 5321 §4.5.3.1.4, plus what RFC 1870 (26),
-    /// RFC 6152 (17), RFC 6531 (10) and RFC 4954 §5 (500) add to MAIL, and RFC 4954 §4 for AUTH.
+    /// RFC 6152 (17), RFC 6531 (10) and RFC 4954 §5 (500) add to MAIL, RFC 3461 §4 to MAIL (` RET=`, ` ENVID=` and 100) and
+    /// RCPT (` NOTIFY=` and 21, ` ORCPT=` and 500), and RFC 4954 §4 for AUTH.
     var longestLine: Int {
         switch self {
-        case .mail: 512 + 26 + 17 + 10 + 500
+        case .mail: 512 + 26 + 17 + 10 + 500 + 9 + 107
+        case .rcpt: 512 + 29 + 507
         case .auth: LineFramer.longestLine
         default: 512
         }

@@ -38,6 +38,8 @@ extension Ledger {
         package let parameters: [String: String]
         /// The recipients that were accepted, in order, without angle brackets.
         package let recipients: [String]
+        /// The parameters of their RCPT commands, in the same order, by upper-case keyword.
+        package let recipientParameters: [[String: String]]
         /// The mail's exact octets, dot-stuffing undone.
         package let bytes: [UInt8]
         /// When it was accepted.

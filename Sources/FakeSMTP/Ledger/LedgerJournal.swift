@@ -14,6 +14,7 @@ final class LedgerJournal: Sendable {
         let mailFrom: String
         let parameters: [String: String]
         let recipients: [String]
+        let recipientParameters: [[String: String]]
         let size: Int
         let acceptedAt: Int64
         let tls: Bool
@@ -52,6 +53,7 @@ final class LedgerJournal: Sendable {
                 mailFrom: mail.mailFrom,
                 parameters: mail.parameters,
                 recipients: mail.recipients,
+                recipientParameters: mail.recipientParameters,
                 size: mail.bytes.count,
                 acceptedAt: mail.acceptedAt.millisecondsSinceEpoch,
                 tls: mail.isSecure,

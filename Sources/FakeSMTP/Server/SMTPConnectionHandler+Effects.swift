@@ -18,7 +18,7 @@ extension SMTPConnectionHandler {
     func reach(_ stage: Fault.Stage, _ effect: SMTPSession.Effect) {
         var recipients = session.envelope?.recipients ?? []
         switch effect {
-        case .addRecipient(let recipient): recipients = [recipient]
+        case .addRecipient(let recipient, _): recipients = [recipient]
         case .openTransaction(let envelope): recipients = [envelope.sender]
         case .greet, .hello, .startTLS, .authenticate, .openBody, .receiveBody, .acceptMail, .quit: break
         }
@@ -159,6 +159,7 @@ extension SMTPConnectionHandler {
             mailFrom: envelope.sender,
             parameters: envelope.parameters,
             recipients: envelope.recipients,
+            recipientParameters: envelope.recipientParameters,
             bytes: parts.needsBytes ? Array(decoder.body.readableBytesView) : [],
             acceptedAt: parts.options.now(),
             isSecure: session.isSecure,
