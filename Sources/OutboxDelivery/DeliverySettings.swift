@@ -7,6 +7,8 @@ package struct DeliverySettings: Sendable {
     /// The address for MAIL FROM of a message. It may contain the envelope id, so that a report can be matched to the
     /// message.
     package var envelopeSender: @Sendable (_ envelopeID: String) -> String
+    /// Whether that address contains the envelope id, so that reports arrive and find their message.
+    package var receivesReports: Bool
     /// When to try again.
     package var schedule: RetrySchedule
     /// Conditions other than time that hold or stop a message.
@@ -27,6 +29,7 @@ package struct DeliverySettings: Sendable {
     /// Creates settings.
     package init(
         envelopeSender: @escaping @Sendable (_ envelopeID: String) -> String,
+        receivesReports: Bool = false,
         schedule: RetrySchedule = RetrySchedule(),
         rules: DeliveryRules = DeliveryRules(),
         times: ServiceTimes = ServiceTimes(),
@@ -35,6 +38,7 @@ package struct DeliverySettings: Sendable {
         inspectionLimit: Duration = .seconds(30)
     ) {
         self.envelopeSender = envelopeSender
+        self.receivesReports = receivesReports
         self.schedule = schedule
         self.rules = rules
         self.rules.giveUpAfter = schedule.giveUpAfter

@@ -1,5 +1,6 @@
 // A mail with its envelope, and the sender's part in its transmission. Never opens a connection.
 
+import InternetMessage
 package import OutboxCore
 
 /// One mail with its envelope (RFC 5321 §2.3.1).
@@ -10,6 +11,10 @@ package struct OutgoingMail: Sendable {
     package let recipient: String
     /// The content: lines end in CRLF, not dot-stuffed (the conversation does that).
     package let content: [UInt8]
+    /// The id that reports about the mail quote, where they have a place to go; `nil` requests no reports.
+    package let envelopeID: String?
+    /// Which reports are requested, where there is such an id and the relay offers DSN.
+    var requestedReports = RequestedReports.failure
     /// Called after the relay's 354 and before the first octet of the content; `false` withholds the content.
     package let mayHandOver: @Sendable () -> Bool
     /// Called on the lane's thread when the final dot was written: from now on only the relay's answer is awaited,
@@ -21,18 +26,24 @@ package struct OutgoingMail: Sendable {
     package let didSecure: @Sendable (TLSSession?) -> Void
     /// Called every second while the answer to RCPT is missing; `false` ends the mail like a time-out.
     package let mayWait: @Sendable () -> Bool
+    /// Called on the lane's thread when the relay refused the parameters that request reports, and accepted the mail
+    /// without them. The failure's words are not masked.
+    package let didRefuseReports: @Sendable (TransmissionFailure) -> Void
 
     /// Creates a mail.
     package init(
         envelopeSender: String,
         recipient: String,
         content: [UInt8],
+        envelopeID: String? = nil,
         mayHandOver: @escaping @Sendable () -> Bool = { true },
         didHandOver: @escaping @Sendable () -> Void = {},
         didConnect: @escaping @Sendable () -> Void = {},
         didSecure: @escaping @Sendable (TLSSession?) -> Void = { _ in },
-        mayWait: @escaping @Sendable () -> Bool = { true }
+        mayWait: @escaping @Sendable () -> Bool = { true },
+        didRefuseReports: @escaping @Sendable (TransmissionFailure) -> Void = { _ in }
     ) {
+        self.didRefuseReports = didRefuseReports
         self.mayWait = mayWait
         self.didConnect = didConnect
         self.didSecure = didSecure
@@ -41,6 +52,7 @@ package struct OutgoingMail: Sendable {
         self.envelopeSender = envelopeSender
         self.recipient = recipient
         self.content = content
+        self.envelopeID = envelopeID
     }
 }
 
@@ -48,6 +60,17 @@ extension OutgoingMail {
     /// An address has non-ASCII characters, so the relay must offer SMTPUTF8 (RFC 6531 §3.2).
     var needsSMTPUTF8: Bool {
         envelopeSender.utf8.contains { $0 >= 0x80 } || recipient.utf8.contains { $0 >= 0x80 }
+    }
+
+    /// The parameters of MAIL and RCPT that request reports from a relay with DSN (RFC 3461 §4); `nil` for no reports.
+    ///
+    /// RET=HDRS: a report needs no copy of the link. `SUCCESS` only if an operator wants it, because each mail then
+    /// causes another one.
+    var reportParameters: (mail: String, recipient: String)? {
+        guard let envelopeID, let conditions = requestedReports.conditions else { return nil }
+        // ORCPT is optional (RFC 3461 §4.2), and no recipient's address is too long for it.
+        let original = TypedAddress.encoded(recipient).map { " ORCPT=\($0)" } ?? ""
+        return (" RET=HDRS ENVID=\(XText.encoded(envelopeID))", " NOTIFY=\(conditions)\(original)")
     }
 
     /// The failure for an address that would inject text into a command; `nil` where both addresses are safe.
@@ -67,6 +90,17 @@ extension OutgoingMail {
             )
         }
         return nil
+    }
+}
+
+extension RequestedReports {
+    /// The value of NOTIFY (RFC 3461 §4.1); `nil` leaves the relay to its habits.
+    fileprivate var conditions: String? {
+        switch self {
+        case .none: nil
+        case .failure: "FAILURE,DELAY"
+        case .success: "SUCCESS,FAILURE,DELAY"
+        }
     }
 }
 

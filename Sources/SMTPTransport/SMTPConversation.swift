@@ -143,8 +143,9 @@ struct SMTPConversation {
             return
         }
         let parameters = parameters(of: mail)
-        mailCommand = Array("MAIL FROM:<\(mail.envelopeSender)>\(parameters)\r\n".utf8)
-        recipientCommand = Array("RCPT TO:<\(mail.recipient)>\r\n".utf8)
+        let reports = extensions.hasDSN ? mail.reportParameters : nil
+        mailCommand = Array("MAIL FROM:<\(mail.envelopeSender)>\(parameters)\(reports?.mail ?? "")\r\n".utf8)
+        recipientCommand = Array("RCPT TO:<\(mail.recipient)>\(reports?.recipient ?? "")\r\n".utf8)
         content = StuffedContent(mail.content)
     }
 

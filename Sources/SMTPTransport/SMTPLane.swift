@@ -36,6 +36,8 @@ package actor SMTPLane {
     private var mailsPerConnection: MailsPerConnection
     private var negativeRepliesInARow = 0
     private var pipelining = Pipelining.trusted
+    /// The relay offers DSN and refused its parameters; the same mail passed without them.
+    private var refusesReportRequests = false
     private var mask: SecretMask
     private let closingTimeout: Duration
 
@@ -69,6 +71,9 @@ package actor SMTPLane {
     /// If the relay has closed the connection or is out of step before anything was transmitted, the mail is sent once
     /// more over a new connection, as part of the same attempt. The password is removed from the relay's words.
     ///
+    /// Some relays offer DSN and refuse its parameters. If a refusal may be about them, the mail is sent once more without
+    /// them, as part of the same attempt. If it passes, the lane requests no further reports.
+    ///
     /// A connection that has reached its message limit stays open, so that the result can be reported first: see
     /// `closeFullConnection`.
     package func send(_ mail: OutgoingMail) -> TransmissionResult {
@@ -78,6 +83,26 @@ package actor SMTPLane {
 
     private func result(of mail: OutgoingMail) -> TransmissionResult {
         if let failure = mail.unusableAddress { return .failed(failure) }
+        var mail = mail
+        mail.requestedReports = refusesReportRequests ? .none : relay.configuration.dsn
+        let result = resultOnFreshConnection(of: mail)
+        guard case .failed(let failure) = result, FailurePolicy.mayConcernParameters(failure),
+            mail.reportParameters != nil, connection?.extensions.hasDSN == true
+        else { return result }
+        mail.requestedReports = .none
+        // The refusal may have been the last mail that the connection takes.
+        closeFullConnection()
+        let plainResult = resultOnFreshConnection(of: mail)
+        if case .accepted = plainResult {
+            refusesReportRequests = true
+            mail.didRefuseReports(failure)
+        }
+        return plainResult
+    }
+
+    /// The result on the open connection, or, if that turns out to be unusable before anything was transmitted, on a new
+    /// one.
+    private func resultOnFreshConnection(of mail: OutgoingMail) -> TransmissionResult {
         let ending = carry(mail)
         return ending.isForNewConnection ? carry(mail).result : ending.result
     }
@@ -85,6 +110,7 @@ package actor SMTPLane {
     /// Uses the relay's new credentials or certificates from now on, over a new connection.
     package func use(_ relay: SMTPRelay) {
         closeConnection()
+        refusesReportRequests = false
         self.relay = relay
         mask = relay.mask
         pipelining = .trusted

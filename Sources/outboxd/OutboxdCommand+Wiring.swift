@@ -60,6 +60,7 @@ extension DeliverySettings {
             envelopeSender: { [sender = settings.sender] envelopeID in
                 sender.envelopeFrom?.address(for: envelopeID) ?? sender.address
             },
+            receivesReports: settings.sender.envelopeFrom != nil,
             schedule: settings.schedule,
             rules: settings.rules,
             times: settings.times

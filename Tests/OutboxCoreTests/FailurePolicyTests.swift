@@ -55,6 +55,7 @@ import Testing
         ("554 5.7.1 Your host is blocked", .connect, .configuration, .again, .addressBlocked),
         ("451 4.3.0 Later", .ehlo, .relay, .again, .sessionRefused),
         ("454 TLS not available due to temporary reason", .startTLS, .relay, .again, .sessionRefused),
+        ("555 RCPT TO parameters not recognized or not implemented", .rcpt, .relay, .again, .protocolError),
         ("454 4.7.0 Temporary authentication failure", .auth, .relay, .again, .authenticationUnavailable),
         ("432 4.7.12 A password transition is needed", .auth, .configuration, .again, .authenticationRefused),
         ("535 5.7.8 Authentication credentials invalid", .auth, .configuration, .again, .authenticationRefused),
@@ -218,6 +219,28 @@ import Testing
         for rule in FailurePolicy.rules where rule.fault == .configuration {
             #expect(Remedy(rule.reason) != nil, "\(rule.tableRow)")
         }
+    }
+
+    @Test(
+        "a refusal may be about the parameters if its code or its words say so, at MAIL and RCPT only",
+        arguments: [
+            ("501 5.5.4 Error: Bad NOTIFY parameter syntax", true), ("553 ORCPT address syntax error", true),
+            ("555 RCPT TO parameters not recognized or not implemented", true), ("500 Syntax error", true),
+            ("504 Command parameter not implemented", true), ("550 5.5.4 Invalid", true), ("550 5.5.2 Syntax", true),
+            ("554 Unsupported option: RET", true), ("550 DSN is not accepted here", true),
+            ("550 5.1.1 User unknown", false), ("450 4.2.1 Mailbox busy", false), ("451 DSN not now", false),
+            ("552 5.2.2 Mailbox full", false), ("530 5.7.0 Authentication required", false),
+        ]
+    )
+    func parameters(reply: String, mayConcern: Bool) throws {
+        let cause = TransmissionCause.reply(try #require(SMTPReply(lines: [reply])))
+        for stage in SMTPStage.allCases {
+            let failure = TransmissionFailure(stage: stage, cause: cause, detail: "")
+            let isExpected = mayConcern && (stage == .mail || stage == .rcpt)
+            #expect(FailurePolicy.mayConcernParameters(failure) == isExpected, "\(stage)")
+        }
+        let lost = TransmissionFailure(stage: .rcpt, cause: .connectionLost, detail: "")
+        #expect(!FailurePolicy.mayConcernParameters(lost))
     }
 
     @Test(

@@ -83,7 +83,7 @@ import Testing
         let withOAuth = try everythingActive(usesOAuth: true)
         _ = try SettingsFile.read(text, file: path, log: log)
         _ = try SettingsFile.read(withOAuth, file: path, log: log)
-        #expect(log.keys.count == 63)
+        #expect(log.keys.count == 64)
         for key in log.keys {
             let name = try #require(key.split(separator: ".").last)
             let isShown = (text + withOAuth).split(separator: "\n").contains { line in

@@ -143,6 +143,8 @@ import Testing
             ("rate: 0.009", "rate: expected a number from 0.01 to 10000, found the number \"0.009\""),
             ("rate: 10000.1", "rate: expected a number from 0.01 to 10000, found the number \"10000.1\""),
             ("rate: 5/s", "rate: expected a number from 0.01 to 10000, found \"5/s\""),
+            ("dsn: delay", "dsn: expected one of none, failure, success, found \"delay\""),
+            ("dsn: yes", "dsn: expected one of none, failure, success, found the boolean \"yes\""),
             ("suspect_after: 0", "suspect_after: expected a whole number from 1 to 1000, found the number \"0\""),
             ("suspect_after: 1001", "suspect_after: expected a whole number from 1 to 1000, found the number \"1001\""),
             ("name: ''", "name: expected a name for the relay, found \"\"; give a value or remove the line"),

@@ -24,9 +24,9 @@ import Testing
             error.description == """
                 outboxd.yaml has 4 problems:
                   line 4: relays[0].tsl: unknown key; did you mean "tls"? (keys here: auth, ca_file, \
-                connect_timeout, connections, content_timeout, data_timeout, final_dot_timeout, helo, idle, mail_timeout, \
-                messages_per_connection, name, oauth, password, rate, rcpt_timeout, reply_timeout, suspect_after, tls, \
-                url, user)
+                connect_timeout, connections, content_timeout, data_timeout, dsn, final_dot_timeout, helo, idle, \
+                mail_timeout, messages_per_connection, name, oauth, password, rate, rcpt_timeout, reply_timeout, \
+                suspect_after, tls, url, user)
                   line 4: relays[0].connections: expected a whole number from 1 to 100, found "many"
                   line 7: sender.name: expected the name of the sender, found the boolean "yes"; put it in quotes if \
                 it is meant as text

@@ -53,6 +53,7 @@ import Testing
                 auth: cram-md5
                 rate: 0.5
                 suspect_after: 7
+                dsn: success
               - url: smtp://[::1]:2525
                 tls: opportunistic
                 user: u
@@ -106,6 +107,7 @@ import Testing
         first.configuration.authentication = .cramMD5
         first.configuration.rate = 0.5
         first.configuration.suspectAfter = 7
+        first.configuration.dsn = .success
         var second = RelaySettings(endpoint: RelayEndpoint(scheme: .smtp, host: "::1", port: 2525))
         second.configuration.tls = .opportunistic
         second.credentials = RelayCredentials(user: "u", password: .credential("smtp-password"))

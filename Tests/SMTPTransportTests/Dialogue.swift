@@ -9,7 +9,7 @@ import Testing
 struct Dialogue: Sendable, CustomTestStringConvertible {
     /// One step of the dialogue.
     enum Step: Sendable, Equatable {
-        case mail(from: String, to: String, content: [UInt8])
+        case mail(from: String, to: String, envelopeID: String?, reports: String, content: [UInt8])
         case client([UInt8])
         /// The relay's octets of one read.
         case relay([UInt8])
@@ -84,6 +84,8 @@ struct Dialogue: Sendable, CustomTestStringConvertible {
         return .mail(
             from: value("from", default: "no-reply@example.com"),
             to: value("to", default: "ann@example.com"),
+            envelopeID: words.contains("id") ? value("id", default: "") : nil,
+            reports: value("reports", default: "failure"),
             content: octets(quoted.dropFirst().dropLast())
         )
     }

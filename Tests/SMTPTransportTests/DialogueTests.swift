@@ -165,8 +165,10 @@ struct DialogueTests {
         let now = Self.start
         for step in dialogue.steps {
             switch step {
-            case .mail(let from, let to, let content):
-                conversation.begin(OutgoingMail(envelopeSender: from, recipient: to, content: content))
+            case .mail(let from, let to, let envelopeID, let reports, let content):
+                var mail = OutgoingMail(envelopeSender: from, recipient: to, content: content, envelopeID: envelopeID)
+                mail.requestedReports = try #require(RequestedReports(rawValue: reports))
+                conversation.begin(mail)
             case .client(let line):
                 // Written in pieces, because the result must not depend on how much the kernel takes at once.
                 while let output = conversation.nextOutput(at: now) {

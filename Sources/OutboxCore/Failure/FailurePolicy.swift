@@ -83,7 +83,7 @@ package enum FailurePolicy {
         FailureRule(.reply("4xx", status: "x.3.1"), .relay, .again, .relayFull),
         FailureRule(.reply("4xx", status: "x.3.2"), .relay, .again, .relayNotReady),
         // The dialogue itself failed, which says nothing about the recipient or the mail (RFC 5321 §4.2.2).
-        FailureRule(.reply("500", "502", "503", "504"), .relay, .again, .protocolError),
+        FailureRule(.reply("500", "502", "503", "504", "555"), .relay, .again, .protocolError),
         // The envelope sender, which many relays check only at RCPT.
         FailureRule(.reply("5xx", status: "x.1.7", "x.1.8"), .configuration, .again, .senderRefused),
         FailureRule(.reply("4xx", status: "x.1.7", "x.1.8"), .relay, .again, .senderDeferred),

@@ -40,6 +40,16 @@ package enum AuthenticationMechanism: String, Sendable, Hashable, CaseIterable {
     }
 }
 
+/// The reports that a relay with DSN is asked for (RFC 3461), where they have a place to go (`sender.envelope_from`).
+package enum RequestedReports: String, Sendable, Hashable, CaseIterable {
+    /// Nothing is requested: mail systems report failures by themselves, and delays as they like.
+    case none
+    /// Reports of failures and delays.
+    case failure
+    /// Reports of deliveries, too.
+    case success
+}
+
 /// One relay of the configuration file, without its credentials.
 package struct RelayConfiguration: Sendable, Hashable {
     /// The relay's name in logs, answers and attempts' rows: 1 to 64 characters, unique among the relays.
@@ -79,6 +89,8 @@ package struct RelayConfiguration: Sendable, Hashable {
     /// After this many permanent refusals in a row, without an acceptance, the relay is suspected instead of the
     /// recipients; 1 to 1,000.
     package var suspectAfter = 20
+    /// The reports to request if the relay offers DSN.
+    package var dsn = RequestedReports.failure
 
     /// The time limit of a stage from MAIL on.
     package func timeout(at stage: SMTPStage) -> Duration {

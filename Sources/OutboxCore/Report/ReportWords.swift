@@ -221,6 +221,9 @@ enum ReportWords: CaseIterable, Sendable {
             address book ~ unavailable/failed/error, mailer error, command died, command output, exit status, out of memory, service ~ unavailable
             not available ~ later, overload*, too busy, maintenance, protocol error, syntax error, bad sequence
             unknown ~ error/reason/failure/problem/cause/status/command/response/exception, remote server returned an error, hostile dns, internationalized, smtputf8, non ascii
+            parameter/parameters/argument/arguments ~ {not} ~ {there}, parameter/parameters ~ not ~ implemented/supported
+            {unknown} parameter/parameters/argument/arguments, bad/unsupported parameter/parameters/argument/arguments
+            orcpt, envid, notify parameter
             """
         case .disabledForNow:
             """

@@ -289,7 +289,13 @@ extension WordList {
             "look-up",
             "lookup*, look up, looking up, directory, ldap, database, callout, callback, verification, dns, name service"
         ),
-        WordList("unexplained", "unknown reason/error/problem/cause/failure/status/issue/command/option/parameter"),
+        WordList(
+            "unexplained",
+            """
+            unknown reason/error/problem/cause/failure/status/issue/command/option/parameter,
+            parameter*/argument* … {not}/unsupported
+            """
+        ),
         WordList(
             "relaying",
             """

@@ -58,11 +58,13 @@ struct LaneWorker: Sendable {
                 envelopeSender: settings.envelopeSender(claim.message.envelopeID),
                 recipient: composed.recipient,
                 content: composed.bytes,
+                envelopeID: settings.receivesReports ? claim.message.envelopeID : nil,
                 mayHandOver: { [self] in reasonToWithhold(claim, settings) == nil },
                 didHandOver: { [pool] in pool.awaitsAcceptance(of: claim) },
                 didConnect: { [pool, id] in pool.connectionOpened(id, for: claim) },
                 didSecure: { [pool, id] in pool.connectionSecured($0, relay: id.relay) },
-                mayWait: { [pool] in pool.mayWait(for: claim) }
+                mayWait: { [pool] in pool.mayWait(for: claim) },
+                didRefuseReports: { [pool, id] in pool.reportsRefused($0, relay: id.relay) }
             )
         } catch {
             return pool.endedUnsent(pool.composition(error.failure, of: claim), relay: id.relay)

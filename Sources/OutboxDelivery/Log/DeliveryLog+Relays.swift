@@ -1,6 +1,7 @@
 // Logs that relays are paused, suspected or up again, and how many connections they accept. Decides nothing (see
 // PauseLog).
 
+import InternetMessage
 import Logging
 import OutboxCore
 import SMTPTransport
@@ -86,6 +87,22 @@ extension DeliveryLog {
             metadata[.certificateExpiresAt] = "\(end.rfc3339)"
         }
         logger.warning("the relay's certificate ends soon; no mail goes there after its end", metadata)
+    }
+
+    /// Logs that a relay offers DSN but refuses its parameters: at most once for each lane. Without the relay's words,
+    /// which may quote the recipient's address.
+    func reportsRefused(_ relay: DeliveryRelay, _ failure: TransmissionFailure) {
+        var metadata: LogValues = [
+            .relay: "\(relay.name)", .stage: "\(failure.stage.rawValue)", .setting: "\(relay.setting): dsn",
+        ]
+        if let reply = failure.reply {
+            metadata[.replyCode] = "\(reply.code)"
+            if let status = reply.enhancedStatus { metadata[.enhancedStatus] = "\(status)" }
+        }
+        logger.notice(
+            "relay offers reports (DSN) but refuses to be asked for them; mails go without (dsn: none saves the attempt)",
+            metadata
+        )
     }
 
     /// Logs that a relay refused connections while it accepted messages over others.

@@ -172,6 +172,11 @@ final class RelayPool: Sendable {
         state.withLock { $0.machine.mayWait(for: claim, at: environment.now()) }
     }
 
+    /// Notes that a relay refused the parameters that request reports, and accepted the mail without them.
+    func reportsRefused(_ failure: TransmissionFailure, relay: Int) {
+        log.reportsRefused(configuration.value.relays[relay], failure)
+    }
+
     /// Records that a whole message was handed over, and only the answer to the final dot is missing.
     func awaitsAcceptance(of claim: Claim) { happens { $0.awaitsAcceptance(of: claim.message.id, at: $1) } }
 

@@ -101,6 +101,7 @@ extension SettingReader where Value == RelaySettings {
                 .integer(1...1000),
                 default: relay.configuration.suspectAfter
             )
+            relay.configuration.dsn = keys.optional("dsn", .choice, default: relay.configuration.dsn)
             if let user, let password { relay.credentials = RelayCredentials(user: user, password: password) }
             if let user, let oauth { relay.credentials = RelayCredentials(user: user, oauth: oauth) }
             checkCredentials(relay, &keys)
