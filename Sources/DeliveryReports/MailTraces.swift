@@ -7,7 +7,7 @@ import OutboxCore
 package struct MailTraces: Sendable, Hashable {
     /// The addressees of this mail, and the sender of the original mail: our return path contains the envelope id.
     package let addresses: [String]
-    /// Envelope ids given with MAIL FROM (RFC 3461 §4.4).
+    /// Envelope ids given with MAIL FROM (RFC 3461 §4.4), without the angle brackets that some systems add.
     package let envelopeIDs: [String]
     /// The Message-IDs of the returned mail, without angle brackets: ours, or the one with which a relay replaced it.
     package let messageIDs: [String]
@@ -40,7 +40,7 @@ package struct MailTraces: Sendable, Hashable {
         }
         self.addresses = pieces.prefix(Self.limit).map { String($0).withoutType.bare }.filter { $0.contains("@") }
             .uniqued(Self.limit)
-        envelopeIDs = statusFields.flatMap { $0.all("original-envelope-id") }.map(\.limited).uniqued(Self.limit)
+        envelopeIDs = statusFields.flatMap { $0.all("original-envelope-id") }.map(\.bare).uniqued(Self.limit)
         let ids =
             returned.flatMap { $0.all("message-id") }
             + statusFields.flatMap { $0.all("x-original-message-id") + $0.all("original-message-id") }

@@ -137,9 +137,9 @@ struct CommandLineTests {
             let message = try #require((answer["messages"] as? [[String: Any]])?.first)
             #expect(
                 Set(message.keys) == [
-                    "id", "kind", "recipient", "account", "state", "requested_at", "accepted_at", "finished_at",
-                    "expires_at", "attempts", "next_attempt_at", "waiting_for", "detail", "may_arrive_twice",
-                    "advice", "advice_at", "advice_text",
+                    "id", "kind", "recipient", "account", "state", "requested_at", "accepted_at", "delivered_at",
+                    "delayed_at", "finished_at", "expires_at", "attempts", "next_attempt_at", "waiting_for", "detail",
+                    "may_arrive_twice", "advice", "advice_at", "advice_text",
                 ]
             )
             #expect(message["state"] as? String == "queued" && message["advice"] as? String == "wait")

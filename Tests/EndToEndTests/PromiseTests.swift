@@ -199,7 +199,7 @@ struct PromiseTests {
                 This is what came in.
                 """
             let expected = [
-                ("delayed (rate-limited)", "delivery-delayed"), ("delivered", "wait"), ("complained", "wait"),
+                ("delayed (rate-limited)", "delivery-delayed"), ("delivered", "check-junk"), ("complained", "wait"),
                 ("answered", "wait"), ("returned", "contact-support"),
             ]
             for (index, name) in names.enumerated() {

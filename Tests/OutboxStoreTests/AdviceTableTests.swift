@@ -120,6 +120,15 @@ import Testing
                 at: "accepted_at + 300000"
             ),
             Situation(
+                words: "… and a mail system reported its delivery",
+                advice: "check-junk",
+                moment: "reported",
+                columns: ["accepted_at": ":now - 240000", "finished_at": ":now - 240000"],
+                state: "accepted",
+                further: [reported("delivered")],
+                at: ":now - 60000"
+            ),
+            Situation(
                 words: "was accepted longer than `patience` ago",
                 advice: "check-junk,resend",
                 moment: "accepted + patience",

@@ -225,8 +225,8 @@ import Testing
             """
         #expect(
             try await Program.python(script, [outbox.path]).output == """
-                id,kind,recipient,account,state,requested_at,accepted_at,finished_at,expires_at,attempts,\
-                next_attempt_at,waiting_for,detail,may_arrive_twice,advice,advice_at
+                id,kind,recipient,account,state,requested_at,accepted_at,delivered_at,delayed_at,finished_at,expires_at,\
+                attempts,next_attempt_at,waiting_for,detail,may_arrive_twice,advice,advice_at
                 queued
                 CHECK constraint failed: expires_at_is_in_milliseconds_since_1970
 

@@ -19,7 +19,8 @@ extension OutboxDatabase {
     /// Records a report of the mail with the given envelope id.
     ///
     /// A report of failure makes an accepted message `bounced`. The advice blames the address only where the reason
-    /// says that the address takes no mail. A report about a message in any other state is stored, and changes nothing
+    /// says that the address takes no mail. Of several reports of one action the newest is kept; of a delivery the first,
+    /// because a copy of the report must not move the delivery. A report about a message in any other state is stored, and changes nothing
     /// else.
     /// - Parameters:
     ///   - suppressFor: how long to put the address on the suppression list; `nil` doesn't suppress it.
@@ -39,9 +40,12 @@ extension OutboxDatabase {
             let id = found.id
             try database.execute(
                 sql: """
-                    INSERT OR REPLACE INTO outbox_report (message_id, action, received_at, status, reason, reporting_mta,
-                        detail)
+                    INSERT INTO outbox_report (message_id, action, received_at, status, reason, reporting_mta, detail)
                     VALUES (?, ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (message_id, action) DO UPDATE SET
+                        received_at = excluded.received_at, status = excluded.status, reason = excluded.reason,
+                        reporting_mta = excluded.reporting_mta, detail = excluded.detail
+                    WHERE excluded.action <> 'delivered'
                     """,
                 arguments: [
                     id, report.action, report.receivedAt, report.status, report.reason, report.reportingMTA,

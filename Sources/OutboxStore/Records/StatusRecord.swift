@@ -19,6 +19,10 @@ package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
     package let requestedAt: Timestamp
     /// When a relay took responsibility.
     package let acceptedAt: Timestamp?
+    /// When a mail system's report of its delivery arrived.
+    package let deliveredAt: Timestamp?
+    /// When the newest report arrived that it is late.
+    package let delayedAt: Timestamp?
     /// When its final state was reached.
     package let finishedAt: Timestamp?
     /// When its token stops working.
@@ -43,6 +47,8 @@ package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
         case id, kind, recipient, account, state, attempts, detail, advice
         case requestedAt = "requested_at"
         case acceptedAt = "accepted_at"
+        case deliveredAt = "delivered_at"
+        case delayedAt = "delayed_at"
         case finishedAt = "finished_at"
         case expiresAt = "expires_at"
         case nextAttemptAt = "next_attempt_at"

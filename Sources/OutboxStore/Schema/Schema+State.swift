@@ -120,7 +120,8 @@ extension Schema {
         -- A relay's own id of a mail, which the relay's reports quote: only ids that are long enough to be unique.
         CREATE INDEX outbox_attempt_queue_id ON outbox_attempt (queue_id) WHERE length(queue_id) >= 20;
 
-        -- Other mail systems' reports about accepted mails (RFC 3464, 3834, 5965): the newest of each action.
+        -- Other mail systems' reports about accepted mails (RFC 3464, 3834, 5965): the newest of each action, but the
+        -- first of a delivery.
         CREATE TABLE outbox_report (
             message_id INTEGER NOT NULL,
             action TEXT NOT NULL CONSTRAINT action_is_known CHECK (

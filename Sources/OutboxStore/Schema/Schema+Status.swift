@@ -1,6 +1,17 @@
 // The view that answers applications, support and outboxctl. Never shows a token.
 
 extension Schema {
+    /// Another mail system's report since which nothing better is known.
+    private static let isReturned = """
+        current.returned_at > max(coalesce(current.delivered_at, 0), coalesce(current.delayed_at, 0))
+        """
+
+    /// A report of a delay may arrive after that of the delivery, and counts for a day.
+    private static let isDelayed = """
+        current.delivered_at IS NULL AND clock.now < current.delayed_at + 86400000
+                            AND (current.expires_at IS NULL OR clock.now < current.expires_at)
+        """
+
     /// The advice follows docs/advice.md, row by row.
     static let status = """
         -- For each message, the message that decides what to tell its person: the newest of the kind whose not_before
@@ -39,16 +50,17 @@ extension Schema {
                 outbox_current.sequence AS of_sequence,
                 newest.sequence, newest.person, newest.kind, newest.state, newest.requested_at, newest.accepted_at,
                 newest.finished_at, newest.expires_at, newest.blames_address,
-                -- The latest report of other mail systems about an accepted mail, and its time.
+                -- When other mail systems reported about an accepted mail. All other actions are notes: a mail that was
+                -- relayed or expanded may still be late or fail.
                 CASE WHEN newest.state = 'accepted' THEN (
-                    SELECT report.action FROM outbox_report AS report
-                    WHERE report.message_id = newest.message_id
-                        AND report.action <> 'answered' AND report.action <> 'complained'
-                    ORDER BY report.received_at DESC, report.action LIMIT 1) END AS reported,
+                    SELECT report.received_at FROM outbox_report AS report
+                    WHERE report.message_id = newest.message_id AND report.action = 'delivered') END AS delivered_at,
                 CASE WHEN newest.state = 'accepted' THEN (
-                    SELECT max(report.received_at) FROM outbox_report AS report
-                    WHERE report.message_id = newest.message_id
-                        AND report.action <> 'answered' AND report.action <> 'complained') END AS reported_at,
+                    SELECT report.received_at FROM outbox_report AS report
+                    WHERE report.message_id = newest.message_id AND report.action = 'delayed') END AS delayed_at,
+                CASE WHEN newest.state = 'accepted' THEN (
+                    SELECT report.received_at FROM outbox_report AS report
+                    WHERE report.message_id = newest.message_id AND report.action = 'returned') END AS returned_at,
                 max(coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS may_leave_at,
                 max(newest.requested_at, coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS waits_from
             FROM outbox_current JOIN outbox_state AS newest ON newest.sequence = outbox_current.current_sequence)
@@ -61,6 +73,11 @@ extension Schema {
             state.state,
             state.requested_at,
             state.accepted_at,
+            -- When other mail systems' reports arrived: the first one of a delivery, the newest one of a delay.
+            (SELECT report.received_at FROM outbox_report AS report
+                WHERE report.message_id = message.id AND report.action = 'delivered') AS delivered_at,
+            (SELECT report.received_at FROM outbox_report AS report
+                WHERE report.message_id = message.id AND report.action = 'delayed') AS delayed_at,
             state.finished_at,
             state.expires_at,
             state.attempts,
@@ -88,10 +105,10 @@ extension Schema {
                     END
                 WHEN current.state = 'accepted' THEN
                     CASE
-                        WHEN current.reported = 'returned' THEN 'contact-support'
-                        WHEN current.reported = 'delayed' AND clock.now < current.reported_at + 86400000
-                            AND (current.expires_at IS NULL OR clock.now < current.expires_at) THEN 'delivery-delayed'
-                        WHEN clock.now < current.accepted_at + guidance.patience THEN 'wait'
+                        WHEN \(isReturned) THEN 'contact-support'
+                        WHEN \(isDelayed) THEN 'delivery-delayed'
+                        WHEN clock.now < current.accepted_at + guidance.patience
+                            THEN iif(current.delivered_at IS NULL, 'wait', 'check-junk')
                         WHEN guidance.resends <= (
                             SELECT count(*) FROM outbox_state AS earlier
                             WHERE earlier.person = current.person AND earlier.kind = current.kind
@@ -115,9 +132,10 @@ extension Schema {
                             THEN max(current.requested_at, relays.down_since)
                         ELSE current.waits_from + guidance.patience
                     END
-                WHEN current.reported = 'returned' THEN current.reported_at
-                WHEN current.reported = 'delayed' AND clock.now < current.reported_at + 86400000
-                    AND (current.expires_at IS NULL OR clock.now < current.expires_at) THEN current.reported_at
+                WHEN \(isReturned) THEN current.returned_at
+                WHEN \(isDelayed) THEN current.delayed_at
+                WHEN current.delivered_at IS NOT NULL AND clock.now < current.accepted_at + guidance.patience
+                    THEN current.delivered_at
                 WHEN current.state = 'accepted' THEN current.accepted_at + guidance.patience
                 ELSE current.finished_at
             END AS INTEGER) AS advice_at

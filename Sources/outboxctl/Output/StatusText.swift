@@ -24,6 +24,12 @@ struct StatusText {
             } else if let finishedAt = message.finishedAt {
                 lines.append("    \(message.state.rawValue.padded(to: 11))\(moment(finishedAt))")
             }
+            if let delayedAt = message.delayedAt {
+                lines.append("    delayed    reported \(moment(delayedAt)): a mail system could not deliver it yet")
+            }
+            if let deliveredAt = message.deliveredAt {
+                lines.append("    delivered  reported \(moment(deliveredAt))")
+            }
             if let waitingFor = message.waitingFor { lines.append("    waiting    \(waiting(waitingFor, message))") }
             if message.attempts > 0 { lines.append("    attempts   \(message.attempts)") }
             if let detail = message.detail { lines.append("    detail     \(detail)") }
