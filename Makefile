@@ -16,8 +16,8 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 24
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz contract-test mail-test check build bench bench-quick systemd-test soak install dependencies \
-	test-dependencies check-dependencies bench-dependencies systemd-test-dependencies
+.PHONY: help demo test fuzz contract-test mail-test dsn-test check build bench bench-quick systemd-test soak install \
+	dependencies test-dependencies check-dependencies bench-dependencies systemd-test-dependencies
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,13 @@ mail-test: dependencies ## Ask SpamAssassin and rspamd about the shipped mails (
 	@scripts/install-dependencies --no-start python3 rspamd spamassassin
 	$(SWIFT) build --product outboxctl
 	scripts/mail-test "$$($(SWIFT) build --show-bin-path)/outboxctl"
+
+dsn-test: dependencies ## Let two Postfixes report about mails, on loopback (root; installs Postfix, starts no service)
+	@scripts/install-dependencies --no-start python3 postfix
+	$(SWIFT) build --product outboxd
+	$(SWIFT) build --product outboxctl
+	$(SWIFT) build --product fake-smtp
+	scripts/dsn-test "$$($(SWIFT) build --show-bin-path)"
 
 check: check-dependencies ## Prose, format, warnings as errors, dependency checks, the systemd unit
 	scripts/check-prose
