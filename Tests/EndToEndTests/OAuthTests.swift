@@ -56,9 +56,13 @@ struct OAuthTests {
                 #expect(relays.output.contains("401: invalid_client: AADSTS7000215: Invalid client secret [secret]"))
                 #expect(relays.output.contains("refresh-token): oauth; then reload outboxd"), "\(relays.output)")
 
-                server.answer(.token("CANARY-access-token"))
                 try installation.write("CANARY-secret-new", to: "client-secret")
                 daemon.hangUp()
+                // Until the reload, a token would be granted for the old secret.
+                while server.requests.last?["client_secret"] != "CANARY-secret-new" {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                server.answer(.token("CANARY-access-token"))
                 let messages = try await installation.waitUntilNoneIsOpen()
                 #expect(messages.output == "1 accepted 1\n", "\(messages.errors)")
                 let asked = try #require(server.requests.last)
