@@ -143,6 +143,8 @@ final class SMTPConnection {
         conversation.begin(mail)
         // Input that arrived since the last mail is unread.
         var mayHaveInput = true
+        // Kept over all events: a relay that sends a little now and then is no reason not to ask.
+        var asksAt: ContinuousClock.Instant?
         while true {
             if mayHaveInput {
                 receive()
@@ -174,7 +176,7 @@ final class SMTPConnection {
                 }
             }
             if conversation.ending != nil { continue }
-            let asksAt = conversation.awaitsRecipient ? ContinuousClock.now + Self.askingInterval : nil
+            asksAt = conversation.awaitsRecipient ? asksAt ?? .now + Self.askingInterval : nil
             switch wait(toWrite: isBlocked, until: [conversation.deadline, asksAt].compactMap(\.self).min()) {
             case .ready:
                 mayHaveInput = true
@@ -183,8 +185,9 @@ final class SMTPConnection {
                 receive()
                 if let deadline = conversation.deadline, deadline <= .now {
                     conversation.timesOut()
-                } else if conversation.awaitsRecipient, !mail.mayWait() {
-                    conversation.stopsWaiting()
+                } else if conversation.awaitsRecipient {
+                    if !mail.mayWait() { conversation.stopsWaiting() }
+                    asksAt = nil
                 }
             case .woken:
                 guard interruption.isAborted else {

@@ -68,6 +68,8 @@ struct SMTPConversation {
         var mayBeAnswered: Bool { unanswered.first.map { $0.end <= written } ?? false }
 
         mutating func isAnswered() { unanswered.removeFirst() }
+
+        func awaits(_ step: Step) -> Bool { unanswered.contains { $0.step == step } }
     }
 
     private enum Progress: Equatable {
@@ -79,6 +81,9 @@ struct SMTPConversation {
         /// The relay said 354; the sender is asked whether the content may be sent.
         case awaitingPermission
     }
+
+    /// How long the replies to the rest of a group may take after a refusal. Exchange delays each negative reply by 5 s.
+    private static let timeAfterRefusal = Duration.seconds(20)
 
     /// The relay's extensions.
     let extensions: OfferedExtensions
@@ -101,6 +106,7 @@ struct SMTPConversation {
     /// positive reply to RSET: a stray reply among those to a group would otherwise pass for a refusal.
     private var refusal: Ending?
     private var isRecipientRefused = false
+    private var isMailRefused = false
     private var negativeReplies = 0
     private var progress = Progress.due
     private var mailCommand: [UInt8] = []
@@ -133,6 +139,7 @@ struct SMTPConversation {
         hasHandedOver = false
         refusal = nil
         isRecipientRefused = false
+        isMailRefused = false
         negativeReplies = 0
         group = Group()
         isPipelined = false
@@ -192,8 +199,16 @@ struct SMTPConversation {
         }
         let output = step == .content ? content.next() : nextGroup()
         progress = .writing(left: output.count)
-        deadline = now + limit(stage)
+        deadline = now + replyTime
         return output
+    }
+
+    /// How long the next reply may take: a relay may hold it back until it has the replies to the whole group, so the
+    /// longest of their limits counts. After a refusal the rest of the group needs no work.
+    private var replyTime: Duration {
+        guard step != .content else { return limit(.body) }
+        let time = group.unanswered.map { limit(stage(of: $0.step)) }.max() ?? limit(stage)
+        return refusal == nil ? time : min(time, Self.timeAfterRefusal)
     }
 
     /// The next command; with PIPELINING also those behind it, up to DATA, which must be the last (RFC 2920 §3.1).
@@ -219,7 +234,7 @@ struct SMTPConversation {
     mutating func wrote(_ count: Int, at now: ContinuousClock.Instant) {
         guard ending == nil, case .writing(let left) = progress else { return }
         precondition(count <= left, "no more is written than there was")
-        deadline = now + limit(stage)
+        deadline = now + replyTime
         group.written += count
         guard count == left else {
             progress = .writing(left: left - count)
@@ -239,8 +254,9 @@ struct SMTPConversation {
     /// Everything was written, and the relay must reply.
     var awaitsReply: Bool { ending == nil && progress == .awaitingReply }
 
-    /// The answer to RCPT is missing, and no content is sent.
-    var awaitsRecipient: Bool { awaitsReply && step == .recipient && refusal == nil }
+    /// The answer to RCPT is missing, and no content is sent. A relay may hold back its replies to a group until it has all
+    /// of them (RFC 2920 §3.2), so the reply to MAIL may be missing because of RCPT.
+    var awaitsRecipient: Bool { awaitsReply && refusal == nil && group.awaits(.recipient) }
 
     /// The relay waits for the content, and the sender must permit or withhold it.
     var asksForPermission: Bool { ending == nil && progress == .awaitingPermission }
@@ -345,7 +361,7 @@ struct SMTPConversation {
             progress = .due
             deadline = nil
         } else {
-            deadline = now + limit(stage)
+            deadline = now + replyTime
         }
     }
 
@@ -377,7 +393,9 @@ struct SMTPConversation {
         if ending == nil { fail(.interrupted, detail: "ended by the shutdown of outboxd") }
     }
 
-    private var stage: SMTPStage {
+    private var stage: SMTPStage { stage(of: step) }
+
+    private func stage(of step: Step) -> SMTPStage {
         switch step {
         case .reset, .mail: .mail
         case .recipient: .rcpt
@@ -400,6 +418,7 @@ struct SMTPConversation {
         if keepsConnection, isPipelined, step != .content {
             refusal = Ending(result: .failed(failure), keepsConnection: true, isForNewConnection: false)
             isRecipientRefused = step == .recipient
+            isMailRefused = step == .mail
             goOn(with: step.successor ?? .reset, at: now)
         } else {
             var ending = Ending(
@@ -412,6 +431,18 @@ struct SMTPConversation {
         }
     }
 
+    /// Ends a refused mail whose group has no further replies: the relay may have lost commands, and the refusal may be
+    /// about that.
+    private mutating func endUnconfirmed(_ cause: TransmissionCause) {
+        guard var refusal else { return }
+        if cause == .timedOut || cause == .connectionLost { refusal.doubt = .lostCommand }
+        // A relay may hang up after a refused recipient, and then the refusal counts. Otherwise lockstep brings the truth.
+        let isInGroup = step != .reset
+        refusal.isForNewConnection = isInGroup && (cause == .timedOut || cause == .connectionLost && isMailRefused)
+        refusal.keepsConnection = false
+        end(refusal)
+    }
+
     /// Ends a refused mail, after the relay's replies to the rest of its group.
     private mutating func endRefused(keepsConnection: Bool) {
         guard var refusal else { return }
@@ -420,19 +451,22 @@ struct SMTPConversation {
     }
 
     private mutating func fail(_ cause: TransmissionCause, _ reply: RelayReply? = nil, detail: String? = nil) {
-        if refusal != nil, cause != .outOfStep, cause != .garbledReply { return endRefused(keepsConnection: false) }
+        if refusal != nil, cause != .outOfStep, cause != .garbledReply { return endUnconfirmed(cause) }
         let words = reply.map { ": \($0.parsed)" } ?? ""
         let standard =
             cause == .outOfStep
             ? "the relay sent a reply that answers no command\(words)"
             : "the relay sent a line that is not an SMTP reply"
+        let isStale = cause == .connectionLost && isBeforeAnswerOnUsedConnection
+        // The cause may be the recipient whose command was in the same group.
+        let isLost = cause == .timedOut || cause == .connectionLost && !isStale
+        let mayBeRecipient = isLost && group.awaits(.recipient)
         let failure = TransmissionFailure(
-            stage: stage,
+            stage: mayBeRecipient ? .rcpt : stage,
             cause: cause,
             detail: detail ?? standard,
             isUncertain: hasHandedOver
         )
-        let isStale = cause == .connectionLost && isBeforeAnswerOnUsedConnection
         var ending = Ending(
             result: .failed(failure),
             keepsConnection: false,
@@ -442,8 +476,10 @@ struct SMTPConversation {
             ending.doubt = .outOfStep
             // In lockstep the relay may be understood.
             ending.isForNewConnection = true
-        } else if isPipelined, !hasHandedOver, cause == .timedOut {
+        } else if isPipelined, step != .content, isLost {
             ending.doubt = .lostCommand
+            // In lockstep the same command shows itself at once; after a time-out a person has waited long enough.
+            ending.isForNewConnection = cause == .connectionLost
         }
         end(ending)
     }

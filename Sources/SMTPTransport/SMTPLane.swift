@@ -15,16 +15,6 @@ package actor SMTPLane {
     /// earlier refusals.
     private static let negativeRepliesPerConnection = 4
 
-    /// Whether the next connection pipelines where the relay offers it (RFC 2920).
-    private enum Pipelining {
-        case trusted
-        /// A reply to a group of commands was missing. The relay may only be slow, so one connection is enough to learn
-        /// more.
-        case notOnNextConnection
-        /// Replies to a group of commands were out of step.
-        case distrusted
-    }
-
     /// A connection unused for this long should be closed before the relay closes it.
     package nonisolated let idle: Duration
 
@@ -35,7 +25,6 @@ package actor SMTPLane {
     private var messagesOnConnection = 0
     private var mailsPerConnection: MailsPerConnection
     private var negativeRepliesInARow = 0
-    private var pipelining = Pipelining.trusted
     /// The relay offers DSN and refused its parameters; the same mail passed without them.
     private var refusesReportRequests = false
     private var mask: SecretMask
@@ -103,8 +92,11 @@ package actor SMTPLane {
     /// The result on the open connection, or, if that turns out to be unusable before anything was transmitted, on a new
     /// one.
     private func resultOnFreshConnection(of mail: OutgoingMail) -> TransmissionResult {
-        let ending = carry(mail)
-        return ending.isForNewConnection ? carry(mail).result : ending.result
+        var ending = carry(mail)
+        if ending.isForNewConnection { ending = carry(mail) }
+        // The first connection may have been stale, and the second one pipelined: a third one is in lockstep.
+        if ending.isForNewConnection, ending.doubt != .none { ending = carry(mail) }
+        return ending.result
     }
 
     /// Uses the relay's new credentials or certificates from now on, over a new connection.
@@ -113,7 +105,6 @@ package actor SMTPLane {
         refusesReportRequests = false
         self.relay = relay
         mask = relay.mask
-        pipelining = .trusted
         mailsPerConnection = MailsPerConnection(configured: relay.configuration.messagesPerConnection)
     }
 
@@ -157,7 +148,7 @@ package actor SMTPLane {
         if let open = self.connection {
             connection = open
         } else {
-            let opening = SMTPConnection.open(relay, interruption, pipelines: pipelining == .trusted)
+            let opening = SMTPConnection.open(relay, interruption, pipelines: relay.pipelining.isTrusted(at: .now))
             // An access token may have been replaced. The connection's own is among those that are masked.
             if relay.credentials?.tokens != nil { mask = relay.mask }
             switch opening {
@@ -165,7 +156,6 @@ package actor SMTPLane {
             case .failed(let failure): return .failed(failure)
             }
             self.connection = connection
-            if pipelining == .notOnNextConnection { pipelining = .trusted }
             mail.didConnect()
             mail.didSecure(connection.tls)
             messagesOnConnection = 0
@@ -173,12 +163,9 @@ package actor SMTPLane {
         }
         messagesOnConnection += 1
         let ending = connection.carry(mail)
+        mailsPerConnection.carries(messagesOnConnection)
         if ending.isRefusedAnotherMail { mailsPerConnection.refusedAnother(after: messagesOnConnection - 1) }
-        switch ending.doubt {
-        case .none: break
-        case .lostCommand: pipelining = .notOnNextConnection
-        case .outOfStep: pipelining = .distrusted
-        }
+        relay.pipelining.note(ending.doubt, at: .now)
         if !ending.keepsConnection {
             connection.close()
             self.connection = nil

@@ -43,6 +43,8 @@ package struct SMTPRelay: Sendable {
     package var configuration: RelayConfiguration
     /// The credentials for AUTH; `nil` means no AUTH.
     package var credentials: SMTPCredentials?
+    /// What its conversations showed about PIPELINING. Copies share it.
+    let pipelining = SharedPipeliningTrust()
 
     /// Creates a relay.
     package init(_ configuration: RelayConfiguration, credentials: SMTPCredentials? = nil) {

@@ -102,6 +102,7 @@ import Testing
             ("/verify?token={token}", "an absolute URL"), ("example.com/{token}", "an absolute URL"),
             ("https:///{token}", "an absolute URL"), ("ftp://example.com/{token}", "begins with https://"),
             ("javascript:{token}", "an absolute URL"), ("https://{token}.example.com/", "must come after the host"),
+            ("https://{token}.example.com/TOKEN", "must come after the host"),
             ("https://u:p@example.com/{token}", "does not belong in a link"),
             ("https://example.com/a b/{token}", "percent-encode"), ("https://example.com/\n{token}", "percent-encode"),
             ("https://example.com/ü?t={token}", "percent-encode"),

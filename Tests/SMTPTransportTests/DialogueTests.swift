@@ -126,7 +126,7 @@ struct DialogueTests {
         #expect(conversation.asksForPermission && !conversation.hasHandedOver)
     }
 
-    @Test("each reply to a group gets its own time")
+    @Test("the first reply to a group may take as long as any of them, because a relay may hold it back")
     func timeOfReplies() throws {
         var conversation = SMTPConversation(
             extensions: OfferedExtensions(answer: ["250-relay.example", "250 PIPELINING"]),
@@ -135,11 +135,31 @@ struct DialogueTests {
         conversation.begin(OutgoingMail(envelopeSender: "a@b.example", recipient: "c@d.example", content: []))
         let output = conversation.nextOutput(at: Self.start)
         conversation.wrote(try #require(output).count, at: Self.start)
-        #expect(!conversation.awaitsRecipient)
+        #expect(conversation.awaitsRecipient && conversation.deadline == Self.start + .seconds(80))
         conversation.receives(Array("250 ok\r\n".utf8), at: Self.start + .seconds(50))
-        #expect(conversation.awaitsRecipient && conversation.deadline == Self.start + .seconds(120))
+        #expect(conversation.awaitsRecipient && conversation.deadline == Self.start + .seconds(130))
         conversation.receives(Array("550 no\r\n".utf8), at: Self.start + .seconds(100))
-        #expect(!conversation.awaitsRecipient && conversation.deadline == Self.start + .seconds(180))
+        // After the refusal only a moment more.
+        #expect(!conversation.awaitsRecipient && conversation.deadline == Self.start + .seconds(120))
+    }
+
+    @Test(
+        "a relay that may have lost commands is taken in lockstep for a time that doubles, and one out of step for ever"
+    )
+    func trust() {
+        var trust = PipeliningTrust()
+        var now = Self.start
+        #expect(trust.isTrusted(at: now))
+        for minutes in [10, 20, 40] {
+            trust.note(.lostCommand, at: now)
+            trust.note(.lostCommand, at: now + .seconds(60))
+            now += .seconds(minutes * 60)
+            #expect(!trust.isTrusted(at: now - .seconds(1)) && trust.isTrusted(at: now))
+        }
+        trust.note(.none, at: now)
+        #expect(trust.isTrusted(at: now))
+        trust.note(.outOfStep, at: now)
+        #expect(!trust.isTrusted(at: now + .seconds(1_000_000)))
     }
 
     private static let start = ContinuousClock.now

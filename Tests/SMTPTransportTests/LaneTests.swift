@@ -306,9 +306,14 @@ struct LaneTests {
         }
     }
 
-    @Test("gives up on a silent recipient when it may wait no longer, sends no content, and carries the next mail")
-    func stopsWaiting() async throws {
-        try await FakeSMTPServer.with(faults: ["rcpt: hang for slow@example.com"]) { server in
+    @Test(
+        "gives up on a silent recipient when it may wait no longer, sends no content, and carries the next mail",
+        arguments: [false, true]
+    )
+    func stopsWaiting(holdsReplies: Bool) async throws {
+        var options = FakeSMTPServer.Options()
+        options.holdsReplies = holdsReplies
+        try await FakeSMTPServer.with(options, faults: ["rcpt: hang for slow@example.com"]) { server in
             var relay = SMTPRelay(server)
             relay.configuration.replyTimeout = .seconds(3600)
             let lane = SMTPLane(relay: relay, number: 1)
@@ -322,6 +327,8 @@ struct LaneTests {
             #expect(failure.stage == .rcpt && failure.cause == .timedOut && !failure.isUncertain)
             #expect(await lane.send(.sample()).isAccepted)
             #expect(server.ledger.acceptedCount == 1)
+            // The relay may have lost a command, so the next connection is in lockstep.
+            #expect(server.ledger.connections.map(\.pipelinedCommands) == [2, 0])
         }
     }
 

@@ -42,6 +42,9 @@ extension FakeSMTPServer {
         var offersPipelining: Bool {
             understandsEHLO && (ehloLines?.contains("PIPELINING") ?? offers.contains(.pipelining))
         }
+        /// Sends the replies to a group of commands together after the last of them (RFC 2920 §3.2), as Postfix does, even
+        /// if a delay or a hang comes between.
+        package var holdsReplies = false
         /// The lines of EHLO's answer after its first, in place of the extensions' lines; `nil` for those. The commands
         /// that the server accepts stay the same.
         package var ehloLines: [String]?

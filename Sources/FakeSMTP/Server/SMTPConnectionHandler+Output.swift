@@ -32,7 +32,7 @@ extension SMTPConnectionHandler {
     /// Continues at once, or after a delay during which no input is processed.
     func after(_ delay: Duration, _ next: @escaping () -> Void) {
         guard delay > .zero, let context else { return next() }
-        context.flush()
+        if !parts.options.holdsReplies { context.flush() }
         pauses += 1
         context.eventLoop.assumeIsolated().scheduleTask(in: delay.timeAmount) {
             self.pauses -= 1

@@ -149,7 +149,7 @@ final class SMTPConnectionHandler: ChannelDuplexHandler {
 
     private func finishProcessing() {
         // Replies to pipelined commands leave together (RFC 2920 §3.2).
-        context?.flush()
+        if !(parts.options.holdsReplies && isWaiting) { context?.flush() }
         if isReadSuspended, !isWaiting {
             isReadSuspended = false
             context?.read()

@@ -11,9 +11,7 @@ package struct Remedy: Hashable, Sendable {
 
     private static let reload = "reload outboxd"
     /// systemd reads a credential only at the start of the service (systemd.exec(5), `LoadCredential=`).
-    private static let reloadOrRestart = "reload outboxd, or restart it if the password is a systemd credential"
-
-    private static let reloadOrRestartForSecret = "reload outboxd, or restart it if a secret is a systemd credential"
+    private static let reloadOrRestart = "reload outboxd, or restart it if the secret is a systemd credential"
 
     private init(_ place: String, isOfRelay: Bool = false, then: String? = nil) {
         self.place = place
@@ -28,7 +26,7 @@ package struct Remedy: Hashable, Sendable {
         case .startTLSNotOffered, .encryptionRequired: self.init("tls", isOfRelay: true, then: Self.reload)
         case .authenticationRefused, .authenticationRequired, .relayingDenied:
             self.init("user and password", isOfRelay: true, then: Self.reloadOrRestart)
-        case .tokenRefused: self.init("oauth", isOfRelay: true, then: Self.reloadOrRestartForSecret)
+        case .tokenRefused: self.init("oauth", isOfRelay: true, then: Self.reloadOrRestart)
         case .authenticationNotOffered: self.init("user, password and tls", isOfRelay: true, then: Self.reload)
         case .accountRefused: self.init("user (its account at the provider)", isOfRelay: true)
         case .senderRefused: self.init("sender.address", then: Self.reload)

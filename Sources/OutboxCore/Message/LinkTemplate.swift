@@ -22,7 +22,8 @@ package struct LinkTemplate: Sendable, Hashable {
         }
         (beforeToken, afterToken) = (pieces[0], pieces[1])
         // A URL can't contain the placeholder's braces (RFC 3986 §2), so the check puts a token in its place.
-        let sample = "TOKEN"
+        var sample = "TOKEN"
+        while text.contains(sample) { sample += "N" }
         let filled = beforeToken + sample + afterToken
         guard !filled.contains("{"), !filled.contains("}") else {
             throw .expected(example, hint: "\(Self.placeholder) is the only placeholder there is")

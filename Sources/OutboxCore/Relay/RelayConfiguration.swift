@@ -98,7 +98,9 @@ package struct RelayConfiguration: Sendable, Hashable {
     }
 
     /// The longest time that any reply but that to the final dot may take.
-    package var longestReplyTimeout: Duration { stageTimeouts.values.reduce(replyTimeout, max) }
+    package var longestReplyTimeout: Duration {
+        stageTimeouts.filter { $0.key != .body }.values.reduce(replyTimeout, max)
+    }
 
     /// Creates a relay with the defaults.
     package init(name: String, url: String, tls: TLSPolicy = .required) {

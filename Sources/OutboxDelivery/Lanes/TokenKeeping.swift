@@ -16,7 +16,7 @@ final class TokenKeeping: Sendable {
 
     private let environment: DeliveryEnvironment
     private let log: DeliveryLog
-    private let keepers = Mutex<[(refresher: TokenRefresher, task: Task<Void, Never>)]>([])
+    private let keepers = Mutex<[(tokens: AccessTokens, refresher: TokenRefresher, task: Task<Void, Never>)]>([])
 
     init(environment: DeliveryEnvironment, log: DeliveryLog) {
         self.environment = environment
@@ -25,33 +25,38 @@ final class TokenKeeping: Sendable {
 
     /// Keeps these relays' tokens from now on, and no others.
     func keep(_ relays: [DeliveryRelay]) {
-        let started = relays.compactMap { relay -> (TokenRefresher, Task<Void, Never>)? in
+        let started = relays.compactMap { relay -> (AccessTokens, TokenRefresher, Task<Void, Never>)? in
             guard let tokens = relay.smtp.credentials?.tokens else { return nil }
             let refresher = TokenRefresher(tokens, within: relay.configuration.connectTimeout)
-            return (refresher, Task { await keep(relay, refresher) })
+            return (tokens, refresher, Task { await keep(relay, refresher) })
         }
         let former = keepers.withLock { keepers in
-            defer { keepers = started.map { (refresher: $0.0, task: $0.1) } }
+            defer { keepers = started.map { (tokens: $0.0, refresher: $0.1, task: $0.2) } }
             return keepers
         }
-        for (refresher, task) in former {
+        for (tokens, refresher, task) in former {
             task.cancel()
-            refresher.abort()
+            // The answer to a request under way may hold a new refresh token, and the server takes the old one only once.
+            if !started.contains(where: { $0.0 === tokens }) { refresher.abort() }
         }
     }
 
     private func keep(_ relay: DeliveryRelay, _ refresher: TokenRefresher) async {
         var failures = 0
+        var wasRefused = false
         while !Task.isCancelled {
             switch await refresher.refresh() {
             case .notDue:
-                break
+                // A lane has fetched one meanwhile.
+                if refresher.untilRefresh > .zero { failures = 0 }
             case .granted(let isRotated):
                 log.tokenGranted(relay, afterFailures: failures, isRotated: isRotated)
                 failures = 0
             case .failed(let words, let isRefused):
                 failures += 1
-                log.tokenNotGranted(relay, words, isRefused: isRefused, failures: failures)
+                let isNews = failures == 1 || isRefused != wasRefused
+                wasRefused = isRefused
+                log.tokenNotGranted(relay, words, isRefused: isRefused, failures: failures, isNews: isNews)
             case .interrupted:
                 return
             }

@@ -22,13 +22,20 @@ extension DeliveryLog {
         )
     }
 
-    /// Logs the first failure in a row; messages show the later ones.
-    func tokenNotGranted(_ relay: DeliveryRelay, _ words: String, isRefused: Bool, failures: Int) {
+    /// Logs the first failure in a row, and each change between a refusal and a server that can't be reached; messages
+    /// show the others.
+    func tokenNotGranted(
+        _ relay: DeliveryRelay,
+        _ words: String,
+        isRefused: Bool,
+        failures: Int,
+        isNews: Bool
+    ) {
         let reason = isRefused ? FailureReason.tokenRefused : .tokenUnavailable
         var metadata: LogValues = [
             .relay: "\(relay.name)", .reason: "\(reason.rawValue)", .detail: "\(words)", .failures: "\(failures)",
         ]
-        guard failures == 1 else {
+        guard isNews else {
             return logger.debug("the token server still grants no access token", metadata)
         }
         guard isRefused else {

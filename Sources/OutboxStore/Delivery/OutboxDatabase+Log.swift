@@ -30,6 +30,7 @@ extension OutboxDatabase {
 
     /// Syncs the log, and copies it into the file as far as no reader prevents that. Takes no write lock.
     func checkpoint() async throws {
+        try checkPlace()
         try await checkpointQueue().writeWithoutTransaction { _ = try $0.checkpoint("PASSIVE") }
     }
 

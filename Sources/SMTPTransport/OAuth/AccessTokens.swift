@@ -27,7 +27,7 @@ package final class AccessTokens: @unchecked Sendable {
     private static let newFor = Duration.seconds(60)
     /// How often a waiting lane looks whether it must end.
     private static let lookInterval = 0.05
-    /// How many tokens are masked in a relay's words: a connection may have been opened with an earlier one.
+    /// How many access tokens are masked in a relay's words.
     private static let maskedTokens = 3
 
     private struct Held {
@@ -44,7 +44,8 @@ package final class AccessTokens: @unchecked Sendable {
         /// The number of completed requests, and the last one's failure.
         var requests = 0
         var failure: TokenFailure?
-        var secrets: [String]
+        /// The newest ones, oldest first: a connection may have been opened with an earlier one.
+        var accessTokens: [String] = []
         var mask: SecretMask
         var hasAnnouncedRotation = false
     }
@@ -65,7 +66,7 @@ package final class AccessTokens: @unchecked Sendable {
         let start = ContinuousClock.now
         self.now = now ?? { start.duration(to: .now) }
         let secrets = [client.clientSecret, client.refreshToken].compactMap(\.self)
-        state = State(refreshToken: client.refreshToken, secrets: secrets, mask: SecretMask(secrets))
+        state = State(refreshToken: client.refreshToken, mask: SecretMask(secrets))
     }
 
     /// Removes the client's secrets and the last tokens from others' words.
@@ -187,14 +188,16 @@ package final class AccessTokens: @unchecked Sendable {
         if let refreshToken = grant.refreshToken, client.refreshToken != nil { state.refreshToken = refreshToken }
         state.requests += 1
         state.failure = nil
-        for secret in [grant.accessToken, grant.refreshToken].compactMap(\.self) where !state.secrets.contains(secret) {
-            state.secrets.append(secret)
-        }
-        // The client's own secrets come first and stay.
-        let own = [client.clientSecret, client.refreshToken].compactMap(\.self).count
-        let excess = state.secrets.count - own - 2 * Self.maskedTokens
-        if excess > 0 { state.secrets.removeSubrange(own..<own + excess) }
-        state.mask = SecretMask(state.secrets)
+        state.accessTokens.removeAll { $0 == grant.accessToken }
+        state.accessTokens = state.accessTokens.suffix(Self.maskedTokens - 1) + [grant.accessToken]
+        state.mask = SecretMask(
+            Set(
+                state.accessTokens
+                    + [
+                        client.clientSecret, client.refreshToken, state.refreshToken, grant.refreshToken,
+                    ].compactMap(\.self)
+            ).sorted()
+        )
     }
 }
 
