@@ -58,7 +58,10 @@ struct DatabaseFileTests {
             #expect(rename(new, installation.database) == 0)
             let ended = try await daemon.result()
             #expect(ended.exitCode == 75)
-            let errors = ended.errors.split(separator: "\n").filter { !$0.contains(" info: ") }
+            // Between the removal and the renaming outboxd may look, and find the file without its companions.
+            let errors = ended.errors.split(separator: "\n").filter { line in
+                !line.contains(" info: ") && !line.contains("the outbox can't be worked on, trying again")
+            }
             #expect(errors.count == 1, "\(ended.errors)")
             #expect(errors.first?.contains("another file took the place of the database") == true)
             try await enqueue("ann@example.com", installation)

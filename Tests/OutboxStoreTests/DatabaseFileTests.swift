@@ -34,7 +34,10 @@ import Testing
             let path = folder.appending(path: "outbox.db").path
             _ = try OutboxDatabase(path: path, access: .migrating)
             let (isWriting, writing) = AsyncStream.makeStream(of: Void.self)
-            let application = try DatabaseQueue(path: path)
+            // Without write-ahead logging a commit waits for readers, and outboxd reads when it looks at the mode.
+            var configuration = Configuration()
+            configuration.busyMode = .timeout(10)
+            let application = try DatabaseQueue(path: path, configuration: configuration)
             try await application.writeWithoutTransaction { database in
                 let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = DELETE")
                 #expect(mode == "delete")
