@@ -15,9 +15,10 @@ struct MailsPerConnection {
     /// - Parameter offered: the relay's own statement over this connection (RFC 9422).
     func limit(offered: Int?) -> Int { min(configured, learnt ?? configured, offered ?? configured) }
 
-    /// Notes that a connection carries this many mails: an earlier refusal after fewer had another reason.
-    mutating func carries(_ count: Int) {
-        if let refusedAfter, count > refusedAfter + 1 { self.refusedAfter = nil }
+    /// Notes that the relay accepted this many mails over one connection: an earlier refusal after fewer had another
+    /// reason.
+    mutating func accepted(_ count: Int) {
+        if let refusedAfter, count > refusedAfter { self.refusedAfter = nil }
     }
 
     /// Notes that the relay refused another mail after this many on a connection. One such refusal may have any reason.

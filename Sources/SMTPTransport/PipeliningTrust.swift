@@ -8,23 +8,26 @@ struct PipeliningTrust {
     private static let longestPause = Duration.seconds(86_400)
 
     private var isDistrusted = false
+    private var isProven = false
     private var pause = Self.firstPause
     private var pausedUntil: ContinuousClock.Instant?
 
     /// Whether a new connection pipelines.
     func isTrusted(at now: ContinuousClock.Instant) -> Bool { !isDistrusted && pausedUntil.map { $0 <= now } ?? true }
 
-    /// Notes the doubt that a mail left.
+    /// Notes the evidence that a mail left.
     ///
     /// After replies that are out of step, no connection pipelines any more. A missing reply proves nothing, because the
-    /// recipient's mail system may be slow: new connections pause for 10 minutes, and twice as long each further time.
-    mutating func note(_ doubt: SMTPConversation.Doubt, at now: ContinuousClock.Instant) {
-        switch doubt {
+    /// recipient's mail system may be slow. If the relay has never answered a whole group, new connections pause for 10
+    /// minutes, and twice as long each further time.
+    mutating func note(_ evidence: SMTPConversation.PipeliningEvidence, at now: ContinuousClock.Instant) {
+        switch evidence {
         case .none: break
+        case .wholeGroup: isProven = true
         case .outOfStep: isDistrusted = true
-        case .lostCommand:
+        case .missingReply:
             // Other lanes may have had the same trouble at the same time.
-            guard isTrusted(at: now) else { return }
+            guard !isProven, isTrusted(at: now) else { return }
             pausedUntil = now + pause
             pause = min(pause * 2, Self.longestPause)
         }
@@ -40,7 +43,7 @@ package final class SharedPipeliningTrust: Sendable {
 
     func isTrusted(at now: ContinuousClock.Instant) -> Bool { trust.withLock { $0.isTrusted(at: now) } }
 
-    func note(_ doubt: SMTPConversation.Doubt, at now: ContinuousClock.Instant) {
-        if doubt != .none { trust.withLock { $0.note(doubt, at: now) } }
+    func note(_ evidence: SMTPConversation.PipeliningEvidence, at now: ContinuousClock.Instant) {
+        trust.withLock { $0.note(evidence, at: now) }
     }
 }

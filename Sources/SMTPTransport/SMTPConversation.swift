@@ -16,62 +16,6 @@ import OutboxCore
 /// order. Otherwise the conversation is in lockstep: a command is written after the previous one was answered. The content
 /// always waits for the reply to DATA.
 struct SMTPConversation {
-    /// The result of a mail.
-    struct Ending: Equatable {
-        let result: TransmissionResult
-        /// Both sides are in step, so another mail can use the connection.
-        var keepsConnection: Bool
-        /// Nothing was transmitted, and only this connection failed: the mail may be sent over a new one at once, as part
-        /// of the same attempt.
-        var isForNewConnection: Bool
-        /// The relay answered MAIL with 421 on a connection that had carried mails: it may take no more over one connection.
-        var isRefusedAnotherMail = false
-        /// The number of negative replies. A relay counts each of them, also those to the rest of a group.
-        var negativeReplies = 0
-        /// Whether the replies to a group of commands were not those of a relay that supports PIPELINING.
-        var doubt = Doubt.none
-    }
-
-    /// A doubt that the relay supports PIPELINING, although it offers it.
-    enum Doubt {
-        case none
-        /// A reply to a group of commands is missing. The relay may have lost a command, or may only be slow.
-        case lostCommand
-        /// Replies to a group of commands were out of step.
-        case outOfStep
-    }
-
-    fileprivate enum Step: Equatable {
-        /// RSET, where a refusal left the previous transaction open (RFC 5321 §4.1.1.5).
-        case reset
-        case mail, recipient, data
-        /// The content with its final dot.
-        case content
-        /// A final dot without content: ends the DATA that a relay accepts although it refused the recipient (RFC 2920
-        /// §3.1). Its answer is never an acceptance.
-        case loneDot
-    }
-
-    /// Commands that are written together. The replies come in their order.
-    private struct Group {
-        /// The commands without a reply, each with its end in the group's octets.
-        private(set) var unanswered: [(step: Step, end: Int)] = []
-        private(set) var octets: [UInt8] = []
-        var written = 0
-
-        mutating func append(_ step: Step, _ command: [UInt8]) {
-            octets += command
-            unanswered.append((step, octets.count))
-        }
-
-        /// Whether the first command without a reply is written.
-        var mayBeAnswered: Bool { unanswered.first.map { $0.end <= written } ?? false }
-
-        mutating func isAnswered() { unanswered.removeFirst() }
-
-        func awaits(_ step: Step) -> Bool { unanswered.contains { $0.step == step } }
-    }
-
     private enum Progress: Equatable {
         /// Must be written, once all of the relay's input is read.
         case due
@@ -98,10 +42,11 @@ struct SMTPConversation {
     private let pipelines: Bool
     private var parser = ReplyParser()
     /// The first step without a reply.
-    private var step = Step.mail
-    private var group = Group()
+    private var step = SMTPStep.mail
+    private var group = CommandGroup()
     /// A group of this mail had several commands.
     private var isPipelined = false
+    private var evidence = PipeliningEvidence.none
     /// The refusal of a mail whose group of commands has further replies. It is reported after all of them, and after a
     /// positive reply to RSET: a stray reply among those to a group would otherwise pass for a refusal.
     private var refusal: Ending?
@@ -109,8 +54,7 @@ struct SMTPConversation {
     private var isMailRefused = false
     private var negativeReplies = 0
     private var progress = Progress.due
-    private var mailCommand: [UInt8] = []
-    private var recipientCommand: [UInt8] = []
+    private var commands = MailCommands()
     private var content = StuffedContent([])
     private var leavesTransactionOpen = false
     private var mailCount = 0
@@ -141,49 +85,17 @@ struct SMTPConversation {
         isRecipientRefused = false
         isMailRefused = false
         negativeReplies = 0
-        group = Group()
+        group = CommandGroup()
         isPipelined = false
+        evidence = .none
         step = leavesTransactionOpen ? .reset : .mail
         progress = .due
-        if let obstacle = obstacle(to: mail) {
+        if let obstacle = extensions.obstacle(to: mail) {
             end(.failed(obstacle), keepsConnection: true)
             return
         }
-        let parameters = parameters(of: mail)
-        let reports = extensions.hasDSN ? mail.reportParameters : nil
-        mailCommand = Array("MAIL FROM:<\(mail.envelopeSender)>\(parameters)\(reports?.mail ?? "")\r\n".utf8)
-        recipientCommand = Array("RCPT TO:<\(mail.recipient)>\(reports?.recipient ?? "")\r\n".utf8)
+        commands = MailCommands(mail, extensions)
         content = StuffedContent(mail.content)
-    }
-
-    /// Why the mail can't be sent over this connection, known without asking the relay.
-    private func obstacle(to mail: OutgoingMail) -> TransmissionFailure? {
-        if mail.needsSMTPUTF8, !extensions.hasSMTPUTF8 {
-            return TransmissionFailure(
-                stage: .mail,
-                cause: .smtpUTF8NotOffered,
-                detail: "the address is outside ASCII, and the relay does not offer SMTPUTF8"
-            )
-        }
-        if let limit = extensions.largestMail, mail.content.count > limit {
-            return TransmissionFailure(
-                stage: .mail,
-                cause: .tooLargeForRelay,
-                detail: "the mail has \(mail.content.count) octets, and the relay takes \(limit) (its SIZE)"
-            )
-        }
-        return nil
-    }
-
-    private func parameters(of mail: OutgoingMail) -> String {
-        var parameters = ""
-        if extensions.hasSize { parameters += " SIZE=\(mail.content.count)" }
-        if mail.needsSMTPUTF8 {
-            // RFC 6531 §3.4 and §3.6: with SMTPUTF8 the header may also contain non-ASCII text.
-            if extensions.hasEightBitMIME { parameters += " BODY=8BITMIME" }
-            parameters += " SMTPUTF8"
-        }
-        return parameters
     }
 
     // MARK: Output
@@ -203,27 +115,23 @@ struct SMTPConversation {
         return output
     }
 
-    /// How long the next reply may take: a relay may hold it back until it has the replies to the whole group, so the
-    /// longest of their limits counts. After a refusal the rest of the group needs no work.
+    /// How long the next reply may take. In a group the reply to MAIL may be held back until RCPT is answered, so the
+    /// longer limit counts. After a refusal the rest of the group needs no work.
     private var replyTime: Duration {
-        guard step != .content else { return limit(.body) }
-        let time = group.unanswered.map { limit(stage(of: $0.step)) }.max() ?? limit(stage)
-        return refusal == nil ? time : min(time, Self.timeAfterRefusal)
+        switch step {
+        case .content: return limit(.body)
+        case .reset, .mail, .recipient, .data, .loneDot:
+            let time = group.awaits(.recipient) ? max(limit(stage), limit(.rcpt)) : limit(stage)
+            return refusal == nil ? time : min(time, Self.timeAfterRefusal)
+        }
     }
 
     /// The next command; with PIPELINING also those behind it, up to DATA, which must be the last (RFC 2920 §3.1).
     private mutating func nextGroup() -> [UInt8] {
-        group = Group()
-        var next: Step? = step
+        group = CommandGroup()
+        var next: SMTPStep? = step
         while let step = next {
-            switch step {
-            case .reset: group.append(step, Array("RSET\r\n".utf8))
-            case .mail: group.append(step, mailCommand)
-            case .recipient: group.append(step, recipientCommand)
-            case .data: group.append(step, Array("DATA\r\n".utf8))
-            case .loneDot: group.append(step, Array(".\r\n".utf8))
-            case .content: preconditionFailure("the content is no command")
-            }
+            group.append(step, commands.octets(of: step))
             next = pipelines && refusal == nil ? step.successor : nil
         }
         if group.unanswered.count > 1 { isPipelined = true }
@@ -322,6 +230,7 @@ struct SMTPConversation {
         case .recipient where reply.isPositive:
             goOn(with: .data, at: now)
         case .data where reply.asksForContent:
+            if isPipelined { evidence = .wholeGroup }
             step = .content
             progress = .awaitingPermission
             deadline = nil
@@ -336,7 +245,7 @@ struct SMTPConversation {
     /// Processes the replies to the rest of a group whose mail is refused. A reply that contradicts the refusal shows that
     /// the replies are shifted.
     private mutating func answerAfterRefusal(_ reply: RelayReply, at now: ContinuousClock.Instant) {
-        guard !reply.closesConnection else { return endRefused(keepsConnection: false) }
+        guard !reply.closesConnection else { return endUnconfirmed(.reply(reply.parsed)) }
         guard isAnswerable else { return fail(.outOfStep, reply) }
         switch step {
         case .recipient where reply.isRefusal:
@@ -348,13 +257,15 @@ struct SMTPConversation {
             goOn(with: .reset, at: now)
         case .reset where reply.isPositive:
             leavesTransactionOpen = false
-            endRefused(keepsConnection: true)
+            evidence = .wholeGroup
+            refusal?.keepsConnection = true
+            endRefused()
         case .reset, .mail, .recipient, .data, .content, .loneDot: fail(.outOfStep, reply)
         }
     }
 
     /// Continues with the next step: its command is due, unless it is part of the group in progress.
-    private mutating func goOn(with step: Step, at now: ContinuousClock.Instant) {
+    private mutating func goOn(with step: SMTPStep, at now: ContinuousClock.Instant) {
         self.step = step
         group.isAnswered()
         if group.unanswered.isEmpty {
@@ -395,7 +306,7 @@ struct SMTPConversation {
 
     private var stage: SMTPStage { stage(of: step) }
 
-    private func stage(of step: Step) -> SMTPStage {
+    private func stage(of step: SMTPStep) -> SMTPStage {
         switch step {
         case .reset, .mail: .mail
         case .recipient: .rcpt
@@ -416,7 +327,7 @@ struct SMTPConversation {
         if step == .content { leavesTransactionOpen = false }
         let keepsConnection = isInStep && !reply.closesConnection && step != .reset
         if keepsConnection, isPipelined, step != .content {
-            refusal = Ending(result: .failed(failure), keepsConnection: true, isForNewConnection: false)
+            refusal = Ending(result: .failed(failure), keepsConnection: false, isForNewConnection: false)
             isRecipientRefused = step == .recipient
             isMailRefused = step == .mail
             goOn(with: step.successor ?? .reset, at: now)
@@ -427,27 +338,26 @@ struct SMTPConversation {
                 isForNewConnection: isOfConnection
             )
             ending.isRefusedAnotherMail = isOfConnection && step == .mail && isAnswerable
+            // A relay that has lost the rest of a group says 421 when it has waited for long enough.
+            if group.unanswered.count > 1 { evidence = .missingReply }
             end(ending)
         }
     }
 
-    /// Ends a refused mail whose group has no further replies: the relay may have lost commands, and the refusal may be
-    /// about that.
+    /// Ends a refused mail without the rest of the relay's replies. If replies to the group are missing, the relay may have
+    /// lost commands, and the refusal may be about that.
     private mutating func endUnconfirmed(_ cause: TransmissionCause) {
-        guard var refusal else { return }
-        if cause == .timedOut || cause == .connectionLost { refusal.doubt = .lostCommand }
-        // A relay may hang up after a refused recipient, and then the refusal counts. Otherwise lockstep brings the truth.
-        let isInGroup = step != .reset
-        refusal.isForNewConnection = isInGroup && (cause == .timedOut || cause == .connectionLost && isMailRefused)
-        refusal.keepsConnection = false
-        end(refusal)
+        if step == .recipient || step == .data, cause != .interrupted {
+            evidence = .missingReply
+            // A relay may hang up after a refused recipient, and then the refusal counts. Otherwise lockstep brings the
+            // truth.
+            refusal?.isForNewConnection = cause == .timedOut || isMailRefused
+        }
+        endRefused()
     }
 
-    /// Ends a refused mail, after the relay's replies to the rest of its group.
-    private mutating func endRefused(keepsConnection: Bool) {
-        guard var refusal else { return }
-        refusal.keepsConnection = keepsConnection
-        end(refusal)
+    private mutating func endRefused() {
+        if let refusal { end(refusal) }
     }
 
     private mutating func fail(_ cause: TransmissionCause, _ reply: RelayReply? = nil, detail: String? = nil) {
@@ -458,8 +368,8 @@ struct SMTPConversation {
             ? "the relay sent a reply that answers no command\(words)"
             : "the relay sent a line that is not an SMTP reply"
         let isStale = cause == .connectionLost && isBeforeAnswerOnUsedConnection
-        // The cause may be the recipient whose command was in the same group.
-        let isLost = cause == .timedOut || cause == .connectionLost && !isStale
+        // With the whole group written, the cause may be the recipient as well as the first command without a reply.
+        let isLost = progress == .awaitingReply && (cause == .timedOut || cause == .connectionLost && !isStale)
         let mayBeRecipient = isLost && group.awaits(.recipient)
         let failure = TransmissionFailure(
             stage: mayBeRecipient ? .rcpt : stage,
@@ -467,21 +377,17 @@ struct SMTPConversation {
             detail: detail ?? standard,
             isUncertain: hasHandedOver
         )
-        var ending = Ending(
-            result: .failed(failure),
-            keepsConnection: false,
-            isForNewConnection: isStale || cause == .outOfStep && !hasHandedOver
-        )
+        var isForNewConnection = isStale || cause == .outOfStep && !hasHandedOver
         if isPipelined, !hasHandedOver, cause == .outOfStep || cause == .garbledReply {
-            ending.doubt = .outOfStep
+            evidence = .outOfStep
             // In lockstep the relay may be understood.
-            ending.isForNewConnection = true
-        } else if isPipelined, step != .content, isLost {
-            ending.doubt = .lostCommand
+            isForNewConnection = true
+        } else if isPipelined, isLost, step != .content {
+            evidence = .missingReply
             // In lockstep the same command shows itself at once; after a time-out a person has waited long enough.
-            ending.isForNewConnection = cause == .connectionLost
+            isForNewConnection = cause == .connectionLost
         }
-        end(ending)
+        end(.failed(failure), keepsConnection: false, isForNewConnection: isForNewConnection)
     }
 
     private mutating func end(
@@ -497,17 +403,6 @@ struct SMTPConversation {
         content = StuffedContent([])
         self.ending = ending
         self.ending?.negativeReplies = negativeReplies
-    }
-}
-
-extension SMTPConversation.Step {
-    /// The command behind this one in a group.
-    fileprivate var successor: Self? {
-        switch self {
-        case .reset: .mail
-        case .mail: .recipient
-        case .recipient: .data
-        case .data, .content, .loneDot: nil
-        }
+        self.ending?.pipelining = evidence
     }
 }

@@ -25,6 +25,8 @@ package actor SMTPLane {
     private var messagesOnConnection = 0
     private var mailsPerConnection: MailsPerConnection
     private var negativeRepliesInARow = 0
+    /// The last mail left a doubt about the relay's PIPELINING: the next connection shows which command is at fault.
+    private var opensInLockstep = false
     /// The relay offers DSN and refused its parameters; the same mail passed without them.
     private var refusesReportRequests = false
     private var mask: SecretMask
@@ -92,11 +94,14 @@ package actor SMTPLane {
     /// The result on the open connection, or, if that turns out to be unusable before anything was transmitted, on a new
     /// one.
     private func resultOnFreshConnection(of mail: OutgoingMail) -> TransmissionResult {
-        var ending = carry(mail)
-        if ending.isForNewConnection { ending = carry(mail) }
+        let first = carry(mail)
+        guard first.isForNewConnection else { return first.result }
+        let second = carry(mail)
         // The first connection may have been stale, and the second one pipelined: a third one is in lockstep.
-        if ending.isForNewConnection, ending.doubt != .none { ending = carry(mail) }
-        return ending.result
+        let last = second.isForNewConnection && second.pipelining.isDoubt ? carry(mail) : second
+        // The relay's words say more than a failure to open another connection.
+        if last.isBeforeSession, let known = [second, first].first(where: \.isRefusal) { return known.result }
+        return last.result
     }
 
     /// Uses the relay's new credentials or certificates from now on, over a new connection.
@@ -148,7 +153,8 @@ package actor SMTPLane {
         if let open = self.connection {
             connection = open
         } else {
-            let opening = SMTPConnection.open(relay, interruption, pipelines: relay.pipelining.isTrusted(at: .now))
+            let pipelines = !opensInLockstep && relay.pipelining.isTrusted(at: .now)
+            let opening = SMTPConnection.open(relay, interruption, pipelines: pipelines)
             // An access token may have been replaced. The connection's own is among those that are masked.
             if relay.credentials?.tokens != nil { mask = relay.mask }
             switch opening {
@@ -156,6 +162,7 @@ package actor SMTPLane {
             case .failed(let failure): return .failed(failure)
             }
             self.connection = connection
+            opensInLockstep = false
             mail.didConnect()
             mail.didSecure(connection.tls)
             messagesOnConnection = 0
@@ -163,9 +170,9 @@ package actor SMTPLane {
         }
         messagesOnConnection += 1
         let ending = connection.carry(mail)
-        mailsPerConnection.carries(messagesOnConnection)
         if ending.isRefusedAnotherMail { mailsPerConnection.refusedAnother(after: messagesOnConnection - 1) }
-        relay.pipelining.note(ending.doubt, at: .now)
+        relay.pipelining.note(ending.pipelining, at: .now)
+        opensInLockstep = ending.pipelining.isDoubt
         if !ending.keepsConnection {
             connection.close()
             self.connection = nil
@@ -173,6 +180,7 @@ package actor SMTPLane {
             negativeRepliesInARow += max(1, ending.negativeReplies)
         } else {
             negativeRepliesInARow = 0
+            mailsPerConnection.accepted(messagesOnConnection)
         }
         return ending
     }
@@ -182,5 +190,14 @@ extension SMTPConversation.Ending {
     /// No connection was established.
     fileprivate static func failed(_ failure: TransmissionFailure) -> Self {
         Self(result: .failed(failure), keepsConnection: false, isForNewConnection: false)
+    }
+
+    fileprivate var isBeforeSession: Bool {
+        if case .failed(let failure) = result { failure.stage.isBeforeSession } else { false }
+    }
+
+    /// The relay refused the mail.
+    fileprivate var isRefusal: Bool {
+        if case .failed(let failure) = result { failure.reply != nil && !isBeforeSession } else { false }
     }
 }

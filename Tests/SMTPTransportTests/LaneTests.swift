@@ -41,6 +41,8 @@ struct LaneTests {
             try? String(contentsOfFile: "\(threads)/\(thread)/comm", encoding: .utf8)
         }
         #expect(names.contains("lane-4711\n"))
+        // A lane that is needed no more may end before the list is read.
+        await lane.closeConnection()
     }
 
     @Test("keeps its connection for the next mails")
@@ -329,6 +331,66 @@ struct LaneTests {
             #expect(server.ledger.acceptedCount == 1)
             // The relay may have lost a command, so the next connection is in lockstep.
             #expect(server.ledger.connections.map(\.pipelinedCommands) == [2, 0])
+        }
+    }
+
+    @Test("asks whether it may wait even while the relay sends a little now and then")
+    func tricklingRelay() async throws {
+        try await FakeSMTPServer.with(faults: ["rcpt: hang"]) { server in
+            let relay = SMTPRelay(server).with { $0.configuration.replyTimeout = .seconds(3600) }
+            let lane = SMTPLane(relay: relay, number: 1)
+            let mail = OutgoingMail(
+                envelopeSender: "no-reply@example.com",
+                recipient: "slow@example.com",
+                content: [],
+                mayWait: { false }
+            )
+            let trickle = Task {
+                while !Task.isCancelled {
+                    try await server.interject(Array("150 wait\r\n".utf8))
+                    try await Task.sleep(for: .milliseconds(200))
+                }
+            }
+            defer { trickle.cancel() }
+            let failure = try #require(await lane.send(mail).failure)
+            #expect(failure.cause == .timedOut)
+        }
+    }
+
+    @Test("tries a stale connection, a pipelined one and one in lockstep, and none after that", arguments: [3, 4])
+    func threeConnections(drops: Int) async throws {
+        let faults = try (2...drops).map { try Fault(parsing: "mail: drop nth \($0)") }
+        try await FakeSMTPServer.with(faults: faults) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            #expect(await lane.send(.sample()).isAccepted)
+            let result = await lane.send(.sample())
+            // RCPT and DATA of the first mail, then what followed each MAIL that met the end of its connection.
+            #expect(server.ledger.connections.map(\.pipelinedCommands) == [3, 1, 0])
+            #expect(result.isAccepted == (drops == 3))
+            #expect(drops == 3 || result.failure?.stage == .mail)
+        }
+    }
+
+    @Test("lanes share what one of them learnt about the relay's PIPELINING")
+    func sharedTrust() async throws {
+        try await FakeSMTPServer.with(faults: ["rcpt: garbled nth 1"]) { server in
+            let relay = SMTPRelay(server)
+            #expect(await SMTPLane(relay: relay, number: 1).send(.sample()).isAccepted)
+            #expect(await SMTPLane(relay: relay, number: 2).send(.sample()).isAccepted)
+            #expect(server.ledger.connections.map(\.pipelinedCommands) == [2, 0, 0])
+        }
+    }
+
+    @Test("says the relay's refusal where no other connection can be had to confirm it")
+    func refusalWithoutConfirmation() async throws {
+        let faults: [Fault] = [
+            #"mail: raw "501 5.5.4 syntax error\r\n" then drop"#, #"connect: reply 554 5.7.1 "no" nth 2"#,
+        ]
+        try await FakeSMTPServer.with(faults: faults) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            let failure = try #require(await lane.send(.sample()).failure)
+            #expect(failure.reply?.code == 501 && failure.stage == .mail)
+            #expect(server.ledger.connectionCount == 2)
         }
     }
 

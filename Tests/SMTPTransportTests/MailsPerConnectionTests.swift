@@ -12,6 +12,10 @@ import Testing
         #expect(limits.limit(offered: nil) == 100 && limits.limit(offered: 20) == 20)
         #expect(limits.limit(offered: 500) == 100)
         for count in [0, 0, 50, 49, 50] { limits.refusedAnother(after: count) }
+        // One more mail than that shows that the refusal had another reason.
+        limits.accepted(51)
+        limits.refusedAnother(after: 50)
+        limits.accepted(50)
         #expect(limits.learnt == nil)
         limits.refusedAnother(after: 50)
         #expect(limits.limit(offered: nil) == 50 && limits.limit(offered: 20) == 20)

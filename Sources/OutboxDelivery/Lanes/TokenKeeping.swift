@@ -47,8 +47,11 @@ final class TokenKeeping: Sendable {
         while !Task.isCancelled {
             switch await refresher.refresh() {
             case .notDue:
-                // A lane has fetched one meanwhile.
-                if refresher.untilRefresh > .zero { failures = 0 }
+                // A lane may have fetched one meanwhile.
+                if failures > 0, refresher.untilRefresh > .zero {
+                    log.tokenGranted(relay, afterFailures: failures, isRotated: false)
+                    failures = 0
+                }
             case .granted(let isRotated):
                 log.tokenGranted(relay, afterFailures: failures, isRotated: isRotated)
                 failures = 0

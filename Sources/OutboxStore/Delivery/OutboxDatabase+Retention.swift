@@ -225,12 +225,16 @@ extension Database {
     /// power failure may undo such a commit, which retention then does again; the file stays consistent
     /// (https://sqlite.org/pragma.html#pragma_synchronous).
     fileprivate func withoutSync<Value>(_ transaction: (Database) throws -> Value) throws -> Value {
-        try execute(sql: "PRAGMA synchronous = NORMAL")
         defer {
-            // Without GRDB, which executes nothing in a cancelled task.
-            let code = sqlite3_exec(sqliteConnection, "PRAGMA synchronous = FULL", nil, nil, nil)
+            // Without GRDB, which executes nothing in a cancelled task. A cancellation may interrupt the statement.
+            var code = SQLITE_INTERRUPT
+            while code == SQLITE_INTERRUPT {
+                code = sqlite3_exec(sqliteConnection, "PRAGMA synchronous = FULL", nil, nil, nil)
+            }
             precondition(code == SQLITE_OK, "later commits would not be on the disk")
         }
+        // SQLite sets the value when it prepares the statement, so that even a statement that fails may have set it.
+        try execute(sql: "PRAGMA synchronous = NORMAL")
         return try transaction(self)
     }
 
