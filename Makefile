@@ -8,7 +8,7 @@ UNITDIR ?= /usr/lib/systemd/system
 BUILD := .build/release
 BARE_LOOP := $(BUILD)/bare-loop
 FUZZ_SECONDS ?= 600
-SWIFT ?= swift
+export SWIFT ?= swift
 # Else all tests run at once, with thousands of open files: time limits of tests pass, and Foundation's Process crashes
 # (https://github.com/swiftlang/swift-corelibs-foundation/pull/5472).
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 24
@@ -29,9 +29,9 @@ demo: dependencies ## Send three mails through a server that refuses the first a
 	scripts/demo "$$($(SWIFT) build --show-bin-path)"
 
 test: test-dependencies ## Run all tests
-	$(SWIFT) test --skip SecrecyTests
+	scripts/run-tests --skip SecrecyTests
 	@# 100,000 messages beside tests with time limits would starve them.
-	$(SWIFT) test --skip-build --filter SecrecyTests
+	scripts/run-tests --skip-build --filter SecrecyTests
 	scripts/soak "$$($(SWIFT) build --show-bin-path)" --minutes 0.5
 
 soak: build test-dependencies ## Kills, locks, full disks, clock steps, floods and readers at once, against a ledger (20 minutes)

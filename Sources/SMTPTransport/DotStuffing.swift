@@ -40,10 +40,13 @@ struct StuffedContent {
         position = end
         if position == content.count {
             isAtEnd = true
-            let endsLine = content.isEmpty || content.suffix(2) == [UInt8(ascii: "\r"), UInt8(ascii: "\n")]
-            piece.append(contentsOf: endsLine ? ".\r\n".utf8 : "\r\n.\r\n".utf8)
+            piece.append(contentsOf: content.isEmpty || endsLine ? ".\r\n".utf8 : "\r\n.\r\n".utf8)
         }
         return piece
+    }
+
+    private var endsLine: Bool {
+        content.count >= 2 && content[content.count - 2] == UInt8(ascii: "\r") && content.last == UInt8(ascii: "\n")
     }
 
     private static func nextDot(in content: UnsafeBufferPointer<UInt8>, from: Int, to end: Int) -> Int? {

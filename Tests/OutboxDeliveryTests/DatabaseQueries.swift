@@ -60,6 +60,19 @@ extension OutboxDatabase {
         }
     }
 
+    /// The messages with an attempt since this moment that failed, and that counts.
+    func messagesThatFailed(since moment: Timestamp) async throws -> Set<Int64> {
+        try foreign { database in
+            try Int64.fetchSet(
+                database,
+                sql: """
+                    SELECT message_id FROM outbox_attempt WHERE started_at >= ? AND outcome <> 'accepted' AND counts = 1
+                    """,
+                arguments: [moment.milliseconds]
+            )
+        }
+    }
+
     /// The recipients whose mails may have arrived twice.
     func uncertainRecipients() async throws -> Set<String> {
         try foreign { database in

@@ -18,7 +18,12 @@ struct PromiseScenarioTests {
     ]
     private static let down: [Fault] = ["connect: drop", "mail: drop"]
 
-    @Test("every mail is accepted within five minutes, or within fifteen seconds of the relay's return, once")
+    @Test(
+        """
+        every mail is accepted once: within five minutes, or within fifteen seconds of the relay's return; one that is \
+        refused again after the return, within five minutes without the outage
+        """
+    )
     func promise() async throws {
         let start = Timestamp.now
         let clock = VirtualClock(now: start)
@@ -101,8 +106,12 @@ struct PromiseScenarioTests {
         #expect(records.count == messages)
         #expect(records.allSatisfy { $0.state == .accepted })
         let times = try records.map { try #require($0.acceptedAt).timeSince($0.requestedAt) }.sorted()
+        let refusedAgain = try await fixture.database.messagesThatFailed(since: outageEnd)
         let late = try records.filter { record in
             let acceptedAt = try #require(record.acceptedAt)
+            // How long the relay was down for this message.
+            let outage = max(.zero, min(outageEnd.timeSince(record.requestedAt), Self.outage.end - Self.outage.start))
+            if refusedAgain.contains(record.id) { return acceptedAt > record.requestedAt + .seconds(300) + outage }
             return acceptedAt > record.requestedAt + .seconds(300) && acceptedAt > outageEnd + .seconds(15)
         }
         #expect(late.map(\.id) == [])

@@ -40,7 +40,9 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         let encoded = (searchable + encodings).flatMap { secret in
             (0...2).flatMap { offset in
                 let base64 = Base64Pattern.pattern(for: secret, offset: offset)
-                return [base64, base64.map(\.base64URL)]
+                let base64URL = base64.map(\.base64URL)
+                // Nearly every text in ASCII has one form only.
+                return base64 == base64URL ? [base64] : [base64, base64URL]
             }
         }
         exact = GramIndex(encoded.filter { $0.count >= Self.shortestSecret })
