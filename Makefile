@@ -16,7 +16,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 24
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz contract-test mail-test dsn-test check build bench bench-quick systemd-test soak install \
+.PHONY: help demo test fuzz contract-test examples-test mail-test dsn-test check build bench bench-quick systemd-test soak install \
 	dependencies test-dependencies check-dependencies bench-dependencies systemd-test-dependencies
 
 help: ## List the targets
@@ -48,6 +48,13 @@ contract-test: dependencies ## Try the contract with SQLite 3.39 and later (inst
 	@scripts/install-dependencies python3 python3-pip
 	$(SWIFT) build --product outboxctl
 	scripts/contract-test "$$($(SWIFT) build --show-bin-path)/outboxctl"
+
+examples-test: dependencies ## Run the examples of docs/tokens.md (installs Go and sqlite3; a wheel of Node into .build)
+	@scripts/install-dependencies python3 python3-pip sqlite3 golang-go golang-github-mattn-go-sqlite3-dev gcc libc6-dev
+	$(SWIFT) build --product outboxd
+	$(SWIFT) build --product outboxctl
+	$(SWIFT) build --product fake-smtp
+	scripts/examples-test "$$($(SWIFT) build --show-bin-path)"
 
 mail-test: dependencies ## Ask SpamAssassin and rspamd about the shipped mails (installs both; starts and leaves no service)
 	@scripts/install-dependencies --no-start python3 rspamd spamassassin

@@ -18,6 +18,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -30,6 +31,7 @@ let package = Package(
         .executable(name: "outboxd", targets: ["outboxd"]),
         .executable(name: "outboxctl", targets: ["outboxctl"]),
         .executable(name: "fake-smtp", targets: ["fake-smtp"]),
+        .library(name: "OutboxClient", targets: ["OutboxClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -46,12 +48,14 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "InternetMessage", swiftSettings: settings),
-        .target(name: "OutboxCore", dependencies: ["InternetMessage"], swiftSettings: settings),
+        .target(name: "OutboxTokens", dependencies: [crypto], swiftSettings: settings),
+        .target(name: "OutboxCore", dependencies: ["InternetMessage", "OutboxTokens"], swiftSettings: settings),
         .target(
             name: "OutboxStore",
-            dependencies: ["InternetMessage", "OutboxCore", grdb, sqlite],
+            dependencies: ["InternetMessage", "OutboxCore", "OutboxTokens", grdb, sqlite],
             swiftSettings: settings
         ),
+        .target(name: "OutboxClient", dependencies: ["OutboxTokens", grdb], swiftSettings: settings),
         .target(
             name: "SMTPTransport",
             dependencies: ["InternetMessage", "OutboxCore", "CCurl"],
@@ -85,8 +89,8 @@ let package = Package(
         .executableTarget(
             name: "outboxd",
             dependencies: [
-                "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxSettings", "OutboxStore", "ProgramSupport",
-                "SMTPTransport", "ServiceProcess", argumentParser, logging, lifecycle, signals,
+                "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxSettings", "OutboxStore", "OutboxTokens",
+                "ProgramSupport", "SMTPTransport", "ServiceProcess", argumentParser, logging, lifecycle, signals,
             ],
             swiftSettings: settings
         ),
@@ -94,7 +98,7 @@ let package = Package(
             name: "outboxctl",
             dependencies: [
                 "DeliveryReports", "InternetMessage", "MailComposer", "OutboxCore", "OutboxSettings", "OutboxStore",
-                "ProgramSupport",
+                "OutboxTokens", "ProgramSupport",
                 "ServiceProcess", argumentParser,
             ],
             swiftSettings: settings
@@ -109,7 +113,7 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                crypto,
             ],
             swiftSettings: settings
         ),
@@ -139,6 +143,7 @@ let package = Package(
             dependencies: ["InternetMessage", "TestSupport"],
             swiftSettings: settings
         ),
+        .testTarget(name: "OutboxTokensTests", dependencies: ["OutboxTokens"], swiftSettings: settings),
         .testTarget(
             name: "OutboxCoreTests",
             dependencies: ["InternetMessage", "OutboxCore"],
@@ -148,7 +153,14 @@ let package = Package(
         .testTarget(
             name: "OutboxStoreTests",
             dependencies: [
-                "InternetMessage", "OutboxCore", "OutboxStore", "TestSupport", grdb, sqlite,
+                "InternetMessage", "OutboxCore", "OutboxStore", "OutboxTokens", "TestSupport", grdb, sqlite,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "OutboxClientTests",
+            dependencies: [
+                "InternetMessage", "OutboxClient", "OutboxCore", "OutboxStore", "OutboxTokens", "TestSupport", grdb,
             ],
             swiftSettings: settings
         ),
@@ -197,7 +209,7 @@ let package = Package(
             name: "OutboxDeliveryTests",
             dependencies: [
                 "FakeSMTP", "FakeTokenServer", "InternetMessage", "MailComposer", "OutboxCore", "OutboxDelivery",
-                "OutboxStore", "SMTPTransport",
+                "OutboxStore", "OutboxTokens", "SMTPTransport",
                 "TestSupport",
                 grdb, logging, lifecycle,
             ],

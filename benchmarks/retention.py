@@ -58,9 +58,9 @@ def fill(path):
     )
     db.execute(
         f"{numbers} INSERT INTO outbox_state (message_id, envelope_id, kind, person, address, priority, requested_at, state, "
-        "last_attempt, attempts, accepted_at, finished_at) SELECT n, lower(hex(randomblob(16))), 'verify-email', "
+        "last_attempt, attempts, accepted_at, finished_at, has_given_token) SELECT n, lower(hex(randomblob(16))), 'verify-email', "
         "'account:account-' || (n % 200000), 'person' || n || '@example.com', 0, ?1 + n, 'accepted', 1, 1, "
-        "?1 + n + n % 4000, ?1 + n + n % 4000 FROM number",
+        "?1 + n + n % 4000, ?1 + n + n % 4000, 1 FROM number",
         (old,),
     )
     db.execute(

@@ -2,6 +2,7 @@
 
 package import InternetMessage
 import MailTemplates
+package import OutboxCore
 
 /// A fault of one row: another attempt without a change to the row or the templates fails in the same way.
 package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -11,6 +12,8 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
     case missingVariable(name: String, file: String, line: Int)
     /// `{{name}}` in this file and line refers to an object or an array, which can't be printed.
     case unprintableVariable(name: String, file: String, line: Int)
+    /// The mail needs a minted token or code, and its key is not configured.
+    case missingTokenKey(MissingTokenKey)
     /// The row's `variables` are not a JSON object, and a template needs one of them. The schema refuses such a row, so
     /// something bypassed the schema.
     case variablesNotAnObject
@@ -34,6 +37,12 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
                 + "or make it optional with {{#\(name)}}…{{/\(name)}}"
         case .unprintableVariable(let name, let file, let line):
             "\(file):\(line): {{\(name)}} is an object or a list, which has no text: name a member, or use a section"
+        case .missingTokenKey(.notConfigured):
+            "the row has no token, and no key is configured that could make one: make a key with outboxctl new-key, set "
+                + "tokens.key, and reload outboxd"
+        case .missingTokenKey(.unknown(let id)):
+            "the token was made with the key \(id), which is not configured any more: add that key to "
+                + "tokens.earlier_keys, and reload outboxd"
         case .variablesNotAnObject:
             "the row's variables are not a JSON object: write an object, such as {\"name\": \"Jane\"}"
         case .variablesTooDeep:

@@ -21,8 +21,14 @@ package struct MailComposer: Sendable {
     ///     with a value for each.
     ///   - links: the link of the mails of each kind.
     ///   - sender: the author of the mails.
+    ///   - codes: the kinds whose mails show a code.
     /// - Throws: all problems of these values, each with its file and line or its configuration key.
-    package init(templates: String, links: [String: LinkTemplate], sender: Sender) throws(TemplateLoadingError) {
+    package init(
+        templates: String,
+        links: [String: LinkTemplate],
+        sender: Sender,
+        codes: Set<String> = []
+    ) throws(TemplateLoadingError) {
         var path = templates
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         let folder = TemplateFolder(path: path, sender: sender)
@@ -55,6 +61,7 @@ package struct MailComposer: Sendable {
                 name: found.name,
                 templates: found.templates,
                 link: links[found.name],
+                showsCode: codes.contains(found.name),
                 sampleVariables: found.sampleVariables
             )
             kindsByName[kind.name] = kind
@@ -79,6 +86,15 @@ package struct MailComposer: Sendable {
 
     /// The kinds of mail that have templates.
     package var kinds: Set<String> { Set(kindsByName.keys) }
+
+    /// The kinds whose mails show the token, in the link or elsewhere: for a row without a token, one is minted.
+    package var kindsWithToken: Set<String> {
+        Set(
+            kindsByName.values.filter { kind in
+                kind.templates.values.contains { $0.all.contains { !$0.names.isDisjoint(with: ["link", "token"]) } }
+            }.map(\.name)
+        )
+    }
 
     /// The languages of a kind's templates, such as `en` and `ja`; empty for an unknown kind.
     package func locales(ofKind kind: String) -> Set<String> {
@@ -126,7 +142,7 @@ package struct MailComposer: Sendable {
     /// - Throws: `unknownKind`; any other error was found at start.
     package func preview(kind: String, locale: String?, part: PreviewPart) throws(CompositionError) -> String {
         guard let found = kindsByName[kind] else { throw .unknownKind(kind) }
-        let message = Self.sampleMessage(kind: kind, locale: locale, expires: true)
+        let message = Self.sampleMessage(found, locale: locale, expires: true)
         let (language, templates) = found.lookUp(locale)
         let values = TemplateValues(
             of: message,
@@ -147,6 +163,7 @@ package struct MailComposer: Sendable {
 
     private func compose(_ message: Message, variables: [String: JSONValue]) throws(CompositionError) -> Mail {
         guard let kind = kindsByName[message.kind] else { throw .unknownKind(message.kind) }
+        if let key = message.missingTokenKey { throw .missingTokenKey(key) }
         guard let envelopeID = EnvelopeID(message.envelopeID) else { throw .invalidEnvelopeID }
         let recipient: Mailbox
         do throws(InvalidMailbox) {
@@ -190,7 +207,7 @@ package struct MailComposer: Sendable {
         for (language, templates) in kind.templates.sorted(by: { $0.key.text < $1.key.text }) {
             for expires in [true, false] {
                 let values = TemplateValues(
-                    of: sampleMessage(kind: kind.name, locale: language.text, expires: expires),
+                    of: sampleMessage(kind, locale: language.text, expires: expires),
                     variables: kind.sampleVariables,
                     link: kind.link,
                     language: language,
@@ -221,13 +238,14 @@ package struct MailComposer: Sendable {
     }
 
     /// Requested at 23 November 2026, 14:00 UTC, with a link that works for half an hour.
-    private static func sampleMessage(kind: String, locale: String?, expires: Bool) -> Message {
+    private static func sampleMessage(_ kind: MailKind, locale: String?, expires: Bool) -> Message {
         let requestedAt = Timestamp(milliseconds: 1_795_442_400_000)
         return Message(
             id: 1,
-            kind: kind,
+            kind: kind.name,
             recipient: "jane.doe@example.com",
             token: Token("SAMPLE-Zk3vQ9xT7bLm2RcW"),
+            code: kind.showsCode ? Token("12345678") : nil,
             locale: locale,
             envelopeID: "preview",
             requestedAt: requestedAt,

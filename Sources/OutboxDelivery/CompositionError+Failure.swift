@@ -10,6 +10,7 @@ extension CompositionError {
             switch self {
             case .unknownKind: .unknownKind
             case .invalidRecipient: .badRecipient
+            case .missingTokenKey: .missingTokenKey
             case .missingVariable, .unprintableVariable, .variablesNotAnObject, .variablesTooDeep, .variablesTooLarge,
                 .invalidEnvelopeID, .emptySubject:
                 .badValues

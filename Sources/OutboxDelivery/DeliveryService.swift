@@ -232,6 +232,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         _ leases: LeaseBook,
         _ clock: SharedClockWatch
     ) async {
+        let tokenTimes = TokenTimes()
         await withTaskGroup(of: Void.self) { group in
             for (relay, number, lane) in lanes {
                 let worker = LaneWorker(
@@ -240,6 +241,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
                     configuration: configuration,
                     environment: environment,
                     leases: leases,
+                    tokenTimes: tokenTimes,
                     clock: clock
                 )
                 group.addTask(executorPreference: lane.taskExecutor) { await worker.run(on: lane) }

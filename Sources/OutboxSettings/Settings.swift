@@ -25,6 +25,8 @@ package struct Settings: Sendable, Equatable {
     package var guidance = Guidance()
     /// `retry`, and `give_up_after` again: when a deferred message is retried.
     package var schedule = RetrySchedule()
+    /// The keys of minted tokens; nil mints none.
+    package var tokens: TokenSettings?
     /// `lease`, `poll_interval`, `retention` and `shutdown_grace`.
     package var times = ServiceTimes()
     /// The least severe level that is logged.
@@ -73,6 +75,23 @@ package struct SenderSettings: Sendable, Equatable {
         self.address = address
         self.name = name
         self.envelopeFrom = envelopeFrom
+    }
+}
+
+/// The keys of the tokens that outboxd mints: `tokens`.
+package struct TokenSettings: Sendable, Equatable {
+    /// The place of the key that mints.
+    package var key: PasswordSource
+    /// The places of keys that minted before, for messages that were mailed with them and are tried again.
+    package var earlierKeys: [PasswordSource]
+    /// The kinds whose mails show a code; each kind has an entry in `links`.
+    package var codes: Set<String>
+
+    /// Creates settings; nothing is read yet.
+    package init(key: PasswordSource, earlierKeys: [PasswordSource] = [], codes: Set<String> = []) {
+        self.key = key
+        self.earlierKeys = earlierKeys
+        self.codes = codes
     }
 }
 

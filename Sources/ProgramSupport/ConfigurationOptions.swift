@@ -44,7 +44,12 @@ extension MailComposer {
         let folder = try settings.templates ?? InstalledTemplates.folder()
         let sender = Sender(name: settings.sender.name, address: settings.sender.address)
         do {
-            try self.init(templates: folder, links: settings.links, sender: sender)
+            try self.init(
+                templates: folder,
+                links: settings.links,
+                sender: sender,
+                codes: settings.tokens?.codes ?? []
+            )
         } catch {
             throw ProgramFailure.configuration("\(error)")
         }

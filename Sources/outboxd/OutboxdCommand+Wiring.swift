@@ -5,6 +5,7 @@ import OutboxCore
 import OutboxDelivery
 import OutboxSettings
 import OutboxStore
+import OutboxTokens
 import ProgramSupport
 import SMTPTransport
 
@@ -51,6 +52,34 @@ extension SMTPCredentials {
             )
             self.init(user: settings.user, tokens: AccessTokens(client))
         }
+    }
+}
+
+extension TokenRules {
+    /// Reads the keys.
+    ///
+    /// - Parameter kinds: the kinds whose mails show the token.
+    /// - Throws: `ProgramFailure` if a key can't be read, or is given twice.
+    init(_ settings: TokenSettings?, kinds: Set<String>, environment: [String: String]) throws {
+        guard let settings else {
+            self.init(kinds: kinds)
+            return
+        }
+        var keys: [TokenKey] = []
+        for (name, source) in [("key", settings.key)] + settings.earlierKeys.map({ ("earlier_keys", $0) }) {
+            do {
+                let key = try TokenKey(base64: source.read(environment: environment, as: .tokenKey).revealed)
+                if keys.contains(key) {
+                    throw ProgramFailure.configuration("tokens.\(name): the key in \(source.place) is given twice")
+                }
+                keys.append(key)
+            } catch let error as PasswordError {
+                throw ProgramFailure.configuration("tokens.\(name): \(error)")
+            } catch let error as InvalidTokenKey {
+                throw ProgramFailure.configuration("tokens.\(name): the key in \(source.place) can't be used: \(error)")
+            }
+        }
+        self.init(keys: keys, kinds: kinds, codes: settings.codes)
     }
 }
 

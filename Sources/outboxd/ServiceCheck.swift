@@ -5,6 +5,7 @@ import Foundation
 import MailComposer
 import OutboxCore
 import OutboxSettings
+import OutboxTokens
 import ProgramSupport
 
 /// Checks everything that the configuration names, with the rights that the service will have.
@@ -28,6 +29,7 @@ struct ServiceCheck {
         }
         let settings = try options.settings()
         do { _ = try MailComposer(settings: settings) } catch { problems.append("\(error)") }
+        problems += tokenProblems(settings.tokens, installed)
         for relay in settings.relays {
             problems += problemsOf(relay, installed).map { "relay \(relay.configuration.name): \($0)" }
         }
@@ -60,18 +62,36 @@ struct ServiceCheck {
     }
 
     private func problemsOf(_ relay: RelaySettings, _ installed: Installed?) -> [String] {
-        var problems = CertificateFile.problems(relay)
-        for (key, source) in relay.credentials?.secrets ?? [] {
-            if case .credential(let name) = source, let installed {
-                let unit = installed.unit
-                if !unit.credentials.contains(where: { $0.name == name }), !unit.opaqueCredentials.contains(name) {
-                    problems.append("the unit loads no credential \(name); add LoadCredential=\(name):PATH to it")
-                }
-            } else {
-                do { _ = try source.read(environment: environment, as: key) } catch { problems.append("\(error)") }
+        CertificateFile.problems(relay)
+            + (relay.credentials?.secrets ?? []).compactMap { key, source in
+                if case .credential(let name) = source, let installed { return missingCredential(name, in: installed) }
+                do { _ = try source.read(environment: environment, as: key) } catch { return "\(error)" }
+                return nil
             }
+    }
+
+    /// Reads the keys; of those that systemd passes to the service only the unit's line is checked.
+    private func tokenProblems(_ settings: TokenSettings?, _ installed: Installed?) -> [String] {
+        guard let settings else { return [] }
+        let sources = [settings.key] + settings.earlierKeys
+        guard let installed, sources.contains(where: \.isCredential) else {
+            do { _ = try TokenRules(settings, kinds: [], environment: environment) } catch { return ["\(error)"] }
+            return []
         }
-        return problems
+        return sources.compactMap { source in
+            if case .credential(let name) = source {
+                return missingCredential(name, in: installed).map { "tokens: \($0)" }
+            }
+            do { _ = try source.read(environment: environment, as: .tokenKey) } catch { return "tokens: \(error)" }
+            return nil
+        }
+    }
+
+    private func missingCredential(_ credential: String, in installed: Installed) -> String? {
+        let unit = installed.unit
+        if unit.credentials.contains(where: { $0.name == credential }) { return nil }
+        if unit.opaqueCredentials.contains(credential) { return nil }
+        return "the unit loads no credential \(credential); add LoadCredential=\(credential):PATH to it"
     }
 
     private func problemOfDatabase(_ path: String, _ installed: Installed?) -> String? {

@@ -138,6 +138,7 @@ struct CommandLineTests {
             #expect(
                 Set(message.keys) == [
                     "id", "kind", "recipient", "account", "state", "requested_at", "accepted_at", "delivered_at",
+                    "redeemed_at",
                     "delayed_at", "finished_at", "expires_at", "attempts", "next_attempt_at", "waiting_for", "detail",
                     "may_arrive_twice", "advice", "advice_at", "advice_text",
                 ]

@@ -48,7 +48,7 @@ struct NameTests {
             case .day:
                 [
                     "since", "patience", "summarized", "waiting_late", "waiting_in_time", "not_mailed", "kept", "p50",
-                    "p95", "p99", "max", "late",
+                    "p95", "p99", "max", "late", "redeemed", "redemption_p50", "redemption_p95",
                 ]
             case .delay: ["id", "state", "requested_at", "fault", "reason"]
             case .attempt, .report, .relay, .suppression: []
@@ -76,7 +76,7 @@ struct NameTests {
         Fact("kind", [.status, .day, .delay], log: "kind"),
         Fact("recipient", [.status]), Fact("account", [.status]), Fact("state", [.status, .relay]),
         Fact("requested_at", [.status]), Fact("accepted_at", [.status]), Fact("delivered_at", [.status]),
-        Fact("delayed_at", [.status]), Fact("expires_at", [.status, .suppression]),
+        Fact("delayed_at", [.status]), Fact("redeemed_at", [.status]), Fact("expires_at", [.status, .suppression]),
         Fact("attempts", [.status]), Fact("next_attempt_at", [.status]), Fact("waiting_for", [.status]),
         Fact("may_arrive_twice", [.status]), Fact("advice", [.status]), Fact("advice_at", [.status]),
         Fact("finished_at", [.status, .attempt]),

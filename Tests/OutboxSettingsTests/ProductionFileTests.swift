@@ -52,6 +52,8 @@ import Testing
         #expect(stated.relays[0].configuration.rate == 10)
         #expect(stated.relays[0].configuration.stageTimeouts.count == 4)
         #expect(stated.sender.envelopeFrom?.text == "bounces+{id}@example.com")
+        #expect(stated.tokens == TokenSettings(key: .credential("token-key")))
+        stated.tokens = nil
         stated.templates = nil
         stated.relays[0].configuration.caFile = nil
         stated.relays[0].configuration.helo = nil
@@ -83,7 +85,7 @@ import Testing
         let withOAuth = try everythingActive(usesOAuth: true)
         _ = try SettingsFile.read(text, file: path, log: log)
         _ = try SettingsFile.read(withOAuth, file: path, log: log)
-        #expect(log.keys.count == 64)
+        #expect(log.keys.count == 70)
         for key in log.keys {
             let name = try #require(key.split(separator: ".").last)
             let isShown = (text + withOAuth).split(separator: "\n").contains { line in

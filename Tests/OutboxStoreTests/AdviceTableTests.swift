@@ -49,9 +49,9 @@ import Testing
         }
         let earlier = """
             INSERT INTO outbox_state (sequence, message_id, envelope_id, kind, person, address, priority, state,
-                requested_at, accepted_at, finished_at)
+                requested_at, accepted_at, finished_at, has_given_token)
             SELECT sequence - 1, message_id - 1, 'e', kind, person, address, 0, 'accepted', requested_at - 600000,
-                accepted_at - 600000, finished_at - 600000 FROM outbox_state WHERE message_id = :id
+                accepted_at - 600000, finished_at - 600000, 1 FROM outbox_state WHERE message_id = :id
             """
         let relayDown = """
             INSERT INTO outbox_relay (name, position, state, paused_until, down_since, reason, updated_at)
@@ -63,7 +63,22 @@ import Testing
             INSERT INTO outbox_report (message_id, action, received_at) VALUES (:id, 'answered', :now - 1000)
             """
         }
+        func redeemed(_ at: String) -> String {
+            """
+            INSERT INTO outbox_token (message_id, sequence, kind, person, digest, redeemed_at, is_replaceable)
+            SELECT message_id, sequence, kind, person, zeroblob(32), \(at), 1 FROM outbox_state WHERE message_id = :id
+            """
+        }
         return [
+            Situation(
+                words: "or an older one was redeemed after the newest one's request",
+                advice: "done",
+                moment: "redeemed",
+                columns: accepted,
+                state: "accepted",
+                further: [redeemed(":now - 2000")],
+                at: ":now - 2000"
+            ),
             Situation(
                 words: "was requested less than `patience` ago",
                 advice: "wait",

@@ -99,7 +99,7 @@ import Testing
     @Test(
         "what only a trigger can check is refused with the rule's name as well",
         arguments: [
-            ("token", "NULL", "token_is_required"), ("variables", "'[1]'", "variables_is_a_json_object"),
+            ("variables", "'[1]'", "variables_is_a_json_object"),
             ("variables", "'1'", "variables_is_a_json_object"), ("variables", "'{'", "malformed JSON"),
             ("id", "4611686018427387905", "id_is_at_most_2_to_the_62"),
             ("id", "9223372036854775807", "id_is_at_most_2_to_the_62"),
@@ -226,7 +226,7 @@ import Testing
         #expect(
             try await Program.python(script, [outbox.path]).output == """
                 id,kind,recipient,account,state,requested_at,accepted_at,delivered_at,delayed_at,finished_at,expires_at,\
-                attempts,next_attempt_at,waiting_for,detail,may_arrive_twice,advice,advice_at
+                redeemed_at,attempts,next_attempt_at,waiting_for,detail,may_arrive_twice,advice,advice_at
                 queued
                 CHECK constraint failed: expires_at_is_in_milliseconds_since_1970
 

@@ -46,6 +46,11 @@ final class TemporaryOutbox: Sendable {
         try application.read { try Value.fetchOne($0, sql: sql) }
     }
 
+    /// Runs one statement as an application would, and returns the first column of what it returns.
+    func returned(_ sql: String, _ arguments: StatementArguments) throws -> [String] {
+        try application.write { try String.fetchAll($0, sql: sql, arguments: arguments) }
+    }
+
     /// Inserts one message that was requested at noon.
     @discardableResult
     func insert(

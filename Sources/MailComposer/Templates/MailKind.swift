@@ -9,6 +9,8 @@ struct MailKind: Sendable {
     let templates: [LanguageTag: LocalizedTemplates]
     /// `nil` only if no template of the kind asks for a link.
     let link: LinkTemplate?
+    /// Whether the mails show a code.
+    let showsCode: Bool
     /// The content of `sample.json`: the variables for the check at start and for previews.
     let sampleVariables: [String: JSONValue]
 

@@ -9,11 +9,12 @@ import OutboxCore
 /// |------------------|--------------------------------------------------------------------------|
 /// | `link`           | the kind's link with the token in it                                     |
 /// | `token`          | the token itself                                                         |
+/// | `code`           | eight digits; a section is absent where `tokens.codes` lacks the kind    |
 /// | `recipient`      | the address the mail goes to, as in the row                              |
 /// | `sender_name`    | the sender's display name; a section where none is set is absent         |
 /// | `sender_address` | the sender's address                                                     |
 /// | `requested`      | `at`: when the mail was requested (see `RequestMoment`)                  |
-/// | `expires`        | a section, present when the row has `expires_at`: `in` and `at`          |
+/// | `expires`        | a section, present with `expires_at` or `valid_for`: `in` and `at`       |
 /// | `kind`           | the kind of mail                                                         |
 /// | `locale`         | the language of the templates in use, such as `ja`                       |
 /// | `direction`      | how that language is written: `ltr` or `rtl`                             |
@@ -24,7 +25,7 @@ import OutboxCore
 /// value is absent, except within a section of one of the row's own objects, whose members come first in Mustache.
 struct TemplateValues {
     /// In the order of `builtIn`.
-    static let builtInNames = ["link", "token", "recipient", "requested", "expires"] + constantNames
+    static let builtInNames = ["link", "token", "code", "recipient", "requested", "expires"] + constantNames
     private static let constantNames = ["sender_name", "sender_address", "kind", "locale", "direction", "start"]
 
     let builtIn: [JSONValue?]
@@ -38,14 +39,17 @@ struct TemplateValues {
         constants: [JSONValue?]
     ) {
         let lifetime = message.expiresAt.map { expiresAt in
-            LinkLifetime(requestedAt: message.requestedAt, expiresAt: expiresAt).members(in: language.language)
+            // With valid_for the time begins when the mail leaves.
+            let start = message.validFor.map { expiresAt - $0 } ?? message.requestedAt
+            return LinkLifetime(requestedAt: start, expiresAt: expiresAt).members(in: language.language)
         }
         let request = RequestMoment(requestedAt: message.requestedAt, sentAt: message.firstAttemptAt)
         self.variables = .object(variables)
         builtIn =
             [
-                link.map { .string($0.url(for: message.token)) },
-                .string(message.token.secret),
+                link.flatMap { link in message.token.map { .string(link.url(for: $0)) } },
+                message.token.map { .string($0.secret) },
+                message.code.map { .string($0.secret) },
                 .string(message.recipient),
                 .object(["at": .string(request.text(in: language.language))]),
                 lifetime.map { .object($0) },
@@ -75,6 +79,8 @@ struct TemplateValues {
     /// The remedy for a value that the check at start finds missing.
     static func hint(forMissing name: String, kindPath: String) -> String {
         switch name.prefix(while: { $0 != "." }) {
+        case "code":
+            "tokens.codes lacks the kind: add the kind there, or write {{#code}}…{{/code}}"
         case "expires": "not every row has expires_at: write {{#expires}}…{{in}}…{{at}}…{{/expires}}"
         case "sender_name": "no name is configured for the sender: set it, or write {{#sender_name}}…{{/sender_name}}"
         default: "it is not built in: add a value for it to \(kindPath)/sample.json, or write {{#\(name)}}…{{/\(name)}}"

@@ -3,6 +3,8 @@
 /// One thing that a person who waits for a mail should do. The raw values are the codes of the view `outbox_status`.
 /// The view joins several codes with commas, in the order in which to follow them.
 package enum Advice: String, CaseIterable, Sendable {
+    /// The link or the code was used.
+    case done
     /// The mail is on its way.
     case wait
     /// Our side is late: the mail will come, and requesting another one would not help.
@@ -45,6 +47,7 @@ package enum Advice: String, CaseIterable, Sendable {
 
     private var english: String {
         switch self {
+        case .done: "The link was used; nothing is left to do."
         case .wait: "The mail is on its way; please wait."
         case .deliveryDelayed:
             "Our mail is delayed at the moment. It will come; please do not request it again."
@@ -59,6 +62,7 @@ package enum Advice: String, CaseIterable, Sendable {
 
     private var japanese: String {
         switch self {
+        case .done: "リンクは使用済みです。お手続きは完了しています。"
         case .wait: "メールを送信しています。しばらくお待ちください。"
         case .deliveryDelayed:
             "現在、メールの配信が遅れています。後ほど届きますので、再度のお申し込みはせずにお待ちください。"

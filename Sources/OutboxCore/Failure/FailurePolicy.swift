@@ -41,6 +41,7 @@ package enum FailurePolicy {
     /// Failures without a reply.
     private static let withoutReply: [FailureRule] = [
         FailureRule(.kind(.unknownKind), .configuration, .again, .noTemplates),
+        FailureRule(.kind(.missingTokenKey), .configuration, .again, .noTokenKey),
         FailureRule(.kind(.badValues), .message, .final, .unusableValues),
         FailureRule(.kind(.badRecipient), .recipient, .final, .unusableRecipient),
         FailureRule(.kind(.badSender), .configuration, .again, .senderRefused),

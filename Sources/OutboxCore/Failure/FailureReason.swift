@@ -38,6 +38,8 @@ package enum FailureReason: String, CaseIterable, Sendable {
     case relayingDenied = "relaying-denied"
     case senderRefused = "sender-refused"
     case noTemplates = "no-templates"
+    /// A token must be minted, and its key is not configured.
+    case noTokenKey = "no-token-key"
     /// The relay requires TLS before it takes a mail.
     case encryptionRequired = "encryption-required"
     /// Our account at the relay's provider is suspended, or has no permission to send (like this).
@@ -112,7 +114,8 @@ package enum FailureReason: String, CaseIterable, Sendable {
             .addressBlocked, .reverseDNSMissing, .spfFailed, .dkimFailed, .dmarcFailed, .domainNotAuthenticated,
             .authenticationRefused, .authenticationRequired, .encryptionRequired, .relayingDenied:
             .ourselves
-        case .certificateNotTrusted, .startTLSNotOffered, .authenticationNotOffered, .tokenRefused, .noTemplates:
+        case .certificateNotTrusted, .startTLSNotOffered, .authenticationNotOffered, .tokenRefused, .noTemplates,
+            .noTokenKey:
             .settings
         case .unknownRecipient, .badDomain, .mailboxDisabled: .deadAddress
         case .unusableRecipient, .smtpUTF8Unsupported: .unusableAddress

@@ -38,6 +38,7 @@ package struct Remedy: Hashable, Sendable {
         case .dmarcFailed: self.init("DNS: the DMARC, SPF and DKIM records of sender.address's domain")
         case .domainNotAuthenticated: self.init("DNS: the SPF and DKIM records of sender.address's domain")
         case .noTemplates: self.init("templates", then: Self.reload)
+        case .noTokenKey: self.init("tokens", then: Self.reloadOrRestart)
         case .nameNotResolved: self.init("url", isOfRelay: true, then: Self.reload)
         case .noConnection, .connectionLost, .timedOut, .garbledReply, .outOfStep, .tlsFailed, .libcurlError,
             .relayClosing, .sessionRefused, .relayFull, .relayNotReady, .protocolError, .authenticationUnavailable,

@@ -93,7 +93,8 @@ extension TransmissionCause {
         case reply, couldNotResolve, couldNotConnect, connectionLost, timedOut, tlsHandshake, certificate,
             startTLSNotOffered, authenticationRefused, tokenRefused, tokenUnavailable, authenticationNotOffered,
             garbledReply, outOfStep,
-            smtpUTF8NotOffered, tooLargeForRelay, unknownKind, badValues, badRecipient, badSender, interrupted, other
+            smtpUTF8NotOffered, tooLargeForRelay, unknownKind, missingTokenKey, badValues, badRecipient, badSender,
+            interrupted, other
 
         /// The cause's name in documents.
         package var words: String {
@@ -115,6 +116,7 @@ extension TransmissionCause {
             case .smtpUTF8NotOffered: "the address needs SMTPUTF8, which is not offered"
             case .tooLargeForRelay: "the mail is larger than the relay says it takes"
             case .unknownKind: "no templates for the kind"
+            case .missingTokenKey: "no key for the message's token"
             case .badValues: "a template's value is missing or unusable"
             case .badRecipient: "the recipient can't stand in a mail"
             case .badSender: "the envelope sender can't stand in a command"
@@ -144,6 +146,7 @@ extension TransmissionCause {
         case .smtpUTF8NotOffered: .smtpUTF8NotOffered
         case .tooLargeForRelay: .tooLargeForRelay
         case .composition(.unknownKind): .unknownKind
+        case .composition(.missingTokenKey): .missingTokenKey
         case .composition(.badValues): .badValues
         case .composition(.badRecipient): .badRecipient
         case .composition(.badSender): .badSender
@@ -157,6 +160,8 @@ extension TransmissionCause {
 package enum CompositionFault: Hashable, Sendable {
     /// No templates exist for the message's kind (yet).
     case unknownKind
+    /// The message's token or code must be minted, and its key is not configured (yet).
+    case missingTokenKey
     /// The message lacks a value that its templates need, or the value is unusable.
     case badValues
     /// The recipient can't be used in a mail's header or envelope.

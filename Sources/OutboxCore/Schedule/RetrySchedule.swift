@@ -56,7 +56,7 @@ package struct RetrySchedule: Hashable, Sendable {
     /// A message that has to wait for its `not_before` is tried as long as any other, counted from `not_before`.
     /// Counted from its request, it would expire before it may be sent.
     package func deadline(of message: Message) -> Timestamp {
-        if let expiresAt = message.expiresAt { return expiresAt }
+        if let deadline = message.deadline { return deadline }
         return message.awaitedFrom + giveUpAfter
     }
 

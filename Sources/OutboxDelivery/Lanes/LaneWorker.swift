@@ -13,6 +13,7 @@ struct LaneWorker: Sendable {
     let configuration: CurrentConfiguration
     let environment: DeliveryEnvironment
     let leases: LeaseBook
+    let tokenTimes: TokenTimes
     let clock: SharedClockWatch
 
     /// Works until the pool is closed, then closes the connection.
@@ -74,8 +75,9 @@ struct LaneWorker: Sendable {
         if result == .withheld {
             return endUnsent(claim, reasonToWithhold(claim, settings) ?? .returnedUnsent(until: nil))
         }
+        tokenTimes.ended(claim)
         // The relay's reply may quote the link, and the reply is stored and shown.
-        let masked = result.masked(by: SecretMask([claim.message.token.secret]))
+        let masked = result.masked(by: SecretMask(claim.message.secrets))
         pool.ended(masked, of: claim, relay: id.relay)
     }
 
@@ -86,12 +88,16 @@ struct LaneWorker: Sendable {
         if let outcome = pool.voidOutcome(of: claim) { return outcome }
         // Another daemon may hold the claim by now.
         if !leases.isGood(claim, at: moment.uptime) { return .returnedUnsent(until: nil) }
-        guard settings.schedule.deadline(of: claim.message) <= moment.now else { return nil }
+        guard settings.schedule.deadline(of: claim.message) <= moment.now else {
+            return tokenTimes.isStale(claim, at: moment.now) ? .returnedUnsent(until: nil) : nil
+        }
         return clock.expiryHold(at: moment) == nil ? .expiredUnsent : .returnedUnsent(until: nil)
     }
 
     private func endUnsent(_ claim: Claim, _ outcome: Completion.Outcome) {
-        let completion = Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: environment.now())
+        let now = environment.now()
+        if tokenTimes.isStale(claim, at: now) { tokenTimes.goesBack(claim) }
+        let completion = Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: now)
         pool.endedUnsent(completion, relay: id.relay)
     }
 }

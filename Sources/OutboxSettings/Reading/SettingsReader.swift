@@ -35,6 +35,7 @@ extension SettingReader where Value == Settings {
             settings.templates = templates
             settings.rules.limits = keys.optional("limits", .limits) ?? settings.rules.limits
             settings.rules.keepOlder = keys.optional("keep_older", .kinds(in: links), default: settings.rules.keepOlder)
+            settings.tokens = keys.optional("tokens", .tokens(links))
             settings.guidance = keys.optional("guidance", .guidance, default: settings.guidance)
             settings.rules.suppression = keys.optional("suppression", .suppression, default: settings.rules.suppression)
             settings.schedule = keys.optional("retry", .retry, default: settings.schedule)
@@ -132,6 +133,26 @@ extension SettingReader where Value == [String: LinkTemplate] {
                     }
                 }
         )
+    }
+}
+
+extension SettingReader where Value == TokenSettings {
+    /// `tokens`.
+    static func tokens(_ links: [String: LinkTemplate]?) -> SettingReader {
+        mapping(expected: "a mapping with the keys key, earlier_keys and codes") { keys in
+            let key = keys.required(
+                "key",
+                .secret(.tokenKey),
+                missing: "the place of the key, such as {credential: token-key}; outboxctl new-key makes one"
+            )
+            let earlierKeys = keys.optional(
+                "earlier_keys",
+                .list(of: .secret(.tokenKey), expected: "a list of places of keys", count: 0...20),
+                default: []
+            )
+            let codes = keys.optional("codes", .kinds(in: links), default: [])
+            return key.map { TokenSettings(key: $0, earlierKeys: earlierKeys, codes: codes) }
+        }
     }
 }
 

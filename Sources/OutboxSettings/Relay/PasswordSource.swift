@@ -6,15 +6,27 @@ package enum SecretKey: String, Sendable, CaseIterable {
     case password
     case clientSecret = "client_secret"
     case refreshToken = "refresh_token"
+    /// A key of `tokens`.
+    case tokenKey = "key"
 
     /// The secret in words.
-    var words: String { rawValue.replacing("_", with: " ") }
+    var words: String {
+        switch self {
+        case .password, .clientSecret, .refreshToken: rawValue.replacing("_", with: " ")
+        case .tokenKey: "token key"
+        }
+    }
 
     /// The credential's name in examples.
-    var credential: String { "smtp-\(rawValue.replacing("_", with: "-"))" }
+    var credential: String {
+        switch self {
+        case .password, .clientSecret, .refreshToken: "smtp-\(rawValue.replacing("_", with: "-"))"
+        case .tokenKey: "token-key"
+        }
+    }
 }
 
-/// The place of a relay's password, or of another of its secrets.
+/// The place of a relay's password, or of another secret.
 package enum PasswordSource: Sendable, Equatable {
     /// A file that contains only the password; an absolute path.
     case file(String)
@@ -25,6 +37,9 @@ package enum PasswordSource: Sendable, Equatable {
     package static let credentialsVariable = "CREDENTIALS_DIRECTORY"
     /// The longest secret, in bytes, including its line end. RFC 4954 §4 allows AUTH some 9,000 before base64.
     package static let sizeLimit = 4096
+
+    /// Whether systemd passes it.
+    package var isCredential: Bool { if case .credential = self { true } else { false } }
 
     /// The place in short form for a log: `file /path` or `credential NAME`.
     package var place: String {

@@ -87,7 +87,7 @@ struct ClaimGate {
 extension DeliveryRules {
     /// The moment after which a message is no longer sent.
     func deadline(of message: Message) -> Timestamp {
-        message.expiresAt ?? message.awaitedFrom + giveUpAfter
+        message.deadline ?? message.awaitedFrom + giveUpAfter
     }
 }
 

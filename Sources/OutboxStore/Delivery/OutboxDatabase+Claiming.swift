@@ -74,6 +74,8 @@ private struct Claiming {
     private let now: Timestamp
     private let gate: ClaimGate
     private var passed: [Claim] = []
+    /// By sequence, the rows of `outbox_token` that must be written with the claim.
+    private var tokenRows: [Int64: TokenRow] = [:]
     /// Kinds and addresses of the messages that passed: the limits count these messages as being sent.
     private var passedKeys: Set<String> = []
 
@@ -163,8 +165,12 @@ private struct Claiming {
         let claims = passed
         passed = []
         let isAlone = selection == .interruptedOne
-        let recorded = try change(claims) { [database, claimant, until, now, rules] claims in
+        let recorded = try change(claims) { [database, claimant, until, now, rules, tokenRows] claims in
             try Self.record(claims, by: claimant, isAlone: isAlone, until: until, now: now, in: database)
+            for claim in claims {
+                guard let row = tokenRows[claim.sequence] else { continue }
+                try OutboxDatabase.record(row, of: claim, rules: rules, in: database)
+            }
             // Once the newer message's not_before has passed, the older messages are superseded.
             for claim in claims where claim.message.notBefore != nil {
                 try OutboxDatabase.supersedeOlder(than: claim.sequence, now: now, rules: rules, in: database)
@@ -199,8 +205,20 @@ private struct Claiming {
                     orphans.append((sequence: row[11], messageID: row[18]))
                     continue
                 }
-                let due = Self.dueMessage(row, now: now)
-                if row[3] == nil { withoutToken.append(due.claim) } else { found.append(due) }
+                let hasGivenToken: Bool = row[21]
+                let secrets = MessageSecrets(
+                    rules.tokens,
+                    kind: row[1],
+                    envelopeID: row[7],
+                    given: row[3],
+                    hasGivenToken: hasGivenToken,
+                    keyID: row[23]
+                )
+                let due = Self.dueMessage(row, secrets, now: now)
+                if hasGivenToken, row[3] == nil { withoutToken.append(due.claim) } else { found.append(due) }
+                let hasProof: Bool = row[24]
+                let isComplete = row[22] != nil && (hasProof || secrets.code == nil)
+                if !isComplete || !due.claim.message.isExpiryFixed { tokenRows[due.claim.sequence] = secrets.row }
             }
         }
         switch selection {
@@ -216,10 +234,12 @@ private struct Claiming {
             for orphan in orphans {
                 // The delete trigger frees the token's slot.
                 try database.execute(sql: "DELETE FROM outbox_state WHERE sequence = ?", arguments: [orphan.sequence])
-                try database.execute(
-                    sql: "DELETE FROM outbox_attempt WHERE message_id = ?",
-                    arguments: [orphan.messageID]
-                )
+                for table in ["outbox_attempt", "outbox_token"] {
+                    try database.execute(
+                        sql: "DELETE FROM \(table) WHERE message_id = ?",
+                        arguments: [orphan.messageID]
+                    )
+                }
             }
             return orphans.map(\.messageID)
         }
@@ -234,20 +254,28 @@ private struct Claiming {
 
     /// Reads columns by position, which takes 1 µs for eleven columns. A decodable record takes 6 µs, as much as a
     /// whole claim.
-    private static func dueMessage(_ row: Row, now: Timestamp) -> DueMessage {
+    private static func dueMessage(_ row: Row, _ secrets: MessageSecrets, now: Timestamp) -> DueMessage {
+        let validFor = (row[25] as Int64?).map { Duration.milliseconds($0) }
+        let expiresAt: Timestamp? = row[10]
+        // With a fixed expiry, the mail says the times of the attempt that fixed it.
+        let countsFrom = validFor.flatMap { span in expiresAt.map { $0 - span } }
         let message = Message(
             id: row[0],
             kind: row[1],
             recipient: row[2],
-            token: Token(row[3] ?? ""),
+            token: secrets.token,
+            code: secrets.code,
+            missingTokenKey: secrets.missingKey,
             locale: row[4],
             account: row[5],
             variables: row[6] ?? "{}",
             envelopeID: row[7],
             requestedAt: row[8],
             notBefore: row[9],
-            expiresAt: row[10],
-            firstAttemptAt: row[20] ?? now
+            expiresAt: expiresAt ?? validFor.map { now + $0 },
+            validFor: validFor,
+            isExpiryFixed: validFor == nil || expiresAt != nil,
+            firstAttemptAt: countsFrom ?? (validFor == nil ? row[20] : nil) ?? now
         )
         let (earlier, counted): (Int, Int) = (row[13], row[14])
         let claim = Claim(
@@ -354,12 +382,14 @@ extension OutboxDatabase {
                     AND (sent.accepted_at IS NOT NULL OR sent.lease_expires_at IS NOT NULL)),
             state.message_id, state.uncertain_attempts,
             CASE WHEN state.last_attempt > 0 THEN (SELECT started_at FROM outbox_attempt AS first
-                WHERE first.message_id = state.message_id AND first.attempt = 1) END
+                WHERE first.message_id = state.message_id AND first.attempt = 1) END,
+            state.has_given_token, token.message_id, token.key_id, token.code_mac IS NOT NULL, state.valid_for
         FROM (SELECT * FROM outbox_state
             WHERE due_at IS NOT NULL AND \(rows.condition) \(isNotAside(aside))
             ORDER BY due_at, sequence LIMIT :limit) AS state
         LEFT JOIN outbox AS message ON message.id = state.message_id
         LEFT JOIN outbox_secret AS secret ON secret.slot = state.secret
+        LEFT JOIN outbox_token AS token ON token.message_id = state.message_id
         """
     }
 

@@ -78,6 +78,9 @@ extension OutboxDatabase {
         let isUnsent = completion.outcome.isUnsent
         let counts = completion.outcome.judgement?.counts ?? !isUnsent
         let finishedAt = completion.finishedAt
+        // The person may have the mail from now on, so the token's time no longer moves.
+        let mayBeSeen = state == .accepted || completion.outcome.isUncertain
+        let fixedExpiry = mayBeSeen && !claim.message.isExpiryFixed ? claim.message.expiresAt : nil
 
         // `last_attempt` is set only where it changes: any assignment rewrites its index, even with the same value.
         let update = try database.cachedStatement(
@@ -88,6 +91,7 @@ extension OutboxDatabase {
                     lease_expires_at = NULL, interruptions = 0, interruptions_alone = 0, is_alone = 0
                     \(state.isOpen ? "" : ", secret = NULL")
                     \(isUnsent ? ", last_attempt = last_attempt - 1" : "")
+                    \(fixedExpiry.map { ", expires_at = \($0.milliseconds)" } ?? "")
                 WHERE sequence = ? AND state = 'sending' AND last_attempt = ?
                 """
         )
@@ -105,6 +109,7 @@ extension OutboxDatabase {
         } else {
             try recordAttempt(completion, counts: counts, in: database)
         }
+        if mayBeSeen { try replaceTokens(by: claim, now: finishedAt, rules: rules, in: database) }
         if state.isOpen {
             // A newer message arrived during the attempt; a retry would mail a token that no longer works.
             try endReopened([claim.sequence], now: completion.finishedAt, rules: rules, in: database)

@@ -124,7 +124,11 @@ extension OutboxDatabase {
             sql: """
                 UPDATE outbox_state SET state = 'deferred', due_at = ?1, claimed_by = NULL, lease_expires_at = NULL,
                     uncertain_attempts = uncertain_attempts + 1, interruptions = interruptions + 1,
-                    interruptions_alone = interruptions_alone + is_alone, is_alone = 0
+                    interruptions_alone = interruptions_alone + is_alone, is_alone = 0,
+                    expires_at = iif(valid_for IS NULL OR expires_at IS NOT NULL, expires_at,
+                        valid_for + (SELECT started_at FROM outbox_attempt AS attempt
+                            WHERE attempt.message_id = outbox_state.message_id
+                                AND attempt.attempt = outbox_state.last_attempt))
                 WHERE sequence = ?2 AND state = 'sending' AND last_attempt = ?3 AND lease_expires_at = ?4
                 RETURNING interruptions_alone
                 """

@@ -9,8 +9,8 @@ package struct NewMessage: Sendable {
     package var kind: String
     /// The address to mail.
     package var recipient: String
-    /// The secret in the mail's link.
-    package var token: Token
+    /// The secret in the mail's link; `nil` lets outboxd mint one.
+    package var token: Token?
     /// A language tag, such as `ja`.
     package var locale: String?
     /// The application's own key for the person.
@@ -21,8 +21,11 @@ package struct NewMessage: Sendable {
     package var idempotencyKey: String?
     /// The mail is not sent before this moment.
     package var notBefore: Timestamp?
-    /// The mail is not sent after this moment.
+    /// The token stops working, and the mail is not sent after this moment.
     package var expiresAt: Timestamp?
+    /// How long the token works from the attempt on that hands the mail over, 1 minute to 366 days; not together with
+    /// `expiresAt`.
+    package var validFor: Duration?
     /// From -9 to 9; higher priorities are sent first.
     package var priority: Int
 
@@ -30,13 +33,14 @@ package struct NewMessage: Sendable {
     package init(
         kind: String,
         recipient: String,
-        token: Token,
+        token: Token? = nil,
         locale: String? = nil,
         account: String? = nil,
         variables: String = "{}",
         idempotencyKey: String? = nil,
         notBefore: Timestamp? = nil,
         expiresAt: Timestamp? = nil,
+        validFor: Duration? = nil,
         priority: Int = 0
     ) {
         self.kind = kind
@@ -48,6 +52,7 @@ package struct NewMessage: Sendable {
         self.idempotencyKey = idempotencyKey
         self.notBefore = notBefore
         self.expiresAt = expiresAt
+        self.validFor = validFor
         self.priority = priority
     }
 }
@@ -74,8 +79,8 @@ extension OutboxDatabase {
         let insert = try database.cachedStatement(
             sql: """
                 INSERT INTO outbox (kind, recipient, token, locale, account, variables, idempotency_key, not_before,
-                    expires_at, priority)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    expires_at, valid_for, priority)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (idempotency_key) DO NOTHING
                 RETURNING id
                 """
@@ -83,9 +88,9 @@ extension OutboxDatabase {
         let inserted = try Int64.fetchOne(
             insert,
             arguments: [
-                message.kind, message.recipient, message.token.secret, message.locale, message.account,
+                message.kind, message.recipient, message.token?.secret, message.locale, message.account,
                 message.variables, message.idempotencyKey, message.notBefore,
-                message.expiresAt, message.priority,
+                message.expiresAt, message.validFor?.inMilliseconds, message.priority,
             ]
         )
         if let inserted { return inserted }

@@ -22,6 +22,8 @@ package struct PromiseRecord: Decodable, FetchableRecord, Hashable, Sendable {
     package let acceptedAt: Timestamp?
     /// When it became final.
     package let finishedAt: Timestamp?
+    /// When its link or its code was used.
+    package let redeemedAt: Timestamp?
     /// The number of attempts.
     package let lastAttempt: Int
     /// Whose fault the last failed attempt was.
@@ -36,6 +38,7 @@ package struct PromiseRecord: Decodable, FetchableRecord, Hashable, Sendable {
         case heldUntil = "held_until"
         case acceptedAt = "accepted_at"
         case finishedAt = "finished_at"
+        case redeemedAt = "redeemed_at"
         case lastAttempt = "last_attempt"
     }
 }
@@ -57,8 +60,9 @@ extension OutboxDatabase {
                 sql: """
                     SELECT message.message_id AS id, message.kind, message.state, message.requested_at, message.not_before,
                         message.held_until, message.accepted_at, message.finished_at, message.last_attempt,
-                        last.fault, last.reason
+                        token.redeemed_at, last.fault, last.reason
                     FROM outbox_state AS message
+                    LEFT JOIN outbox_token AS token ON token.message_id = message.message_id
                     LEFT JOIN outbox_attempt AS last ON last.message_id = message.message_id AND last.attempt = (
                         SELECT max(failed.attempt) FROM outbox_attempt AS failed
                         WHERE failed.message_id = message.message_id AND failed.fault IS NOT NULL)

@@ -27,6 +27,8 @@ package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
     package let finishedAt: Timestamp?
     /// When its token stops working.
     package let expiresAt: Timestamp?
+    /// When its link or its code was used.
+    package let redeemedAt: Timestamp?
     /// How many attempts count in the retry schedule, the one under way included. A relay's own fault does not count.
     package let attempts: Int
     /// When the next attempt is due.
@@ -51,6 +53,7 @@ package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
         case delayedAt = "delayed_at"
         case finishedAt = "finished_at"
         case expiresAt = "expires_at"
+        case redeemedAt = "redeemed_at"
         case nextAttemptAt = "next_attempt_at"
         case waitingFor = "waiting_for"
         case mayArriveTwice = "may_arrive_twice"

@@ -33,7 +33,8 @@ extension Schema {
                     -- The last label is not a number, and labels have at most 63 characters.
                     AND rtrim(recipient, '0123456789') NOT GLOB '*[@.]'
                     AND (length(recipient) < 66 OR recipient NOT GLOB '*@*\(String(repeating: "[^.]", count: 64))*')),
-            -- Only passes through: the insert trigger moves it into outbox_secret, so a reader sees NULL.
+            -- Only passes through: the insert trigger moves it into outbox_secret, so a reader sees NULL. A row without
+            -- a token gets one when it is sent.
             token TEXT
                 CONSTRAINT token_is_not_empty CHECK (token <> '')
                 \(hasNoControlCharacters("token"))
@@ -56,11 +57,16 @@ extension Schema {
                 CONSTRAINT idempotency_key_is_1_to_255_octets CHECK (\(octets("idempotency_key")) BETWEEN 1 AND 255),
             not_before INTEGER \(isInMilliseconds("not_before")),
             expires_at INTEGER \(isInMilliseconds("expires_at")),
+            -- In place of expires_at: how long the token works from the attempt on that hands the mail over.
+            valid_for INTEGER
+                CONSTRAINT valid_for_is_1_minute_to_366_days_in_milliseconds CHECK (
+                    valid_for BETWEEN 60000 AND 31622400000),
             priority INTEGER DEFAULT 0
                 CONSTRAINT priority_is_from_minus_9_to_9 CHECK (priority BETWEEN -9 AND 9),
             -- The application sets it to 1 to cancel the message.
             cancelled INTEGER DEFAULT 0
-                CONSTRAINT cancelled_is_0_or_1 CHECK (cancelled IN (0, 1))
+                CONSTRAINT cancelled_is_0_or_1 CHECK (cancelled IN (0, 1)),
+            CONSTRAINT expires_at_and_valid_for_are_not_both_given CHECK (expires_at IS NULL OR valid_for IS NULL)
         ) STRICT;
 
         -- For a status by address and by account.
@@ -69,7 +75,7 @@ extension Schema {
         """
 
     /// Accepts times in milliseconds: between 1973 and 5138. A time in seconds or microseconds is outside that range.
-    private static func isInMilliseconds(_ column: String) -> String {
+    static func isInMilliseconds(_ column: String) -> String {
         "CONSTRAINT \(column)_is_in_milliseconds_since_1970 CHECK (\(column) BETWEEN 100000000000 AND 100000000000000)"
     }
 

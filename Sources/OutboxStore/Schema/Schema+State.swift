@@ -19,7 +19,9 @@ extension Schema {
             priority INTEGER NOT NULL,
             requested_at INTEGER NOT NULL,
             not_before INTEGER,
+            -- With valid_for: set when a mail may have been handed over, so that it never moves afterwards.
             expires_at INTEGER,
+            valid_for INTEGER,
             state TEXT NOT NULL
                 -- No IN: for a list of three or more texts SQLite creates a temporary index each time it checks a row.
                 CONSTRAINT state_is_known CHECK (
@@ -48,6 +50,8 @@ extension Schema {
             is_cancelled INTEGER NOT NULL DEFAULT 0,
             accepted_at INTEGER,
             finished_at INTEGER,
+            -- The application gave the token. If it is lost, the message must not get another one.
+            has_given_token INTEGER NOT NULL CHECK (has_given_token IN (0, 1)),
             -- The slot of the message's token in outbox_secret.
             secret INTEGER,
             -- The failure policy's verdict on a final failure: another address would help. NULL after an operator took
@@ -61,7 +65,8 @@ extension Schema {
                 (finished_at IS NULL) = (state = 'queued' OR state = 'sending' OR state = 'deferred')),
             CONSTRAINT accepted_at_exists_exactly_after_acceptance CHECK (
                 (accepted_at IS NOT NULL) = (state = 'accepted' OR state = 'bounced')),
-            CONSTRAINT secret_exists_exactly_while_open CHECK ((secret IS NOT NULL) = (finished_at IS NULL))
+            CONSTRAINT secret_exists_exactly_while_a_given_token_is_open CHECK (
+                (secret IS NOT NULL) = (finished_at IS NULL AND has_given_token = 1))
         ) STRICT;
 
         -- The order of claims within a priority; only rows that can be claimed.

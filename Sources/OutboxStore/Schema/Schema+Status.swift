@@ -61,6 +61,10 @@ extension Schema {
                 CASE WHEN newest.state = 'accepted' THEN (
                     SELECT report.received_at FROM outbox_report AS report
                     WHERE report.message_id = newest.message_id AND report.action = 'returned') END AS returned_at,
+                -- When the person redeemed a token, be it an older one, since the request.
+                (SELECT max(token.redeemed_at) FROM outbox_token AS token
+                    WHERE token.person = newest.person AND token.kind = newest.kind
+                        AND token.redeemed_at >= newest.requested_at) AS redeemed_at,
                 max(coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS may_leave_at,
                 max(newest.requested_at, coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS waits_from
             FROM outbox_current JOIN outbox_state AS newest ON newest.sequence = outbox_current.current_sequence)
@@ -80,6 +84,8 @@ extension Schema {
                 WHERE report.message_id = message.id AND report.action = 'delayed') AS delayed_at,
             state.finished_at,
             state.expires_at,
+            -- When the link or the code of the mail was used.
+            (SELECT token.redeemed_at FROM outbox_token AS token WHERE token.message_id = message.id) AS redeemed_at,
             state.attempts,
             state.due_at AS next_attempt_at,
             CASE
@@ -97,6 +103,7 @@ extension Schema {
             CAST(state.uncertain_attempts > 0 AND (state.finished_at IS NULL OR state.accepted_at IS NOT NULL)
                 AS INTEGER) AS may_arrive_twice,
             CASE
+                WHEN current.redeemed_at IS NOT NULL THEN 'done'
                 WHEN current.finished_at IS NULL THEN
                     CASE
                         WHEN clock.now >= current.waits_from + guidance.patience THEN 'delivery-delayed'
@@ -125,6 +132,7 @@ extension Schema {
                 ELSE 'contact-support'
             END AS advice,
             CAST(CASE
+                WHEN current.redeemed_at IS NOT NULL THEN current.redeemed_at
                 WHEN current.finished_at IS NULL THEN
                     CASE
                         WHEN relays.are_down AND clock.now >= current.may_leave_at

@@ -92,13 +92,12 @@ extension Schema {
 
         -- One trigger for all effects of an insert: the order of several triggers on one event is undefined.
         CREATE TRIGGER outbox_inserted AFTER INSERT ON outbox BEGIN
-            SELECT RAISE(ABORT, 'token_is_required') WHERE NEW.token IS NULL;
             SELECT RAISE(ABORT, 'idempotency_key_was_used_before') WHERE NEW.idempotency_key IS NOT NULL AND EXISTS (
                 SELECT 1 FROM outbox_used_key WHERE idempotency_key = NEW.idempotency_key);
             INSERT INTO outbox_used_key (idempotency_key, message_id, used_at)
                 SELECT NEW.idempotency_key, NEW.id, \(now) WHERE NEW.idempotency_key IS NOT NULL;
             INSERT INTO outbox_state (message_id, envelope_id, kind, person, address, priority, requested_at, not_before,
-                expires_at, state, due_at, finished_at, secret)
+                expires_at, valid_for, state, due_at, finished_at, has_given_token, secret)
             SELECT
                 NEW.id,
                 printf('%012x', now) || lower(hex(randomblob(10))),
@@ -109,10 +108,12 @@ extension Schema {
                 now,
                 NEW.not_before,
                 NEW.expires_at,
+                NEW.valid_for,
                 CASE WHEN NEW.cancelled THEN 'cancelled' ELSE 'queued' END,
                 CASE WHEN NEW.cancelled THEN NULL ELSE coalesce(NEW.not_before, now) END,
                 CASE WHEN NEW.cancelled THEN now END,
-                CASE WHEN NEW.cancelled THEN NULL ELSE coalesce(
+                NEW.token IS NOT NULL,
+                CASE WHEN NEW.cancelled OR NEW.token IS NULL THEN NULL ELSE coalesce(
                     (SELECT min(slot) FROM outbox_free_secret WHERE octets = slot_octets),
                     (SELECT max(coalesce(max(slot), 0), 0) + 1 FROM outbox_secret)) END
             FROM (
@@ -137,8 +138,8 @@ extension Schema {
             DELETE FROM outbox_free_secret WHERE (octets, slot) = (
                 SELECT \(octets("token")), slot FROM outbox_secret
                 WHERE slot = (SELECT secret FROM outbox_state WHERE message_id = NEW.id));
-            UPDATE outbox SET token = \(zeros(for: "NEW.token")) WHERE id = NEW.id;
-            UPDATE outbox SET token = NULL WHERE id = NEW.id;
+            UPDATE outbox SET token = \(zeros(for: "NEW.token")) WHERE id = NEW.id AND NEW.token IS NOT NULL;
+            UPDATE outbox SET token = NULL WHERE id = NEW.id AND NEW.token IS NOT NULL;
             -- Some ORMs send NULL for a column that has a default. NOT NULL ON CONFLICT REPLACE doesn't help: with
             -- INSERT OR IGNORE the row would vanish.
             UPDATE outbox SET
@@ -159,10 +160,11 @@ extension Schema {
         END;
 
         CREATE TRIGGER outbox_row_stays BEFORE UPDATE OF id, kind, recipient, account, idempotency_key, not_before,
-            expires_at, priority ON outbox
+            expires_at, valid_for, priority ON outbox
         WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.recipient IS NOT OLD.recipient
             OR NEW.account IS NOT OLD.account OR NEW.idempotency_key IS NOT OLD.idempotency_key
             OR NEW.not_before IS NOT OLD.not_before OR NEW.expires_at IS NOT OLD.expires_at
+            OR NEW.valid_for IS NOT OLD.valid_for
             OR coalesce(NEW.priority, 0) IS NOT coalesce(OLD.priority, 0)
         BEGIN
             SELECT RAISE(ABORT, 'only_variables_locale_and_cancelled_can_be_changed; insert a new row instead');
@@ -182,6 +184,7 @@ extension Schema {
             DELETE FROM outbox_state WHERE message_id = OLD.id;
             DELETE FROM outbox_attempt WHERE message_id = OLD.id;
             DELETE FROM outbox_report WHERE message_id = OLD.id;
+            DELETE FROM outbox_token WHERE message_id = OLD.id;
         END;
 
         CREATE TRIGGER outbox_final_is_final BEFORE UPDATE OF state ON outbox_state

@@ -9,13 +9,14 @@
 ///
 /// - `outbox` holds only what an application writes (`Schema+Outbox.swift`).
 /// - `outbox_state` and the other tables are outboxd's (`Schema+State.swift`).
+/// - `outbox_token` holds what redeeming a token needs (`Schema+Tokens.swift`).
 /// - Triggers turn an application's statements into state (`Schema+Triggers.swift`).
 /// - `outbox_status` reports the state of each message (`Schema+Status.swift`).
 ///
 /// No table refers to another table by a foreign key: an ORM that reflects the tables would follow it when it deletes.
 enum Schema {
     /// The whole schema as a new file gets it.
-    static let text = [outbox, state, records, secrets, triggers, status].joined(separator: "\n\n")
+    static let text = [outbox, state, records, secrets, tokens, triggers, status, tokenStatus].joined(separator: "\n\n")
 
     /// The rows of the schema, for a copy without data, such as an application's structure.sql.
     static let rows = [ballast, "INSERT OR IGNORE INTO outbox_guidance (id) VALUES (1);"].joined(separator: "\n")

@@ -13,9 +13,11 @@ struct Enqueue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Put one mail into the outbox, and print its id.",
         discussion: """
-            Reads the token from standard input or a file, because every user of the machine could see an argument.
+            Reads the token from standard input or a file, because every user of the machine could see an argument. \
+            With --mint there is none: outboxd makes the token when it sends the mail (see docs/tokens.md).
 
               printf %s "$TOKEN" | outboxctl enqueue verify-email ann@example.com --locale ja --expires-in 30m
+              outboxctl enqueue reset-password ann@example.com --mint --valid-for 30m
             """
     )
 
@@ -30,6 +32,9 @@ struct Enqueue: AsyncParsableCommand {
         completion: .file()
     )
     var tokenFile: String?
+
+    @Flag(help: "Give no token: outboxd mints one when it sends the mail.")
+    var mint = false
 
     @Option(help: ArgumentHelp("The mail's language, such as ja or en-GB.", valueName: "tag"))
     var locale: String?
@@ -55,12 +60,24 @@ struct Enqueue: AsyncParsableCommand {
     )
     var expiresIn: Duration?
 
+    @Option(
+        help: ArgumentHelp("How long the token works from the sending on, 1m to 366d.", valueName: "span"),
+        transform: { try Duration(argument: $0) }
+    )
+    var validFor: Duration?
+
     @Option(help: ArgumentHelp("Makes it repeatable: a used key only prints the id.", valueName: "key"))
     var idempotencyKey: String?
 
     @OptionGroup var options: ConfigurationOptions
 
-    func validate() throws { try requireAddress(address) }
+    func validate() throws {
+        try requireAddress(address)
+        if mint, tokenFile != nil { throw ValidationError("--mint and --token-file exclude each other") }
+        if expiresIn != nil, validFor != nil {
+            throw ValidationError("--expires-in and --valid-for exclude each other")
+        }
+    }
 
     func run() async throws {
         try await reportingFailures {
@@ -68,12 +85,13 @@ struct Enqueue: AsyncParsableCommand {
             let message = NewMessage(
                 kind: kind,
                 recipient: address,
-                token: Token(try readToken()),
+                token: mint ? nil : Token(try readToken()),
                 locale: locale,
                 account: account,
                 variables: try JSONText.line(Dictionary(variables) { $1 }),
                 idempotencyKey: idempotencyKey,
-                expiresAt: expiresIn.map { Timestamp.now + $0 }
+                expiresAt: expiresIn.map { Timestamp.now + $0 },
+                validFor: validFor
             )
             print(try await database.enqueue(message))
             if let warning = try Self.warning(kind: kind, settings: try options.settings()) {
@@ -109,7 +127,9 @@ struct Enqueue: AsyncParsableCommand {
             data = try FileHandle.standardInput.readToEnd()
         }
         guard let data, !data.isEmpty else {
-            throw ValidationError("there is no token: write it to standard input, or name a file with --token-file")
+            throw ValidationError(
+                "there is no token: write it to standard input, name a file with --token-file, or let outboxd make one with --mint"
+            )
         }
         guard let text = String(validating: data, as: UTF8.self) else {
             throw ValidationError("the token is not UTF-8 text")

@@ -14,6 +14,8 @@ struct PromiseCommand: AsyncParsableCommand {
             The time is `guidance.patience`, five minutes by default, counted from the request, or from `not_before` \
             if the application set it. Lists the late mails with the reason and who was at fault. Messages that \
             `retention` has removed are counted by day: whole days in UTC, times up to a sixteenth too long, no list. \
+            How many links were used, and how long after the request, is the only proof that mails arrived and were \
+            read; it needs tokens that are redeemed in the outbox (docs/tokens.md). \
             Exits with 1 if no mail was requested.
             """
     )
@@ -73,6 +75,13 @@ struct PromiseCommand: AsyncParsableCommand {
             let texts = zip(["p50", "p95", "p99", "max"], times).map { "\($0) \($1.settingText)" }
             add("time to acceptance", texts.joined(separator: ", "))
         }
+        if measure.redeemed > 0 {
+            add("link or code used", "\(measure.redeemed)")
+            if let times = measure.redemptionPercentiles([0.5, 0.95]) {
+                let texts = zip(["p50", "p95"], times).map { "\($0) \($1.settingText)" }
+                add("time to its use", texts.joined(separator: ", "))
+            }
+        }
         if measure.summarized > 0 {
             add("of these by day only", "\(measure.summarized), \(measure.lateSummarized) of them late")
             lines.append("  (removed by `retention`; whole days in UTC, times up to a sixteenth too long)")
@@ -107,6 +116,8 @@ private struct PromiseAnswer: Encodable {
     private enum CodingKeys: String, CodingKey {
         case since, patience, kept, p50, p95, p99, max, late
         case notMailed = "not_mailed"
+        case redemptionP50 = "redemption_p50"
+        case redemptionP95 = "redemption_p95"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -121,6 +132,9 @@ private struct PromiseAnswer: Encodable {
         for (index, key) in [CodingKeys.p50, .p95, .p99, .max].enumerated() {
             try container.encode(times?[index], forKey: key)
         }
+        let redemption = measure.redemptionPercentiles([0.5, 0.95])?.map(\.inMilliseconds)
+        try container.encode(redemption?[0], forKey: .redemptionP50)
+        try container.encode(redemption?[1], forKey: .redemptionP95)
         try container.encode(measure.late.suffix(limit).reversed().map(LateAnswer.init), forKey: .late)
     }
 }

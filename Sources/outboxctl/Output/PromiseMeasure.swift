@@ -33,10 +33,14 @@ struct PromiseMeasure: Encodable, Sendable {
     private(set) var lateSummarized = 0
     /// The number of accepted mails for each time to acceptance.
     private var times: [Duration: Int] = [:]
+    /// How many mails' links or codes were used: these mails arrived and were read. Retention forgets this number.
+    private(set) var redeemed = 0
+    /// The number of these for each time from the request to the redemption.
+    private var redemptionTimes: [Duration: Int] = [:]
 
     /// The counts, named as in JSON and in the columns of `outbox_day`.
     private enum CodingKeys: String, CodingKey {
-        case requested, summarized, expired
+        case requested, summarized, expired, redeemed
         case acceptedInTime = "accepted_in_time"
         case acceptedLate = "accepted_late"
         case waitingLate = "waiting_late"
@@ -51,6 +55,10 @@ struct PromiseMeasure: Encodable, Sendable {
     /// Counts one message.
     mutating func add(_ record: PromiseRecord) {
         requested += 1
+        if let redeemedAt = record.redeemedAt {
+            redeemed += 1
+            redemptionTimes[max(.zero, redeemedAt.timeSince(record.requestedAt)), default: 0] += 1
+        }
         let outcome = PromiseOutcome(
             state: record.state,
             requestedAt: record.requestedAt,
@@ -108,7 +116,12 @@ struct PromiseMeasure: Encodable, Sendable {
 
     /// The time to acceptance that the given fraction of the accepted mails did not exceed (nearest rank). Exact for
     /// existing messages, and up to a sixteenth too long for summarised ones.
-    func percentiles(_ parts: [Double]) -> [Duration]? {
+    func percentiles(_ parts: [Double]) -> [Duration]? { Self.percentiles(parts, of: times) }
+
+    /// The time from the request to the redemption that the given fraction of the redeemed mails did not exceed.
+    func redemptionPercentiles(_ parts: [Double]) -> [Duration]? { Self.percentiles(parts, of: redemptionTimes) }
+
+    private static func percentiles(_ parts: [Double], of times: [Duration: Int]) -> [Duration]? {
         let sorted = times.sorted { $0.key < $1.key }
         let total = sorted.reduce(0) { $0 + $1.value }
         guard let longest = sorted.last?.key else { return nil }

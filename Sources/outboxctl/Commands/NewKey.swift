@@ -1,0 +1,74 @@
+// The command `new-key`: makes a key for minted tokens. Never prints a key, never replaces a file.
+
+import ArgumentParser
+import Foundation
+import OutboxTokens
+import ProgramSupport
+
+struct NewKey: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a key for the tokens that outboxd mints.",
+        discussion: """
+            Writes two files that only you can read. The key belongs to outboxd alone: whoever has it can make the token \
+            of every mail. The check key belongs to outboxd and the application, which needs it only for codes; it makes \
+            neither tokens nor codes.
+
+              outboxctl new-key /etc/outboxd/token-key --check-key /etc/outboxd/check-key
+
+            Keep a copy of the key where the database's backups are not. If it is lost, mailed links still work, and open \
+            messages without a token of their own wait for it.
+            """
+    )
+
+    @Argument(help: "The file to create for outboxd's key; it must not exist.", completion: .file())
+    var file: String
+
+    @Option(
+        help: ArgumentHelp("The file to create for the application's key; it must not exist.", valueName: "file"),
+        completion: .file()
+    )
+    var checkKey: String?
+
+    func run() async throws {
+        try await reportingFailures {
+            let master = TokenKey.makeBase64()
+            let key = try TokenKey(base64: master)
+            try Self.create(file, holding: master)
+            if let checkKey {
+                do { try Self.create(checkKey, holding: key.checkKey.base64) } catch {
+                    // A key without its check key is of no use for codes, and the next try must find no file.
+                    try FileManager.default.removeItem(atPath: file)
+                    throw error
+                }
+            }
+            print("\(file): the key \(key.id) for outboxd")
+            if let checkKey { print("\(checkKey): its check key, for outboxd's application") }
+            print(
+                """
+
+                next:
+                  1. for systemd, add to the unit (systemctl edit outboxd):  LoadCredential=token-key:\(file)
+                  2. add to outboxd.yaml:  tokens: {key: {credential: token-key}}
+                     or, without systemd:  tokens: {key: {file: \(file)}}
+                  3. restart outboxd
+                """
+            )
+        }
+    }
+
+    private static func create(_ path: String, holding text: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else {
+            throw ProgramFailure.cannotCreate("\(path): \(String(cString: strerror(errno)))")
+        }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
+        do {
+            try file.write(contentsOf: Data("\(text)\n".utf8))
+            try file.synchronize()
+            try file.close()
+        } catch {
+            unlink(path)
+            throw ProgramFailure.cannotCreate("\(path): \(error)")
+        }
+    }
+}

@@ -1,0 +1,143 @@
+// A token that exists nowhere but in the mail: the built programs, a relay, and an application in Python.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Minted tokens", .timeLimit(.minutes(10)))
+struct MintedTokenTests {
+    private static let redeem = """
+        import hashlib, sqlite3, sys, time
+        db = sqlite3.connect(sys.argv[1])
+        with db:
+            rows = db.execute("UPDATE outbox_token SET presented_at = ?, presented_code = NULL "
+                "WHERE digest = ? AND kind = 'reset-password' RETURNING result",
+                (int(time.time() * 1000), hashlib.sha256(sys.argv[2].encode()).digest())).fetchall()
+        print(rows)
+        """
+
+    private static let insert = """
+        import sqlite3, sys
+        db = sqlite3.connect(sys.argv[1])
+        with db:
+            db.execute("INSERT INTO outbox (kind, recipient, valid_for) VALUES ('reset-password', 'ann@example.com', 1800000)")
+        """
+
+    /// The token in the link of the only mail that the relay stored.
+    private func token(in installation: Installation) throws -> String {
+        let folder = installation.folder.appending(path: "received")
+        let mails = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension == "eml" }
+        let mail = try String(contentsOf: try #require(mails.first), encoding: .utf8)
+        #expect(mails.count == 1)
+        let text = mail.replacing("=\r\n", with: "").replacing("=3D", with: "=")
+        return String(try #require(text.firstMatch(of: /reset-password\?token=([A-Za-z0-9_-]{43})/)).output.1)
+    }
+
+    @Test("a minted token is mailed, redeemed once, and found in no file; the key is shown nowhere")
+    func wholeWay() async throws {
+        try await withInstallation { installation in
+            let made = try await installation.outboxctl("new-key", "token-key", "--check-key", "check-key")
+            #expect(
+                made.exitCode == 0 && made.output.contains("tokens: {key: {credential: token-key}}"),
+                "\(made.errors)"
+            )
+            let refused = try await installation.outboxctl("new-key", "token-key")
+            #expect(refused.exitCode == 73 && refused.errors.contains("File exists"), "\(refused.errors)")
+            let key = try String(contentsOf: installation.folder.appending(path: "token-key"), encoding: .utf8)
+            #expect(!made.output.contains(key.trimmingCharacters(in: .whitespacesAndNewlines)))
+
+            let relay = try installation.startRelay(
+                "--store",
+                "received",
+                "--fault",
+                "rcpt: reply 450 4.2.1 \"busy\" first 1 for ann@example.com"
+            )
+            let port = try #require(Int(try await installation.contents(of: "port")))
+            let further = "tokens: {key: {file: token-key}, codes: [reset-password]}\nlog: {level: trace}"
+            try installation.configure(port: port, further: further)
+            #expect(try await installation.start("outboxd", ["--check"]).result().exitCode == 0)
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let daemon = try installation.start("outboxd")
+            #expect(try await installation.python(Self.insert).exitCode == 0)
+            let messages = try await installation.waitUntilNoneIsOpen()
+            #expect(messages.output == "1 accepted 2\n", "\(messages.errors)")
+
+            let token = try token(in: installation)
+            let before = try await installation.outboxctl("status", "ann@example.com")
+            #expect(before.output.contains("advice     wait"), "\(before.output)")
+            #expect(try await installation.python(Self.redeem, token).output == "[('ok',)]\n")
+            #expect(try await installation.python(Self.redeem, token).output == "[('used',)]\n")
+            #expect(try await installation.python(Self.redeem, token + "x").output == "[]\n")
+            let after = try await installation.outboxctl("status", "ann@example.com")
+            #expect(
+                after.output.contains("the link was used") && after.output.contains("advice     done"),
+                "\(after.output)"
+            )
+            let promise = try await installation.outboxctl("promise")
+            #expect(promise.output.contains("link or code used"), "\(promise.output)")
+
+            daemon.terminate()
+            let ended = try await daemon.result()
+            relay.terminate()
+            _ = try await relay.result()
+            #expect(!ended.errors.contains(token) && !ended.errors.contains(key.prefix(43)))
+            let files = try FileManager.default.contentsOfDirectory(
+                at: installation.folder,
+                includingPropertiesForKeys: nil
+            )
+            .filter { $0.lastPathComponent.hasPrefix("outbox.db") }
+            #expect(!files.isEmpty)
+            for file in files { #expect(try Data(contentsOf: file).range(of: Data(token.utf8)) == nil, "\(file)") }
+        }
+    }
+
+    @Test("a row without a token waits for a key as a fault of the configuration, and leaves after a reload")
+    func withoutKey() async throws {
+        try await withInstallation { installation in
+            let relay = try installation.startRelay("--store", "received")
+            let port = try #require(Int(try await installation.contents(of: "port")))
+            let retry = "retry: {delays: [200ms]}"
+            try installation.configure(port: port, further: retry)
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let daemon = try installation.start("outboxd")
+            #expect(try await installation.python(Self.insert).exitCode == 0)
+            try await installation.waitUntil("SELECT count(*) FROM outbox_attempt WHERE reason = 'no-token-key'")
+            let shown = try await installation.outboxctl("show", "1")
+            #expect(shown.output.contains("set tokens.key, and reload outboxd"), "\(shown.output)")
+
+            #expect(try await installation.outboxctl("new-key", "token-key").exitCode == 0)
+            try installation.configure(port: port, further: "\(retry)\ntokens: {key: {file: token-key}}")
+            daemon.hangUp()
+            let messages = try await installation.waitUntilNoneIsOpen()
+            #expect(messages.output.hasPrefix("1 accepted"), "\(messages.errors)")
+            let token = try token(in: installation)
+            #expect(try await installation.python(Self.redeem, token).output == "[('ok',)]\n")
+            daemon.terminate()
+            _ = try await daemon.result()
+            relay.terminate()
+            _ = try await relay.result()
+        }
+    }
+
+    @Test("a key that is damaged, given twice or readable by everybody stops the start, and is not quoted")
+    func badKeys() async throws {
+        try await withInstallation { installation in
+            try installation.write("CANARY-is-no-base64", to: "bad")
+            #expect(try await installation.outboxctl("new-key", "good").exitCode == 0)
+            for (tokens, part) in [
+                ("{key: {file: bad}}", "it is not 32 octets as base64; make one with: outboxctl new-key"),
+                ("{key: {file: good}, earlier_keys: [{file: good}]}", "is given twice"),
+                ("{key: {file: missing}}", "the token key cannot be read from"),
+                ("{key: secret}", "a token key is never written in this file"),
+            ] {
+                try installation.configure(further: "tokens: \(tokens)")
+                for arguments in [["--check"], []] {
+                    let result = try await installation.start("outboxd", arguments).result()
+                    #expect(result.exitCode == 78 && result.errors.contains(part), "\(result.errors)")
+                    #expect(!result.errors.contains("CANARY"))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+"""Enqueues mails, reads their status and redeems their tokens, in an application's own SQLite transaction.
+
+One file, standard library only, Python 3.9 and later with SQLite 3.37 or newer. Every function takes the application's
+connection. Nothing here commits, with one exception that ``redeem_code`` explains.
+"""
+from __future__ import annotations
+
+import base64
+import dataclasses
+import enum
+import hashlib
+import hmac
+import json
+import sqlite3
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+
+__all__ = ["Advice", "CheckKey", "Redemption", "Result", "Status", "enqueue", "look", "redeem", "redeem_code", "status"]
+
+
+class Result(str, enum.Enum):
+    """What became of a token or a code. A refusal is a value, never an exception."""
+
+    OK = "ok"
+    #: It was redeemed before. For a verification, look whether the person is verified, and say "already done".
+    USED = "used"
+    #: A newer mail of the kind was handed over to the person, or another one was redeemed.
+    REPLACED = "replaced"
+    EXPIRED = "expired"
+    #: No message has it.
+    UNKNOWN = "unknown"
+    #: Not the code of the person's mail.
+    WRONG_CODE = "wrong-code"
+    #: Five wrong codes ended the code. The link of the mail still works.
+    TOO_MANY_TRIES = "too-many-tries"
+
+
+class Advice(str, enum.Enum):
+    """One thing that a person who waits for a mail should do (docs/advice.md)."""
+
+    DONE = "done"
+    WAIT = "wait"
+    DELIVERY_DELAYED = "delivery-delayed"
+    CHECK_JUNK = "check-junk"
+    RESEND = "resend"
+    REQUEST_NEW = "request-new"
+    FIX_ADDRESS = "fix-address"
+    CONTACT_SUPPORT = "contact-support"
+
+
+@dataclasses.dataclass(frozen=True)
+class Redemption:
+    """The result, and the message that it is about; ``None`` for an unknown token."""
+
+    result: Result
+    message_id: Optional[int] = None
+    #: Who was mailed: the values of the message's row.
+    account: Optional[str] = None
+    recipient: Optional[str] = None
+
+    def __bool__(self) -> bool:
+        return self.result is Result.OK
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """One row of the view ``outbox_status``; times in milliseconds since the Unix epoch."""
+
+    id: int
+    kind: str
+    recipient: str
+    account: Optional[str]
+    state: str
+    requested_at: int
+    accepted_at: Optional[int]
+    redeemed_at: Optional[int]
+    advice: Sequence[Advice]
+    advice_at: Optional[int]
+
+
+class CheckKey:
+    """Proves codes that people type. ``outboxctl new-key --check-key FILE`` makes the file."""
+
+    def __init__(self, base64_text: str):
+        key = base64.b64decode(base64_text.strip(), validate=True)
+        if len(key) != 32:
+            raise ValueError("a check key is 32 octets as base64; outboxctl new-key makes one")
+        self._key = key
+        self.id = hashlib.sha256(key).hexdigest()[:16]
+
+    @classmethod
+    def read(cls, path: Union[str, Path]) -> "CheckKey":
+        """Reads the file that ``outboxctl new-key`` wrote."""
+        return cls(Path(path).read_text(encoding="ascii"))
+
+    def __repr__(self) -> str:
+        return f"<check key {self.id}>"
+
+    def proof(self, code: str, envelope_id: str) -> bytes:
+        """HMAC-SHA256 of envelope id and code, each behind its length in two octets."""
+        parts = (text.encode() for text in (envelope_id, code))
+        return hmac.new(self._key, b"".join(len(part).to_bytes(2, "big") + part for part in parts), hashlib.sha256).digest()
+
+
+def enqueue(
+    db: sqlite3.Connection,
+    kind: str,
+    recipient: str,
+    *,
+    account: Optional[str] = None,
+    token: Optional[str] = None,
+    locale: Optional[str] = None,
+    variables: Optional[Mapping[str, Any]] = None,
+    idempotency_key: Optional[str] = None,
+    not_before: Optional[int] = None,
+    expires_at: Optional[int] = None,
+    valid_for: Optional[int] = None,
+    priority: int = 0,
+) -> int:
+    """Inserts one message and returns its id. Without ``token`` outboxd mints one when it sends the mail.
+
+    ``valid_for`` counts milliseconds from the sending on; ``not_before`` and ``expires_at`` are milliseconds since the
+    Unix epoch. With a used idempotency key nothing is inserted, and the earlier message's id is returned.
+
+    Raises ``sqlite3.IntegrityError`` with the name of the rule that refuses a value.
+    """
+    values = {
+        "kind": kind, "recipient": recipient, "account": account, "token": token, "locale": locale,
+        "variables": "{}" if variables is None else json.dumps(variables), "idempotency_key": idempotency_key,
+        "not_before": not_before, "expires_at": expires_at, "valid_for": valid_for, "priority": priority,
+    }
+    if idempotency_key is not None:
+        # Without a transaction the id would be that of a message that is removed before it is returned.
+        row = db.execute("SELECT id FROM outbox WHERE idempotency_key = ?", (idempotency_key,)).fetchone()
+        if row:
+            return int(row[0])
+    cursor = db.execute(
+        f"INSERT INTO outbox ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values())
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def status(
+    db: sqlite3.Connection,
+    *,
+    id: Optional[int] = None,
+    account: Optional[str] = None,
+    recipient: Optional[str] = None,
+    kind: Optional[str] = None,
+) -> list[Status]:
+    """The messages of an id, an account or an address, newest first."""
+    conditions = {name: value for name, value in
+                  (("id", id), ("account", account), ("recipient", recipient), ("kind", kind)) if value is not None}
+    if not conditions.keys() - {"kind"}:
+        raise TypeError("give an id, an account or a recipient")
+    rows = db.execute(
+        "SELECT id, kind, recipient, account, state, requested_at, accepted_at, redeemed_at, advice, advice_at "
+        f"FROM outbox_status WHERE {' AND '.join(f'{name} = ?' for name in conditions)} "
+        "ORDER BY requested_at DESC, id DESC",
+        tuple(conditions.values()),
+    ).fetchall()
+    return [Status(*row[:8], advice=_advice(row[8]), advice_at=row[9]) for row in rows]
+
+
+def look(db: sqlite3.Connection, kind: str, token: str) -> Redemption:
+    """What redeeming the token would say, for a page that only shows a form. Changes nothing."""
+    row = db.execute(
+        "SELECT result, message_id, account, recipient FROM outbox_token_status WHERE digest = ? AND kind = ? "
+        "ORDER BY result = 'ok' DESC, sequence DESC LIMIT 1",
+        (_digest(token), kind),
+    ).fetchone()
+    return Redemption(Result(row[0]), *row[1:]) if row else Redemption(Result.UNKNOWN)
+
+
+def redeem(db: sqlite3.Connection, kind: str, token: str, *, now: Optional[int] = None) -> Redemption:
+    """Redeems the token of a link. Do it where the form is sent, never where the link is opened.
+
+    Make it the first statement of the transaction, or begin that with ``BEGIN IMMEDIATE``. Commit in any case.
+    """
+    rows = db.execute(
+        "UPDATE outbox_token SET presented_at = ?, presented_code = NULL WHERE digest = ? AND kind = ? "
+        "RETURNING result, message_id, sequence",
+        (_now(now), _digest(token), kind),
+    ).fetchall()
+    return _redemption(db, rows)
+
+
+def redeem_code(
+    db: sqlite3.Connection,
+    kind: str,
+    code: str,
+    keys: Union[CheckKey, Iterable[CheckKey]],
+    *,
+    account: Optional[str] = None,
+    recipient: Optional[str] = None,
+    now: Optional[int] = None,
+) -> Redemption:
+    """Redeems the code that a person typed, for the newest mail of the kind to that account or address.
+
+    Begins a transaction. If the code is right, the transaction is open, and the caller commits it together with what
+    follows. In any other case it is committed, so that a wrong try counts even if the caller fails.
+    """
+    if db.in_transaction:
+        raise sqlite3.ProgrammingError("redeem_code begins its own transaction: a wrong try must be committed at once")
+    if (account is None) == (recipient is None):
+        raise TypeError("give either an account or a recipient")
+    # People copy full-width digits, spaces and hyphens. Only eight digits count as a try.
+    digits = "".join(c for c in unicodedata.normalize("NFKC", code) if not (c.isspace() or c == "-"))
+    if len(digits) != 8 or not (digits.isascii() and digits.isdigit()):
+        return Redemption(Result.WRONG_CODE)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        redemption = _redeem_code(db, kind, digits, [keys] if isinstance(keys, CheckKey) else list(keys),
+                                  "account" if recipient is None else "recipient", account or recipient, _now(now))
+    except BaseException:
+        db.rollback()
+        raise
+    if not redemption:
+        db.commit()
+    return redemption
+
+
+def _redeem_code(db: sqlite3.Connection, kind: str, digits: str, keys: Sequence[CheckKey], column: str,
+                 person: Optional[str], now: int) -> Redemption:
+    row = db.execute(
+        f"SELECT message_id, envelope_id, key_id FROM outbox_token_status WHERE kind = ? AND {column} = ? "
+        "ORDER BY result = 'ok' DESC, sequence DESC LIMIT 1",
+        (kind, person),
+    ).fetchone()
+    if row is None:
+        return Redemption(Result.UNKNOWN)
+    message, envelope_id, key_id = row
+    key = next((key for key in keys if key.id == key_id), None)
+    if key is None and key_id is not None:
+        raise LookupError(f"the check key {key_id} is missing; outboxctl new-key wrote it beside the token key")
+    proof = key.proof(digits, envelope_id) if key else b""
+    rows = db.execute(
+        "UPDATE outbox_token SET presented_at = ?, presented_code = ? WHERE message_id = ? "
+        "RETURNING result, message_id, sequence",
+        (now, proof, message),
+    ).fetchall()
+    return _redemption(db, rows)
+
+
+def _redemption(db: sqlite3.Connection, rows: Sequence[tuple[str, int, int]]) -> Redemption:
+    """An application may mail one token twice: one that succeeds counts, else the newest."""
+    if not rows:
+        return Redemption(Result.UNKNOWN)
+    result, message, _ = max(rows, key=lambda row: (row[0] == "ok", row[2]))
+    account, recipient = db.execute("SELECT account, recipient FROM outbox WHERE id = ?", (message,)).fetchone()
+    return Redemption(Result(result), message, account, recipient)
+
+
+def _advice(column: str) -> tuple[Advice, ...]:
+    """Later versions may add codes; an unknown one counts as ``wait``."""
+    known = {advice.value: advice for advice in Advice}
+    return tuple(known.get(code, Advice.WAIT) for code in column.split(","))
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _now(now: Optional[int]) -> int:
+    return time.time_ns() // 1_000_000 if now is None else now
