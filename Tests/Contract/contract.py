@@ -372,6 +372,54 @@ def views_answer(a, path, settings):
             raise AssertionError(f"{table} shows a token")
 
 
+def redeeming(a, path, settings):
+    """As docs/tokens.md says, in each SQLite: RETURNING must show a result before the trigger books it."""
+
+    def mail(number, digest, proof=None, expires_at=None, keeps=False):
+        a.insert(token=None, account="ann" if number < 4 else f"other-{number}", valid_for=60_000)
+        a.claim(number)
+        a.accept(number)
+        a.run(
+            "INSERT INTO outbox_token (message_id, sequence, kind, person, digest, code_mac, expires_at, is_replaceable) "
+            "SELECT message_id, sequence, kind, person, ?, ?, ?, ? FROM outbox_state WHERE message_id = ?",
+            digest * 32, proof and proof * 32, expires_at, not keeps, number)
+
+    def link(digest, at=None):
+        return a.run("UPDATE outbox_token SET presented_at = ?, presented_code = NULL WHERE digest = ? AND "
+                     "kind = 'verify-email' RETURNING result, message_id", at or now(), digest * 32)
+
+    def code(number, proof):
+        return a.run("UPDATE outbox_token SET presented_at = ?, presented_code = ? WHERE message_id = ? "
+                     "RETURNING result", now(), proof * 32, number)
+
+    mail(1, b"1")
+    mail(2, b"2")
+    mail(3, b"3", keeps=True)
+    mail(4, b"4", proof=b"p", expires_at=now() + 60_000)
+    mail(5, b"5", proof=b"q", expires_at=1_800_000_000_000)
+    equal(a.run("SELECT message_id, result FROM outbox_token_status ORDER BY sequence"), [(n, "ok") for n in range(1, 6)])
+    equal(link(b"9"), [])
+    equal(link(b"1"), [("ok", 1)])
+    equal(link(b"1"), [("used", 1)])
+    equal(link(b"2"), [("replaced", 2)])
+    equal(link(b"3"), [("ok", 3)])
+    equal(link(b"5", at=1_800_000_000_000), [("expired", 5)])
+    equal(link(b"5", at=1_799_999_999_999), [("ok", 5)])
+    for _ in range(5):
+        equal(code(4, b"x"), [("wrong-code",)])
+    equal(code(4, b"p"), [("too-many-tries",)])
+    equal(a.run("SELECT tries, presented_code, redeemed_at FROM outbox_token WHERE message_id = 4"), [(5, None, None)])
+    equal(link(b"4"), [("ok", 4)])
+    equal(a.value("SELECT advice FROM outbox_status WHERE id = 4"), "done")
+    a.refuses("presented_at_is_in_milliseconds_since_1970",
+              "UPDATE outbox_token SET presented_at = 1800000000 WHERE message_id = 1")
+    a.run("DELETE FROM outbox")
+    equal(a.value("SELECT count(*) FROM outbox_token"), 0)
+    a.refuses_row("expires_at_and_valid_for_are_not_both_given", expires_at=now(), valid_for=60_000)
+    a.refuses_row("valid_for_is_1_minute_to_366_days_in_milliseconds", valid_for=1800)
+    equal(a.value("PRAGMA integrity_check"), "ok")
+
+
 def own_tables(a, path, settings):
     a.run("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, mail INTEGER REFERENCES outbox (id) ON DELETE SET NULL)")
     a.run("BEGIN IMMEDIATE")
@@ -396,7 +444,7 @@ def own_tables(a, path, settings):
 GROUPS = [
     the_settings_are_on, inserts_and_defaults, own_ids, own_journal_size_limit, through_a_symbolic_link, a_late_save,
     idempotency_keys, deleting, cancelling, variables, variables_in_any_octets, addresses,
-    texts_are_utf8, names_of_refusals, views_answer, own_tables,
+    texts_are_utf8, names_of_refusals, views_answer, redeeming, own_tables,
 ]
 
 

@@ -94,7 +94,7 @@ struct Enqueue: AsyncParsableCommand {
                 validFor: validFor
             )
             print(try await database.enqueue(message))
-            if let warning = try Self.warning(kind: kind, settings: try options.settings()) {
+            if let warning = try warning(settings: try options.settings()) {
                 StandardError.write("outboxctl: warning: \(warning)\n")
             }
         }
@@ -102,7 +102,12 @@ struct Enqueue: AsyncParsableCommand {
 
     /// The reason why outboxd can't mail this kind, as far as this user can see the templates. The message is in the
     /// outbox nevertheless, and waits until the problem is fixed.
-    private static func warning(kind: String, settings: Settings) throws -> String? {
+    private func warning(settings: Settings) throws -> String? {
+        if mint, settings.tokens == nil {
+            return
+                "no key is configured, so outboxd can't mint the token: make one with outboxctl new-key, set tokens.key, "
+                + "and reload outboxd; the mail waits until then"
+        }
         let templates: Set<String>
         do { templates = try MailComposer(settings: settings).kinds } catch let failure as ProgramFailure {
             return settings.links[kind] == nil
