@@ -3,13 +3,18 @@
 import Foundation
 import GRDB
 import OutboxCore
+import OutboxTokens
 import TestSupport
 import Testing
 
 @testable import OutboxStore
 
 @Suite struct QueryPlanTests {
-    private static let rules = DeliveryRules()
+    /// With codes, so that each message has a row in `outbox_token`.
+    private static let rules: DeliveryRules = {
+        let keys = [try? TokenKey(base64: TokenKey.makeBase64())].compactMap(\.self)
+        return DeliveryRules(tokens: TokenRules(keys: keys, codes: ["verify-email"]))
+    }()
 
     /// The statements of a message's whole life, and of shorter lives, as SQLite runs them.
     private func statements(_ outbox: TemporaryOutbox) async throws -> Set<String> {
@@ -66,7 +71,8 @@ import Testing
                 explain.setUncheckedArguments([])
                 let plan = try Row.fetchAll(explain).map { $0[3] as String }
                 let scans = plan.filter { line in
-                    line.hasPrefix("SCAN") && line.contains(/outbox|message|state|secret|older|newer|sent|attempt/)
+                    line.hasPrefix("SCAN")
+                        && line.contains(/outbox|message|state|secret|token|older|newer|sent|attempt/)
                         && !small.contains { line.hasPrefix("SCAN \($0)") } && !Self.isOrderedWalk(line)
                 }
                 #expect(scans == [], "\(statement)")
@@ -107,6 +113,9 @@ import Testing
                 SELECT 'verify-email', 'ann@example.com', 'a1', 't' FROM number;
             UPDATE outbox_state SET state = 'accepted', due_at = NULL, secret = NULL, requested_at = \(noon.milliseconds) - 90000000,
                 accepted_at = \(noon.milliseconds) - 90000000, finished_at = \(noon.milliseconds) - 90000000;
+            INSERT INTO outbox_token (message_id, sequence, kind, person, digest, is_replaceable, replaced_at, redeemed_at)
+                SELECT message_id, sequence, kind, person, randomblob(32), 1, iif(sequence % 2, finished_at, NULL),
+                    iif(sequence % 2, NULL, finished_at) FROM outbox_state;
             """
         )
         let newest = try await store.supersede(newerThan: nil, now: noon, rules: Self.rules).newest
@@ -134,6 +143,14 @@ import Testing
         }
         try await measure("expire") { _ = try await store.expire(now: noon) }
         try await measure("rescue") { _ = try await store.rescue(now: noon, rules: Self.rules) }
+        try await measure("accept") {
+            claims = try await store.claim(limit: 10, now: noon, rules: Self.rules).claims
+            _ = try await store.finish([.accepted(claims[0], at: noon)], now: noon, rules: Self.rules)
+        }
+        try await measure("redeem") {
+            let update = "UPDATE outbox_token SET presented_at = \(noon.milliseconds) WHERE message_id = \(id)"
+            try await store.queue.writeWithoutTransaction { try $0.execute(sql: update) }
+        }
         try await measure("status by id") { _ = try await store.status(id: id) }
         try await measure("status by account") {
             let query = "SELECT * FROM outbox_status WHERE account = 'a1' AND id = \(id)"
