@@ -32,6 +32,8 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
         switch self {
         case .unknownKind(let kind):
             "no templates for the kind '\(kind.printable)': add a folder of that name beside the other kinds"
+        case .missingVariable(name: "code", let file, let line):
+            "\(file):\(line): the mail has no {{code}}: add the kind to tokens.codes, or write {{#code}}…{{/code}}"
         case .missingVariable(let name, let file, let line):
             "\(file):\(line): no value for {{\(name)}}: give it in the row's variables, "
                 + "or make it optional with {{#\(name)}}…{{/\(name)}}"
@@ -39,10 +41,10 @@ package enum CompositionError: Error, Hashable, Sendable, CustomStringConvertibl
             "\(file):\(line): {{\(name)}} is an object or a list, which has no text: name a member, or use a section"
         case .missingTokenKey(.notConfigured):
             "the row has no token, and no key is configured that could make one: make a key with outboxctl new-key, set "
-                + "tokens.key, and reload outboxd"
+                + "tokens.key, and reload outboxd (restart it for a systemd credential)"
         case .missingTokenKey(.unknown(let id)):
             "the token was made with the key \(id), which is not configured any more: add that key to "
-                + "tokens.earlier_keys, and reload outboxd"
+                + "tokens.earlier_keys, and reload outboxd (restart it for a systemd credential)"
         case .variablesNotAnObject:
             "the row's variables are not a JSON object: write an object, such as {\"name\": \"Jane\"}"
         case .variablesTooDeep:

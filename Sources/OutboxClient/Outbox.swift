@@ -15,27 +15,40 @@ public enum Outbox {
     ///   `recipient_has_no_control_characters` (docs/sql-contract.md).
     @discardableResult
     public static func enqueue(_ mail: NewMail, in database: Database) throws -> Int64 {
-        if let key = mail.idempotencyKey {
-            let earlier = try Int64.fetchOne(
-                database,
-                sql: "SELECT id FROM outbox WHERE idempotency_key = ?",
-                arguments: [key]
-            )
-            if let earlier { return earlier }
-        }
         let variables = try mail.variables.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
-        try database.execute(
+        let inserted: Int64?
+        do {
+            inserted = try Int64.fetchOne(
+                database,
+                sql: """
+                    INSERT INTO outbox (kind, recipient, account, token, locale, variables, idempotency_key, not_before,
+                        expires_at, valid_for, priority)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (idempotency_key) DO NOTHING RETURNING id
+                    """,
+                arguments: [
+                    mail.kind, mail.recipient, mail.account, mail.token, mail.locale, variables, mail.idempotencyKey,
+                    mail.notBefore?.milliseconds, mail.expiresAt?.milliseconds, mail.validFor?.milliseconds,
+                    mail.priority,
+                ]
+            )
+        } catch let error as DatabaseError where error.message == "idempotency_key_was_used_before" {
+            inserted = nil
+        }
+        if let inserted { return inserted }
+        // A key stays known when its row is deleted.
+        let earlier = try Int64.fetchOne(
+            database,
             sql: """
-                INSERT INTO outbox (kind, recipient, account, token, locale, variables, idempotency_key, not_before,
-                    expires_at, valid_for, priority)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                SELECT coalesce((SELECT id FROM outbox WHERE idempotency_key = ?1),
+                    (SELECT message_id FROM outbox_used_key WHERE idempotency_key = ?1))
                 """,
-            arguments: [
-                mail.kind, mail.recipient, mail.account, mail.token, mail.locale, variables, mail.idempotencyKey,
-                mail.notBefore?.milliseconds, mail.expiresAt?.milliseconds, mail.validFor?.milliseconds, mail.priority,
-            ]
+            arguments: [mail.idempotencyKey]
         )
-        return database.lastInsertedRowID
+        guard let earlier else {
+            throw DatabaseError(resultCode: .SQLITE_INTERNAL, message: "only a used idempotency key inserts nothing")
+        }
+        return earlier
     }
 
     /// The messages of a person, newest first.

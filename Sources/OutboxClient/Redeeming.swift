@@ -35,6 +35,7 @@ public struct Redemption: Sendable, Hashable {
     public var isOK: Bool { result == .ok }
 
     static let unknown = Redemption(result: .unknown, messageID: nil, account: nil, recipient: nil)
+    static let wrongCode = Redemption(result: .wrongCode, messageID: nil, account: nil, recipient: nil)
 }
 
 /// The check key that belongs to a code is not among the given ones.
@@ -66,7 +67,7 @@ extension Outbox {
             database,
             sql: """
                 SELECT result, message_id, account, recipient FROM outbox_token_status WHERE digest = ? AND kind = ?
-                ORDER BY result = 'ok' DESC, sequence DESC LIMIT 1
+                ORDER BY result = 'ok' DESC, result = 'used' DESC, sequence DESC LIMIT 1
                 """,
             arguments: [TokenDigest.ofPresented(token), kind]
         )
@@ -82,19 +83,20 @@ extension Outbox {
         in database: Database,
         now: Date = Date()
     ) throws -> Redemption {
+        let digest = TokenDigest.ofPresented(token)
         let rows = try Row.fetchAll(
             database,
             sql: """
-                UPDATE outbox_token SET presented_at = ?, presented_code = NULL WHERE digest = ? AND kind = ?
+                UPDATE outbox_token SET presented_at = ?, presented = ? WHERE digest = ? AND kind = ?
                 RETURNING result, message_id, sequence
                 """,
-            arguments: [now.milliseconds, TokenDigest.ofPresented(token), kind]
+            arguments: [now.milliseconds, digest, digest, kind]
         )
         return try redemption(rows, in: database)
     }
 
-    /// Redeems the code that a person typed, for the newest mail of the kind to that person, in a transaction of its own:
-    /// a wrong try counts even if the caller fails afterwards.
+    /// Redeems the code that a person typed, from one of the newest mails of the kind to that person, in a transaction of
+    /// its own: a wrong try counts even if the caller fails afterwards.
     ///
     /// - Parameters:
     ///   - keys: the check keys; the one that belongs to the mail is used.
@@ -110,7 +112,7 @@ extension Outbox {
         then body: (Database, Redemption) throws -> Void = { _, _ in }
     ) throws -> Redemption {
         guard let digits = digits(in: code) else {
-            return Redemption(result: .wrongCode, messageID: nil, account: nil, recipient: nil)
+            return .wrongCode
         }
         return try writer.write { database in
             let redemption = try redeem(kind: kind, digits: digits, of: person, keys: keys, in: database, now: now)
@@ -119,13 +121,21 @@ extension Outbox {
         }
     }
 
-    /// People copy full-width digits, spaces and hyphens. Only eight digits count as a try.
+    /// People copy full-width digits, spaces and dashes. Only eight digits count as a try.
     private static func digits(in code: String) -> String? {
-        let digits = code.precomposedStringWithCompatibilityMapping.filter { !$0.isWhitespace && $0 != "-" }
+        let digits = String(
+            String.UnicodeScalarView(
+                code.precomposedStringWithCompatibilityMapping.unicodeScalars.filter { scalar in
+                    let isDash = scalar.properties.generalCategory == .dashPunctuation || scalar == "\u{2212}"
+                    return !scalar.properties.isWhitespace && !isDash
+                }
+            )
+        )
         let isCode = digits.utf8.count == TokenKey.codeDigits && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
         return isCode ? digits : nil
     }
 
+    /// Tries the newest mails: the newest one may not have arrived yet. A wrong code counts for each.
     private static func redeem(
         kind: String,
         digits: String,
@@ -134,37 +144,64 @@ extension Outbox {
         in database: Database,
         now: Date
     ) throws -> Redemption {
-        let row = try Row.fetchOne(
+        guard let name = try name(of: person, kind: kind, in: database) else { return .wrongCode }
+        let candidates = try Row.fetchAll(
             database,
             sql: """
                 SELECT message_id, envelope_id, key_id FROM outbox_token_status
-                WHERE kind = ? AND \(person.column) = ? ORDER BY result = 'ok' DESC, sequence DESC LIMIT 1
+                WHERE person = ? AND kind = ? AND code_mac IS NOT NULL ORDER BY sequence DESC LIMIT 5
                 """,
-            arguments: [kind, person.value]
+            arguments: [name, kind]
         )
-        guard let row else { return .unknown }
-        let keyID: String? = row["key_id"]
-        let key = keys.first { $0.key.id == keyID }?.key
-        if let keyID, key == nil { throw MissingCheckKey(id: keyID) }
-        let proof = key?.mac(of: digits, envelopeID: row["envelope_id"]) ?? []
-        let rows = try Row.fetchAll(
-            database,
-            sql: """
-                UPDATE outbox_token SET presented_at = ?, presented_code = ? WHERE message_id = ?
-                RETURNING result, message_id, sequence
-                """,
-            arguments: [now.milliseconds, Data(proof), row["message_id"] as Int64]
-        )
-        return try redemption(rows, in: database)
+        let known = Dictionary(keys.map { ($0.key.id, $0.key) }, uniquingKeysWith: { first, _ in first })
+        if let newest = candidates.first, candidates.allSatisfy({ known[$0["key_id"]] == nil }) {
+            throw MissingCheckKey(id: newest["key_id"])
+        }
+        var refusal: Redemption?
+        for candidate in candidates {
+            // After a change of keys, an older mail may need one that the application does not keep any more.
+            guard let key = known[candidate["key_id"]] else { continue }
+            let proof = key.mac(of: digits, envelopeID: candidate["envelope_id"])
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    UPDATE outbox_token SET presented_at = ?, presented = ? WHERE message_id = ?
+                    RETURNING result, message_id, sequence
+                    """,
+                arguments: [now.milliseconds, Data(proof), candidate["message_id"] as Int64]
+            )
+            let found = try redemption(rows, in: database)
+            switch found.result {
+            case .wrongCode, .tooManyTries: refusal = refusal ?? found
+            case .ok, .used, .replaced, .expired, .unknown: return found
+            }
+        }
+        return refusal ?? .wrongCode
     }
 
-    /// An application may mail one token twice: one that succeeds counts, else the newest.
-    private static func redemption(_ rows: [Row], in database: Database) throws -> Redemption {
-        let chosen = rows.max { one, other in
-            let (oneIsOK, otherIsOK) = (one["result"] == "ok", other["result"] == "ok")
-            let (sequence, otherSequence): (Int64, Int64) = (one["sequence"], other["sequence"])
-            return oneIsOK == otherIsOK ? sequence < otherSequence : otherIsOK
+    /// The person as `outbox_token` names it: `account:` and the account, or `address:` and the address.
+    private static func name(of person: Person, kind: String, in database: Database) throws -> String? {
+        switch person {
+        case .account(let account): "account:\(account)"
+        case .recipient(let recipient):
+            try String.fetchOne(
+                database,
+                sql: """
+                    SELECT state.person FROM outbox AS message JOIN outbox_state AS state ON state.message_id = message.id
+                    WHERE message.recipient = ? COLLATE NOCASE AND message.kind = ? ORDER BY message.id DESC LIMIT 1
+                    """,
+                arguments: [recipient, kind]
+            )
         }
+    }
+
+    /// An application may mail one token twice: one that succeeds or succeeded counts, else the newest.
+    private static func redemption(_ rows: [Row], in database: Database) throws -> Redemption {
+        func rank(_ row: Row) -> (Int, Int64) {
+            let result: String = row["result"]
+            return (result == "ok" ? 2 : result == "used" ? 1 : 0, row["sequence"])
+        }
+        let chosen = rows.max { rank($0) < rank($1) }
         guard let chosen else { return .unknown }
         let row = try Row.fetchOne(
             database,

@@ -11,6 +11,10 @@ extension CompositionError {
             case .unknownKind: .unknownKind
             case .invalidRecipient: .badRecipient
             case .missingTokenKey: .missingTokenKey
+            // The configuration decides about these, so the row is not at fault.
+            case .missingVariable(name: "link", _, _), .missingVariable(name: "token", _, _),
+                .missingVariable(name: "code", _, _):
+                .missingTokenKey
             case .missingVariable, .unprintableVariable, .variablesNotAnObject, .variablesTooDeep, .variablesTooLarge,
                 .invalidEnvelopeID, .emptySubject:
                 .badValues

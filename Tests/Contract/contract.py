@@ -385,11 +385,11 @@ def redeeming(a, path, settings):
             digest * 32, proof and proof * 32, expires_at, not keeps, number)
 
     def link(digest, at=None):
-        return a.run("UPDATE outbox_token SET presented_at = ?, presented_code = NULL WHERE digest = ? AND "
-                     "kind = 'verify-email' RETURNING result, message_id", at or now(), digest * 32)
+        return a.run("UPDATE outbox_token SET presented_at = ?, presented = ? WHERE digest = ? AND "
+                     "kind = 'verify-email' RETURNING result, message_id", at or now(), digest * 32, digest * 32)
 
     def code(number, proof):
-        return a.run("UPDATE outbox_token SET presented_at = ?, presented_code = ? WHERE message_id = ? "
+        return a.run("UPDATE outbox_token SET presented_at = ?, presented = ? WHERE message_id = ? "
                      "RETURNING result", now(), proof * 32, number)
 
     mail(1, b"1")
@@ -408,11 +408,13 @@ def redeeming(a, path, settings):
     for _ in range(5):
         equal(code(4, b"x"), [("wrong-code",)])
     equal(code(4, b"p"), [("too-many-tries",)])
-    equal(a.run("SELECT tries, presented_code, redeemed_at FROM outbox_token WHERE message_id = 4"), [(5, None, None)])
+    equal(a.run("SELECT tries, presented, redeemed_at FROM outbox_token WHERE message_id = 4"), [(5, None, None)])
     equal(link(b"4"), [("ok", 4)])
     equal(a.value("SELECT advice FROM outbox_status WHERE id = 4"), "done")
     a.refuses("presented_at_is_in_milliseconds_since_1970",
-              "UPDATE outbox_token SET presented_at = 1800000000 WHERE message_id = 1")
+              "UPDATE outbox_token SET presented_at = 1800000000, presented = digest WHERE message_id = 1")
+    a.refuses("presented_at_and_presented_are_both_required",
+              "UPDATE outbox_token SET presented_at = 1800000000000, presented = NULL WHERE message_id = 1")
     a.run("DELETE FROM outbox")
     equal(a.value("SELECT count(*) FROM outbox_token"), 0)
     a.refuses_row("expires_at_and_valid_for_are_not_both_given", expires_at=now(), valid_for=60_000)

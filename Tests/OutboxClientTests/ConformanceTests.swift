@@ -50,6 +50,9 @@ struct ConformanceTests {
         print(json.dumps(answer))
         """
 
+    private static let clients = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "clients/python").path
+
     private let folder: URL
     private let store: OutboxDatabase
     private let application: DatabaseQueue
@@ -105,12 +108,10 @@ struct ConformanceTests {
     }
 
     private func python(_ step: Step) async throws -> String {
-        let clients = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "clients/python").path
         let text = String(decoding: try JSONEncoder().encode(step), as: UTF8.self)
         let result = try await Program.python(
             Self.python,
-            [folder.appending(path: "outbox.db").path, clients, key.checkKey.base64, text]
+            [folder.appending(path: "outbox.db").path, Self.clients, key.checkKey.base64, text]
         )
         if result.exitCode != 0 { return result.errors }
         return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
@@ -186,13 +187,81 @@ struct ConformanceTests {
         let his = #", 2, null, "bob@example.com"]"#
         try await expect(typed("1234567"), #"["wrong-code", null, null, null]"#)
         for _ in 1...2 { try await expect(typed(wrong), #"["wrong-code""# + his) }
-        try await expect(typed(code, "nobody@example.com"), #"["unknown", null, null, null]"#)
+        // A stranger's address says no more than a wrong code does.
+        try await expect(typed(code, "nobody@example.com"), #"["wrong-code", null, null, null]"#)
         // As people copy it: in two groups, with full-width digits.
         let wide = String(
             String.UnicodeScalarView(code.unicodeScalars.compactMap { Unicode.Scalar($0.value + 0xFEE0) })
         )
         try await expect(typed("\(wide.prefix(4)) -\u{3000}\(wide.suffix(4))"), #"["ok""# + his)
         for _ in 1...2 { try await expect(typed(code), #"["used""# + his) }
+    }
+
+    @Test("while a newer mail is stuck, the older one's code works", arguments: [true, false])
+    func stuck(inSwift: Bool) async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        _ = try swift(Step(call: "enqueue", recipient: "ann@example.com", account: "a-1"))
+        let first = try #require(try await deliver().first)
+        _ = try swift(Step(call: "enqueue", recipient: "ann@example.com", account: "a-1"))
+        let now = Timestamp(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1000))
+        let stuck = try await store.claim(
+            .ordinary(),
+            limit: 10,
+            now: now,
+            lease: .seconds(60),
+            rules: rules,
+            expiryHold: nil
+        ).claims
+        #expect(stuck.map(\.message.id) == [2])
+        let code = try #require(first.message.code).secret
+        let typed = Step(call: "code", account: "a-1", token: code)
+        #expect(try await run(typed, inSwift: inSwift) == #"["ok", 1, "a-1", "ann@example.com"]"#)
+    }
+
+    @Test("Python's client takes a repeated key at once from many threads, and any row factory")
+    func connections() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        _ = try swift(Step(call: "enqueue", recipient: "ann@example.com"))
+        let token = try #require(try await deliver().first?.message.token)
+        let result = try await Program.python(
+            """
+            import sqlite3, sys, threading
+            sys.path.insert(0, sys.argv[2])
+            import outbox_client as client
+            ids = []
+            def enqueue():
+                db = sqlite3.connect(sys.argv[1], timeout=60)
+                with db:
+                    ids.append(client.enqueue(db, "reset-password", "ben@example.com", idempotency_key="once"))
+                db.close()
+            threads = [threading.Thread(target=enqueue) for _ in range(8)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            print(ids)
+            db = sqlite3.connect(sys.argv[1], isolation_level=None)
+            db.row_factory = lambda cursor, row: {column[0]: value for column, value in zip(cursor.description, row)}
+            db.execute("DELETE FROM outbox WHERE id = 2")
+            print(client.enqueue(db, "reset-password", "ben@example.com", idempotency_key="once"))
+            print(client.look(db, "reset-password", sys.argv[3]).result.value, client.status(db, id=1)[0].state)
+            print(client.redeem(db, "reset-password", sys.argv[3]).message_id)
+            print(client.redeem(db, "reset-password", "\\ud800").result.value)
+            print(client.redeem_code(db, "reset-password", "1234 \\u2013 5678", client.CheckKey(sys.argv[4]),
+                recipient="ann@example.com").result.value)
+            """,
+            [folder.appending(path: "outbox.db").path, Self.clients, token.secret, key.checkKey.base64]
+        )
+        #expect(
+            result.output == """
+                [2, 2, 2, 2, 2, 2, 2, 2]
+                2
+                ok accepted
+                1
+                unknown
+                wrong-code
+
+                """,
+            "\(result.errors)"
+        )
     }
 
     @Test("a wrong code counts although the caller fails, and a right one is not used up when what follows fails")
@@ -241,8 +310,7 @@ struct ConformanceTests {
             """,
             [
                 folder.appending(path: "outbox.db").path,
-                URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                    .deletingLastPathComponent().appending(path: "clients/python").path,
+                Self.clients,
                 key.checkKey.base64, code,
             ]
         )

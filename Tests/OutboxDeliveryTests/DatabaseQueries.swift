@@ -73,6 +73,14 @@ extension OutboxDatabase {
         }
     }
 
+    /// The length of the code's proof of each mailed message, by id.
+    func codes() async throws -> [Int?] {
+        try foreign { database in
+            let sql = "SELECT length(code_mac) FROM outbox_token ORDER BY message_id"
+            return try Row.fetchAll(database, sql: sql).map { $0[0] as Int? }
+        }
+    }
+
     /// The recipients whose mails may have arrived twice.
     func uncertainRecipients() async throws -> Set<String> {
         try foreign { database in

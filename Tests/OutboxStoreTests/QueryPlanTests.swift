@@ -113,8 +113,9 @@ import Testing
                 SELECT 'verify-email', 'ann@example.com', 'a1', 't' FROM number;
             UPDATE outbox_state SET state = 'accepted', due_at = NULL, secret = NULL, requested_at = \(noon.milliseconds) - 90000000,
                 accepted_at = \(noon.milliseconds) - 90000000, finished_at = \(noon.milliseconds) - 90000000;
-            INSERT INTO outbox_token (message_id, sequence, kind, person, digest, is_replaceable, replaced_at, redeemed_at)
-                SELECT message_id, sequence, kind, person, randomblob(32), 1, iif(sequence % 2, finished_at, NULL),
+            INSERT INTO outbox_token (message_id, sequence, kind, person, digest, key_id, code_mac, is_replaceable,
+                    replaced_at, redeemed_at)
+                SELECT message_id, sequence, kind, person, randomblob(32), 'k', randomblob(32), 1, iif(sequence % 2, finished_at, NULL),
                     iif(sequence % 2, NULL, finished_at) FROM outbox_state;
             """
         )
@@ -148,8 +149,21 @@ import Testing
             _ = try await store.finish([.accepted(claims[0], at: noon)], now: noon, rules: Self.rules)
         }
         try await measure("redeem") {
-            let update = "UPDATE outbox_token SET presented_at = \(noon.milliseconds) WHERE message_id = \(id)"
-            try await store.queue.writeWithoutTransaction { try $0.execute(sql: update) }
+            let update =
+                "UPDATE outbox_token SET presented_at = \(noon.milliseconds), presented = x'' WHERE message_id = \(id)"
+            let find = """
+                SELECT message_id, envelope_id, key_id FROM outbox_token_status WHERE person = 'account:a1'
+                    AND kind = 'verify-email' AND code_mac IS NOT NULL ORDER BY sequence DESC LIMIT 5
+                """
+            let person = """
+                SELECT state.person FROM outbox AS message JOIN outbox_state AS state ON state.message_id = message.id
+                WHERE message.recipient = 'ANN@example.com' COLLATE NOCASE AND message.kind = 'verify-email'
+                ORDER BY message.id DESC LIMIT 1
+                """
+            try await store.queue.writeWithoutTransaction { database in
+                for sql in [person, find] { #expect(try !Row.fetchAll(database, sql: sql).isEmpty) }
+                try database.execute(sql: update)
+            }
         }
         try await measure("status by id") { _ = try await store.status(id: id) }
         try await measure("status by account") {

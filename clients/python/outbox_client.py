@@ -131,15 +131,24 @@ def enqueue(
         "variables": "{}" if variables is None else json.dumps(variables), "idempotency_key": idempotency_key,
         "not_before": not_before, "expires_at": expires_at, "valid_for": valid_for, "priority": priority,
     }
-    if idempotency_key is not None:
-        # Without a transaction the id would be that of a message that is removed before it is returned.
-        row = db.execute("SELECT id FROM outbox WHERE idempotency_key = ?", (idempotency_key,)).fetchone()
-        if row:
-            return int(row[0])
-    cursor = db.execute(
-        f"INSERT INTO outbox ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values())
-    )
-    return int(cursor.lastrowid or 0)
+    cursor = _cursor(db)
+    try:
+        rows = cursor.execute(
+            f"INSERT INTO outbox ({', '.join(values)}) VALUES ({', '.join('?' * len(values))}) "
+            "ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
+            tuple(values.values()),
+        ).fetchall()
+    except sqlite3.IntegrityError as error:
+        if str(error) != "idempotency_key_was_used_before":
+            raise
+        rows = []
+    if rows:
+        return int(rows[0][0])
+    earlier = cursor.execute("SELECT id FROM outbox WHERE idempotency_key = ?", (idempotency_key,)).fetchone()
+    if earlier is None:
+        # The row was deleted; its key is still known.
+        earlier = cursor.execute("SELECT message_id FROM outbox_used_key WHERE idempotency_key = ?", (idempotency_key,)).fetchone()
+    return int(earlier[0])
 
 
 def status(
@@ -155,7 +164,7 @@ def status(
                   (("id", id), ("account", account), ("recipient", recipient), ("kind", kind)) if value is not None}
     if not conditions.keys() - {"kind"}:
         raise TypeError("give an id, an account or a recipient")
-    rows = db.execute(
+    rows = _cursor(db).execute(
         "SELECT id, kind, recipient, account, state, requested_at, accepted_at, redeemed_at, advice, advice_at "
         f"FROM outbox_status WHERE {' AND '.join(f'{name} = ?' for name in conditions)} "
         "ORDER BY requested_at DESC, id DESC",
@@ -166,9 +175,9 @@ def status(
 
 def look(db: sqlite3.Connection, kind: str, token: str) -> Redemption:
     """What redeeming the token would say, for a page that only shows a form. Changes nothing."""
-    row = db.execute(
+    row = _cursor(db).execute(
         "SELECT result, message_id, account, recipient FROM outbox_token_status WHERE digest = ? AND kind = ? "
-        "ORDER BY result = 'ok' DESC, sequence DESC LIMIT 1",
+        "ORDER BY result = 'ok' DESC, result = 'used' DESC, sequence DESC LIMIT 1",
         (_digest(token), kind),
     ).fetchone()
     return Redemption(Result(row[0]), *row[1:]) if row else Redemption(Result.UNKNOWN)
@@ -179,10 +188,11 @@ def redeem(db: sqlite3.Connection, kind: str, token: str, *, now: Optional[int] 
 
     Make it the first statement of the transaction, or begin that with ``BEGIN IMMEDIATE``. Commit in any case.
     """
-    rows = db.execute(
-        "UPDATE outbox_token SET presented_at = ?, presented_code = NULL WHERE digest = ? AND kind = ? "
+    digest = _digest(token)
+    rows = _cursor(db).execute(
+        "UPDATE outbox_token SET presented_at = ?, presented = ? WHERE digest = ? AND kind = ? "
         "RETURNING result, message_id, sequence",
-        (_now(now), _digest(token), kind),
+        (_now(now), digest, digest, kind),
     ).fetchall()
     return _redemption(db, rows)
 
@@ -197,60 +207,88 @@ def redeem_code(
     recipient: Optional[str] = None,
     now: Optional[int] = None,
 ) -> Redemption:
-    """Redeems the code that a person typed, for the newest mail of the kind to that account or address.
+    """Redeems the code that a person typed, from one of the newest mails of the kind to that account or address.
 
     Begins a transaction. If the code is right, the transaction is open, and the caller commits it together with what
-    follows. In any other case it is committed, so that a wrong try counts even if the caller fails.
+    follows. In any other case it is committed, so that a wrong try counts even if the caller fails. A connection with
+    ``autocommit=False`` is always in a transaction, and can't be used.
     """
     if db.in_transaction:
         raise sqlite3.ProgrammingError("redeem_code begins its own transaction: a wrong try must be committed at once")
     if (account is None) == (recipient is None):
         raise TypeError("give either an account or a recipient")
-    # People copy full-width digits, spaces and hyphens. Only eight digits count as a try.
-    digits = "".join(c for c in unicodedata.normalize("NFKC", code) if not (c.isspace() or c == "-"))
+    # People copy full-width digits, spaces and dashes. Only eight digits count as a try.
+    digits = "".join(c for c in unicodedata.normalize("NFKC", code)
+                     if not (c.isspace() or unicodedata.category(c) == "Pd" or c == "\u2212"))
     if len(digits) != 8 or not (digits.isascii() and digits.isdigit()):
         return Redemption(Result.WRONG_CODE)
+    # The methods commit() and rollback() do nothing where Python's own autocommit is on.
     db.execute("BEGIN IMMEDIATE")
     try:
-        redemption = _redeem_code(db, kind, digits, [keys] if isinstance(keys, CheckKey) else list(keys),
-                                  "account" if recipient is None else "recipient", account or recipient, _now(now))
+        redemption = _redeem_code(db, kind, digits, {key.id: key for key in ([keys] if isinstance(keys, CheckKey) else keys)},
+                                  account, recipient, _now(now))
     except BaseException:
-        db.rollback()
+        db.execute("ROLLBACK")
         raise
     if not redemption:
-        db.commit()
+        db.execute("COMMIT")
     return redemption
 
 
-def _redeem_code(db: sqlite3.Connection, kind: str, digits: str, keys: Sequence[CheckKey], column: str,
-                 person: Optional[str], now: int) -> Redemption:
-    row = db.execute(
-        f"SELECT message_id, envelope_id, key_id FROM outbox_token_status WHERE kind = ? AND {column} = ? "
-        "ORDER BY result = 'ok' DESC, sequence DESC LIMIT 1",
-        (kind, person),
-    ).fetchone()
-    if row is None:
-        return Redemption(Result.UNKNOWN)
-    message, envelope_id, key_id = row
-    key = next((key for key in keys if key.id == key_id), None)
-    if key is None and key_id is not None:
-        raise LookupError(f"the check key {key_id} is missing; outboxctl new-key wrote it beside the token key")
-    proof = key.proof(digits, envelope_id) if key else b""
-    rows = db.execute(
-        "UPDATE outbox_token SET presented_at = ?, presented_code = ? WHERE message_id = ? "
-        "RETURNING result, message_id, sequence",
-        (now, proof, message),
+def _redeem_code(db: sqlite3.Connection, kind: str, digits: str, keys: Mapping[str, CheckKey], account: Optional[str],
+                 recipient: Optional[str], now: int) -> Redemption:
+    """Tries the newest mails: the newest one may not have arrived yet. A wrong code counts for each."""
+    cursor = _cursor(db)
+    if account is not None:
+        person = "account:" + account
+    else:
+        row = cursor.execute(
+            "SELECT state.person FROM outbox AS message JOIN outbox_state AS state ON state.message_id = message.id "
+            "WHERE message.recipient = ? COLLATE NOCASE AND message.kind = ? ORDER BY message.id DESC LIMIT 1",
+            (recipient, kind),
+        ).fetchone()
+        if row is None:
+            return Redemption(Result.WRONG_CODE)
+        person = row[0]
+    candidates = cursor.execute(
+        "SELECT message_id, envelope_id, key_id FROM outbox_token_status "
+        "WHERE person = ? AND kind = ? AND code_mac IS NOT NULL ORDER BY sequence DESC LIMIT 5",
+        (person, kind),
     ).fetchall()
-    return _redemption(db, rows)
+    redemption = Redemption(Result.WRONG_CODE)
+    if candidates and not any(key_id in keys for _, _, key_id in candidates):
+        raise LookupError(f"the check key {candidates[0][2]} is missing; outboxctl new-key wrote it beside the token key")
+    for message, envelope_id, key_id in candidates:
+        # After a change of keys, an older mail may need one that the application does not keep any more.
+        if key_id not in keys:
+            continue
+        rows = cursor.execute(
+            "UPDATE outbox_token SET presented_at = ?, presented = ? WHERE message_id = ? "
+            "RETURNING result, message_id, sequence",
+            (now, keys[key_id].proof(digits, envelope_id), message),
+        ).fetchall()
+        found = _redemption(db, rows)
+        if found.result not in (Result.WRONG_CODE, Result.TOO_MANY_TRIES):
+            return found
+        if redemption.message_id is None:
+            redemption = found
+    return redemption
 
 
 def _redemption(db: sqlite3.Connection, rows: Sequence[tuple[str, int, int]]) -> Redemption:
-    """An application may mail one token twice: one that succeeds counts, else the newest."""
+    """An application may mail one token twice: one that succeeds or succeeded counts, else the newest."""
     if not rows:
         return Redemption(Result.UNKNOWN)
-    result, message, _ = max(rows, key=lambda row: (row[0] == "ok", row[2]))
-    account, recipient = db.execute("SELECT account, recipient FROM outbox WHERE id = ?", (message,)).fetchone()
+    result, message, _ = max(rows, key=lambda row: (row[0] == "ok", row[0] == "used", row[2]))
+    account, recipient = _cursor(db).execute("SELECT account, recipient FROM outbox WHERE id = ?", (message,)).fetchone()
     return Redemption(Result(result), message, account, recipient)
+
+
+def _cursor(db: sqlite3.Connection) -> sqlite3.Cursor:
+    """Without the application's row factory, which may return anything."""
+    cursor = db.cursor()
+    cursor.row_factory = None
+    return cursor
 
 
 def _advice(column: str) -> tuple[Advice, ...]:
@@ -260,7 +298,7 @@ def _advice(column: str) -> tuple[Advice, ...]:
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def _now(now: Optional[int]) -> int:

@@ -50,6 +50,8 @@ struct LaneWorker: Sendable {
     private func attempt(_ claim: Claim, on lane: isolated SMTPLane) {
         // The whole attempt uses one configuration.
         let (composer, settings) = configuration.value.forAttempts
+        // A reload may have brought templates that show what the claim lacks.
+        if claim.tokenRules != settings.rules.tokens { return endUnsent(claim, .returnedUnsent(until: nil)) }
         // The message may have waited for a lane for a while.
         if let outcome = reasonToWithhold(claim, settings) { return endUnsent(claim, outcome) }
         let mail: OutgoingMail
@@ -96,7 +98,7 @@ struct LaneWorker: Sendable {
 
     private func endUnsent(_ claim: Claim, _ outcome: Completion.Outcome) {
         let now = environment.now()
-        if tokenTimes.isStale(claim, at: now) { tokenTimes.goesBack(claim) }
+        if tokenTimes.isStale(claim, at: now) { tokenTimes.goesBack(claim) } else { tokenTimes.ended(claim) }
         let completion = Completion(claim: claim, outcome: outcome, relay: nil, finishedAt: now)
         pool.endedUnsent(completion, relay: id.relay)
     }

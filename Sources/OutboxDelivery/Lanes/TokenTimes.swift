@@ -7,9 +7,9 @@ import Synchronization
 /// With `valid_for` a token's time counts from the claim, and a claim may wait for a lane or for a slow relay. Such a
 /// claim goes back to the store, and the next claim begins the time anew.
 ///
-/// It goes back once only: behind a relay that is always slow, a message would otherwise never leave.
+/// Behind a relay that is always slow, a message would never leave. So after the first return half of the time may pass.
 final class TokenTimes: Sendable {
-    /// A token may lose a tenth of its time, and always this much.
+    /// At first a token may lose a tenth of its time, and always this much.
     private static let smallestLoss = Duration.seconds(10)
 
     private let returned = Mutex<Set<Int64>>([])
@@ -18,8 +18,8 @@ final class TokenTimes: Sendable {
     func isStale(_ claim: Claim, at now: Timestamp) -> Bool {
         let message = claim.message
         guard let span = message.validFor, !message.isExpiryFixed else { return false }
-        let loss = max(Self.smallestLoss, span / 10)
-        return now.timeSince(claim.claimedAt) > loss && !returned.withLock { $0.contains(message.id) }
+        let hasReturned = returned.withLock { $0.contains(message.id) }
+        return now.timeSince(claim.claimedAt) > (hasReturned ? span / 2 : max(Self.smallestLoss, span / 10))
     }
 
     /// Notes that the claim goes back.

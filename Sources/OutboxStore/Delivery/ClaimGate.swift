@@ -10,7 +10,11 @@ struct DueMessage {
     /// A newer message of the same kind exists for the person.
     let hasNewer: Bool
     /// A mail of the kind was sent to the address recently, or is being sent.
-    let hasSent: Bool
+    var hasSent: Bool
+    /// The person redeemed another token of the kind since the request, or a newer mail was handed over.
+    let isSettled: Bool
+    /// The message's own token was redeemed: a mail of an attempt without an answer has arrived.
+    let isRedeemed: Bool
 }
 
 /// Checks due messages within one claiming transaction.
@@ -40,7 +44,9 @@ struct ClaimGate {
         let message = due.claim.message
         let deadline = rules.deadline(of: message)
         if deadline <= now { return .finish(.expired) }
-        if due.hasNewer, !rules.keepOlder.contains(message.kind) { return .finish(.superseded) }
+        // A mail whose link is dead would only confuse, and a working one nobody asks for any more is a danger.
+        if due.isRedeemed { return .finish(.superseded) }
+        if due.hasNewer || due.isSettled, !rules.keepOlder.contains(message.kind) { return .finish(.superseded) }
         if hasSuppressions, try isSuppressed(due.claim.address) { return .finish(.suppressed) }
         guard let limits = rules.limits, due.hasSent else { return .pass }
         // Only the newest token may overtake the limit; otherwise a burst of older tokens would all be sent.

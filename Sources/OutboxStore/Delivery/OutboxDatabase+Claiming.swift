@@ -116,7 +116,7 @@ private struct Claiming {
         if rules.limits != nil, passedKeys.contains(key) {
             // The limits count other claims for the same address, so those claims must be recorded first.
             try recordPassed()
-            due = DueMessage(claim: claim, hasNewer: due.hasNewer, hasSent: true)
+            due.hasSent = true
         }
         switch try gate.decision(for: due) {
         case .pass:
@@ -205,20 +205,20 @@ private struct Claiming {
                     orphans.append((sequence: row[11], messageID: row[18]))
                     continue
                 }
-                let hasGivenToken: Bool = row[21]
+                let stored = row[22] == nil ? nil : StoredToken(keyID: row[23], hasCode: row[24])
+                let mayBeSeen: Bool = row[19] > 0
                 let secrets = MessageSecrets(
                     rules.tokens,
                     kind: row[1],
                     envelopeID: row[7],
                     given: row[3],
-                    hasGivenToken: hasGivenToken,
-                    keyID: row[23]
+                    hasGivenToken: row[21],
+                    mailed: mayBeSeen ? stored : nil
                 )
-                let due = Self.dueMessage(row, secrets, now: now)
-                if hasGivenToken, row[3] == nil { withoutToken.append(due.claim) } else { found.append(due) }
-                let hasProof: Bool = row[24]
-                let isComplete = row[22] != nil && (hasProof || secrets.code == nil)
-                if !isComplete || !due.claim.message.isExpiryFixed { tokenRows[due.claim.sequence] = secrets.row }
+                let due = dueMessage(row, secrets)
+                if row[21], row[3] == nil { withoutToken.append(due.claim) } else { found.append(due) }
+                let isComplete = stored.map { mayBeSeen || secrets.isStored(in: $0) && row[25] == nil } ?? false
+                if !isComplete { tokenRows[due.claim.sequence] = secrets.row }
             }
         }
         switch selection {
@@ -254,7 +254,7 @@ private struct Claiming {
 
     /// Reads columns by position, which takes 1 µs for eleven columns. A decodable record takes 6 µs, as much as a
     /// whole claim.
-    private static func dueMessage(_ row: Row, _ secrets: MessageSecrets, now: Timestamp) -> DueMessage {
+    private func dueMessage(_ row: Row, _ secrets: MessageSecrets) -> DueMessage {
         let validFor = (row[25] as Int64?).map { Duration.milliseconds($0) }
         let expiresAt: Timestamp? = row[10]
         // With a fixed expiry, the mail says the times of the attempt that fixed it.
@@ -286,9 +286,10 @@ private struct Claiming {
             attempt: earlier + 1,
             attempts: counted + 1,
             uncertainAttempts: row[19],
-            claimedAt: now
+            claimedAt: now,
+            tokenRules: rules.tokens
         )
-        return DueMessage(claim: claim, hasNewer: row[16], hasSent: row[17])
+        return DueMessage(claim: claim, hasNewer: row[16], hasSent: row[17], isSettled: row[26], isRedeemed: row[27])
     }
 
     /// Converts addresses to canonical form where the insert's trigger could not.
@@ -305,6 +306,8 @@ private struct Claiming {
                 return [corrected]
             }.first
         }
+        let settled = Set(due.filter(\.isSettled).map(\.claim.sequence))
+        let redeemed = Set(due.filter(\.isRedeemed).map(\.claim.sequence))
         // Two of the messages may now belong to the same person, so the earlier query result is outdated.
         let select = try database.cachedStatement(
             sql: "SELECT \(PersonSQL.hasNewer(of: "state")) FROM outbox_state AS state WHERE sequence = :sequence"
@@ -314,7 +317,9 @@ private struct Claiming {
             return DueMessage(
                 claim: claim,
                 hasNewer: try Bool.fetchOne(select, arguments: arguments) ?? false,
-                hasSent: true
+                hasSent: true,
+                isSettled: settled.contains(claim.sequence),
+                isRedeemed: redeemed.contains(claim.sequence)
             )
         }
     }
@@ -383,7 +388,11 @@ extension OutboxDatabase {
             state.message_id, state.uncertain_attempts,
             CASE WHEN state.last_attempt > 0 THEN (SELECT started_at FROM outbox_attempt AS first
                 WHERE first.message_id = state.message_id AND first.attempt = 1) END,
-            state.has_given_token, token.message_id, token.key_id, token.code_mac IS NOT NULL, state.valid_for
+            state.has_given_token, token.message_id, token.key_id, token.code_mac IS NOT NULL, state.valid_for,
+            token.replaced_at IS NOT NULL OR EXISTS (SELECT 1 FROM outbox_token AS redeemed
+                WHERE redeemed.person = state.person AND redeemed.kind = state.kind
+                    AND redeemed.redeemed_at >= state.requested_at AND redeemed.is_replaceable = 1),
+            token.redeemed_at IS NOT NULL
         FROM (SELECT * FROM outbox_state
             WHERE due_at IS NOT NULL AND \(rows.condition) \(isNotAside(aside))
             ORDER BY due_at, sequence LIMIT :limit) AS state

@@ -123,7 +123,9 @@ extension OutboxDatabase {
         now: Timestamp,
         in database: Database
     ) throws -> (removed: [FinalMessage], refused: [RowRefusal]) {
-        let (removed, refused) = try database.changeRows(messages, messageID: \.id) { messages in
+        // A link works as long as its mail says.
+        let ended = messages.filter { $0.tokenExpiresAt.map { $0 <= now } ?? true }
+        let (removed, refused) = try database.changeRows(ended, messageID: \.id) { messages in
             for message in messages { try remove(message, now: now, in: database) }
             // An application's own table may refer to a message by a deferred foreign key. The commit would then refuse
             // the whole slice, again and again.
@@ -191,8 +193,11 @@ extension RetentionStep {
         case .messages:
             """
             (SELECT state.finished_at, state.sequence, state.message_id, state.kind, state.state, state.requested_at,
-                state.not_before, state.accepted_at, message.idempotency_key
+                state.not_before, state.accepted_at, message.idempotency_key,
+                CASE WHEN token.redeemed_at IS NULL AND token.replaced_at IS NULL AND state.accepted_at IS NOT NULL
+                    THEN token.expires_at END AS token_expires_at
             FROM outbox_state AS state LEFT JOIN outbox AS message ON message.id = state.message_id
+            LEFT JOIN outbox_token AS token ON token.message_id = state.message_id
             WHERE state.finished_at IS NOT NULL AND state.finished_at <= :before AND state.finished_at >= :time
                 AND NOT (state.finished_at = :time AND state.sequence <= :row)
             ORDER BY state.finished_at, state.sequence LIMIT :limit)

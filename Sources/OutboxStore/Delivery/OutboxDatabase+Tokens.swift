@@ -19,25 +19,29 @@ struct MessageSecrets {
     /// - Parameters:
     ///   - given: the application's token.
     ///   - hasGivenToken: whether the application gave one, even if it is lost: such a message never gets another.
-    ///   - keyID: the key of an earlier attempt.
+    ///   - mailed: the row of `outbox_token`, if a mail with these secrets may have been seen: every further one must
+    ///     have the same.
     init(
         _ rules: TokenRules,
         kind: String,
         envelopeID: String,
         given: String?,
         hasGivenToken: Bool,
-        keyID: String?
+        mailed: StoredToken?
     ) {
         let mints = !hasGivenToken && rules.kinds.contains(kind)
-        let showsCode = rules.codes.contains(kind)
-        let key = mints || showsCode || keyID != nil ? rules.key(keyID) : nil
+        let showsCode = mailed?.hasCode ?? rules.codes.contains(kind)
+        let key = mints || showsCode ? rules.key(mailed?.keyID) : nil
         self.envelopeID = envelopeID
         self.key = key
         token = mints ? key.map { Token($0.token(kind: kind, envelopeID: envelopeID)) } : given.map(Token.init)
         code = showsCode ? key.map { Token($0.code(kind: kind, envelopeID: envelopeID)) } : nil
-        missingKey =
-            key == nil && (mints || keyID != nil) ? keyID.map { .unknown(id: $0) } ?? .notConfigured : nil
+        let lacksKey = key == nil && (mints || mailed != nil && showsCode)
+        missingKey = lacksKey ? mailed?.keyID.map { .unknown(id: $0) } ?? .notConfigured : nil
     }
+
+    /// Whether a row of `outbox_token` has these secrets.
+    func isStored(in row: StoredToken) -> Bool { row.keyID == key?.id && row.hasCode == (code != nil) }
 
     /// The row of `outbox_token`; `nil` where nothing of the mail can be redeemed.
     var row: TokenRow? {
@@ -48,6 +52,13 @@ struct MessageSecrets {
     }
 }
 
+/// A row of `outbox_token`, as far as a claim needs it.
+struct StoredToken {
+    /// The key that made token or code.
+    let keyID: String?
+    let hasCode: Bool
+}
+
 /// What redeeming needs to know of a message's secrets.
 struct TokenRow {
     let digest: [UInt8]?
@@ -56,15 +67,15 @@ struct TokenRow {
 }
 
 extension OutboxDatabase {
-    /// Inserts a claimed message's row of `outbox_token`, or brings its expiry up to date.
+    /// Inserts a claimed message's row of `outbox_token`, or brings it up to date while no mail was seen.
     static func record(_ row: TokenRow, of claim: Claim, rules: DeliveryRules, in database: Database) throws {
         let insert = try database.cachedStatement(
             sql: """
                 INSERT INTO outbox_token (message_id, sequence, kind, person, digest, key_id, code_mac, expires_at,
                     is_replaceable)
                 SELECT message_id, sequence, kind, person, ?1, ?2, ?3, ?4, ?5 FROM outbox_state WHERE sequence = ?6
-                ON CONFLICT (message_id) DO UPDATE SET key_id = coalesce(key_id, excluded.key_id),
-                    code_mac = coalesce(code_mac, excluded.code_mac), expires_at = excluded.expires_at
+                ON CONFLICT (message_id) DO UPDATE SET digest = excluded.digest, key_id = excluded.key_id,
+                    code_mac = excluded.code_mac, expires_at = excluded.expires_at
                 """
         )
         try insert.execute(arguments: [

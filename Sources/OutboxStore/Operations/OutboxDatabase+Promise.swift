@@ -192,6 +192,8 @@ struct FinalMessage: Decodable, FetchableRecord {
     let acceptedAt: Timestamp?
     let finishedAt: Timestamp
     let idempotencyKey: String?
+    /// Until when the token of an accepted mail can be redeemed; `nil` where it can't be, or always.
+    let tokenExpiresAt: Timestamp?
 
     private enum CodingKeys: String, CodingKey {
         case kind, state
@@ -201,6 +203,7 @@ struct FinalMessage: Decodable, FetchableRecord {
         case acceptedAt = "accepted_at"
         case finishedAt = "finished_at"
         case idempotencyKey = "idempotency_key"
+        case tokenExpiresAt = "token_expires_at"
     }
 
     func outcome(patience: Duration) -> PromiseOutcome {

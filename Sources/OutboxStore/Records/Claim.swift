@@ -1,6 +1,7 @@
 // The results of claiming. Holds no SQL.
 
 package import OutboxCore
+package import OutboxTokens
 
 /// A message claimed for one attempt.
 package struct Claim: Sendable, Hashable {
@@ -20,6 +21,9 @@ package struct Claim: Sendable, Hashable {
     package let uncertainAttempts: Int
     /// When the message was claimed.
     package let claimedAt: Timestamp
+    /// The rules by which the message's token and code were made. If others are in use meanwhile, the templates may need
+    /// what the claim lacks.
+    package let tokenRules: TokenRules
     /// Until when the claim is safe, in the time since boot, which nobody can set. The store knows leases by the wall
     /// clock only; the claiming service sets this value.
     package var leaseEnds: Duration
@@ -34,6 +38,7 @@ package struct Claim: Sendable, Hashable {
         attempts: Int,
         uncertainAttempts: Int = 0,
         claimedAt: Timestamp,
+        tokenRules: TokenRules = TokenRules(),
         leaseEnds: Duration = .zero
     ) {
         self.message = message
@@ -45,6 +50,7 @@ package struct Claim: Sendable, Hashable {
         self.attempts = attempts
         self.uncertainAttempts = uncertainAttempts
         self.claimedAt = claimedAt
+        self.tokenRules = tokenRules
     }
 }
 

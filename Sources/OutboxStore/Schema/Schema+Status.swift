@@ -61,10 +61,13 @@ extension Schema {
                 CASE WHEN newest.state = 'accepted' THEN (
                     SELECT report.received_at FROM outbox_report AS report
                     WHERE report.message_id = newest.message_id AND report.action = 'returned') END AS returned_at,
-                -- When the person redeemed a token, be it an older one, since the request.
-                (SELECT max(token.redeemed_at) FROM outbox_token AS token
-                    WHERE token.person = newest.person AND token.kind = newest.kind
-                        AND token.redeemed_at >= newest.requested_at) AS redeemed_at,
+                -- When the person redeemed this token, or since the request another one that replaces it.
+                coalesce(
+                    (SELECT token.redeemed_at FROM outbox_token AS token WHERE token.message_id = newest.message_id),
+                    (SELECT max(token.redeemed_at) FROM outbox_token AS token
+                        WHERE token.person = newest.person AND token.kind = newest.kind
+                            AND token.redeemed_at >= newest.requested_at AND token.is_replaceable = 1)
+                ) AS redeemed_at,
                 max(coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS may_leave_at,
                 max(newest.requested_at, coalesce(newest.not_before, 0), coalesce(newest.held_until, 0)) AS waits_from
             FROM outbox_current JOIN outbox_state AS newest ON newest.sequence = outbox_current.current_sequence)

@@ -26,19 +26,20 @@ extension Schema {
             redeemed_at INTEGER,
             -- How many wrong codes were tried.
             tries INTEGER NOT NULL DEFAULT 0,
-            -- What an application writes in order to redeem: the present, and for a code its proof.
+            -- What an application writes in order to redeem: the present, and the digest of a link or the proof of a
+            -- code. The trigger takes it out again.
             presented_at INTEGER \(isInMilliseconds("presented_at")),
-            presented_code BLOB,
-            -- What became of it. The reasons come in this order.
+            presented BLOB,
+            -- What became of it. Nobody learns the state of a token without the token or the code.
             result TEXT GENERATED ALWAYS AS (
                 CASE
+                    WHEN presented IS NULL THEN NULL
+                    WHEN presented IS NOT digest AND tries >= 5 THEN 'too-many-tries'
+                    WHEN presented IS NOT digest AND presented IS NOT code_mac THEN 'wrong-code'
                     WHEN redeemed_at IS NOT NULL THEN 'used'
                     WHEN replaced_at IS NOT NULL THEN 'replaced'
                     WHEN expires_at <= presented_at THEN 'expired'
-                    WHEN presented_code IS NULL THEN 'ok'
-                    WHEN tries >= 5 THEN 'too-many-tries'
-                    WHEN presented_code = code_mac THEN 'ok'
-                    ELSE 'wrong-code'
+                    ELSE 'ok'
                 END) VIRTUAL
         ) STRICT;
         -- Not unique: an application may give one token to two messages.
@@ -46,19 +47,26 @@ extension Schema {
         CREATE INDEX outbox_token_open ON outbox_token (person, kind, sequence)
             WHERE redeemed_at IS NULL AND replaced_at IS NULL AND is_replaceable = 1;
         CREATE INDEX outbox_token_redeemed ON outbox_token (person, kind, redeemed_at) WHERE redeemed_at IS NOT NULL;
+        -- The newest mails with a code of a person.
+        CREATE INDEX outbox_token_code ON outbox_token (person, kind, sequence) WHERE code_mac IS NOT NULL;
 
-        CREATE TRIGGER outbox_token_presented AFTER UPDATE OF presented_at ON outbox_token
-        WHEN NEW.presented_at IS NOT NULL
+        -- A forgotten value must not pass for a right one. No try is lost here, so an error is right.
+        CREATE TRIGGER outbox_token_is_presented_whole BEFORE UPDATE OF presented_at ON outbox_token
+        WHEN NEW.presented_at IS NULL OR NEW.presented IS NULL
         BEGIN
+            SELECT RAISE(ABORT, 'presented_at_and_presented_are_both_required');
+        END;
+
+        CREATE TRIGGER outbox_token_presented AFTER UPDATE OF presented_at ON outbox_token BEGIN
             UPDATE outbox_token SET tries = tries + 1
                 WHERE message_id = NEW.message_id AND NEW.result = 'wrong-code';
             UPDATE outbox_token SET replaced_at = NEW.presented_at
-                WHERE NEW.result = 'ok' AND person = NEW.person AND kind = NEW.kind AND message_id <> NEW.message_id
+                WHERE NEW.result = 'ok' AND NEW.is_replaceable = 1 AND person = NEW.person AND kind = NEW.kind
+                    AND message_id <> NEW.message_id
                     AND redeemed_at IS NULL AND replaced_at IS NULL AND is_replaceable = 1;
             UPDATE outbox_token SET redeemed_at = NEW.presented_at
                 WHERE message_id = NEW.message_id AND NEW.result = 'ok';
-            UPDATE outbox_token SET presented_code = NULL
-                WHERE message_id = NEW.message_id AND presented_code IS NOT NULL;
+            UPDATE outbox_token SET presented = NULL WHERE message_id = NEW.message_id;
         END;
         """
 
@@ -70,15 +78,17 @@ extension Schema {
             token.message_id,
             token.sequence,
             token.kind,
+            token.person,
             -- The collation lets a plain "recipient = ?" use the index and ignore case.
             message.recipient COLLATE NOCASE AS recipient,
             message.account,
             token.digest,
             state.envelope_id,
             token.key_id,
+            token.code_mac,
             token.expires_at,
             token.redeemed_at,
-            -- What redeeming the link would say now; redeeming the code may also say too-many-tries and wrong-code.
+            -- What redeeming the link would say now.
             CASE
                 WHEN token.redeemed_at IS NOT NULL THEN 'used'
                 WHEN token.replaced_at IS NOT NULL THEN 'replaced'

@@ -106,7 +106,7 @@ struct Enqueue: AsyncParsableCommand {
         if mint, settings.tokens == nil {
             return
                 "no key is configured, so outboxd can't mint the token: make one with outboxctl new-key, set tokens.key, "
-                + "and reload outboxd; the mail waits until then"
+                + "and reload outboxd; the mail waits until then, as long as give_up_after says"
         }
         let templates: Set<String>
         do { templates = try MailComposer(settings: settings).kinds } catch let failure as ProgramFailure {

@@ -9,9 +9,8 @@ struct NewKey: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a key for the tokens that outboxd mints.",
         discussion: """
-            Writes two files that only you can read. The key belongs to outboxd alone: whoever has it can make the token \
-            of every mail. The check key belongs to outboxd and the application, which needs it only for codes; it makes \
-            neither tokens nor codes.
+            Writes files that only you can read. The key belongs to outboxd alone: whoever has it can make the token of \
+            every mail. The check key belongs to the application, which needs it only for codes.
 
               outboxctl new-key /etc/outboxd/token-key --check-key /etc/outboxd/check-key
 
@@ -31,18 +30,21 @@ struct NewKey: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
+            let file = URL(filePath: file).standardizedFileURL.path
+            let checkKey = checkKey.map { URL(filePath: $0).standardizedFileURL.path }
             let master = TokenKey.makeBase64()
             let key = try TokenKey(base64: master)
             try Self.create(file, holding: master)
             if let checkKey {
                 do { try Self.create(checkKey, holding: key.checkKey.base64) } catch {
-                    // A key without its check key is of no use for codes, and the next try must find no file.
-                    try FileManager.default.removeItem(atPath: file)
+                    // A key without its check key is of no use for codes, and the next try must find no file. If it
+                    // can't be removed, the next try says so.
+                    unlink(file)
                     throw error
                 }
             }
             print("\(file): the key \(key.id) for outboxd")
-            if let checkKey { print("\(checkKey): its check key, for outboxd's application") }
+            if let checkKey { print("\(checkKey): its check key, for the application") }
             print(
                 """
 

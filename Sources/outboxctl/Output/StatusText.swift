@@ -31,7 +31,7 @@ struct StatusText {
                 lines.append("    delivered  reported \(moment(deliveredAt))")
             }
             if let redeemedAt = message.redeemedAt {
-                lines.append("    redeemed   the link was used \(moment(redeemedAt))")
+                lines.append("    redeemed   the link or code was used \(moment(redeemedAt))")
             }
             if let waitingFor = message.waitingFor { lines.append("    waiting    \(waiting(waitingFor, message))") }
             if message.attempts > 0 { lines.append("    attempts   \(message.attempts)") }
@@ -79,7 +79,7 @@ struct StatusText {
         if let finishedAt = message.finishedAt, message.acceptedAt == nil || message.state == .bounced {
             add(finishedAt, message.state.rawValue)
         }
-        if let redeemedAt = message.redeemedAt { add(redeemedAt, "the link was used") }
+        if let redeemedAt = message.redeemedAt { add(redeemedAt, "the link or code was used") }
         if let waitingFor = message.waitingFor { lines.append("  waiting: \(waiting(waitingFor, message))") }
         if let expiresAt = message.expiresAt { add(expiresAt, "token expires") }
         if let suppression { lines.append("  \(listed(suppression))") }
