@@ -16,7 +16,8 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 24
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz contract-test examples-test mail-test dsn-test check build bench bench-quick systemd-test soak install \
+.PHONY: help demo test fuzz contract-test examples-test mail-test dsn-test peers-test check build bench bench-quick \
+	systemd-test soak install \
 	dependencies test-dependencies check-dependencies bench-dependencies systemd-test-dependencies
 
 help: ## List the targets
@@ -67,6 +68,12 @@ dsn-test: dependencies ## Let two Postfixes report about mails, on loopback (roo
 	$(SWIFT) build --product outboxctl
 	$(SWIFT) build --product fake-smtp
 	scripts/dsn-test "$$($(SWIFT) build --show-bin-path)"
+
+peers-test: dependencies ## Let Postfix, Exim and OpenSMTPD take 1,000 mails each (root; puts copies of Debian in .build)
+	@scripts/install-dependencies debootstrap iproute2 openssl python3
+	$(SWIFT) build --product outboxd
+	$(SWIFT) build --product outboxctl
+	scripts/peers-test "$$($(SWIFT) build --show-bin-path)"
 
 check: check-dependencies ## Prose, format, warnings as errors, dependency checks, the systemd unit
 	scripts/check-prose
