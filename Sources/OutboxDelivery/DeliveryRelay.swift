@@ -27,7 +27,13 @@ package struct DeliveryRelay: Sendable {
     }
 
     /// The relay's health as a row to store; `position` counts from 1.
-    func status(_ health: RelayHealth, tls: TLSSession?, position: Int, now: Timestamp) -> RelayStatus {
+    func status(
+        _ health: RelayHealth,
+        tls: TLSSession?,
+        mailsPerConnection: Int?,
+        position: Int,
+        now: Timestamp
+    ) -> RelayStatus {
         var pausedUntil: Timestamp?
         let state: RelayStatus.State
         switch health.state {
@@ -51,6 +57,7 @@ package struct DeliveryRelay: Sendable {
             detail: trouble?.detail,
             setting: trouble.flatMap { place(toMend: $0) },
             tls: tls,
+            mailsPerConnection: mailsPerConnection,
             updatedAt: now
         )
     }

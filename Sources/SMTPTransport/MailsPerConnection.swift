@@ -13,7 +13,10 @@ struct MailsPerConnection {
     /// The limit of a connection.
     ///
     /// - Parameter offered: the relay's own statement over this connection (RFC 9422).
-    func limit(offered: Int?) -> Int { min(configured, learnt ?? configured, offered ?? configured) }
+    func limit(offered: Int?) -> Int { min(configured, relayLimit(offered: offered) ?? configured) }
+
+    /// The relay's own limit, whatever is configured; `nil` where none is known.
+    func relayLimit(offered: Int?) -> Int? { [learnt, offered].compactMap(\.self).min() }
 
     /// Notes that the relay accepted this many mails over one connection: an earlier refusal after fewer had another
     /// reason.

@@ -24,6 +24,9 @@ package struct OutgoingMail: Sendable {
     package let didConnect: @Sendable () -> Void
     /// Called after ``didConnect``, with the connection's protection; `nil` without TLS.
     package let didSecure: @Sendable (TLSSession?) -> Void
+    /// Called after ``didConnect``, and again when the lane has learnt a limit, with the maximum number of mails that the
+    /// relay takes over one connection, as it says (RFC 9422) or has shown; `nil` where it does neither.
+    package let didLimitMails: @Sendable (Int?) -> Void
     /// Called every second while the answer to RCPT is missing; `false` ends the mail like a time-out.
     package let mayWait: @Sendable () -> Bool
     /// Called on the lane's thread when the relay refused the parameters that request reports, and accepted the mail
@@ -40,6 +43,7 @@ package struct OutgoingMail: Sendable {
         didHandOver: @escaping @Sendable () -> Void = {},
         didConnect: @escaping @Sendable () -> Void = {},
         didSecure: @escaping @Sendable (TLSSession?) -> Void = { _ in },
+        didLimitMails: @escaping @Sendable (Int?) -> Void = { _ in },
         mayWait: @escaping @Sendable () -> Bool = { true },
         didRefuseReports: @escaping @Sendable (TransmissionFailure) -> Void = { _ in }
     ) {
@@ -47,6 +51,7 @@ package struct OutgoingMail: Sendable {
         self.mayWait = mayWait
         self.didConnect = didConnect
         self.didSecure = didSecure
+        self.didLimitMails = didLimitMails
         self.mayHandOver = mayHandOver
         self.didHandOver = didHandOver
         self.envelopeSender = envelopeSender

@@ -165,12 +165,16 @@ package actor SMTPLane {
             opensInLockstep = false
             mail.didConnect()
             mail.didSecure(connection.tls)
+            mail.didLimitMails(mailsPerConnection.relayLimit(offered: connection.extensions.mailsPerConnection))
             messagesOnConnection = 0
             negativeRepliesInARow = 0
         }
         messagesOnConnection += 1
         let ending = connection.carry(mail)
-        if ending.isRefusedAnotherMail { mailsPerConnection.refusedAnother(after: messagesOnConnection - 1) }
+        if ending.isRefusedAnotherMail {
+            mailsPerConnection.refusedAnother(after: messagesOnConnection - 1)
+            mail.didLimitMails(mailsPerConnection.relayLimit(offered: connection.extensions.mailsPerConnection))
+        }
         relay.pipelining.note(ending.pipelining, at: .now)
         opensInLockstep = ending.pipelining.isDoubt
         if !ending.keepsConnection {

@@ -28,6 +28,14 @@ struct BehaviourOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "The most MAIL commands per connection, offered as MAILMAX of LIMITS (RFC 9422); the next MAIL gets 421.",
+            valueName: "number"
+        )
+    )
+    var mailMax: Int?
+
+    @Option(
+        help: ArgumentHelp(
             "Sends 421 and closes a connection that was silent for this time, such as 10s.",
             valueName: "time"
         ),
@@ -43,7 +51,8 @@ struct BehaviourOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "An extension not to offer: pipelining, size, 8bitmime, smtputf8, dsn, starttls or auth. Repeatable.",
+            "An extension not to offer: pipelining, size, 8bitmime, smtputf8, dsn, limits, starttls or auth. "
+                + "Repeatable.",
             valueName: "extension"
         )
     )
@@ -62,9 +71,9 @@ struct BehaviourOptions: ParsableArguments {
     var heloOnly = false
 
     func validate() throws {
-        guard messagesPerConnection ?? 1 >= 1, maxConnections ?? 1 >= 1, maxSize >= 1 else {
+        guard [messagesPerConnection, mailMax, maxConnections, maxSize].allSatisfy({ $0 ?? 1 >= 1 }) else {
             throw ValidationError(
-                "--messages-per-connection, --max-connections and --max-size are whole numbers from 1."
+                "--messages-per-connection, --mail-max, --max-connections and --max-size are whole numbers from 1."
             )
         }
         guard ehloLine.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (0x20...0x7E).contains($0) } }) else {
@@ -79,6 +88,7 @@ struct BehaviourOptions: ParsableArguments {
         options.seed = seed
         options.replyDelay = replyDelay ?? .zero
         options.messagesPerConnection = messagesPerConnection
+        options.mailMax = mailMax
         options.maximumConnections = maxConnections
         options.idleTimeout = idleTimeout
         options.saysGoodbyeWhenIdle = !idleSilently

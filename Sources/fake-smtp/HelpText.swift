@@ -3,7 +3,7 @@
 enum HelpText {
     static let discussion = """
         It takes mail from anyone, for anyone, and delivers nothing; so it listens on loopback only. It speaks ESMTP \
-        like a careful server (RFC 5321, STARTTLS, AUTH, SIZE, PIPELINING, 8BITMIME, SMTPUTF8, DSN), rejects a \
+        like a careful server (RFC 5321, STARTTLS, AUTH, SIZE, PIPELINING, 8BITMIME, SMTPUTF8, DSN, LIMITS), rejects a \
         client's mistakes, and misbehaves on demand. SIGTERM or SIGINT ends it with exit code 0 and a summary.
 
         A FAULT is written  STAGE: ACTION [WHEN] [for ADDRESS]
@@ -51,5 +51,6 @@ enum HelpText {
           fake-smtp --tls starttls --certificate-file ca.pem
           fake-smtp --user app --password-file password.txt --require-auth
           fake-smtp --ehlo-line 'SIZE 1000' --ehlo-line SMTPUTF8
+          fake-smtp --mail-max 20 --without pipelining
         """
 }

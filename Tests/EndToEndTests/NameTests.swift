@@ -94,7 +94,7 @@ struct NameTests {
         Fact("reporting_mta", [.report]), Fact("name", [.relay]), Fact("position", [.relay]),
         Fact("paused_until", [.relay]), Fact("down_since", [.relay]), Fact("setting", [.relay], log: "setting"),
         Fact("tls_version", [.relay]), Fact("tls_cipher", [.relay]),
-        Fact("certificate_name", [.relay], log: "certificate.name"),
+        Fact("mails_per_connection", [.relay]), Fact("certificate_name", [.relay], log: "certificate.name"),
         Fact("certificate_expires_at", [.relay], log: "certificate.expires.at"),
         Fact("updated_at", [.relay]), Fact("address", [.suppression]), Fact("source", [.suppression]),
         Fact("created_at", [.suppression]),

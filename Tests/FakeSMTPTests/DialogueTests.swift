@@ -31,10 +31,13 @@ struct DialogueTests {
     func withoutExtension(_ missing: SMTPExtension) async throws {
         var options = FakeSMTPServer.Options(tls: .startTLS, credentials: ["ann": "secret"])
         options.offersAuthenticationBeforeTLS = true
+        options.mailMax = 9
         options.offers.remove(missing)
         let (line, command, code): (String, String, String) =
             switch missing {
             case .pipelining: ("PIPELINING", "NOOP", "250")
+            // The number of mails counts even if it is not offered.
+            case .limits: ("LIMITS", "NOOP", "250")
             case .size: ("SIZE", "MAIL FROM:<a@example.com> SIZE=1", "555 5.5.4")
             case .eightBitMIME: ("8BITMIME", "MAIL FROM:<a@example.com> BODY=8BITMIME", "555 5.5.4")
             case .smtpUTF8: ("SMTPUTF8", "MAIL FROM:<a@example.com> SMTPUTF8", "555 5.5.4")

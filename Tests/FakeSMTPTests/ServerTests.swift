@@ -65,6 +65,22 @@ struct ServerTests {
         }
     }
 
+    @Test("LIMITS names the number of MAIL commands, refused ones included, before the 421")
+    func mailMax() async throws {
+        var options = FakeSMTPServer.Options()
+        options.mailMax = 2
+        try await FakeSMTPServer.with(options, faults: ["mail: reply 450 first 1"]) { server in
+            let client = try await RawClient.connect(to: server)
+            _ = try await client.reply()
+            #expect(try await client.say("EHLO client.example").contains("250-LIMITS MAILMAX=2\n"))
+            #expect(try await client.say("MAIL FROM:<a@example.com>").hasPrefix("450"))
+            #expect(try await client.say("MAIL FROM:<a@example.com>").hasPrefix("250"))
+            _ = try await client.say("RSET")
+            #expect(try await client.say("MAIL FROM:<a@example.com>").hasPrefix("421 4.7.0"))
+            #expect(try await client.rest() == [])
+        }
+    }
+
     @Test("a client that is told 421 in the middle of the content can say the rest, and is not reset")
     func closesAfterClient() async throws {
         try await FakeSMTPServer.with(faults: ["body: reply 421 4.3.2 \"going down\""]) { server in

@@ -40,6 +40,21 @@ import Testing
         #expect(actions.statuses.map(\.tls) == [nil])
     }
 
+    @Test("a relay's limit of mails is the smallest that a lane knows, and recorded when it changes")
+    func mailLimit() {
+        var pool = pool(relays: 2)
+        func limits(_ limit: Int?, lane: Int) -> [Int?] {
+            let actions = pool.mailsLimited(to: limit, on: LaneID(relay: 1, number: lane), at: .init(now: now))
+            #expect(actions.statuses.allSatisfy { $0.position == 2 })
+            return actions.statuses.map(\.mailsPerConnection)
+        }
+        #expect(limits(nil, lane: 1) == [] && limits(50, lane: 1) == [50] && limits(50, lane: 2) == [])
+        // A lane that has learnt nothing doesn't contradict one that has.
+        #expect(limits(nil, lane: 2) == [] && limits(20, lane: 2) == [20] && limits(60, lane: 1) == [])
+        #expect(limits(nil, lane: 2) == [60] && limits(nil, lane: 1) == [nil])
+        #expect(pool.statuses(now: now).map(\.mailsPerConnection) == [nil, nil])
+    }
+
     @Test("after the second uncertain attempt the mail is repeated no sooner than 5, then 15 minutes later")
     func uncertain() throws {
         let failure = TransmissionFailure(stage: .finalDot, cause: .timedOut, detail: "", isUncertain: true)

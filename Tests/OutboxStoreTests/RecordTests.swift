@@ -71,6 +71,7 @@ import Testing
                         certificateName: "smtp.example.com",
                         certificateExpiresAt: noon + .seconds(86_400)
                     ),
+                mailsPerConnection: trouble ? nil : 20,
                 updatedAt: noon
             )
         }

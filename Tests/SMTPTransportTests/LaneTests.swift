@@ -5,6 +5,7 @@ import Foundation
 import InternetMessage
 import OutboxCore
 import SMTPTransport
+import Synchronization
 import Testing
 
 @Suite("A lane", .timeLimit(.minutes(10)))
@@ -94,6 +95,27 @@ struct LaneTests {
             let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
             for _ in 1...6 { #expect(await lane.send(.sample()).isAccepted) }
             #expect(server.ledger.commands["MAIL"] == 6)
+        }
+    }
+
+    @Test("counts refused mails, too, against the limit that the relay offers, and tells it")
+    func offeredLimit() async throws {
+        var options = FakeSMTPServer.Options()
+        options.mailMax = 2
+        try await FakeSMTPServer.with(options, faults: ["rcpt: reply 550 5.1.1 every 2"]) { server in
+            let lane = SMTPLane(relay: SMTPRelay(server), number: 1)
+            let told = Mutex<[Int?]>([])
+            for number in 1...6 {
+                let mail = OutgoingMail(
+                    envelopeSender: "no-reply@example.com",
+                    recipient: "ann@example.com",
+                    content: Array("Subject: test\r\n\r\n".utf8),
+                    didLimitMails: { limit in told.withLock { $0.append(limit) } }
+                )
+                #expect(await lane.send(mail).isAccepted == (number % 2 == 1))
+            }
+            #expect(server.ledger.commands["MAIL"] == 6 && server.ledger.connectionCount == 3)
+            #expect(told.withLock(\.self) == [2, 2, 2])
         }
     }
 

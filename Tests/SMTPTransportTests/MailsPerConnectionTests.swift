@@ -19,6 +19,10 @@ import Testing
         #expect(limits.learnt == nil)
         limits.refusedAnother(after: 50)
         #expect(limits.limit(offered: nil) == 50 && limits.limit(offered: 20) == 20)
+        #expect(limits.relayLimit(offered: nil) == 50 && limits.relayLimit(offered: 20) == 20)
+        #expect(limits.relayLimit(offered: 60) == 50)
+        #expect(MailsPerConnection(configured: 100).relayLimit(offered: nil) == nil)
+        #expect(MailsPerConnection(configured: 100).relayLimit(offered: 500) == 500)
     }
 
     @Test(

@@ -12,6 +12,8 @@ package enum SMTPExtension: String, Sendable, Hashable, CaseIterable {
     case smtpUTF8 = "smtputf8"
     /// RFC 3461. The server records the parameters and reports nothing, because it delivers nothing.
     case dsn
+    /// RFC 9422. Offered only with ``FakeSMTPServer/Options/mailMax``, which counts in any case.
+    case limits
     /// RFC 3207. Offered only by a server started with ``FakeSMTPServer/TLSMode/startTLS``.
     case startTLS = "starttls"
     /// RFC 4954. Offered only if there are credentials.
@@ -25,6 +27,7 @@ package enum SMTPExtension: String, Sendable, Hashable, CaseIterable {
         case .eightBitMIME: "8BITMIME"
         case .smtpUTF8: "SMTPUTF8"
         case .dsn: "DSN"
+        case .limits: options.mailMax.map { "LIMITS MAILMAX=\($0)" } ?? "LIMITS"
         case .startTLS: "STARTTLS"
         case .auth: (["AUTH"] + options.mechanisms.map(\.rawValue)).joined(separator: " ")
         }

@@ -43,6 +43,7 @@ struct SMTPSession {
     private var greetedExtended: Bool?
     private var isTurnedAway = false
     private var messages = 0
+    private var mailCommands = 0
 
     init(options: FakeSMTPServer.Options) {
         self.options = options
@@ -94,11 +95,13 @@ struct SMTPSession {
         return .reach(.startTLS, .startTLS)
     }
 
-    private func receiveMail(_ sender: Mailbox, _ parameters: [String: String]) -> Step {
+    private mutating func receiveMail(_ sender: Mailbox, _ parameters: [String: String]) -> Step {
+        mailCommands += 1
+        if let limit = options.mailMax, mailCommands > limit { return .answer(Self.tooManyMails) }
         guard let greetedExtended else { return .answer(SMTPReply(503, "5.5.1", "Send EHLO or HELO first")) }
         guard envelope == nil else { return .answer(SMTPReply(503, "5.5.1", "A mail transaction is open already")) }
         if let limit = options.messagesPerConnection, messages >= limit {
-            return .answer(SMTPReply(421, "4.7.0", "Too many messages on this connection"))
+            return .answer(Self.tooManyMails)
         }
         if options.requiresTLS, !isSecure {
             // RFC 3207 §4.
@@ -324,10 +327,12 @@ struct SMTPSession {
             // RFC 4954 §4: no plaintext mechanism before TLS if TLS is available.
             return !options.credentials.isEmpty
                 && (isSecure || options.tls == .none || options.offersAuthenticationBeforeTLS)
+        case .limits: return options.mailMax != nil
         case .pipelining, .size, .eightBitMIME, .smtpUTF8, .dsn: return true
         }
     }
 
+    private static let tooManyMails = SMTPReply(421, "4.7.0", "Too many messages on this connection")
     private static let badCredentials = SMTPReply(535, "5.7.8", "Authentication credentials invalid")
     private static let tooLarge = SMTPReply(552, "5.3.4", "Message size exceeds the limit")
 

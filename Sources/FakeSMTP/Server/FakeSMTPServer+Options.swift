@@ -68,6 +68,9 @@ extension FakeSMTPServer {
         package var maximumConnections: Int?
         /// After this number of accepted mails, the next MAIL is answered with 421; `nil` for no limit.
         package var messagesPerConnection: Int?
+        /// MAILMAX of LIMITS (RFC 9422): after this number of MAIL commands, whatever their answers, the next one is
+        /// answered with 421; `nil` for no limit.
+        package var mailMax: Int?
         /// Closes a connection after this time without a byte from the client; `nil` for never.
         package var idleTimeout: Duration?
         /// Whether an idle connection gets a 421 before it is closed.

@@ -66,6 +66,7 @@ struct LaneWorker: Sendable {
                 didHandOver: { [pool] in pool.awaitsAcceptance(of: claim) },
                 didConnect: { [pool, id] in pool.connectionOpened(id, for: claim) },
                 didSecure: { [pool, id] in pool.connectionSecured($0, relay: id.relay) },
+                didLimitMails: { [pool, id] in pool.mailsLimited(to: $0, on: id) },
                 mayWait: { [pool] in pool.mayWait(for: claim) },
                 didRefuseReports: { [pool, id] in pool.reportsRefused($0, relay: id.relay) }
             )

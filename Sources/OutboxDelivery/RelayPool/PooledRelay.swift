@@ -51,6 +51,8 @@ struct PooledRelay {
 
     /// The protection of the connection that was opened last.
     var tls: TLSSession?
+    /// The relay's own limit of mails on one connection, for each lane that knows one. Lanes learn it separately.
+    var mailLimits: [Int: Int] = [:]
     /// The end of the certificate that was reported to end soon.
     var reportedEnd: Timestamp?
 
@@ -65,11 +67,14 @@ struct PooledRelay {
     /// Its name in the configuration.
     var name: String { configuration.name }
 
+    /// How many mails the relay takes over one connection, as it says or has shown; `nil` if no lane knows a limit.
+    var mailsPerConnection: Int? { mailLimits.values.min() }
+
     /// The relay's status as a row to store.
     ///
     /// - Parameter position: its place in the configuration's order, from 1.
     func status(position: Int, now: Timestamp) -> RelayStatus {
-        relay.status(health, tls: tls, position: position, now: now)
+        relay.status(health, tls: tls, mailsPerConnection: mailsPerConnection, position: position, now: now)
     }
 }
 

@@ -164,6 +164,9 @@ final class RelayPool: Sendable {
         happens { $0.connectionSecured(tls, relay: relay, at: $1) }
     }
 
+    /// Records how many mails a relay takes over one connection of this lane; `nil` if no limit is known.
+    func mailsLimited(to limit: Int?, on lane: LaneID) { happens { $0.mailsLimited(to: limit, on: lane, at: $1) } }
+
     /// Records that a lane has no connection. If it had one before, another lane may open one.
     func connectionClosed(_ lane: LaneID) { happens { $0.connectionClosed(lane, at: $1) } }
 

@@ -34,6 +34,17 @@ extension RelayPool.StateMachine {
         return actions
     }
 
+    /// A lane knows how many mails its relay takes over one connection, or that no limit is known: records a change.
+    mutating func mailsLimited(to limit: Int?, on lane: LaneID, at present: Present) -> Actions {
+        var actions = Actions()
+        let earlier = relays[lane.relay].mailsPerConnection
+        relays[lane.relay].mailLimits[lane.number] = limit
+        if relays[lane.relay].mailsPerConnection != earlier {
+            actions.statuses.append(relays[lane.relay].status(position: lane.relay + 1, now: present.now))
+        }
+        return actions
+    }
+
     /// How many lanes are opening a connection.
     func connecting(_ relay: Int) -> Int {
         served.values.count { $0.relay == relay && !relays[relay].connections.contains($0.lane.number) }

@@ -38,6 +38,9 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
     package let certificateName: String?
     /// The end of the certificate's validity.
     package let certificateExpiresAt: Timestamp?
+    /// How many mails the relay takes over one connection, as it says (RFC 9422) or has shown to the running outboxd;
+    /// `nil` if no limit is known.
+    package let mailsPerConnection: Int?
     /// When this row was written.
     package let updatedAt: Timestamp
 
@@ -50,6 +53,7 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
         case tlsCipher = "tls_cipher"
         case certificateName = "certificate_name"
         case certificateExpiresAt = "certificate_expires_at"
+        case mailsPerConnection = "mails_per_connection"
         case updatedAt = "updated_at"
     }
 
@@ -69,6 +73,7 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
         detail: String?,
         setting: String?,
         tls: TLSSession? = nil,
+        mailsPerConnection: Int? = nil,
         updatedAt: Timestamp
     ) {
         self.name = name
@@ -85,6 +90,7 @@ package struct RelayStatus: Codable, FetchableRecord, PersistableRecord, Hashabl
         tlsCipher = tls?.cipher
         certificateName = tls?.certificateName
         certificateExpiresAt = tls?.certificateExpiresAt
+        self.mailsPerConnection = mailsPerConnection
         self.updatedAt = updatedAt
     }
 

@@ -170,6 +170,8 @@ extension Schema {
             tls_cipher TEXT,
             certificate_name TEXT,
             certificate_expires_at INTEGER,
+            -- The relay's own limit, offered or learnt; NULL if none is known.
+            mails_per_connection INTEGER CONSTRAINT a_connection_takes_a_mail CHECK (mails_per_connection > 0),
             updated_at INTEGER NOT NULL,
             CONSTRAINT a_relay_that_is_down_has_a_reason CHECK (
                 (state = 'up') = (down_since IS NULL) AND (state = 'up') = (reason IS NULL)),

@@ -8,12 +8,13 @@ import ProgramSupport
 
 struct Relays: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show the health of each relay, why it is suspected or paused, and its TLS and certificate.",
+        abstract: "Show the health of each relay, why it is suspected or paused, its TLS, certificate and limits.",
         discussion: """
             In order of preference, as last recorded by the running outboxd. While a relay is paused, its messages \
             stay open, and no attempt of theirs counts. A suspected relay refuses everybody: it still gets messages, and the \
             refused ones stay open. TLS and certificate are those of the last connection; 14 days before the \
-            certificate's end there is a warning. Exits with 1 if outboxd has not run yet.
+            certificate's end there is a warning. The number of mails for one connection is the relay's own limit, \
+            which it offered or which outboxd has learnt from its refusals since it started. Exits with 1 if outboxd has not run yet.
             """
     )
 
@@ -55,6 +56,10 @@ private struct RelayText {
                 let step = reason.known.flatMap(Remedy.init)?.then
                 lines.append("   look at     \(setting)\(step.map { "; then \($0)" } ?? "")")
             }
+        }
+        if let limit = relay.mailsPerConnection {
+            let mails = limit == 1 ? "1 mail" : "\(limit) mails"
+            lines.append("   limit       \(mails) for each connection")
         }
         return (lines + protection(relay)).joined(separator: "\n")
     }
