@@ -54,7 +54,8 @@ struct ReplyParser {
             guard (200...599).contains(head.code) else { return garbled() }
             return .reply(RelayReply(code: head.code, lines: lines))
         }
-        return nil
+        // A line without an end.
+        return octets > Self.replyLimit ? garbled() : nil
     }
 
     /// Whether input other than empty lines arrived that is not yet a complete reply.

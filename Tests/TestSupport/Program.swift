@@ -120,6 +120,15 @@ package final class Program: Sendable {
     /// Its standard error so far.
     package func errorsSoFar() throws -> String { try String(contentsOf: errorFile, encoding: .utf8) }
 
+    /// The most memory that the running program has occupied, in octets.
+    package func peakMemory() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+        guard let match = status.firstMatch(of: /VmHWM:\s*(\d+) kB/), let size = Int(match.1) else {
+            throw CocoaError(.fileReadCorruptFile)
+        }
+        return size * 1024
+    }
+
     /// Sends SIGKILL: the program ends at once.
     package func kill() {
         Glibc.kill(process.processIdentifier, SIGKILL)
