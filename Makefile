@@ -7,6 +7,7 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
 BUILD := .build/release
 BARE_LOOP := $(BUILD)/bare-loop
+PIPELINED_LOOP := $(BUILD)/pipelined-loop
 FUZZ_SECONDS ?= 600
 export SWIFT ?= swift
 # Else all tests run at once, with thousands of open files: time limits of tests pass, and Foundation's Process crashes
@@ -86,11 +87,11 @@ build: dependencies ## Build the programs for use
 	$(RELEASE_BUILD) --product outboxctl
 
 bench: build bench-dependencies ## Measure against the peers and the limit (a quarter of an hour), and write docs/performance.md
-	benchmarks/bench.py $(BUILD) $(BARE_LOOP)
+	benchmarks/bench.py $(BUILD) $(BARE_LOOP) $(PIPELINED_LOOP)
 	benchmarks/report.py benchmarks/results.json docs
 
 bench-quick: build bench-dependencies ## A small version of it that fails below a floor
-	benchmarks/bench.py --quick --results benchmarks/.quick.json $(BUILD) $(BARE_LOOP)
+	benchmarks/bench.py --quick --results benchmarks/.quick.json $(BUILD) $(BARE_LOOP) $(PIPELINED_LOOP)
 
 systemd-test: build systemd-test-dependencies ## Boot the installed service under systemd (root; puts a Debian in .build)
 	$(SWIFT) build --product fake-smtp
@@ -114,10 +115,10 @@ install: ## Install the built programs, unit, configuration and templates (DESTD
 	@test -e $(DESTDIR)$(SYSCONFDIR)/outboxd/outboxd.yaml \
 		|| { umask 022; install -D -m 0644 config/outboxd.yaml $(DESTDIR)$(SYSCONFDIR)/outboxd/outboxd.yaml; }
 
-bench-dependencies: $(BARE_LOOP)
+bench-dependencies: $(BARE_LOOP) $(PIPELINED_LOOP)
 	@scripts/install-dependencies postfix python3 python3-pip valgrind binutils
 
-$(BARE_LOOP): benchmarks/bare-loop.c
+$(BUILD)/%-loop: benchmarks/%-loop.c benchmarks/loop.h
 	@scripts/install-dependencies gcc libcurl4-openssl-dev pkg-config
 	cc -O2 -Wall -Wextra -o $@ $< $$(pkg-config --cflags --libs libcurl) -lpthread
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures outboxd against what else could be used, and against the limit, in one run on one machine.
 
-usage: bench.py [--quick] [--only NAME[,NAME…]] [--results FILE] PROGRAMS BARE-LOOP
+usage: bench.py [--quick] [--only NAME[,NAME…]] [--results FILE] PROGRAMS BARE-LOOP PIPELINED-LOOP
 
 PROGRAMS is the folder with the release builds of outboxd and outboxctl. Every figure is the median of alternating
 runs; ratios are of those medians. Everybody sends mails of the size that outboxd makes. Needs postfix (smtp-sink,
@@ -241,8 +241,16 @@ def drain_outboxd(arguments, port, connections, messages):
 
 
 def drain_bare_loop(arguments, port, connections, messages):
+    return drain_loop(arguments.bare_loop, arguments, port, connections, messages)
+
+
+def drain_pipelined_loop(arguments, port, connections, messages):
+    return drain_loop(arguments.pipelined_loop, arguments, port, connections, messages)
+
+
+def drain_loop(loop, arguments, port, connections, messages):
     output = subprocess.run(
-        [arguments.bare_loop, f"smtp://127.0.0.1:{port}", str(connections), str(messages), str(arguments.octets)],
+        [loop, f"smtp://127.0.0.1:{port}", str(connections), str(messages), str(arguments.octets)],
         check=True, capture_output=True, text=True,
     ).stdout
     seconds, user, system = map(float, output.split())
@@ -383,7 +391,10 @@ def bench_drain(arguments):
     results = {}
     messages = 2000 if arguments.quick else 10_000
     runs = 3 if arguments.quick else 5
-    contenders = {"outboxd": (drain_outboxd, messages), "bare loop": (drain_bare_loop, messages)}
+    contenders = {
+        "outboxd": (drain_outboxd, messages), "bare loop": (drain_bare_loop, messages),
+        "pipelined loop": (drain_pipelined_loop, messages),
+    }
     if not arguments.quick:
         contenders |= {
             "smtp-source": (drain_smtp_source, messages), "Postfix": (drain_postfix, 3000),
@@ -421,7 +432,8 @@ def bench_drain(arguments):
 
 def bench_cost(arguments):
     """Instructions in user space by valgrind's count, which doesn't depend on the machine's mood."""
-    counts = {"outboxd": [], "bare loop": []}
+    loops = {"bare loop": arguments.bare_loop, "pipelined loop": arguments.pipelined_loop}
+    counts = {name: [] for name in ("outboxd", *loops)}
     few, many = 400, 1400
     with tempfile.TemporaryDirectory(prefix="outboxd-bench.") as folder:
         # Valgrind can't read the debugging information that Swift 6 writes.
@@ -435,12 +447,13 @@ def bench_cost(arguments):
                 program.wait_until_drained()
                 program.stop()
                 counts["outboxd"].append(instructions((program.folder / "outboxd.log").read_text()))
-            with sink() as port:
-                output = subprocess.run(
-                    [*callgrind, arguments.bare_loop, f"smtp://127.0.0.1:{port}", "10", str(messages), str(arguments.octets)],
-                    check=True, capture_output=True, text=True,
-                )
-                counts["bare loop"].append(instructions(output.stderr))
+            for name, loop in loops.items():
+                with sink() as port:
+                    output = subprocess.run(
+                        [*callgrind, loop, f"smtp://127.0.0.1:{port}", "10", str(messages), str(arguments.octets)],
+                        check=True, capture_output=True, text=True,
+                    )
+                    counts[name].append(instructions(output.stderr))
     # Start and end cost the same both times.
     results = {name: (counted[1] - counted[0]) / (many - few) for name, counted in counts.items()}
     log(f"instructions of a message: {results}")
@@ -730,8 +743,10 @@ def main():
     parser.add_argument("--results", type=Path, default=HERE / "results.json", help="the file to write")
     parser.add_argument("programs", type=Path)
     parser.add_argument("bare_loop", type=Path)
+    parser.add_argument("pipelined_loop", type=Path)
     arguments = parser.parse_args()
     arguments.programs, arguments.bare_loop = arguments.programs.resolve(), arguments.bare_loop.resolve()
+    arguments.pipelined_loop = arguments.pipelined_loop.resolve()
     names = arguments.only.split(",") if arguments.only else list(BENCHMARKS)
     if arguments.quick and not arguments.only:
         names = ["drain", "latency"]
