@@ -17,6 +17,8 @@ package final class FakeTokenServer: Sendable {
         package var headers: [(String, String)] = []
         /// The request stays without an answer.
         package var isSilent = false
+        /// The answer waits for ``FakeTokenServer/release()``.
+        package var isHeld = false
 
         package init(_ status: UInt, _ body: String, headers: [(String, String)] = []) {
             self.status = status
@@ -38,6 +40,13 @@ package final class FakeTokenServer: Sendable {
             Answer(status, #"{"error": "\#(error)", "error_description": "\#(description)"}"#)
         }
 
+        /// The same answer, which waits for ``FakeTokenServer/release()``.
+        package var held: Answer {
+            var answer = self
+            answer.isHeld = true
+            return answer
+        }
+
         package static var silence: Answer {
             var answer = Answer(200, "")
             answer.isSilent = true
@@ -49,6 +58,7 @@ package final class FakeTokenServer: Sendable {
         var answers: [Answer]
         var requests: [[String: String]] = []
         var open: [any Channel] = []
+        var held: [@Sendable () -> Void] = []
     }
 
     private let state: Mutex<State>
@@ -68,6 +78,17 @@ package final class FakeTokenServer: Sendable {
 
     /// Replaces the answers; the last one repeats.
     package func answer(_ answers: Answer...) { state.withLock { $0.answers = answers } }
+
+    /// Sends the answers that wait. A client that has left gets none.
+    package func release() {
+        let held = state.withLock { state in
+            defer { state.held = [] }
+            return state.held
+        }
+        for send in held { send() }
+    }
+
+    fileprivate func hold(_ send: @escaping @Sendable () -> Void) { state.withLock { $0.held.append(send) } }
 
     /// Runs `body` with a server that is stopped afterwards in any case.
     ///
@@ -154,14 +175,21 @@ private final class TokenHandler: ChannelInboundHandler {
             guard let head else { return }
             let answer = server.answer(to: form, path: head.uri, method: head.method)
             guard !answer.isSilent else { return }
-            var headers = HTTPHeaders(answer.headers)
-            headers.add(name: "Content-Length", value: "\(answer.body.utf8.count)")
-            headers.add(name: "Content-Type", value: "application/json")
-            let status = HTTPResponseStatus(statusCode: Int(answer.status))
-            let answerHead = HTTPResponseHead(version: head.version, status: status, headers: headers)
-            context.write(wrapOutboundOut(.head(answerHead)), promise: nil)
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: answer.body)))), promise: nil)
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            guard answer.isHeld else { return send(answer, head.version, context) }
+            let (version, loop) = (head.version, context.eventLoop)
+            let bound = NIOLoopBound((self, context), eventLoop: loop)
+            server.hold { loop.execute { bound.value.0.send(answer, version, bound.value.1) } }
         }
+    }
+
+    private func send(_ answer: FakeTokenServer.Answer, _ version: HTTPVersion, _ context: ChannelHandlerContext) {
+        var headers = HTTPHeaders(answer.headers)
+        headers.add(name: "Content-Length", value: "\(answer.body.utf8.count)")
+        headers.add(name: "Content-Type", value: "application/json")
+        let status = HTTPResponseStatus(statusCode: Int(answer.status))
+        let answerHead = HTTPResponseHead(version: version, status: status, headers: headers)
+        context.write(wrapOutboundOut(.head(answerHead)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: answer.body)))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
 }

@@ -119,6 +119,75 @@ struct TokenKeepingTests {
         }
     }
 
+    @Test("a reload while a token is being fetched waits for it if the client is the same, and else asks anew")
+    func reloadDuringRequest() async throws {
+        for isSameClient in [true, false] {
+            let granted = isSameClient ? "CANARY-token" : "CANARY-late"
+            let first = FakeTokenServer.Answer.token(granted, refresh: "CANARY-r2")
+            let second: FakeTokenServer.Answer =
+                isSameClient ? .error(400, "invalid_grant", "used twice") : .token("CANARY-token")
+            try await FakeTokenServer.with(first.held, second) { server in
+                let choices = Self.choices(server, accepting: "CANARY-token", refreshToken: "CANARY-r1")
+                try await DeliveryFixture.run(choices) { fixture in
+                    while server.requests.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+                    let newer = Self.relay(
+                        fixture.configuration.value.relays[0].smtp,
+                        url: server.url,
+                        secret: isSameClient ? "CANARY-secret" : "CANARY-new-secret",
+                        refreshToken: "CANARY-r1"
+                    )
+                    fixture.use(newer)
+                    _ = try await fixture.log.waitUntil("the lanes have the configuration") {
+                        fixture.log.all.first { $0.hasPrefix("every lane uses the new configuration") }
+                    }
+                    let id = try await fixture.enqueue(.sample())
+                    if !isSameClient { _ = try await fixture.wait(for: id, .accepted) }
+                    server.release()
+                    #expect(try await fixture.wait(for: id, .accepted).attempts == 1)
+                    let secrets = server.requests.map { $0["client_secret"] }
+                    #expect(secrets == (isSameClient ? ["CANARY-secret"] : ["CANARY-secret", "CANARY-new-secret"]))
+                    if isSameClient {
+                        _ = try await fixture.log.waitUntil("the refresh token is announced") {
+                            fixture.log.all.first { $0.hasPrefix("the token server replaced the refresh token") }
+                        }
+                    }
+                    #expect(!fixture.log.all.contains { $0.contains("CANARY") })
+                }
+            }
+        }
+    }
+
+    @Test("the log says something only when it is news: a first failure, another kind of failure, and the end of them")
+    func news() async throws {
+        let busy = FakeTokenServer.Answer(503, "busy")
+        let refusal = FakeTokenServer.Answer.error(401, "invalid_client", "no")
+        let granted = FakeTokenServer.Answer.token("CANARY-token", expiresIn: "1200")
+        try await FakeTokenServer.with(busy, busy, refusal, refusal, busy, granted) { server in
+            let clock = VirtualClock(now: Timestamp(milliseconds: 1_800_000_000_000))
+            let log = LogCapture()
+            let keeping = TokenKeeping(environment: clock.environment(seed: 1), log: DeliveryLog(logger: log.logger))
+            let configuration = RelayConfiguration(name: "r", url: "smtp://127.0.0.1:1")
+            let relay = Self.relay(SMTPRelay(configuration), url: server.url, secret: "CANARY-secret")
+            keeping.keep([DeliveryRelay(relay)])
+            defer { keeping.keep([]) }
+            // A line that is no news is for diagnosis only.
+            let (first, again) = ("no access token for the relay yet", "the token server still grants no access token")
+            let expected = [
+                (first, 30), (again, 60), ("the token server refuses an access token", 120), (again, 240),
+                (first, 480), ("the token server granted an access token failures=5", 900),
+            ]
+            for (number, (line, pause)) in expected.enumerated() {
+                let lines = try await log.waitUntil("line \(number + 1)") { log.all.count > number ? log.all : nil }
+                #expect(lines[number].hasPrefix(line) && lines.count == number + 1, "\(lines)")
+                while clock.nextWake == nil { await Task.yield() }
+                let wake = try #require(clock.nextWake)
+                // A token's lifetime runs by the real clock.
+                #expect((pause - 60...pause).contains(Int(wake.timeSince(clock.now).components.seconds)))
+                if pause < 900 { clock.advance(to: wake) }
+            }
+        }
+    }
+
     @Test("a silent token server delays no shutdown")
     func shutdown() async throws {
         let clock = ContinuousClock()

@@ -351,6 +351,41 @@ struct OAuthTests {
         }
     }
 
+    @Test("refresh tokens that the server replaced are masked where it quotes them, the used up ones as well")
+    func rotatedWords() async throws {
+        let clock = Clock()
+        let words = "CANARY-r1 and CANARY-r2 are used up, CANARY-r3 is revoked (\(Self.secret))"
+        try await FakeTokenServer.with(
+            .token("CANARY-a", refresh: "CANARY-r2"),
+            .token("CANARY-b", refresh: "CANARY-r3"),
+            .error(400, "invalid_grant", words)
+        ) { server in
+            let tokens = AccessTokens(Self.client(server, refreshToken: "CANARY-r1"), now: { clock.now })
+            let interruption = Interruption()
+            for _ in 1...2 {
+                _ = tokens.refresh(within: .seconds(60), interruption)
+                clock.advance(by: .seconds(3600))
+            }
+            guard case .failed(let told, isRefused: true) = tokens.refresh(within: .seconds(60), interruption) else {
+                Issue.record("not refused")
+                return
+            }
+            #expect(told.contains("[secret] and [secret] are used up, [secret] is revoked ([secret])"), "\(told)")
+            let lane = SMTPLane(
+                relay: SMTPRelay(
+                    RelayConfiguration(name: "r", url: "smtp://127.0.0.1:1"),
+                    credentials: SMTPCredentials(user: "u", tokens: tokens)
+                ),
+                number: 1
+            )
+            let failure = try #require(await lane.send(.sample()).failure)
+            #expect(failure.cause == .tokenRefused && !failure.detail.contains("CANARY"), "\(failure)")
+            // The server takes a replaced refresh token no second time.
+            let asked = server.requests.map { $0["refresh_token"] }
+            #expect(asked == ["CANARY-r1", "CANARY-r2", "CANARY-r3", "CANARY-r3"])
+        }
+    }
+
     @Test("a token that the provider revoked is replaced within the attempt")
     func revoked() async throws {
         let clock = Clock()

@@ -27,7 +27,7 @@ package final class AccessTokens: @unchecked Sendable {
     private static let newFor = Duration.seconds(60)
     /// How often a waiting lane looks whether it must end.
     private static let lookInterval = 0.05
-    /// How many access tokens are masked in a relay's words.
+    /// How many access tokens, and how many refresh tokens, are masked in others' words.
     private static let maskedTokens = 3
 
     private struct Held {
@@ -46,6 +46,8 @@ package final class AccessTokens: @unchecked Sendable {
         var failure: TokenFailure?
         /// The newest ones, oldest first: a connection may have been opened with an earlier one.
         var accessTokens: [String] = []
+        /// The newest ones that the server gave, oldest first: it may quote one that is used up.
+        var refreshTokens: [String] = []
         var mask: SecretMask
         var hasAnnouncedRotation = false
     }
@@ -188,16 +190,15 @@ package final class AccessTokens: @unchecked Sendable {
         if let refreshToken = grant.refreshToken, client.refreshToken != nil { state.refreshToken = refreshToken }
         state.requests += 1
         state.failure = nil
-        state.accessTokens.removeAll { $0 == grant.accessToken }
-        state.accessTokens = state.accessTokens.suffix(Self.maskedTokens - 1) + [grant.accessToken]
-        state.mask = SecretMask(
-            Set(
-                state.accessTokens
-                    + [
-                        client.clientSecret, client.refreshToken, state.refreshToken, grant.refreshToken,
-                    ].compactMap(\.self)
-            ).sorted()
-        )
+        Self.remember(grant.accessToken, in: &state.accessTokens)
+        if let refreshToken = grant.refreshToken { Self.remember(refreshToken, in: &state.refreshTokens) }
+        let own = [client.clientSecret, client.refreshToken].compactMap(\.self)
+        state.mask = SecretMask(Set(state.accessTokens + state.refreshTokens + own).sorted())
+    }
+
+    private static func remember(_ token: String, in newest: inout [String]) {
+        newest.removeAll { $0 == token }
+        newest = newest.suffix(maskedTokens - 1) + [token]
     }
 }
 
