@@ -204,7 +204,7 @@ def a_late_save(a, path, settings):
     a.run(f"UPDATE outbox SET {columns} WHERE id = ?", *row)
     equal(a.value("SELECT token FROM outbox"), None)
     equal(a.secrets(), [""])
-    a.refuses("only_variables_locale_and_cancelled_can_be_changed; insert a new row instead",
+    a.refuses("only_variables_locale_time_zone_and_cancelled_can_be_changed; insert a new row instead",
               "UPDATE outbox SET recipient = 'eve@example.com' WHERE id = ?", message)
 
 
@@ -346,6 +346,7 @@ def names_of_refusals(a, path, settings):
         ("token", "a\nb", "token_has_no_control_characters"),
         ("token", "a" * 4097, "token_is_at_most_4096_octets"),
         ("locale", "", "locale_is_a_language_tag"),
+        ("time_zone", "+09:00", "time_zone_is_a_name_such_as_europe_berlin"),
         ("account", "", "account_is_1_to_255_octets"),
         ("account", "17.0", "account_is_not_a_number_with_point_zero"),
         ("idempotency_key", "", "idempotency_key_is_1_to_255_octets"),

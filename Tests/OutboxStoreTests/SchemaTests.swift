@@ -73,6 +73,10 @@ import Testing
             ("kind", "'Verify'", "kind_is_lower_case_letters_digits_and_hyphens"),
             ("kind", "'verify' || char(0) || '/..'", "kind_is_lower_case_letters_digits_and_hyphens"),
             ("locale", "'../ja'", "locale_is_a_language_tag"),
+            ("time_zone", "''", "time_zone_is_a_name_such_as_europe_berlin"),
+            ("time_zone", "'../../etc/passwd'", "time_zone_is_a_name_such_as_europe_berlin"),
+            ("time_zone", "'/etc/localtime'", "time_zone_is_a_name_such_as_europe_berlin"),
+            ("time_zone", "'Asia/Tokyo' || char(0)", "time_zone_is_a_name_such_as_europe_berlin"),
             ("priority", "10", "priority_is_from_minus_9_to_9"),
             ("account", "''", "account_is_1_to_255_octets"),
             ("idempotency_key", "''", "idempotency_key_is_1_to_255_octets"),
@@ -146,6 +150,7 @@ import Testing
             ("recipient", "'ann@\(String(repeating: "x", count: 63)).example'"),
             ("recipient", "'jane..doe.@carrier.example'"),
             ("variables", "'{\"name\": \"Ann\", \"list\": [1, 2]}'"), ("locale", "'ja_JP'"), ("locale", "'zh-Hant-TW'"),
+            ("time_zone", "'America/Argentina/Buenos_Aires'"), ("time_zone", "'Etc/GMT+5'"), ("time_zone", "NULL"),
             ("priority", "-9"), ("token", "'ünïcode~ token'"), ("variables", "NULL"), ("variables", "''"),
             ("priority", "NULL"), ("cancelled", "NULL"), ("account", "'17'"), ("account", "'1.0.0'"),
             (

@@ -19,6 +19,9 @@ package struct Message: Sendable, Hashable {
     package let missingTokenKey: MissingTokenKey?
     /// The language tag that the application asked for (BCP 47), such as `ja-JP`; `nil` means the default language.
     package let locale: String?
+    /// The name of the person's time zone (IANA), such as `Europe/Berlin`; `nil` if the application does not know it.
+    /// It may be a name that no time zone has.
+    package let timeZone: String?
     /// The application's own opaque key for the person.
     package let account: String?
     /// Further values for the templates: the text of a JSON object.
@@ -52,6 +55,7 @@ package struct Message: Sendable, Hashable {
         code: Token? = nil,
         missingTokenKey: MissingTokenKey? = nil,
         locale: String? = nil,
+        timeZone: String? = nil,
         account: String? = nil,
         variables: String = "{}",
         envelopeID: String,
@@ -69,6 +73,7 @@ package struct Message: Sendable, Hashable {
         self.code = code
         self.missingTokenKey = missingTokenKey
         self.locale = locale
+        self.timeZone = timeZone
         self.account = account
         self.variables = variables
         self.envelopeID = envelopeID

@@ -267,6 +267,7 @@ private struct Claiming {
             code: secrets.code,
             missingTokenKey: secrets.missingKey,
             locale: row[4],
+            timeZone: row[28],
             account: row[5],
             variables: row[6] ?? "{}",
             envelopeID: row[7],
@@ -392,7 +393,8 @@ extension OutboxDatabase {
             token.replaced_at IS NOT NULL OR EXISTS (SELECT 1 FROM outbox_token AS redeemed
                 WHERE redeemed.person = state.person AND redeemed.kind = state.kind
                     AND redeemed.redeemed_at >= state.requested_at AND redeemed.is_replaceable = 1),
-            token.redeemed_at IS NOT NULL
+            token.redeemed_at IS NOT NULL,
+            message.time_zone
         FROM (SELECT * FROM outbox_state
             WHERE due_at IS NOT NULL AND \(rows.condition) \(isNotAside(aside))
             ORDER BY due_at, sequence LIMIT :limit) AS state

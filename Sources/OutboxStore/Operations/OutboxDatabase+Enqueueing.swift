@@ -13,6 +13,8 @@ package struct NewMessage: Sendable {
     package var token: Token?
     /// A language tag, such as `ja`.
     package var locale: String?
+    /// The name of the person's time zone (IANA), such as `Europe/Berlin`.
+    package var timeZone: String?
     /// The application's own key for the person.
     package var account: String?
     /// The text of a JSON object with further values for the templates.
@@ -35,6 +37,7 @@ package struct NewMessage: Sendable {
         recipient: String,
         token: Token? = nil,
         locale: String? = nil,
+        timeZone: String? = nil,
         account: String? = nil,
         variables: String = "{}",
         idempotencyKey: String? = nil,
@@ -47,6 +50,7 @@ package struct NewMessage: Sendable {
         self.recipient = recipient
         self.token = token
         self.locale = locale
+        self.timeZone = timeZone
         self.account = account
         self.variables = variables
         self.idempotencyKey = idempotencyKey
@@ -78,9 +82,9 @@ extension OutboxDatabase {
     private static func insert(_ message: NewMessage, into database: Database) throws -> Int64 {
         let insert = try database.cachedStatement(
             sql: """
-                INSERT INTO outbox (kind, recipient, token, locale, account, variables, idempotency_key, not_before,
-                    expires_at, valid_for, priority)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO outbox (kind, recipient, token, locale, time_zone, account, variables, idempotency_key,
+                    not_before, expires_at, valid_for, priority)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (idempotency_key) DO NOTHING
                 RETURNING id
                 """
@@ -88,9 +92,9 @@ extension OutboxDatabase {
         let inserted = try Int64.fetchOne(
             insert,
             arguments: [
-                message.kind, message.recipient, message.token?.secret, message.locale, message.account,
-                message.variables, message.idempotencyKey, message.notBefore,
-                message.expiresAt, message.validFor?.inMilliseconds, message.priority,
+                message.kind, message.recipient, message.token?.secret, message.locale, message.timeZone,
+                message.account, message.variables, message.idempotencyKey, message.notBefore, message.expiresAt,
+                message.validFor?.inMilliseconds, message.priority,
             ]
         )
         if let inserted { return inserted }

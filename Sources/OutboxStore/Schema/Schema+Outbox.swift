@@ -43,6 +43,11 @@ extension Schema {
                 CONSTRAINT locale_is_a_language_tag CHECK (
                     length(locale) BETWEEN 1 AND 35 AND locale NOT GLOB '*[^A-Za-z0-9_-]*'
                     AND \(octets("locale")) = length(locale)),
+            -- The name of a time zone (IANA); outboxd knows which exist, and writes UTC for any other.
+            time_zone TEXT
+                CONSTRAINT time_zone_is_a_name_such_as_europe_berlin CHECK (
+                    length(time_zone) BETWEEN 1 AND 64 AND time_zone GLOB '[A-Za-z]*'
+                    AND time_zone NOT GLOB '*[^A-Za-z0-9_+/-]*' AND \(octets("time_zone")) = length(time_zone)),
             account TEXT
                 CONSTRAINT account_is_1_to_255_octets CHECK (\(octets("account")) BETWEEN 1 AND 255)
                 \(hasNoControlCharacters("account"))

@@ -167,7 +167,7 @@ extension Schema {
             OR NEW.valid_for IS NOT OLD.valid_for
             OR coalesce(NEW.priority, 0) IS NOT coalesce(OLD.priority, 0)
         BEGIN
-            SELECT RAISE(ABORT, 'only_variables_locale_and_cancelled_can_be_changed; insert a new row instead');
+            SELECT RAISE(ABORT, 'only_variables_locale_time_zone_and_cancelled_can_be_changed; insert a new row instead');
         END;
 
         -- Ends a waiting message. A message that is being sent is marked, and ends unless a relay accepts it.

@@ -39,6 +39,9 @@ struct Enqueue: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The mail's language, such as ja or en-GB.", valueName: "tag"))
     var locale: String?
 
+    @Option(help: ArgumentHelp("The person's time zone, such as Europe/Berlin.", valueName: "zone"))
+    var timeZone: String?
+
     @Option(help: ArgumentHelp("The application's own key for the person.", valueName: "key"))
     var account: String?
 
@@ -87,6 +90,7 @@ struct Enqueue: AsyncParsableCommand {
                 recipient: address,
                 token: mint ? nil : Token(try readToken()),
                 locale: locale,
+                timeZone: timeZone,
                 account: account,
                 variables: try JSONText.line(Dictionary(variables) { $1 }),
                 idempotencyKey: idempotencyKey,
