@@ -143,13 +143,12 @@ package struct MailComposer: Sendable {
     package func preview(kind: String, locale: String?, part: PreviewPart) throws(CompositionError) -> String {
         guard let found = kindsByName[kind] else { throw .unknownKind(kind) }
         let message = Self.sampleMessage(found, locale: locale, expires: true)
-        let (language, templates) = found.lookUp(locale)
+        let templates = found.lookUp(locale)
         let values = TemplateValues(
             of: message,
             variables: found.sampleVariables,
             link: found.link,
-            language: language,
-            constants: templates.constants
+            templates: templates
         )
         switch part {
         case .subject: return try templates.subject(values)
@@ -171,13 +170,12 @@ package struct MailComposer: Sendable {
         } catch {
             throw .invalidRecipient(error)
         }
-        let (language, templates) = kind.lookUp(message.locale)
+        let templates = kind.lookUp(message.locale)
         let values = TemplateValues(
             of: message,
             variables: variables,
             link: kind.link,
-            language: language,
-            constants: templates.constants
+            templates: templates
         )
         let subject = try templates.subject(values)
         let messageID = "<\(envelopeID.text)@\(senderMailbox.domain)>"
@@ -187,7 +185,7 @@ package struct MailComposer: Sendable {
             messageID: messageID,
             envelopeID: envelopeID.text,
             sentAt: message.firstAttemptAt,
-            language: language,
+            language: templates.locale,
             subject: subject,
             text: (templates.text, try templates.text.template.pieces(values)),
             html: (templates.html, try templates.html.template.pieces(values))
@@ -210,8 +208,7 @@ package struct MailComposer: Sendable {
                     of: sampleMessage(kind, locale: language.text, expires: expires),
                     variables: kind.sampleVariables,
                     link: kind.link,
-                    language: language,
-                    constants: templates.constants
+                    templates: templates
                 )
                 for template in templates.all {
                     for fault in template.render(values.variables, builtIn: values.builtIn).faults

@@ -90,9 +90,9 @@ import Testing
                 #expect(body.contains("no-reply@cloudone.example"))
                 #expect(body.contains("Trend Cloud One"))
                 #expect(body.contains(message.recipient))
-                #expect(body.contains(locale == "en" ? "Requested 14:00 UTC" : "お申し込み時刻：14:00（UTC）"))
+                #expect(body.contains(locale == "en" ? "Requested 14:00 UTC" : "お申し込み時刻：23:00（日本時間）"))
                 #expect(body.contains(locale == "en" ? "30 minutes" : "30分") == (message.expiresAt != nil))
-                let moment = locale == "en" ? "until 23 November 2026, 14:30 UTC" : "2026年11月23日 14:30（UTC）"
+                let moment = locale == "en" ? "until 23 November 2026, 14:30 UTC" : "2026年11月23日 23:30（日本時間）"
                 #expect(body.contains(moment) == (message.expiresAt != nil))
                 #expect(!body.contains("{{"))
             }
@@ -159,7 +159,7 @@ import Testing
         )
         try copy("partials/en/mail.html.mustache", "partials/de/mail.html.mustache", ["Requested": "Angefordert um"])
         let german = try composer().preview(kind: "verify-email", locale: "de-AT", part: .html)
-        #expect(german.contains("<html lang=\"de\"") && german.contains("Angefordert um 14:00 UTC"))
+        #expect(german.contains("<html lang=\"de\"") && german.contains("Angefordert um 14:00 Uhr (UTC)"))
         let invitation = Fixtures.message(kind: "invite-user", variables: #"{"team": "Red & Co"}"#)
         let mail = try PythonReader.read(composer().compose(invitation))
         #expect(mail.subject == "Join Red & Co")

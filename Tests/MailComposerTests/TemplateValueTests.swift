@@ -151,12 +151,17 @@ import Testing
         arguments: [
             ("ja", "ja"), ("ja-JP", "ja"), ("JA_jp", "ja"), ("ja-Jpan-JP-x-kansai", "ja"), ("en-GB", "en"),
             ("de", "en"), (nil, "en"),
-            ("", "en"), ("../ja", "en"), ("zh-Hant-TW", "zh-hant"), ("zh-TW", "en"), ("jav", "en"),
+            ("", "en"), ("../ja", "en"), ("zh-Hant-TW", "zh-Hant"), ("zh-TW", "zh-Hant"), ("zh_HK", "zh-Hant"),
+            ("zh-MO", "zh-Hant"), ("zh", "zh-Hans"),
+            ("zh-CN", "zh-Hans"), ("zh-SG", "zh-Hans"), ("zh-Hans-HK", "zh-Hans"), ("pt", "pt-BR"), ("pt-PT", "pt-BR"),
+            ("PT_br", "pt-BR"), ("jav", "en"),
         ]
     )
     func locales(requested: String?, expected: String) throws {
         let folder = try TemporaryFolder()
-        for locale in ["en", "ja", "zh-Hant"] { try folder.writeTemplates("k/\(locale)", text: "{{locale}}\n") }
+        for locale in ["en", "ja", "zh-Hans", "zh-hant", "pt-BR"] {
+            try folder.writeTemplates("k/\(locale)", text: "{{locale}}\n")
+        }
         let mail = try folder.composer().compose(Fixtures.message(kind: "k", locale: requested))
         let read = try PythonReader.read(mail)
         #expect(read.text == expected + "\n")
@@ -186,9 +191,11 @@ import Testing
     @Test(
         "the moment of the request is a time, and has its date where the mail leaves much later",
         arguments: [
-            (0, "14:00 UTC", "14:00（UTC）", "14:00 UTC"), (43_200, "14:00 UTC", "14:00（UTC）", "14:00 UTC"),
+            (0, "14:00 UTC", "23:00（日本時間）", "14:00 Uhr (UTC)"),
+            (43_200, "14:00 UTC", "23:00（日本時間）", "14:00 Uhr (UTC)"),
             (
-                43_201, "23 November 2026, 14:00 UTC", "2026年11月23日 14:00（UTC）", "23. November 2026, 14:00 UTC"
+                43_201, "23 November 2026, 14:00 UTC", "2026年11月23日 23:00（日本時間）",
+                "23. November 2026, 14:00 Uhr (UTC)"
             ),
         ]
     )
@@ -229,6 +236,17 @@ import Testing
         #expect(try PythonReader.read(mail).text == expected + "\n")
     }
 
+    @Test("a locale falls back to English where there is no closer one, even to a closer one that people would read")
+    func lookUpInFewLocales() throws {
+        let folder = try TemporaryFolder()
+        for locale in ["en", "zh", "zh-Hant"] { try folder.writeTemplates("k/\(locale)", text: "{{locale}}\n") }
+        let composer = try folder.composer()
+        for (requested, expected) in [("zh-CN", "zh"), ("zh-TW", "zh-Hant"), ("pt-BR", "en")] {
+            let mail = try composer.compose(Fixtures.message(kind: "k", locale: requested))
+            #expect(try PythonReader.read(mail).text == expected + "\n")
+        }
+    }
+
     @Test("a language that is neither English nor Japanese gets its own words for an expiry")
     func otherLanguages() throws {
         let folder = try TemporaryFolder()
@@ -236,6 +254,6 @@ import Testing
             try folder.writeTemplates("k/\(locale)", text: "{{#expires}}{{in}} / {{at}}{{/expires}}\n")
         }
         let mail = try folder.composer().compose(Fixtures.message(kind: "k", locale: "de-AT"))
-        #expect(try PythonReader.read(mail).text == "30 Minuten / 23. November 2026, 14:30 UTC\n")
+        #expect(try PythonReader.read(mail).text == "30 Minuten / 23. November 2026, 14:30 Uhr (UTC)\n")
     }
 }

@@ -13,7 +13,8 @@ struct MIMEMessage {
     let envelopeID: String
     /// When the first attempt began. Every attempt uses this date, because all attempts send the same bytes.
     let sentAt: Timestamp
-    let language: LanguageTag
+    /// As `LanguageTag.canonical` has it.
+    let language: String
     let subject: String
     let text: Body
     let html: Body
@@ -40,7 +41,7 @@ struct MIMEMessage {
     func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.usualLength)
-        HeaderField.append("Date", UTCDate(sentAt).rfc5322, to: &bytes)
+        HeaderField.append("Date", CalendarFields(sentAt).rfc5322, to: &bytes)
         bytes += constantFields
         HeaderField.append("To", recipient.address, to: &bytes)
         HeaderField.append("Message-ID", messageID, to: &bytes)
@@ -48,7 +49,7 @@ struct MIMEMessage {
         // newest link. It doesn't if this field differs.
         HeaderField.append("X-Entity-Ref-ID", entityReference, to: &bytes)
         HeaderField.appendText("Subject", subject, to: &bytes)
-        HeaderField.append("Content-Language", language.text, to: &bytes)
+        HeaderField.append("Content-Language", language, to: &bytes)
         // "=_" never occurs in quoted-printable, and "_" never in base64, so no body line looks like this boundary. It
         // is derived from the row, because a second attempt must send the same bytes.
         let boundary = "=_\(envelopeID)"

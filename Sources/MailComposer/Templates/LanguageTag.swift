@@ -10,6 +10,21 @@ struct LanguageTag: Hashable, Sendable {
 
     let text: String
 
+    /// The tag in the usual case (RFC 5646 §2.1.1), such as `pt-BR` or `zh-Hant`.
+    var canonical: String {
+        let subtags = text.split(separator: "-", omittingEmptySubsequences: false)
+        var afterSingleton = false
+        return subtags.enumerated().map { index, subtag in
+            if subtag.count == 1 { afterSingleton = true }
+            if index == 0 || afterSingleton { return String(subtag) }
+            switch subtag.count {
+            case 2: return subtag.uppercased()
+            case 4 where subtag.first?.isLetter == true: return subtag.capitalized
+            default: return String(subtag)
+            }
+        }.joined(separator: "-")
+    }
+
     /// The first subtag: `ja` of `ja-jp`.
     var language: Substring { text.prefix { $0 != "-" } }
 
@@ -49,11 +64,22 @@ struct LanguageTag: Hashable, Sendable {
         self.text = normalized
     }
 
-    /// The best of `available` for `requested`: the tag itself, else the tag without its last subtags, else English.
+    /// Tags whose readers read another one that no shortening finds.
+    private static let usual = [
+        "zh": "zh-hans", "zh-cn": "zh-hans", "zh-sg": "zh-hans", "zh-my": "zh-hans",
+        "zh-tw": "zh-hant", "zh-hk": "zh-hant", "zh-mo": "zh-hant",
+        "pt": "pt-br",
+    ]
+
+    /// The best of `available` for `requested`: the tag itself, else the one that its readers usually read, else both
+    /// for the tag without its last subtags, else English.
     static func lookUp(_ requested: String?, in available: some Collection<LanguageTag>) -> LanguageTag {
         var tag = requested.flatMap(LanguageTag.init)
         while let candidate = tag {
             if available.contains(candidate) { return candidate }
+            if let usual = usual[candidate.text].map(LanguageTag.init(normalized:)), available.contains(usual) {
+                return usual
+            }
             tag = candidate.shortened
         }
         return fallback

@@ -5,11 +5,34 @@ import MailTemplates
 
 /// The templates of one kind of mail in one language.
 struct LocalizedTemplates: Sendable {
+    let language: LanguageTag
+    /// The language for `Content-Language`.
+    let locale: String
+    let words: TimeWords
+    /// The zone of a mail whose row names none.
+    let zone: ReaderZone
     let subject: Template
     let text: BodyTemplate
     let html: BodyTemplate
     /// The values that do not depend on the message.
     let constants: [JSONValue?]
+
+    init(
+        language: LanguageTag,
+        subject: Template,
+        text: BodyTemplate,
+        html: BodyTemplate,
+        constants: [JSONValue?]
+    ) {
+        self.language = language
+        locale = language.canonical
+        words = TimeWords(language)
+        zone = .ofLanguage(language)
+        self.subject = subject
+        self.text = text
+        self.html = html
+        self.constants = constants
+    }
 
     var all: [Template] { [subject, text.template, html.template] }
 

@@ -14,12 +14,12 @@ struct MailKind: Sendable {
     /// The content of `sample.json`: the variables for the check at start and for previews.
     let sampleVariables: [String: JSONValue]
 
-    /// The templates for the language that a row requests, and the language that was found.
-    func lookUp(_ locale: String?) -> (language: LanguageTag, templates: LocalizedTemplates) {
+    /// The templates for the language that a row requests.
+    func lookUp(_ locale: String?) -> LocalizedTemplates {
         let language = LanguageTag.lookUp(locale, in: templates.keys)
         guard let found = templates[language] else {
             preconditionFailure("a kind without English templates passed the check at start")
         }
-        return (language, found)
+        return found
     }
 }

@@ -123,6 +123,7 @@ struct TemplateFolder {
         }
         if !isOneLine { report(subject.file, "the subject is not one line of text") }
         return LocalizedTemplates(
+            language: language,
             subject: subject,
             text: BodyTemplate(text),
             html: BodyTemplate(html),

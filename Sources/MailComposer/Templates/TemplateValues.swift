@@ -14,7 +14,7 @@ import OutboxCore
 /// | `sender_name`    | the sender's display name; a section where none is set is absent         |
 /// | `sender_address` | the sender's address                                                     |
 /// | `requested`      | `at`: when the mail was requested (see `RequestMoment`)                  |
-/// | `expires`        | a section, present with `expires_at` or `valid_for`: `in` and `at`       |
+/// | `expires`        | a section, present with `expires_at` or `valid_for` (see `LinkLifetime`) |
 /// | `kind`           | the kind of mail                                                         |
 /// | `locale`         | the language of the templates in use, such as `ja`                       |
 /// | `direction`      | how that language is written: `ltr` or `rtl`                             |
@@ -35,13 +35,17 @@ struct TemplateValues {
         of message: Message,
         variables: [String: JSONValue],
         link: LinkTemplate?,
-        language: LanguageTag,
-        constants: [JSONValue?]
+        templates: LocalizedTemplates
     ) {
+        let words = templates.words
+        let zone = message.timeZone.map { ReaderZone.zone(named: $0, in: templates.language) } ?? templates.zone
         let lifetime = message.expiresAt.map { expiresAt in
             // With valid_for the time begins when the mail leaves.
-            let start = message.validFor.map { expiresAt - $0 } ?? message.requestedAt
-            return LinkLifetime(requestedAt: start, expiresAt: expiresAt).members(in: language.language)
+            LinkLifetime(
+                beginning: message.validFor == nil ? .request : .sending,
+                beginsAt: message.validFor.map { expiresAt - $0 } ?? message.requestedAt,
+                expiresAt: expiresAt
+            ).members(in: words, zone: zone)
         }
         let request = RequestMoment(requestedAt: message.requestedAt, sentAt: message.firstAttemptAt)
         self.variables = .object(variables)
@@ -51,9 +55,9 @@ struct TemplateValues {
                 message.token.map { .string($0.secret) },
                 message.code.map { .string($0.secret) },
                 .string(message.recipient),
-                .object(["at": .string(request.text(in: language.language))]),
+                .object(["at": .string(request.text(in: words, zone: zone))]),
                 lifetime.map { .object($0) },
-            ] + constants
+            ] + templates.constants
     }
 
     /// The values that all mails of a kind in one language share, in the order of `constantNames`.
@@ -63,7 +67,7 @@ struct TemplateValues {
             sender.name.map { .string($0) },
             .string(sender.address),
             .string(kind),
-            .string(language.text),
+            .string(language.canonical),
             .string(isRightToLeft ? "rtl" : "ltr"),
             .string(isRightToLeft ? "right" : "left"),
         ]

@@ -1,10 +1,10 @@
-// A time split into its calendar fields, in UTC. Never reads a clock, a time zone or the system's locale.
+// A time split into its calendar fields. Never reads a clock, a time zone or the system's locale.
 
 import Foundation
 import OutboxCore
 
-/// The fields of a time in the Gregorian calendar, in UTC.
-struct UTCDate: Hashable {
+/// The fields of a time in the Gregorian calendar: in UTC, or in the zone by whose offset the caller moved the time.
+struct CalendarFields: Hashable {
     let year: Int
     /// 1 to 12.
     let month: Int
@@ -18,7 +18,7 @@ struct UTCDate: Hashable {
 
     private let moment: Timestamp
 
-    private static let englishMonths = [
+    static let englishMonths = [
         "January", "February", "March", "April", "May", "June",
         "July", "August", "September", "October", "November", "December",
     ]
@@ -53,22 +53,10 @@ struct UTCDate: Hashable {
     /// `14:05`.
     var clock: String { "\(Self.twoDigits(hour)):\(Self.twoDigits(minute))" }
 
-    /// The date and the time for people, such as `23 November 2026, 14:05 UTC`. In languages other than English and
-    /// Japanese the date has CLDR's format.
-    func dateAndTime(in language: Substring) -> String {
-        switch language {
-        case "en": return "\(day) \(Self.englishMonths[month - 1]) \(year), \(clock) UTC"
-        case "ja": return "\(year)年\(month)月\(day)日 \(clock)（UTC）"
-        default:
-            var style = Date.FormatStyle(locale: Locale(identifier: String(language)), timeZone: .gmt)
-                .day().month(.wide).year()
-            style.calendar = Calendar(identifier: .gregorian)
-            let date = Date(timeIntervalSince1970: Double(moment.milliseconds) / 1000).formatted(style)
-            return "\(date), \(clock) UTC"
-        }
-    }
+    /// The moment at which clocks in UTC show these fields.
+    var dateInGMT: Date { Date(timeIntervalSince1970: Double(moment.milliseconds) / 1000) }
 
-    /// The date-time of RFC 5322 §3.3: `Mon, 23 Nov 2026 14:05:09 +0000`.
+    /// The date-time of RFC 5322 §3.3, if the fields are in UTC: `Mon, 23 Nov 2026 14:05:09 +0000`.
     var rfc5322: String {
         "\(Self.weekdays[weekday]), \(day) \(Self.months[month - 1]) \(year) \(clock):\(Self.twoDigits(second)) +0000"
     }

@@ -1,50 +1,30 @@
-// Describes in words how long a link works. Reads only the row's two times, so that every attempt has the same text.
+// Describes in words how long a link works. Reads only the row's times, so that every attempt has the same text.
 
-import Foundation
 import MailTemplates
 import OutboxCore
 
-/// How long a link works after the request, and when it stops.
+/// How long a link works, from when, and when it stops.
 struct LinkLifetime {
-    let requestedAt: Timestamp
-    let expiresAt: Timestamp
-
-    /// The templates' value `expires`: `in` is the span, `at` the time in UTC.
-    ///
-    /// | language | `in`                         | `at`                            |
-    /// |----------|------------------------------|---------------------------------|
-    /// | English  | `30 minutes`                 | `23 November 2026, 14:30 UTC`   |
-    /// | Japanese | `30分`                       | `2026年11月23日 14:30（UTC）`   |
-    /// | others   | as CLDR has it: `30 Minuten` | `23. November 2026, 14:30 UTC`  |
-    func members(in language: Substring) -> [String: JSONValue] {
-        let span: String
-        switch language {
-        case "en":
-            span = units.map { "\($0.count) \($0.unit)\($0.count == 1 ? "" : "s")" }.joined(separator: " ")
-        case "ja":
-            let names: [Unit: String] = [.day: "日", .hour: "時間", .minute: "分"]
-            span = units.map { "\($0.count)\(names[$0.unit, default: ""])" }.joined()
-        default:
-            let seconds = units.reduce(0) { $0 + $1.count * $1.unit.minutes * 60 }
-            span = Duration.seconds(seconds).formatted(
-                .units(allowed: [.days, .hours, .minutes], width: .wide).locale(Locale(identifier: String(language)))
-            )
-        }
-        let date = UTCDate(expiresAt).dateAndTime(in: language)
-        return ["in": .string(span), "at": .string(date)]
+    /// What the span begins with.
+    enum Beginning: String {
+        /// The application made the token before it inserted the row.
+        case request = "after_request"
+        /// The token begins with the first attempt.
+        case sending = "after_sending"
     }
 
-    private enum Unit: String, CustomStringConvertible {
-        case day, hour, minute
+    let beginning: Beginning
+    let beginsAt: Timestamp
+    let expiresAt: Timestamp
 
-        var minutes: Int {
-            switch self {
-            case .day: 1440
-            case .hour: 60
-            case .minute: 1
-            }
-        }
-        var description: String { rawValue }
+    /// The templates' value `expires`: `in` is the span, `at` the time in the reader's zone, and one of `after_request`
+    /// and `after_sending` is there.
+    func members(in words: TimeWords, zone: ReaderZone) -> [String: JSONValue] {
+        [
+            "in": .string(words.span(parts)),
+            "at": .string(words.dateAndClock(zone.fields(at: expiresAt), zone: zone.name)),
+            beginning.rawValue: .bool(true),
+        ]
     }
 
     /// The span in one or two units: minutes up to an hour and a half, then hours and minutes, and from two days on
@@ -52,9 +32,9 @@ struct LinkLifetime {
     ///
     /// Rounded to the nearest minute, because an application's clock reading and the row's may be some milliseconds
     /// apart, and "29 minutes" instead of half an hour would look like a fault. Never less than a minute.
-    private var units: [(count: Int, unit: Unit)] {
-        let total = max(1, Int((expiresAt.milliseconds - requestedAt.milliseconds + 30_000) / 60_000))
-        let parts: [(count: Int, unit: Unit)] =
+    private var parts: [(count: Int, unit: TimeWords.Unit)] {
+        let total = max(1, Int((expiresAt.milliseconds - beginsAt.milliseconds + 30_000) / 60_000))
+        let parts: [(count: Int, unit: TimeWords.Unit)] =
             switch total {
             case ...90 where total != 60: [(total, .minute)]
             case ..<2880: [(total / 60, .hour), (total % 60, .minute)]

@@ -12,15 +12,10 @@ struct RequestMoment {
     /// After this time, a time without a date might be mistaken for a time of another day.
     private static let longestWithoutDate = Duration.seconds(12 * 3600)
 
-    /// | language | soon after the request | more than 12 hours after it   |
-    /// |----------|------------------------|-------------------------------|
-    /// | Japanese | `14:03（UTC）`         | `2026年11月23日 14:03（UTC）` |
-    /// | others   | `14:03 UTC`            | as `LinkLifetime` has it      |
-    func text(in language: Substring) -> String {
-        guard sentAt.timeSince(requestedAt) <= Self.longestWithoutDate else {
-            return UTCDate(requestedAt).dateAndTime(in: language)
-        }
-        let clock = UTCDate(requestedAt).clock
-        return language == "ja" ? "\(clock)（UTC）" : "\(clock) UTC"
+    /// `14:03 UTC` soon after the request, with the date more than 12 hours after it.
+    func text(in words: TimeWords, zone: ReaderZone) -> String {
+        let fields = zone.fields(at: requestedAt)
+        return sentAt.timeSince(requestedAt) <= Self.longestWithoutDate
+            ? words.clock(fields, zone: zone.name) : words.dateAndClock(fields, zone: zone.name)
     }
 }
