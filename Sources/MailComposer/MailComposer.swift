@@ -16,22 +16,24 @@ package struct MailComposer: Sendable {
     /// Reads all templates and renders each with sample values, with and without an expiry.
     ///
     /// - Parameters:
-    ///   - templates: the path of the folder with `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache` and
-    ///     `partials`. Each kind has `en`, and, if its templates use variables of the application, `<kind>/sample.json`
+    ///   - templates: the path of the folder with `<kind>/<language>.mustache` and `partials` (see
+    ///     `TemplateFolder`). Each kind has `en`, and, if its templates use variables of the application, `<kind>/sample.json`
     ///     with a value for each.
     ///   - links: the link of the mails of each kind.
     ///   - sender: the author of the mails.
     ///   - codes: the kinds whose mails show a code.
+    ///   - options: what else mails show.
     /// - Throws: all problems of these values, each with its file and line or its configuration key.
     package init(
         templates: String,
         links: [String: LinkTemplate],
         sender: Sender,
-        codes: Set<String> = []
+        codes: Set<String> = [],
+        options: MailOptions = MailOptions()
     ) throws(TemplateLoadingError) {
         var path = templates
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-        let folder = TemplateFolder(path: path, sender: sender)
+        let folder = TemplateFolder(path: path, sender: sender, options: options)
         var problems = folder.problems
 
         let kindNames = Set(folder.kinds.map(\.name))
@@ -42,6 +44,14 @@ package struct MailComposer: Sendable {
                     "has no folder \(path)/\(kind.printable): remove the link, or add it"
                 )
             )
+        }
+        let named = [("ask_again", Set(options.askAgain.keys)), ("feedback_id", Set(options.feedbackIDs.keys))]
+        for (setting, kinds) in named {
+            for kind in kinds.subtracting(kindNames).sorted() {
+                problems.append(
+                    .init("\(setting).\(kind)", "has no folder \(path)/\(kind): remove the line, or add it")
+                )
+            }
         }
         if let name = sender.name, name.unicodeScalars.contains(where: \.isControl) || name.allSatisfy(\.isWhitespace) {
             problems.append(.init("sender.name", "is empty or has a control character: write a name, or leave it out"))
@@ -62,6 +72,7 @@ package struct MailComposer: Sendable {
                 templates: found.templates,
                 link: links[found.name],
                 showsCode: codes.contains(found.name),
+                feedbackID: options.feedbackIDs[found.name],
                 sampleVariables: found.sampleVariables
             )
             kindsByName[kind.name] = kind
@@ -75,7 +86,7 @@ package struct MailComposer: Sendable {
         }
         guard problems.isEmpty else { throw Self.loadingError(problems) }
         self.kindsByName = kindsByName
-        constantFields = MIMEMessage.constantFields(name: sender.name, mailbox: mailbox)
+        constantFields = MIMEMessage.constantFields(name: sender.name, mailbox: mailbox, replyTo: options.replyTo)
     }
 
     /// Lists each problem once, although a partial may cause it in several templates.
@@ -96,9 +107,9 @@ package struct MailComposer: Sendable {
         )
     }
 
-    /// The languages of a kind's templates, such as `en` and `ja`; empty for an unknown kind.
+    /// The locales of a kind's templates, such as `en` and `pt-BR`; empty for an unknown kind.
     package func locales(ofKind kind: String) -> Set<String> {
-        Set((kindsByName[kind]?.templates.keys.map(\.text)) ?? [])
+        Set((kindsByName[kind]?.templates.keys.map(\.canonical)) ?? [])
     }
 
     /// Composes the mail of a row.
@@ -181,6 +192,7 @@ package struct MailComposer: Sendable {
         let messageID = "<\(envelopeID.text)@\(senderMailbox.domain)>"
         let encoded = MIMEMessage(
             constantFields: constantFields,
+            feedbackID: kind.feedbackID?.text,
             recipient: recipient,
             messageID: messageID,
             envelopeID: envelopeID.text,

@@ -39,7 +39,8 @@ package struct Template: Sendable {
 
     /// A partial that a template includes.
     package enum Partial {
-        case found(file: String, source: String)
+        /// - Parameter isWords: the file has words for every format, see `WordsText`.
+        case found(file: String, source: String, isWords: Bool)
         case missing(places: [String])
         /// The file exists but can't be read; this was already reported.
         case unreadable
@@ -52,9 +53,13 @@ package struct Template: Sendable {
     package let literals: [[UInt8]]
     /// The first component of every name that a rendering may look up: `expires` for `{{expires.at}}`.
     package let names: Set<String>
+    /// Blocks that the template gives to a parent without such a block, if the template is a file of words: another
+    /// format's parent may have it.
+    package let unknownBlocks: [TemplateProblem]
     private let nodes: [Node<Int>]
 
     /// - Parameters:
+    ///   - isWords: the source has words for every format, see `WordsText`.
     ///   - builtIn: the names of the values that are passed separately, in this order, and that no variable replaces.
     ///   - constants: the built-in values that are the same in every rendering.
     ///   - partial: looks up a partial by its name.
@@ -63,12 +68,13 @@ package struct Template: Sendable {
         source: String,
         file: String,
         format: Format,
+        isWords: Bool = false,
         builtIn: [String] = [],
         constants: [String: JSONValue] = [:],
         partial: @escaping (String) -> Partial
     ) throws(InvalidTemplate) {
         var compiler = TemplateCompiler(format: format, builtIn: builtIn, partial: partial)
-        let compiled = compiler.compile(source, file: file)
+        let compiled = compiler.compile(source, file: file, isWords: isWords)
         guard compiler.problems.isEmpty else { throw InvalidTemplate(problems: compiler.problems) }
         var folding = ConstantFolding(constants: constants, format: format)
         var nodes: [Node<Int>] = []
@@ -76,14 +82,20 @@ package struct Template: Sendable {
         self.nodes = nodes
         literals = folding.literals
         names = folding.names
+        unknownBlocks = compiler.unknownBlocks
         self.file = file
         self.format = format
     }
 
     /// The problems of a file that is meant for inclusion, except for those that depend on the including template.
-    package static func problems(inPartial source: String, file: String, format: Format) -> [TemplateProblem] {
+    package static func problems(
+        inPartial source: String,
+        file: String,
+        format: Format,
+        isWords: Bool = false
+    ) -> [TemplateProblem] {
         var compiler = TemplateCompiler(format: format, builtIn: []) { _ in .unreadable }
-        _ = compiler.compile(source, file: file)
+        _ = compiler.compile(source, file: file, isWords: isWords)
         return compiler.problems
     }
 

@@ -8,6 +8,7 @@ struct TemplateCompiler {
     /// The context in which tags are interpreted.
     private struct Scope {
         let file: String
+        let isWords: Bool
         /// The including templates' content for blocks.
         var blocks: [String: Nodes] = [:]
         /// The innermost section: `{{.}}` is one of its elements.
@@ -23,6 +24,8 @@ struct TemplateCompiler {
     private static let sizeLimit = 100_000
 
     private(set) var problems: [TemplateProblem] = []
+    /// Blocks for a parent that lacks them, in files of words.
+    private(set) var unknownBlocks: [TemplateProblem] = []
     private let format: Template.Format
     private let builtIn: [String]
     private let partial: (String) -> Template.Partial
@@ -42,8 +45,8 @@ struct TemplateCompiler {
         self.partial = partial
     }
 
-    mutating func compile(_ source: String, file: String) -> Nodes {
-        compile(Array(source.utf8), Scope(file: file))
+    mutating func compile(_ source: String, file: String, isWords: Bool = false) -> Nodes {
+        compile(Array(source.utf8), Scope(file: file, isWords: isWords))
     }
 
     private mutating func compile(_ source: [UInt8], _ scope: Scope) -> Nodes {
@@ -64,7 +67,7 @@ struct TemplateCompiler {
             }
             let (text, next) = scanner.next()
             if isOverLimit { return [] }
-            if !text.isEmpty { nodes.append(.literal(Array(text))) }
+            if !text.isEmpty { nodes.append(.literal(literal(text, upTo: next, after: open, scope))) }
             guard let tag = next else {
                 if let open { report("{{/\(open.name)}} is missing: this tag is not closed", open, scope) }
                 return nodes
@@ -88,7 +91,10 @@ struct TemplateCompiler {
                 if open != nil { return nodes }
             case .block:
                 blockNames.insert(tag.name)
+                // A default that is not shown need not be complete: a mail without a button has no words for one.
+                let found = (problems, isOverLimit)
                 let content = self.nodes(&scanner, upToEndOf: tag, scope)
+                if scope.blocks[tag.name] != nil, isOverLimit == found.1 { problems = found.0 }
                 if content.isEmpty, scope.blocks[tag.name] == nil, chain.count > 1 {
                     report("the block '\(tag.name)' has no default, and \(chain[0]) has no content for it", tag, scope)
                 }
@@ -161,7 +167,12 @@ struct TemplateCompiler {
         defer { blockNames.formUnion(others) }
         guard let nodes = included(parent, inner) else { return [] }
         for (tag, _) in arguments where !blockNames.contains(tag.name) {
-            report("{{<\(parent.name)}} has no block '\(tag.name)'", tag, scope)
+            let reason = "{{<\(parent.name)}} has no block '\(tag.name)'"
+            if scope.isWords {
+                unknownBlocks.append(TemplateProblem(scope.file, line: tag.line, reason))
+            } else {
+                report(reason, tag, scope)
+            }
         }
         return nodes
     }
@@ -174,12 +185,12 @@ struct TemplateCompiler {
             break
         case .missing(let places):
             report("there is no '\(tag.name)' to include: looked for \(places.joined(separator: ", "))", tag, scope)
-        case .found(let file, _) where chain.contains(file):
+        case .found(let file, _, _) where chain.contains(file):
             let files = chain.drop { $0 != file } + [file]
             report("a file includes itself: \(files.joined(separator: " → "))", tag, scope)
         case .found where inclusions > Self.inclusionLimit:
             report("a template includes more than \(Self.inclusionLimit) files", tag, scope)
-        case .found(let file, let source):
+        case .found(let file, let source, let isWords):
             var lines = Array(source.utf8)
             if let indentation = tag.indentation {
                 lines = Self.indented(lines, by: indentation)
@@ -188,9 +199,28 @@ struct TemplateCompiler {
                 lines.removeLast()
                 if lines.last == UInt8(ascii: "\r") { lines.removeLast() }
             }
-            return compile(lines, Scope(file: file, blocks: scope.blocks, section: scope.section))
+            return compile(lines, Scope(file: file, isWords: isWords, blocks: scope.blocks, section: scope.section))
         }
         return nil
+    }
+
+    /// The text between two tags, as this format shows it.
+    private mutating func literal(
+        _ text: ArraySlice<UInt8>,
+        upTo next: TemplateTag?,
+        after open: TemplateTag?,
+        _ scope: Scope
+    ) -> [UInt8] {
+        guard scope.isWords, format == .html else { return Array(text) }
+        let words = WordsText(text)
+        if let markup = words.markup {
+            let end = next?.line ?? (open?.line ?? 1)
+            let reason =
+                "'\(markup)' has no meaning in a file of words: markup belongs to a partial, and '&' needs no escape"
+            let problem = TemplateProblem(scope.file, line: end, reason)
+            if !isOverLimit, !problems.contains(problem) { problems.append(problem) }
+        }
+        return words.html
     }
 
     private func path(of tag: TemplateTag) -> ValuePath {

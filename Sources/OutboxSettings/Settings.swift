@@ -17,6 +17,9 @@ package struct Settings: Sendable, Equatable {
     /// The URL template of the link for each kind of mail: an absolute https URL (http for a loopback host) with
     /// `{token}` exactly once, outside the host.
     package var links: [String: LinkTemplate]
+    /// What mails show or have in their header beside their own text: `sender.reply_to`, `sender.company`, `help`,
+    /// `ask_again`, `feedback_id` and `brand`.
+    package var mail = MailOptions()
     /// The relays in order of preference; at least one, with unique names.
     package var relays: [RelaySettings]
     /// `limits`, `keep_older` (each kind has an entry in `links`), `suppression` and `give_up_after`.
@@ -69,6 +72,10 @@ package struct SenderSettings: Sendable, Equatable {
     package var name: String?
     /// The template of the envelope's address; nil uses `address`.
     package var envelopeFrom: EnvelopeSenderTemplate?
+    /// The address for replies; nil has none.
+    package var replyTo: String?
+    /// One line about the company, at most 200 characters; nil has none.
+    package var company: String?
 
     /// Creates a sender; the reader has already checked the arguments.
     package init(address: String, name: String? = nil, envelopeFrom: EnvelopeSenderTemplate? = nil) {

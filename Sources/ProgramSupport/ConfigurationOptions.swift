@@ -48,7 +48,8 @@ extension MailComposer {
                 templates: folder,
                 links: settings.links,
                 sender: sender,
-                codes: settings.tokens?.codes ?? []
+                codes: settings.tokens?.codes ?? [],
+                options: settings.mail
             )
         } catch {
             throw ProgramFailure.configuration("\(error)")

@@ -94,6 +94,14 @@ struct Installation {
         try FileManager.default.copyItem(at: shipped, to: folder.appending(path: "templates"))
     }
 
+    /// Changes the English subject of the copied kind verify-email.
+    func replaceSubject(with subject: String) throws {
+        let file = folder.appending(path: "templates/verify-email/en.mustache")
+        let words = try String(contentsOf: file, encoding: .utf8)
+        try words.replacing(/\{\{\$subject\}\}[^{]*/, with: "{{$subject}}\(subject)")
+            .write(to: file, atomically: true, encoding: .utf8)
+    }
+
     /// Starts a scriptable relay, which writes its port to the file `port` once it listens.
     func startRelay(_ arguments: String...) throws -> Program {
         try start("fake-smtp", ["--port", "0", "--port-file", "port"] + arguments)

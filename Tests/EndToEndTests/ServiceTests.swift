@@ -51,8 +51,7 @@ struct ServiceTests {
     func reload() async throws {
         try await withService(further: "lease: 60s") { installation, daemon, socket in
             let port = try #require(Int(try await installation.contents(of: "port")))
-            let subject = installation.folder.appending(path: "templates/verify-email/en/subject.txt.mustache")
-            try "Another subject\n".write(to: subject, atomically: true, encoding: .utf8)
+            try installation.replaceSubject(with: "Another subject")
             try installation.configure(
                 port: port,
                 sender: ", envelope_from: \"bounces+{id}@example.com\"",
@@ -79,17 +78,8 @@ struct ServiceTests {
     func refusedReload() async throws {
         try await withService { installation, daemon, socket in
             let port = try #require(Int(try await installation.contents(of: "port")))
-            let folder = installation.folder.appending(path: "templates/verify-email/en")
-            try "Another subject\n".write(
-                to: folder.appending(path: "subject.txt.mustache"),
-                atomically: true,
-                encoding: .utf8
-            )
-            try "{{nothing}}\n".write(
-                to: folder.appending(path: "body.txt.mustache"),
-                atomically: true,
-                encoding: .utf8
-            )
+            try installation.replaceSubject(with: "Another subject")
+            try installation.write("{{nothing}}\n", to: "templates/partials/address.txt.mustache")
             try installation.configure(
                 port: port,
                 sender: ", envelope_from: \"bounces+{id}@example.com\"",
@@ -97,7 +87,7 @@ struct ServiceTests {
             )
             daemon.hangUp()
             let status = try await socket.first(containing: "reload refused at")
-            #expect(status.contains("the old configuration is in use") && status.contains("body.txt.mustache:1"))
+            #expect(status.contains("the old configuration is in use") && status.contains("address.txt.mustache:1"))
             try await socket.first(containing: "READY=1")
             _ = try await installation.outboxctl("enqueue", "verify-email", "ann@example.com", input: "t")
             #expect(try await installation.waitUntilNoneIsOpen().output == "1 accepted 1\n")

@@ -23,7 +23,7 @@ import Testing
 
         func compiled() throws(InvalidTemplate) -> Template {
             try Template(source: template, file: "template", format: format) { name in
-                partials[name].map { .found(file: name, source: $0) } ?? .missing(places: [name])
+                partials[name].map { .found(file: name, source: $0, isWords: false) } ?? .missing(places: [name])
             }
         }
     }

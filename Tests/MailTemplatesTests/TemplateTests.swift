@@ -14,7 +14,8 @@ import Testing
         constants: [String: JSONValue] = [:]
     ) throws(InvalidTemplate) -> Template {
         try Template(source: source, file: "root", format: format, builtIn: builtIn, constants: constants) { name in
-            partials[name].map { .found(file: name, source: $0) } ?? .missing(places: ["a/\(name)", "b/\(name)"])
+            partials[name].map { .found(file: name, source: $0, isWords: false) }
+                ?? .missing(places: ["a/\(name)", "b/\(name)"])
         }
     }
 

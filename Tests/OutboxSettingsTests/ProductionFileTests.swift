@@ -54,7 +54,15 @@ import Testing
         #expect(stated.sender.envelopeFrom?.text == "bounces+{id}@example.com")
         #expect(stated.tokens == TokenSettings(key: .credential("token-key")))
         stated.tokens = nil
+        #expect(stated.mail.replyTo == "support@example.com" && stated.mail.company?.hasPrefix("Example") == true)
+        #expect(
+            stated.mail.help?.text == "https://example.com/help" && stated.mail.logo?.text.hasSuffix(".png") == true
+        )
+        #expect(stated.mail.askAgain.count == 2 && stated.mail.feedbackIDs["reset-password"]?.text == "reset:example")
+        #expect(stated.mail.color == .standard)
         stated.templates = nil
+        stated.mail = MailOptions()
+        (stated.sender.replyTo, stated.sender.company) = (nil, nil)
         stated.relays[0].configuration.caFile = nil
         stated.relays[0].configuration.helo = nil
         stated.relays[0].configuration.authentication = nil
@@ -85,7 +93,7 @@ import Testing
         let withOAuth = try everythingActive(usesOAuth: true)
         _ = try SettingsFile.read(text, file: path, log: log)
         _ = try SettingsFile.read(withOAuth, file: path, log: log)
-        #expect(log.keys.count == 70)
+        #expect(log.keys.count == 78)
         for key in log.keys {
             let name = try #require(key.split(separator: ".").last)
             let isShown = (text + withOAuth).split(separator: "\n").contains { line in

@@ -61,7 +61,7 @@ import Testing
     func mistypedRequiredKey() {
         let problems = Fixture.problems(Fixture.minimal.replacing("database:", with: "databse:"))
         #expect(problems.count == 1)
-        let start = "line 1: databse: unknown key; did you mean \"database\"? (keys here: database, "
+        let start = "line 1: databse: unknown key; did you mean \"database\"? (keys here: ask_again, "
         #expect(problems.first?.hasPrefix(start) == true)
     }
 

@@ -6,8 +6,10 @@ import OutboxCore
 
 /// A multipart/alternative message (RFC 2046 §5.1.4): the plain text first, then the HTML.
 struct MIMEMessage {
-    /// The fields that are the same in every mail: From, MIME-Version, Auto-Submitted, X-Auto-Response-Suppress.
+    /// The fields that are the same in every mail: From, MIME-Version, Auto-Submitted, X-Auto-Response-Suppress, Reply-To.
     let constantFields: [UInt8]
+    /// `nil`: the mail has no such field.
+    let feedbackID: String?
     let recipient: Mailbox
     let messageID: String
     let envelopeID: String
@@ -26,7 +28,7 @@ struct MIMEMessage {
     private static let usualLength = 12_000
 
     /// - Parameter name: the sender's display name.
-    static func constantFields(name: String?, mailbox: Mailbox) -> [UInt8] {
+    static func constantFields(name: String?, mailbox: Mailbox, replyTo: String?) -> [UInt8] {
         var bytes: [UInt8] = []
         HeaderField.appendMailbox("From", displayName: name, address: mailbox.address, to: &bytes)
         HeaderField.append("MIME-Version", "1.0", to: &bytes)
@@ -34,6 +36,7 @@ struct MIMEMessage {
         HeaderField.append("Auto-Submitted", "auto-generated", to: &bytes)
         // Exchange and Outlook obey this field: no out-of-office reply, and no read or delivery receipt (MS-OXCMAIL).
         HeaderField.append("X-Auto-Response-Suppress", "All", to: &bytes)
+        if let replyTo { HeaderField.append("Reply-To", replyTo, to: &bytes) }
         return bytes
     }
 
@@ -48,6 +51,7 @@ struct MIMEMessage {
         // Gmail groups mails of one sender and subject into a conversation and hides their common text, and so the
         // newest link. It doesn't if this field differs.
         HeaderField.append("X-Entity-Ref-ID", entityReference, to: &bytes)
+        if let feedbackID { HeaderField.append("Feedback-ID", feedbackID, to: &bytes) }
         HeaderField.appendText("Subject", subject, to: &bytes)
         HeaderField.append("Content-Language", language, to: &bytes)
         // "=_" never occurs in quoted-printable, and "_" never in base64, so no body line looks like this boundary. It

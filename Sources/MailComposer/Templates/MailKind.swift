@@ -11,6 +11,7 @@ struct MailKind: Sendable {
     let link: LinkTemplate?
     /// Whether the mails show a code.
     let showsCode: Bool
+    let feedbackID: FeedbackID?
     /// The content of `sample.json`: the variables for the check at start and for previews.
     let sampleVariables: [String: JSONValue]
 

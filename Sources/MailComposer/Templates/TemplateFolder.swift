@@ -3,9 +3,13 @@
 import Foundation
 import InternetMessage
 import MailTemplates
+import OutboxCore
 
-/// `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache`, `<kind>/sample.json`, and the files that these
-/// include: `NAME.{txt,html}.mustache` beside them, in `partials/<language>/` and in `partials/`.
+/// Each kind has for each language a file of words, `<kind>/<language>.mustache`, from which subject, text part and HTML
+/// part are compiled, or a folder with a file for each of the three,
+/// `<kind>/<language>/{subject.txt,body.txt,body.html}.mustache`. Both include files of `partials/<language>/` and of
+/// `partials/` (and of their own folder): `NAME.mustache` with words for every part, and `NAME.txt.mustache`,
+/// `NAME.html.mustache` and `NAME.subject.mustache` for one of them.
 ///
 /// Symbolic links are followed, hidden files are ignored, and any other file that is not in that list is a problem: a
 /// misspelt file name must not look like a missing translation.
@@ -28,6 +32,7 @@ struct TemplateFolder {
     private(set) var kinds: [Kind] = []
     private(set) var problems: [TemplateProblem] = []
     private let sender: Sender
+    private let options: MailOptions
     private var partials: Files
     private var partialsByLanguage: [LanguageTag: Files] = [:]
 
@@ -37,9 +42,39 @@ struct TemplateFolder {
     private static let textFile = "body.txt.mustache"
     private static let htmlFile = "body.html.mustache"
     private static let sampleFile = "sample.json"
+    private static let wordsSuffix = ".mustache"
 
-    init(path: String, sender: Sender) {
+    /// The parts of a mail, each with a template.
+    private enum Part: String, CaseIterable {
+        case subject, text, html
+
+        var format: Template.Format {
+            switch self {
+            case .subject, .text: .text
+            case .html: .html
+            }
+        }
+
+        /// The endings of the files that a template of this part includes; the first that exists is used.
+        var suffixes: [String] {
+            switch self {
+            case .subject: [".subject.mustache", ".txt.mustache", wordsSuffix]
+            case .text: [".txt.mustache", wordsSuffix]
+            case .html: [".html.mustache", wordsSuffix]
+            }
+        }
+    }
+
+    /// Where a template's text comes from.
+    private struct Source {
+        let file: String
+        let text: String?
+        let isWords: Bool
+    }
+
+    init(path: String, sender: Sender, options: MailOptions) {
         self.sender = sender
+        self.options = options
         partials = Files(path: "\(path)/\(Self.partialsFolder)")
         let names = entries(of: path)
         if names.contains(Self.partialsFolder) { readPartials() }
@@ -68,7 +103,7 @@ struct TemplateFolder {
         }
     }
 
-    private mutating func readKind(_ name: String, path: String) -> Kind {
+    private mutating func readKind(_ kindName: String, path: String) -> Kind {
         var templates: [LanguageTag: LocalizedTemplates] = [:]
         var languages: Set<LanguageTag> = []
         var variables: [String: JSONValue] = [:]
@@ -77,15 +112,28 @@ struct TemplateFolder {
             if entry == Self.sampleFile {
                 variables = readSample(entryPath)
             } else if !Self.isFolder(entryPath) {
-                report(entryPath, "is not known here: a kind has a folder for each language, and sample.json")
+                guard entry.hasSuffix(Self.wordsSuffix), !entry.dropLast(Self.wordsSuffix.count).contains(".") else {
+                    report(
+                        entryPath,
+                        "is not known here: a kind has a file such as en.mustache for each language, and sample.json"
+                    )
+                    continue
+                }
+                let name = String(entry.dropLast(Self.wordsSuffix.count))
+                guard let language = readLanguage(name, entryPath, &languages), case let source?? = readFile(entryPath)
+                else { continue }
+                templates[language] = compile(words: source, file: entryPath, kindPath: path, kind: kindName, language)
             } else if let language = readLanguage(entry, entryPath, &languages) {
-                templates[language] = compile(readFiles(entryPath), name, language)
+                templates[language] = compile(readFiles(entryPath), kindName, language)
             }
         }
         if !languages.contains(.fallback) {
-            report(path, "has no folder 'en': English is what a mail falls back to, so every kind has it")
+            report(
+                path,
+                "has no en.mustache and no folder 'en': English is what a mail falls back to, so every kind has it"
+            )
         }
-        return Kind(name: name, path: path, templates: templates, sampleVariables: variables)
+        return Kind(name: kindName, path: path, templates: templates, sampleVariables: variables)
     }
 
     private mutating func readLanguage(
@@ -103,21 +151,64 @@ struct TemplateFolder {
         return language
     }
 
+    /// Compiles the three files of a language's folder.
     private mutating func compile(_ files: Files, _ kind: String, _ language: LanguageTag) -> LocalizedTemplates? {
         let known = [Self.subjectFile, Self.textFile, Self.htmlFile]
         for file in known where files.sources[file] == nil {
             report("\(files.path)/\(file)", "is missing: every language has all of \(known.joined(separator: ", "))")
         }
+        func source(_ name: String) -> Source {
+            Source(file: "\(files.path)/\(name)", text: files.sources[name] ?? nil, isWords: false)
+        }
+        return compile(
+            [.subject: source(Self.subjectFile), .text: source(Self.textFile), .html: source(Self.htmlFile)],
+            beside: files,
+            kind,
+            language
+        )
+    }
+
+    /// Compiles a file of words, once for each part.
+    private mutating func compile(
+        words: String,
+        file: String,
+        kindPath: String,
+        kind: String,
+        _ language: LanguageTag
+    ) -> LocalizedTemplates? {
+        let source = Source(file: file, text: words, isWords: true)
+        return compile(
+            [.subject: source, .text: source, .html: source],
+            beside: Files(path: kindPath),
+            kind,
+            language
+        )
+    }
+
+    private mutating func compile(
+        _ sources: [Part: Source],
+        beside files: Files,
+        _ kind: String,
+        _ language: LanguageTag
+    ) -> LocalizedTemplates? {
         var folders = [files]
         for tag in sequence(first: language, next: \.shortened) {
-            folders.append(partialsByLanguage[tag] ?? Files(path: "\(partials.path)/\(tag.text)"))
+            folders.append(partialsByLanguage[tag] ?? Files(path: "\(partials.path)/\(tag.canonical)"))
         }
         folders.append(partials)
-        let constants = TemplateValues.constants(kind: kind, language: language, sender: sender)
-        let subject = compile(Self.subjectFile, .text, folders, constants)
-        let text = compile(Self.textFile, .text, folders, constants)
-        let html = compile(Self.htmlFile, .html, folders, constants)
-        guard let subject, let text, let html else { return nil }
+        let constants = TemplateValues.constants(kind: kind, language: language, sender: sender, options: options)
+        var templates: [Part: Template] = [:]
+        for part in Part.allCases {
+            templates[part] = sources[part].flatMap { compile($0, part, folders, constants) }
+        }
+        guard let subject = templates[.subject], let text = templates[.text], let html = templates[.html] else {
+            return nil
+        }
+        // Words for a block that no part has.
+        let unknown = subject.unknownBlocks.filter {
+            text.unknownBlocks.contains($0) && html.unknownBlocks.contains($0)
+        }
+        problems += unknown
         let isOneLine = subject.literals.allSatisfy { literal in
             !String(decoding: literal, as: UTF8.self).unicodeScalars.contains(where: \.isControl)
         }
@@ -131,35 +222,42 @@ struct TemplateFolder {
         )
     }
 
-    /// Compiles the template of this name in the first folder; included files are searched for in all folders.
+    /// Compiles a template; included files are searched for in all folders.
     private mutating func compile(
-        _ name: String,
-        _ format: Template.Format,
+        _ source: Source,
+        _ part: Part,
         _ folders: [Files],
         _ constants: [JSONValue?]
     ) -> Template? {
-        guard let source = folders[0].sources[name] ?? nil else { return nil }
-        let isSubject = name == Self.subjectFile
+        guard let text = source.text else { return nil }
         do throws(InvalidTemplate) {
             return try Template(
-                source: isSubject ? source.withoutLastNewline : source,
-                file: "\(folders[0].path)/\(name)",
-                format: format,
+                source: part == .subject ? text.withoutLastNewline : text,
+                file: source.file,
+                format: part.format,
+                isWords: source.isWords,
                 builtIn: TemplateValues.builtInNames,
                 constants: TemplateValues.byName(constants)
-            ) { Self.partial("\($0).\(format.rawValue).mustache", in: folders, isWithinLine: isSubject) }
+            ) { Self.partial($0, of: part, in: folders) }
         } catch {
             problems += error.problems
             return nil
         }
     }
 
-    private static func partial(_ file: String, in folders: [Files], isWithinLine: Bool) -> Template.Partial {
-        guard let folder = folders.first(where: { $0.sources[file] != nil }) else {
-            return .missing(places: folders.map { "\($0.path)/\(file)" })
+    private static func partial(_ name: String, of part: Part, in folders: [Files]) -> Template.Partial {
+        for folder in folders {
+            for suffix in part.suffixes {
+                guard let found = folder.sources[name + suffix] else { continue }
+                guard let source = found else { return .unreadable }
+                return .found(
+                    file: "\(folder.path)/\(name)\(suffix)",
+                    source: part == .subject ? source.withoutLastNewline : source,
+                    isWords: suffix == wordsSuffix
+                )
+            }
         }
-        guard let source = folder.sources[file] ?? nil else { return .unreadable }
-        return .found(file: "\(folder.path)/\(file)", source: isWithinLine ? source.withoutLastNewline : source)
+        return .missing(places: folders.map { "\($0.path)/\(name)\(part.suffixes[0])" })
     }
 
     private mutating func readFiles(_ path: String) -> Files {
@@ -172,14 +270,27 @@ struct TemplateFolder {
     ///
     /// - Returns: `nil` for a file that is not a template; an inner `nil` for a template that can't be read.
     private mutating func readFile(_ path: String) -> String?? {
-        guard let format = Template.Format.allCases.first(where: { path.hasSuffix(".\($0.rawValue).mustache") }) else {
-            report(path, "is not known here: a template is called NAME.txt.mustache or NAME.html.mustache")
+        let name = path.split(separator: "/").last ?? ""
+        let endings = name.split(separator: ".", omittingEmptySubsequences: false).dropFirst()
+        guard let format = Self.formats[endings.joined(separator: ".")] else {
+            report(
+                path,
+                "is not known here: a template is called NAME.txt.mustache or NAME.html.mustache, a file of words NAME.mustache"
+            )
             return .none
         }
         let source = readText(path)
-        if let source { problems += Template.problems(inPartial: source, file: path, format: format) }
+        if let source {
+            let isWords = endings.count == 1
+            problems += Template.problems(inPartial: source, file: path, format: format, isWords: isWords)
+        }
         return .some(source)
     }
+
+    /// By the endings of a file's name. Words are checked as HTML, which allows the least.
+    private static let formats: [String: Template.Format] = [
+        "mustache": .html, "txt.mustache": .text, "subject.mustache": .text, "html.mustache": .html,
+    ]
 
     private mutating func readSample(_ path: String) -> [String: JSONValue] {
         guard let source = readText(path) else { return [:] }

@@ -19,6 +19,8 @@ import OutboxCore
 /// | `locale`         | the language of the templates in use, such as `ja`                       |
 /// | `direction`      | how that language is written: `ltr` or `rtl`                             |
 /// | `start`          | the side where its lines begin: `left` or `right`                        |
+/// | `reply_to`, `company`, `help`, `ask_again`, `logo` | as configured; sections where none is set are absent |
+/// | `button_color`, `button_color_dark`, `button_text_dark` | the colours of the button               |
 ///
 /// A variable with one of these names is not an error, because an application may pass on an object that happens to
 /// have a `locale`. But it is never used, even if the built-in
@@ -26,7 +28,10 @@ import OutboxCore
 struct TemplateValues {
     /// In the order of `builtIn`.
     static let builtInNames = ["link", "token", "code", "recipient", "requested", "expires"] + constantNames
-    private static let constantNames = ["sender_name", "sender_address", "kind", "locale", "direction", "start"]
+    private static let constantNames = [
+        "sender_name", "sender_address", "kind", "locale", "direction", "start", "reply_to", "company", "help",
+        "ask_again", "logo", "button_color", "button_color_dark", "button_text_dark",
+    ]
 
     let builtIn: [JSONValue?]
     let variables: JSONValue
@@ -61,7 +66,7 @@ struct TemplateValues {
     }
 
     /// The values that all mails of a kind in one language share, in the order of `constantNames`.
-    static func constants(kind: String, language: LanguageTag, sender: Sender) -> [JSONValue?] {
+    static func constants(kind: String, language: LanguageTag, sender: Sender, options: MailOptions) -> [JSONValue?] {
         let isRightToLeft = language.isRightToLeft
         return [
             sender.name.map { .string($0) },
@@ -70,14 +75,21 @@ struct TemplateValues {
             .string(language.canonical),
             .string(isRightToLeft ? "rtl" : "ltr"),
             .string(isRightToLeft ? "right" : "left"),
+            options.replyTo.map { .string($0) },
+            options.company.map { .string($0) },
+            options.help.map { .string($0.text) },
+            options.askAgain[kind].map { .string($0.text) },
+            options.logo.map { .string($0.text) },
+            .string(options.color.text),
+            .string(options.color.dark),
+            .string(options.color.darkText),
         ]
     }
 
-    /// The existing values of `constants`, by their names.
+    /// The values of `constants`, by their names; null for an absent one, so that its sections disappear from the
+    /// compiled template.
     static func byName(_ constants: [JSONValue?]) -> [String: JSONValue] {
-        Dictionary(
-            uniqueKeysWithValues: zip(constantNames, constants).compactMap { name, value in value.map { (name, $0) } }
-        )
+        Dictionary(uniqueKeysWithValues: zip(constantNames, constants.map { $0 ?? .null }))
     }
 
     /// The remedy for a value that the check at start finds missing.
@@ -86,6 +98,8 @@ struct TemplateValues {
         case "code":
             "tokens.codes lacks the kind: add the kind there, or write {{#code}}…{{/code}}"
         case "expires": "not every row has expires_at: write {{#expires}}…{{in}}…{{at}}…{{/expires}}"
+        case "reply_to", "company", "help", "ask_again", "logo":
+            "it is not configured everywhere: write {{#\(name)}}…{{/\(name)}}"
         case "sender_name": "no name is configured for the sender: set it, or write {{#sender_name}}…{{/sender_name}}"
         default: "it is not built in: add a value for it to \(kindPath)/sample.json, or write {{#\(name)}}…{{/\(name)}}"
         }

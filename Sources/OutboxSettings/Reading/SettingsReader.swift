@@ -33,6 +33,12 @@ extension SettingReader where Value == Settings {
                 relays: relays ?? []
             )
             settings.templates = templates
+            settings.mail = keys.mailOptions()
+            settings.mail.replyTo = settings.sender.replyTo
+            settings.mail.company = settings.sender.company
+            if keys.has("brand"), settings.mail.logo != nil, settings.sender.name == nil {
+                keys.report("brand", "logo needs sender.name, which people read who don't see the picture; set it")
+            }
             settings.rules.limits = keys.optional("limits", .limits) ?? settings.rules.limits
             settings.rules.keepOlder = keys.optional("keep_older", .kinds(in: links), default: settings.rules.keepOlder)
             settings.tokens = keys.optional("tokens", .tokens(links))
@@ -97,7 +103,7 @@ extension SettingReader where Value == DatabaseSettings {
 extension SettingReader where Value == SenderSettings {
     /// `sender`.
     static var sender: SettingReader {
-        mapping(expected: "a mapping with the keys address, name and envelope_from") { keys in
+        mapping(expected: "a mapping with the keys address, name, envelope_from, reply_to and company") { keys in
             let address = keys.required(
                 "address",
                 .text(expected: "an e-mail address").map(SenderAddress.checked),
@@ -105,7 +111,17 @@ extension SettingReader where Value == SenderSettings {
             )
             let name = keys.optional("name", .line(expected: "the name of the sender", limit: 128))
             let envelopeFrom = keys.optional("envelope_from", .envelopeSender)
-            return address.map { SenderSettings(address: $0, name: name, envelopeFrom: envelopeFrom) }
+            let replyTo = keys.optional(
+                "reply_to",
+                SettingReader<String>.text(expected: "an e-mail address").map(SenderAddress.checked)
+            )
+            let company = keys.optional("company", .line(expected: "one line about the company", limit: 200))
+            return address.map { address in
+                var sender = SenderSettings(address: address, name: name, envelopeFrom: envelopeFrom)
+                sender.replyTo = replyTo
+                sender.company = company
+                return sender
+            }
         }
     }
 }
