@@ -58,9 +58,11 @@ examples-test: dependencies ## Run the examples of docs/tokens.md (installs Go a
 	$(SWIFT) build --product fake-smtp
 	scripts/examples-test "$$($(SWIFT) build --show-bin-path)"
 
-mail-test: dependencies ## Ask SpamAssassin and rspamd about the shipped mails (installs both; starts and leaves no service)
-	@scripts/install-dependencies --no-start python3 rspamd spamassassin
+mail-test: dependencies ## Show the shipped mails as mail programs keep them, and ask SpamAssassin and rspamd (installs Chromium and both; leaves no service)
+	@scripts/install-dependencies --no-start python3 python3-pip chromium chromium-driver fonts-noto-core fonts-noto-cjk \
+		rspamd spamassassin
 	$(SWIFT) build --product outboxctl
+	scripts/mail-render-test "$$($(SWIFT) build --show-bin-path)/outboxctl"
 	scripts/mail-test "$$($(SWIFT) build --show-bin-path)/outboxctl"
 
 dsn-test: dependencies ## Let two Postfixes report about mails, on loopback (root; installs Postfix, starts no service)

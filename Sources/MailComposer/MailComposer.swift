@@ -73,7 +73,7 @@ package struct MailComposer: Sendable {
                 link: links[found.name],
                 showsCode: codes.contains(found.name),
                 feedbackID: options.feedbackIDs[found.name],
-                sampleVariables: found.sampleVariables
+                rules: found.rules
             )
             kindsByName[kind.name] = kind
             let usesLink = kind.templates.values.contains { $0.all.contains { $0.names.contains("link") } }
@@ -157,7 +157,11 @@ package struct MailComposer: Sendable {
         let templates = found.lookUp(locale)
         let values = TemplateValues(
             of: message,
-            variables: found.sampleVariables,
+            variables: found.rules.shown(
+                found.sampleVariables,
+                names: templates.names,
+                inRightToLeft: templates.isRightToLeft
+            ).values,
             link: found.link,
             templates: templates
         )
@@ -182,6 +186,11 @@ package struct MailComposer: Sendable {
             throw .invalidRecipient(error)
         }
         let templates = kind.lookUp(message.locale)
+        // Nearly no row has variables.
+        let (variables, changed) =
+            variables.isEmpty
+            ? ([:], [])
+            : kind.rules.shown(variables, names: templates.names, inRightToLeft: templates.isRightToLeft)
         let values = TemplateValues(
             of: message,
             variables: variables,
@@ -207,7 +216,8 @@ package struct MailComposer: Sendable {
             messageID: messageID,
             subject: subject,
             recipient: recipient.address,
-            needsSMTPUTF8: recipient.needsSMTPUTF8 || senderMailbox.needsSMTPUTF8
+            needsSMTPUTF8: recipient.needsSMTPUTF8 || senderMailbox.needsSMTPUTF8,
+            changedVariables: changed
         )
     }
 

@@ -62,6 +62,7 @@ package struct Template: Sendable {
     ///   - isWords: the source has words for every format, see `WordsText`.
     ///   - builtIn: the names of the values that are passed separately, in this order, and that no variable replaces.
     ///   - constants: the built-in values that are the same in every rendering.
+    ///   - links: the names of the row's variables that hold links: only these may stand in `href` and `src`.
     ///   - partial: looks up a partial by its name.
     /// - Throws: all problems of the template and its partials.
     package init(
@@ -71,11 +72,18 @@ package struct Template: Sendable {
         isWords: Bool = false,
         builtIn: [String] = [],
         constants: [String: JSONValue] = [:],
+        links: Set<String> = [],
         partial: @escaping (String) -> Partial
     ) throws(InvalidTemplate) {
         var compiler = TemplateCompiler(format: format, builtIn: builtIn, partial: partial)
-        let compiled = compiler.compile(source, file: file, isWords: isWords)
+        var compiled = compiler.compile(source, file: file, isWords: isWords)
         guard compiler.problems.isEmpty else { throw InvalidTemplate(problems: compiler.problems) }
+        var adjacent = AdjacentVariables()
+        adjacent.read(compiled)
+        var places = HTMLPlaces(links: links)
+        if format == .html { compiled = places.marked(compiled) }
+        let unsafe = adjacent.problems + places.problems
+        guard unsafe.isEmpty else { throw InvalidTemplate(problems: unsafe) }
         var folding = ConstantFolding(constants: constants, format: format)
         var nodes: [Node<Int>] = []
         folding.fold(compiled, into: &nodes)
@@ -145,13 +153,23 @@ final class Variable: Sendable {
     let name: String
     let file: String
     let line: Int
+    /// Whether the tag stands in an attribute of HTML.
+    let isInAttribute: Bool
 
-    init(path: ValuePath, name: String, file: String, line: Int) {
+    init(path: ValuePath, name: String, file: String, line: Int, isInAttribute: Bool = false) {
         self.path = path
         self.name = name
         self.file = file
         self.line = line
+        self.isInAttribute = isInAttribute
     }
+
+    /// The same tag in an attribute.
+    var inAttribute: Variable { Variable(path: path, name: name, file: file, line: line, isInAttribute: true) }
+
+    /// Whether the value comes from the row. A built-in section has members that are built in, too, such as `in` and
+    /// `at`.
+    func isOfRow(inBuiltInSection: Bool) -> Bool { path.builtIn == nil && !inBuiltInSection }
 }
 
 /// One rendering of a template.
@@ -179,7 +197,10 @@ private struct Rendering {
             case .variable(let variable):
                 let value = value(at: variable.path)
                 if let text = value?.text(in: format) {
-                    pieces.append(.value(text))
+                    if variable.path.builtIn == nil, case .value(let before)? = pieces.last {
+                        separate(before, text)
+                    }
+                    pieces.append(.value(variable.isInAttribute ? Isolation.removed(from: text) : text))
                 } else {
                     let reason: Template.Fault.Reason = value == nil || value == .null ? .missing : .unprintable
                     faults.append(.init(reason: reason, name: variable.name, file: variable.file, line: variable.line))
@@ -193,6 +214,14 @@ private struct Rendering {
             case .section(path: let path, isInverted: true, nodes: let nodes):
                 if value(at: path)?.elements.isEmpty ?? true { render(nodes) }
             }
+        }
+    }
+
+    /// Writes a space between two values that would make a link together: "evil" and ".example".
+    private mutating func separate(_ before: String, _ after: String) {
+        let joints = ".:/\\@．。｡․"
+        if before.last.map(joints.contains) ?? false || after.first.map(joints.contains) ?? false {
+            pieces.append(.value(" "))
         }
     }
 

@@ -101,16 +101,25 @@ enum Fixtures {
         )
     }
 
+    /// The content of a sample.json with these samples, all with the same options.
+    static func samples(_ members: String, _ options: [String: Any] = [:]) throws -> String {
+        let samples = try JSONSerialization.jsonObject(with: Data(members.utf8)) as? [String: Any] ?? [:]
+        let variables = samples.mapValues { options.merging(["sample": $0]) { $1 } }
+        let data = try JSONSerialization.data(withJSONObject: ["variables": variables])
+        return String(decoding: data, as: UTF8.self)
+    }
+
     /// A composer with a single kind, `k`, with these templates.
     static func composer(
         subject: String = "Subject\n",
         text: String = "Text\n",
         html: String = "<p>HTML</p>\n",
-        sample: String? = nil
+        sample: String? = nil,
+        options: [String: Any] = [:]
     ) throws -> MailComposer {
         let folder = try TemporaryFolder()
         try folder.writeTemplates("k/en", subject: subject, text: text, html: html)
-        if let sample { try folder.write("k/sample.json", sample) }
+        if let sample { try folder.write("k/sample.json", samples(sample, options)) }
         return try folder.composer()
     }
 }

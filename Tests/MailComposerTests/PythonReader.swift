@@ -25,6 +25,7 @@ struct ReadMail: Decodable {
     let hrefs: [String]
     let linkTexts: [String]
     let attributes: [String]
+    let attributeValues: [String]
     let longestLine: Int
     let longestBodyLine: Int
     let longestHeaderLine: Int

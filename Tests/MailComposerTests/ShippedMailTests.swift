@@ -179,7 +179,7 @@ import Testing
         let title = ["Verify your email address": "Join {{team}}"]
         try copy("verify-email/en.mustache", "invite-user/en.mustache", title)
         try copy("verify-email/en.mustache", "verify-email/nl.mustache")
-        try folder.write("templates/invite-user/sample.json", #"{"team": "Blue Team"}"#)
+        try folder.write("templates/invite-user/sample.json", Fixtures.samples(#"{"team": "Blue Team"}"#))
         let error = #expect(throws: TemplateLoadingError.self) { try composer() }
         #expect(
             error?.problems.first?.description

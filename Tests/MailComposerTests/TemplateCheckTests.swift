@@ -213,7 +213,7 @@ import Testing
         try folder.writeTemplates(
             "k/en",
             subject: "Hello {{name}}\n",
-            html: "<p>\n{{#user}}{{name}}{{/user}}{{plan.title}}</p>"
+            html: "<p>\n{{#user}}{{name}}{{/user}} {{plan.title}}</p>"
         )
         let problems = folder.problems()
         #expect(problems.count == 2)
@@ -221,7 +221,7 @@ import Testing
         #expect(problems.last?.hasPrefix("k/en/body.html.mustache:2: {{plan.title}} has no text") == true)
         #expect(problems.allSatisfy { $0.contains("k/sample.json") })
 
-        try folder.write("k/sample.json", #"{"name": "Jane", "plan": {"title": "Pro"}, "user": {}}"#)
+        try folder.write("k/sample.json", Fixtures.samples(#"{"name": "Jane", "plan": {"title": "Pro"}, "user": {}}"#))
         #expect(folder.problems() == [])
         #expect(try folder.composer().preview(kind: "k", locale: nil, part: .subject) == "Hello Jane")
     }

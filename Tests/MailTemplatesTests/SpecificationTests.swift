@@ -48,6 +48,7 @@ import Testing
         "interpolation: Dotted Names - Broken Chains": .missingValue,
         "interpolation: Dotted Names - Broken Chain Resolution": .missingValue,
         "interpolation: Dotted Names - Context Precedence": .missingValue,
+        "sections: List Contexts": .refused("only punctuation stands between"),
         "partials: Failed Lookup": .refused("there is no 'text' to include"),
         "partials: Recursion": .refused("a file includes itself"),
         "~inheritance: Recursion": .refused("a file includes itself"),
@@ -95,8 +96,7 @@ import Testing
             #expect(faults.map(\.reason) == [.missing])
         case .refused(let reason):
             let error = #expect(throws: InvalidTemplate.self) { _ = try test.compiled() }
-            #expect(error?.problems.count == 1)
-            #expect(error?.problems.first?.reason.contains(reason) == true)
+            #expect(error?.problems.allSatisfy { $0.reason.contains(reason) } == true)
         case .indentation:
             let template = try test.compiled()
             let (pieces, faults) = template.render(test.data)

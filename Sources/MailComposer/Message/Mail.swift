@@ -13,4 +13,6 @@ package struct Mail: Sendable, Hashable {
     package let recipient: String
     /// An address has a local part outside ASCII, so the relay must offer SMTPUTF8 (RFC 6531 §3.4).
     package let needsSMTPUTF8: Bool
+    /// The names of the row's variables whose values were made harmless, by name.
+    package let changedVariables: [String]
 }

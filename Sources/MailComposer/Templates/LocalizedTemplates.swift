@@ -16,6 +16,9 @@ struct LocalizedTemplates: Sendable {
     let html: BodyTemplate
     /// The values that do not depend on the message.
     let constants: [JSONValue?]
+    /// The first components of the names that the templates ask for.
+    let names: Set<String>
+    let isRightToLeft: Bool
 
     init(
         language: LanguageTag,
@@ -32,6 +35,8 @@ struct LocalizedTemplates: Sendable {
         self.text = text
         self.html = html
         self.constants = constants
+        names = subject.names.union(text.template.names).union(html.template.names)
+        isRightToLeft = language.isRightToLeft
     }
 
     var all: [Template] { [subject, text.template, html.template] }

@@ -12,8 +12,11 @@ struct MailKind: Sendable {
     /// Whether the mails show a code.
     let showsCode: Bool
     let feedbackID: FeedbackID?
-    /// The content of `sample.json`: the variables for the check at start and for previews.
-    let sampleVariables: [String: JSONValue]
+    /// The content of `sample.json`.
+    let rules: VariableRules
+
+    /// The variables for the check at start and for previews.
+    var sampleVariables: [String: JSONValue] { rules.samples }
 
     /// The templates for the language that a row requests.
     func lookUp(_ locale: String?) -> LocalizedTemplates {

@@ -19,7 +19,7 @@ struct TemplateFolder {
         let name: String
         let path: String
         let templates: [LanguageTag: LocalizedTemplates]
-        let sampleVariables: [String: JSONValue]
+        let rules: VariableRules
     }
 
     /// The template files of one folder.
@@ -34,6 +34,8 @@ struct TemplateFolder {
     private let sender: Sender
     private let options: MailOptions
     private var partials: Files
+    /// The variables of the kind being read that hold links.
+    private var links: Set<String> = []
     private var partialsByLanguage: [LanguageTag: Files] = [:]
 
     /// Not a kind.
@@ -106,12 +108,12 @@ struct TemplateFolder {
     private mutating func readKind(_ kindName: String, path: String) -> Kind {
         var templates: [LanguageTag: LocalizedTemplates] = [:]
         var languages: Set<LanguageTag> = []
-        var variables: [String: JSONValue] = [:]
-        for entry in entries(of: path) {
+        let found = entries(of: path)
+        let rules = VariableRules(found.contains(Self.sampleFile) ? readSample("\(path)/\(Self.sampleFile)") : [:])
+        links = rules.links
+        for entry in found where entry != Self.sampleFile {
             let entryPath = "\(path)/\(entry)"
-            if entry == Self.sampleFile {
-                variables = readSample(entryPath)
-            } else if !Self.isFolder(entryPath) {
+            if !Self.isFolder(entryPath) {
                 guard entry.hasSuffix(Self.wordsSuffix), !entry.dropLast(Self.wordsSuffix.count).contains(".") else {
                     report(
                         entryPath,
@@ -133,7 +135,7 @@ struct TemplateFolder {
                 "has no en.mustache and no folder 'en': English is what a mail falls back to, so every kind has it"
             )
         }
-        return Kind(name: kindName, path: path, templates: templates, sampleVariables: variables)
+        return Kind(name: kindName, path: path, templates: templates, rules: rules)
     }
 
     private mutating func readLanguage(
@@ -237,7 +239,8 @@ struct TemplateFolder {
                 format: part.format,
                 isWords: source.isWords,
                 builtIn: TemplateValues.builtInNames,
-                constants: TemplateValues.byName(constants)
+                constants: TemplateValues.byName(constants),
+                links: links
             ) { Self.partial($0, of: part, in: folders) }
         } catch {
             problems += error.problems
@@ -292,14 +295,16 @@ struct TemplateFolder {
         "mustache": .html, "txt.mustache": .text, "subject.mustache": .text, "html.mustache": .html,
     ]
 
-    private mutating func readSample(_ path: String) -> [String: JSONValue] {
+    private mutating func readSample(_ path: String) -> [String: VariableRule] {
         guard let source = readText(path) else { return [:] }
         do throws(JSONReader.Fault) {
-            return try JSONReader.members(of: source)
+            let (rules, problems) = VariableRule.rules(of: try JSONReader.members(of: source))
+            for problem in problems { report(path, problem) }
+            return rules
         } catch {
             switch error {
             case .notAnObject:
-                report(path, "is not a JSON object: write the variables as {\"name\": \"value\"}")
+                report(path, "is not a JSON object: write {\"variables\": {\"name\": {\"sample\": \"Jane\"}}}")
             case .tooDeep:
                 report(path, "is nested more than \(JSONReader.depthLimit) levels deep: give the templates flat values")
             case .tooLarge:

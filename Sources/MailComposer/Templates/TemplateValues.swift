@@ -59,10 +59,19 @@ struct TemplateValues {
                 link.flatMap { link in message.token.map { .string(link.url(for: $0)) } },
                 message.token.map { .string($0.secret) },
                 message.code.map { .string($0.secret) },
-                .string(message.recipient),
+                .string(Self.shown(message.recipient)),
                 .object(["at": .string(request.text(in: words, zone: zone))]),
                 lifetime.map { .object($0) },
             ] + templates.constants
+    }
+
+    /// An address as mails show it. It is the reader's own, so it stays whole, except for a part before the @ that looks
+    /// like a URL.
+    private static func shown(_ recipient: String) -> String {
+        guard recipient.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ":") }),
+            let at = recipient.lastIndex(of: "@")
+        else { return recipient }
+        return StrangersText().cleaned(String(recipient[..<at])) + recipient[at...]
     }
 
     /// The values that all mails of a kind in one language share, in the order of `constantNames`.
@@ -101,7 +110,7 @@ struct TemplateValues {
         case "reply_to", "company", "help", "ask_again", "logo":
             "it is not configured everywhere: write {{#\(name)}}…{{/\(name)}}"
         case "sender_name": "no name is configured for the sender: set it, or write {{#sender_name}}…{{/sender_name}}"
-        default: "it is not built in: add a value for it to \(kindPath)/sample.json, or write {{#\(name)}}…{{/\(name)}}"
+        default: "it is not built in: add a sample of it to \(kindPath)/sample.json, or write {{#\(name)}}…{{/\(name)}}"
         }
     }
 }

@@ -57,6 +57,7 @@ struct LaneWorker: Sendable {
         let mail: OutgoingMail
         do {
             let composed = try composer.compose(claim.message)
+            if !composed.changedVariables.isEmpty { pool.variablesChanged(composed.changedVariables, of: claim) }
             mail = OutgoingMail(
                 envelopeSender: settings.envelopeSender(claim.message.envelopeID),
                 recipient: composed.recipient,

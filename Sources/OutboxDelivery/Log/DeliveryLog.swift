@@ -18,6 +18,7 @@ package struct DeliveryLog: Sendable {
     let uptime: @Sendable () -> Duration
     private let troubles = StoreTroubles()
     let pauses = RelayPauses()
+    let changedVariables = ChangedVariables()
 
     /// Creates the vocabulary on top of a logger.
     ///

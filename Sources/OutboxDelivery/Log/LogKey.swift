@@ -7,7 +7,7 @@ import Logging
 package enum LogKey: String, CaseIterable, Sendable {
     // A message and its attempt, named like the columns of outbox_attempt.
     case messageID = "message.id"
-    case kind, attempt, relay, stage, fault, reason, detail
+    case kind, variable, attempt, relay, stage, fault, reason, detail
     case replyCode = "reply.code"
     case enhancedStatus = "enhanced.status"
     case queueID = "queue.id"

@@ -175,6 +175,11 @@ final class RelayPool: Sendable {
         state.withLock { $0.machine.mayWait(for: claim, at: environment.now()) }
     }
 
+    /// Notes that values of a message were made harmless.
+    func variablesChanged(_ variables: [String], of claim: Claim) {
+        log.variablesChanged(variables, ofKind: claim.message.kind)
+    }
+
     /// Notes that a relay refused the parameters that request reports, and accepted the mail without them.
     func reportsRefused(_ failure: TransmissionFailure, relay: Int) {
         log.reportsRefused(configuration.value.relays[relay], failure)

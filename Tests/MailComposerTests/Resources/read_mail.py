@@ -28,9 +28,11 @@ class Links(html.parser.HTMLParser):
         self.open = []
         self.unbalanced = []
         self.attributes = []
+        self.attribute_values = []
 
     def handle_starttag(self, tag, attrs):
         self.attributes.extend(name for name, _ in attrs)
+        self.attribute_values.extend(value for _, value in attrs if value is not None)
         if tag not in self.VOID:
             self.open.append(tag)
         if tag == "a":
@@ -89,6 +91,7 @@ def describe(path):
         "hrefs": links.hrefs,
         "link_texts": [" ".join(text.split()) for text in links.link_texts],
         "attributes": sorted(set(links.attributes)),
+        "attribute_values": links.attribute_values,
         "longest_line": max(map(len, lines)),
         "longest_body_line": max(map(len, raw.split(b"\r\n\r\n", 1)[1].split(b"\r\n"))),
         "longest_header_line": max(map(len, raw.split(b"\r\n\r\n", 1)[0].split(b"\r\n"))),
