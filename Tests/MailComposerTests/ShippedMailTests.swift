@@ -301,13 +301,64 @@ import Testing
         #expect(error?.description.hasPrefix("ask_again.rest-password: has no folder") == true)
     }
 
+    @Test("a code stands beside the button, in each locale", arguments: locales)
+    func codes(locale: String) throws {
+        let composer = try MailComposer(
+            templates: Fixtures.shippedTemplates,
+            links: Fixtures.links,
+            sender: Fixtures.sender,
+            codes: ["verify-email"]
+        )
+        let message = Message(
+            id: 1,
+            kind: "verify-email",
+            recipient: "jane@example.com",
+            token: Token("t"),
+            code: Token("40271935"),
+            locale: locale,
+            envelopeID: "e",
+            requestedAt: Fixtures.requestedAt,
+            expiresAt: Fixtures.requestedAt + .seconds(2400),
+            validFor: .seconds(1800),
+            firstAttemptAt: Fixtures.requestedAt + .seconds(600)
+        )
+        let mail = try PythonReader.read(composer.compose(message))
+        #expect(mail.defects == [] && mail.unbalancedTags == [])
+        #expect(mail.text.contains("\n\n40271935\n\n") && mail.htmlText.contains("40271935"))
+        // The span begins with the sending, so its words differ from those of a span that begins with the request.
+        let other = try PythonReader.read(Fixtures.shipped().compose(Fixtures.message(locale: locale)))
+        #expect(!other.text.contains("40271935"))
+        let begin = try #require(Self.lifetimes[locale]?[1])
+        #expect(other.text.contains(begin) && !mail.text.contains(begin))
+        if locale == "en" { #expect(mail.text.contains("The link works for 30 minutes after this email was sent,\n")) }
+    }
+
+    @Test("a mail about a changed password has no link, no token and no button, in each locale", arguments: locales)
+    func passwordChanged(locale: String) throws {
+        let composer = try Fixtures.shipped()
+        #expect(composer.kindsWithToken == ["verify-email", "reset-password"])
+        let mail = try PythonReader.read(
+            composer.compose(Fixtures.message(kind: "password-changed", locale: locale, livesFor: nil))
+        )
+        #expect(mail.defects == [] && mail.unbalancedTags == [] && mail.hrefs == [])
+        for body in [mail.text, mail.htmlText] {
+            #expect(!body.contains("tok-1") && !body.contains("https://"))
+            #expect(body.split(separator: "jane@example.com", omittingEmptySubsequences: false).count == 2)
+            #expect(
+                body.contains("Trend Cloud One") && body.contains(locale == "ja" || locale == "ko" ? "23:00" : ":00")
+            )
+        }
+        #expect(!mail.text.contains("\n\n\n"))
+    }
+
     @Test("an unknown kind is an error and never another kind's mail")
     func unknownKind() throws {
         let composer = try Fixtures.shipped()
         #expect(throws: CompositionError.unknownKind("newsletter")) {
             try composer.compose(Fixtures.message(kind: "newsletter"))
         }
-        #expect(composer.kinds == ["verify-email", "reset-password"])
+        #expect(composer.kinds == ["verify-email", "reset-password", "password-changed"])
+        #expect(composer.kinds.allSatisfy { composer.locales(ofKind: $0) == Set(Self.locales) })
     }
 
     @Test("a preview shows each part of the mail with sample values")
