@@ -185,7 +185,10 @@ struct AdjacentVariables {
 
     private static let joints = Set("./:@\\".utf8)
 
-    mutating func read(_ nodes: [Node<[UInt8]>], builtInSection: Bool = false) {
+    mutating func read(_ nodes: [Node<[UInt8]>]) { read(nodes, builtInSection: false, isRepetition: false) }
+
+    /// - Parameter isRepetition: the nodes were read before, so their inner sections' repetitions are known.
+    private mutating func read(_ nodes: [Node<[UInt8]>], builtInSection: Bool, isRepetition: Bool) {
         for node in nodes {
             switch node {
             case .literal(let text):
@@ -206,9 +209,11 @@ struct AdjacentVariables {
             case .section(path: let path, isInverted: let isInverted, nodes: let inner):
                 let isBuiltIn = builtInSection || path.builtIn != nil
                 let before = last
-                read(inner, builtInSection: isBuiltIn)
+                read(inner, builtInSection: isBuiltIn, isRepetition: isRepetition)
                 // A section of a list is rendered again after itself.
-                if path.builtIn == nil, !isInverted { read(inner, builtInSection: isBuiltIn) }
+                if path.builtIn == nil, !isInverted, !isRepetition {
+                    read(inner, builtInSection: isBuiltIn, isRepetition: true)
+                }
                 // If the section is absent, what stands before it is still the last.
                 if last == nil { last = before }
             }
