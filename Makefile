@@ -7,6 +7,7 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= /usr/lib/systemd/system
 BUILD := .build/release
 BARE_LOOP := $(BUILD)/bare-loop
+PORTAL := Examples/AccountPortal/.build/debug/account-portal
 PIPELINED_LOOP := $(BUILD)/pipelined-loop
 FUZZ_SECONDS ?= 600
 export SWIFT ?= swift
@@ -18,8 +19,8 @@ RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz contract-test examples-test mail-test dsn-test peers-test check build bench bench-quick \
-	systemd-test soak install \
-	dependencies test-dependencies check-dependencies bench-dependencies systemd-test-dependencies
+	systemd-test soak install portal portal-build portal-test \
+	dependencies test-dependencies check-dependencies portal-dependencies bench-dependencies systemd-test-dependencies
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,20 @@ test: test-dependencies ## Run all tests
 soak: build test-dependencies ## Kills, locks, full disks, clock steps, floods and readers at once, against a ledger (20 minutes)
 	$(SWIFT) build --configuration release --product fake-smtp
 	scripts/soak $(BUILD) --minutes 15
+
+portal: portal-build ## Try the product by hand: a portal, outboxd, a relay and a mailbox on loopback, until Ctrl-C
+	Examples/AccountPortal/scripts/portal "$$($(SWIFT) build --show-bin-path)" $(PORTAL)
+
+portal-test: portal-build ## Walk through the portal in a browser (installs Debian's chromium; a wheel of selenium into .build)
+	@scripts/install-dependencies python3 python3-pip chromium chromium-driver fonts-noto-cjk
+	Examples/AccountPortal/Tests/portal-test "$$($(SWIFT) build --show-bin-path)" $(PORTAL)
+
+# A package of its own, with a build folder of its own. The C code is optimised, else scrypt takes ten times as long.
+portal-build: portal-dependencies
+	$(SWIFT) build --product outboxd
+	$(SWIFT) build --product outboxctl
+	$(SWIFT) build --product fake-smtp
+	$(SWIFT) build --package-path Examples/AccountPortal -Xcc -O2
 
 fuzz: test-dependencies ## Fuzz the conversation with a relay for FUZZ_SECONDS (600); a crash is kept in .build/fuzz
 	@# The other order of the sanitizers would see no coverage. A build folder of its own, because all objects differ.
@@ -80,7 +95,7 @@ peers-test: dependencies ## Let Postfix, Exim and OpenSMTPD take 1,000 mails eac
 
 check: check-dependencies ## Prose, format, warnings as errors, dependency checks, the systemd unit
 	scripts/check-prose
-	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
+	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift Examples/*/Sources Examples/*/Package.swift
 	OUTBOXD_STRICT=1 $(SWIFT) build --build-tests --explicit-target-dependency-import-check error
 	scripts/check-unit
 
@@ -126,6 +141,9 @@ $(BUILD)/%-loop: benchmarks/%-loop.c benchmarks/loop.h
 
 dependencies:
 	@scripts/install-dependencies libcurl4-openssl-dev libsqlite3-dev pkg-config
+
+portal-dependencies: dependencies
+	@scripts/install-dependencies python3
 
 test-dependencies:
 	@scripts/install-dependencies libcurl4-openssl-dev libsqlite3-dev pkg-config python3 python3-aiosmtpd gcc libc6-dev
