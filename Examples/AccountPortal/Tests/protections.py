@@ -8,7 +8,7 @@ import statistics
 import threading
 import time
 
-from scanner import Browser
+from scanner import Browser, scan
 from stack import Stack
 
 PASSWORD = "correct horse battery"
@@ -175,6 +175,105 @@ def mails_are_limited_by_address_network_and_domain(stack: Stack) -> None:
     assert statuses == [200] * 200 + [429] * 2, statuses
 
 
+def administrator(stack: Stack) -> Browser:
+    """Signs in as somebody with Full Access. The first one who is verified has it."""
+    address = query(stack, "SELECT address FROM portal_user WHERE has_full_access = 1 AND verified_at > 0")[0][0]
+    browser = Browser(stack.url)
+    send(stack, browser, "/sign-in", address=address, password=PASSWORD)
+    return browser
+
+
+def act(stack: Stack, browser: Browser, path: str, **fields: str) -> tuple[int, str]:
+    """Sends a form of the users' page."""
+    token = browser.form(stack.url + "/users", "/users/invite")["form_token"]
+    status, _, text = browser.open(stack.url + path, "POST", {"form_token": token, **fields})
+    return status, text
+
+
+def account(stack: Stack, address: str) -> str:
+    return str(query(stack, "SELECT id FROM portal_user WHERE address = ?", address)[0][0])
+
+
+def a_scanner_that_sends_every_form_gets_nowhere(stack: Stack) -> None:
+    verified(stack, "scanned@example.com")
+    asking = Browser(stack.url)
+    send(stack, asking, "/forgot-password", address="scanned@example.com")
+    mail = stack.await_mail("scanned@example.com", "Reset your password")
+    before = query(stack, "SELECT password FROM portal_user WHERE address = 'scanned@example.com'")
+    scan(mail.link, "scanned@example.com")
+    assert query(stack, "SELECT password FROM portal_user WHERE address = 'scanned@example.com'") == before
+    asking.open(mail.link)
+    status, target, _ = send(stack, asking, "/reset-password/new", password="another password")
+    assert (status, target) == (200, stack.url + "/"), (status, target)
+
+
+def the_last_administrator_stays(stack: Stack) -> None:
+    verified(stack, "old@example.com")
+    old = administrator(stack)
+    address = query(stack, "SELECT address FROM portal_user WHERE has_full_access = 1")[0][0]
+    for path in ("/users/remove", "/users/access"):
+        status, text = act(stack, old, path, account=account(stack, address))
+        assert status == 422 and "last user with Full Access" in text, (path, status)
+    # Somebody who can't sign in yet doesn't count.
+    act(stack, old, "/users/invite", address="invited@example.com")
+    act(stack, old, "/users/access", account=account(stack, "invited@example.com"), give="1")
+    assert act(stack, old, "/users/remove", account=account(stack, address))[0] == 422
+
+
+def an_invited_user_gets_in_and_takes_over(stack: Stack) -> None:
+    old = administrator(stack)
+    old_address = query(stack, "SELECT address FROM portal_user WHERE has_full_access = 1 AND verified_at > 0")[0][0]
+    assert act(stack, old, "/users/invite", address="new@example.com")[0] == 200
+    stack.await_mail("new@example.com", "You are invited")
+    new = Browser(stack.url)
+    assert send(stack, new, "/sign-in", address="new@example.com", password="")[0] == 422
+    send(stack, new, "/forgot-password", address="new@example.com")
+    new.open(stack.await_mail("new@example.com", "Reset your password").link)
+    send(stack, new, "/reset-password/new", password=PASSWORD)
+    assert new.open(stack.url + "/users")[0] == 403
+    assert act(stack, old, "/users/access", account=account(stack, "new@example.com"), give="1")[0] == 200
+    status, text = act(stack, new, "/users/remove", account=account(stack, old_address))
+    assert status == 200 and "removed" in text and "gave Full Access to" in text, text
+    assert old.open(stack.url + "/")[1].endswith("/sign-in"), "the removed user is still signed in"
+    assert send(stack, Browser(stack.url), "/sign-in", address=old_address, password=PASSWORD)[0] == 422
+
+
+def two_administrators_cant_remove_each_other_at_once(stack: Stack) -> None:
+    first = administrator(stack)
+    verified(stack, "second@example.com")
+    address = query(stack, "SELECT address FROM portal_user WHERE has_full_access = 1 AND verified_at > 0")[0][0]
+    act(stack, first, "/users/access", account=account(stack, "second@example.com"), give="1")
+    second = Browser(stack.url)
+    send(stack, second, "/sign-in", address="second@example.com", password=PASSWORD)
+    tokens = [browser.form(stack.url + "/users", "/users/invite")["form_token"] for browser in (first, second)]
+    accounts = [account(stack, "second@example.com"), account(stack, address)]
+    threads = [
+        threading.Thread(target=browser.send, args=("POST", "/users/remove", {"form_token": token, "account": other}))
+        for browser, token, other in zip((first, second), tokens, accounts)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    left = query(stack, "SELECT address FROM portal_user WHERE has_full_access = 1 AND verified_at > 0")
+    assert len(left) == 1, left
+
+
+def a_mail_administrator_finds_a_mail_by_both_ids(stack: Stack) -> None:
+    sign_up(stack, "traced@example.com")
+    mail = stack.await_mail("traced@example.com", "Verify your email address")
+    deadline = time.monotonic() + 10
+    while not (rows := query(stack, "SELECT queue_id FROM outbox_attempt JOIN outbox ON outbox.id = message_id "
+                             "WHERE recipient = 'traced@example.com' AND queue_id IS NOT NULL")):
+        assert time.monotonic() < deadline, "no queue id"
+        time.sleep(0.05)
+    for identifier in (str(mail.message["Message-ID"]), rows[0][0]):
+        _, _, text = send(stack, Browser(stack.url), "/mail-administrator", address="traced@example.com", id=identifier)
+        assert "accepted" in text and rows[0][0] in text and "250" in text, (identifier, text)
+        _, _, text = send(stack, Browser(stack.url), "/mail-administrator", address="other@example.com", id=identifier)
+        assert "No such mail" in text, identifier
+
+
 def nothing_of_a_mail_is_in_the_files(stack: Stack) -> None:
     files = [path for path in stack.folder.iterdir() if path.is_file() and not path.name.endswith("-key")]
     for mail in stack.mails():
@@ -190,7 +289,9 @@ TESTS = [
     forms_of_other_sites_change_nothing, every_answer_keeps_the_page_private, values_of_forms_are_escaped,
     opening_a_link_changes_nothing_and_hides_the_token, another_persons_link_verifies_nobody,
     a_second_sign_up_mails_the_owner_and_looks_the_same, a_reset_ends_all_sessions_and_only_once,
-    five_wrong_codes_end_the_code_but_not_the_link, strangers_cant_lock_a_person_out,
+    five_wrong_codes_end_the_code_but_not_the_link, a_scanner_that_sends_every_form_gets_nowhere, the_last_administrator_stays,
+    an_invited_user_gets_in_and_takes_over, two_administrators_cant_remove_each_other_at_once,
+    a_mail_administrator_finds_a_mail_by_both_ids, strangers_cant_lock_a_person_out,
     mails_are_limited_by_address_network_and_domain, nothing_of_a_mail_is_in_the_files,
 ]
 

@@ -49,6 +49,12 @@ struct Portal: Sendable {
         show("/reset-password/code", showResetCode, in: router)
         send("/reset-password/code", setPasswordWithCode, in: router)
         show("/help", showHelp, in: router)
+        show("/users", showUsers, in: router)
+        send("/users/invite", invite, in: router)
+        send("/users/access", setAccess, in: router)
+        send("/users/remove", removeUser, in: router)
+        show("/mail-administrator", showMailTrace, in: router)
+        send("/mail-administrator", traceMail, in: router)
         return router
     }
 

@@ -22,11 +22,12 @@ struct Layout: Sendable {
             "<a href=\"\(visit.path)?lang=\(language.rawValue)\" lang=\"\(language.rawValue)\" hreflang=\"\(language.rawValue)\">\(language.name)</a>"
         }
         let account: HTML =
-            visit.user.map { _ in
-                """
-                <nav><a href="/">\(say("Account", "アカウント"))</a>
-                <form method="post" action="/sign-out">\(Self.token(visit))<button class="plain">\(say("Sign Out", "サインアウト"))</button></form></nav>
-                """
+            visit.user.map { user in
+                let users: HTML = "<a href=\"/users\">\(say("Users", "ユーザー"))</a>"
+                return """
+                    <nav><a href="/">\(say("Account", "アカウント"))</a>\(user.isAdministrator ? users : "")
+                    <form method="post" action="/sign-out">\(Self.token(visit))<button class="plain">\(say("Sign Out", "サインアウト"))</button></form></nav>
+                    """
             } ?? ""
         return """
             <!DOCTYPE html>
@@ -121,12 +122,15 @@ struct Layout: Sendable {
           background: var(--accent); border: 0; border-radius: 8px; cursor: pointer; }
         button.plain { margin: 0; padding: 0; color: var(--accent); background: none; font-weight: 400; text-decoration: underline; }
         button.small { margin: 4px 4px 4px 0; padding: 6px 14px; font-size: 14px; }
+        form + p:not(.links) { margin-top: 20px; }
         .hint { margin: 6px 0 0; }
         .banner { margin: 0 0 20px; padding: 12px 16px; border-radius: 8px; border: 1px solid var(--rule);
           border-left: 4px solid var(--accent); color: var(--strong); }
         .banner.problem { border-left-color: var(--problem); }
         .banner.done { border-left-color: var(--done); }
         .clock { font-weight: 600; color: var(--strong); } .clock, .time { white-space: nowrap; }
+        .users, .audit { padding: 0; list-style: none; } .users li { padding: 8px 0; border-bottom: 1px solid var(--rule); }
+        .users form { display: inline; }
         .links { margin: 24px 0 0; padding: 20px 0 0; border-top: 1px solid var(--rule); font-size: 14px; }
         dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 0 0 20px; }
         dt { color: var(--muted); } dd { margin: 0; color: var(--strong); }

@@ -212,6 +212,10 @@ extension Portal {
         )
     }
 
+    private func link(_ say: Language) -> HTML {
+        "<a href=\"/mail-administrator\">\(say("For mail administrators", "メール管理者の方へ"))</a>"
+    }
+
     /// What somebody can do whose mail doesn't come.
     private func steps(_ say: Language) -> HTML {
         """
@@ -219,8 +223,8 @@ extension Portal {
         <li>\(say("Check the address for mistakes.", "メールアドレスに誤りがないかご確認ください。"))</li>
         <li>\(say("Ask for the email one more time, and use the newest one.", "もう一度だけメールをお申し込みになり、最新のメールをご利用ください。"))</li>
         <li>\(say(
-            "Ask your mail administrator to let through emails from \(sender), and to look for a held one.",
-            "メール管理者に、\(sender) からのメールが保留されていないか確認し、受信を許可するよう依頼してください。"
+            "Ask your mail administrator to let through emails from \(sender), and to look for a held one. \(link(say))",
+            "メール管理者に、\(sender) からのメールが保留されていないか確認し、受信を許可するよう依頼してください。\(link(say))"
         ))</li>
         <li>\(say(
             "The account’s owner has left? Your mail administrator can pass you the reset email, its link or its code.",

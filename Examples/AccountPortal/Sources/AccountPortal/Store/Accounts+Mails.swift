@@ -149,7 +149,7 @@ extension Accounts {
         return try Outbox.enqueue(mail, in: database)
     }
 
-    private func countMail(
+    func countMail(
         to address: String,
         _ asking: Asking,
         in database: Database,

@@ -11,13 +11,14 @@ enum MailKind: String, Sendable {
     case resetPassword = "reset-password"
     case passwordChanged = "password-changed"
     case alreadyRegistered = "already-registered"
+    case inviteUser = "invite-user"
 
     /// How long the link works, from the sending on.
     var lifetime: Duration? {
         switch self {
         case .verifyEmail: .seconds(24 * 3600)
         case .resetPassword: .seconds(30 * 60)
-        case .passwordChanged, .alreadyRegistered: nil
+        case .passwordChanged, .alreadyRegistered, .inviteUser: nil
         }
     }
 }
@@ -43,6 +44,8 @@ struct User: Sendable, FetchableRecord {
     /// The name of the user in the outbox.
     var account: String { String(id) }
     var isVerified: Bool { verifiedAt != nil }
+    /// May invite and remove users. Full Access alone is not enough: anybody can invite an address.
+    var isAdministrator: Bool { hasFullAccess && isVerified }
 
     static func find(address: String, in database: Database) throws -> User? {
         try User.fetchOne(database, sql: "SELECT * FROM portal_user WHERE address = ?", arguments: [address])
