@@ -15,6 +15,13 @@ ROUNDS = 10
 # A network of its own: what it does must not count as the reader's doing.
 SOURCE = ("127.0.1.2", 0)
 ADDRESS = "scanner@scanner.example"
+READ_FORMS = """return [...document.forms].map(form => [form.getAttribute("action"),
+    [...form.querySelectorAll("input")].map(input => [input.type, input.name, input.value])]);"""
+SEND_FORM = """window.isOld = true;
+    const form = document.forms[arguments[0]];
+    form.querySelectorAll("input").forEach((input, index) => { input.value = arguments[1][index]; });
+    form.noValidate = true;
+    form.submit();"""
 
 
 class Forms(html.parser.HTMLParser):
@@ -119,6 +126,7 @@ def scan(link: str, recipient: str) -> Browser:
             continue
         seen.add(path)
         _, target, text = browser.open(target)
+        seen.add(urllib.parse.urlsplit(target).path)
         found = Forms(text)
         assert "/sign-out" not in [action for action, _ in found.forms], f"the scanner is signed in at {target}"
         for action, _ in found.forms:
@@ -143,15 +151,12 @@ def scan_with_scripts(driver, link: str, recipient: str) -> None:
         while True:
             # Each form begins with the link again, because sending one leaves the page.
             driver.get(link)
-            forms = driver.find_elements(By.TAG_NAME, "form")
+            forms = driver.execute_script(READ_FORMS)
             if number == len(forms):
                 break
-            signs_in = "/sign-in" in forms[number].get_attribute("action")
-            for field in forms[number].find_elements(By.TAG_NAME, "input"):
-                kind, name = field.get_attribute("type"), field.get_attribute("name")
-                value = junk(kind, name, field.get_attribute("value"), index, recipient, signs_in)
-                driver.execute_script("arguments[0].value = arguments[1]", field, value)
-            driver.execute_script("window.isOld = true; arguments[0].noValidate = true; arguments[0].submit()", forms[number])
+            action, fields = forms[number]
+            values = [junk(kind, name, value, index, recipient, action == "/sign-in") for kind, name, value in fields]
+            driver.execute_script(SEND_FORM, number, values)
             WebDriverWait(driver, 20, 0.02).until(lambda browser: not browser.execute_script("return window.isOld"))
             number += 1
             if number == len(forms):

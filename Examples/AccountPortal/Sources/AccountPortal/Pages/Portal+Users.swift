@@ -84,7 +84,7 @@ extension Portal {
             ? "<button class=\"small\">\(say("Take Full Access", "フルアクセスを解除"))</button>"
             : "<input type=\"hidden\" name=\"give\" value=\"1\"><button class=\"small\">\(say("Give Full Access", "フルアクセスを付与"))</button>"
         return """
-            <li><strong>\(user.address)</strong> <span class="muted">\(state)</span>
+            <li><strong>\(user.address)</strong> <span class="muted">\(state)</span><br>
             <form method="post" action="/users/access">\(hidden)\(access)</form>
             <form method="post" action="/users/remove">\(hidden)<button class="small">\(say("Remove", "削除"))</button></form></li>
             """

@@ -18,8 +18,11 @@ struct MailTrace: Sendable, FetchableRecord {
         startedAt = Date(milliseconds: row["started_at"])
         outcome = row["outcome"] ?? ""
         relay = row["relay"] ?? ""
-        reply = [(row["reply_code"] as Int?).map(String.init), row["enhanced_status"], row["detail"]]
-            .compactMap { $0 }.joined(separator: " ")
+        // The relay's words begin with its codes.
+        reply =
+            row["detail"]
+            ?? [(row["reply_code"] as Int?).map(String.init), row["enhanced_status"]].compactMap { $0 }
+            .joined(separator: " ")
         queueID = row["queue_id"] ?? ""
     }
 }
