@@ -16,7 +16,7 @@ export SWIFT ?= swift
 # turn after all other tests' tasks only. With 24 tests that were up to 87 s beside other programs, with 8 they are 2 s.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
 # Tests that compute: nearly all of them wait for nothing.
-COMPUTING_TESTS := ^(DeliveryReports|InternetMessage|MailComposer|MailTemplates|Outbox(Client|Core|Settings|Store|Tokens))Tests\.
+COMPUTING_TESTS := ^(DeliveryReports|InternetMessage|MailComposer|MailLint|MailTemplates|Outbox(Client|Core|Settings|Store|Tokens))Tests\.
 # With Swift's own libraries inside the programs: a server needs no toolchain, only Debian's libcurl4 and libsqlite3-0.
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 

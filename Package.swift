@@ -67,6 +67,7 @@ let package = Package(
             dependencies: ["InternetMessage", "MailTemplates", "OutboxCore"],
             swiftSettings: settings
         ),
+        .target(name: "MailLint", dependencies: ["MailComposer", "OutboxCore"], swiftSettings: settings),
         .target(
             name: "OutboxDelivery",
             dependencies: [
@@ -89,17 +90,17 @@ let package = Package(
         .executableTarget(
             name: "outboxd",
             dependencies: [
-                "MailComposer", "OutboxCore", "OutboxDelivery", "OutboxSettings", "OutboxStore", "OutboxTokens",
-                "ProgramSupport", "SMTPTransport", "ServiceProcess", argumentParser, logging, lifecycle, signals,
+                "MailComposer", "MailLint", "OutboxCore", "OutboxDelivery", "OutboxSettings", "OutboxStore",
+                "OutboxTokens", "ProgramSupport", "SMTPTransport", "ServiceProcess", argumentParser, logging, lifecycle,
+                signals,
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "outboxctl",
             dependencies: [
-                "DeliveryReports", "InternetMessage", "MailComposer", "OutboxCore", "OutboxSettings", "OutboxStore",
-                "OutboxTokens", "ProgramSupport",
-                "ServiceProcess", argumentParser,
+                "DeliveryReports", "InternetMessage", "MailComposer", "MailLint", "OutboxCore", "OutboxSettings",
+                "OutboxStore", "OutboxTokens", "ProgramSupport", "ServiceProcess", argumentParser,
             ],
             swiftSettings: settings
         ),
@@ -189,6 +190,11 @@ let package = Package(
             name: "MailComposerTests",
             dependencies: ["InternetMessage", "MailComposer", "MailTemplates", "OutboxCore", "TestSupport"],
             resources: [.copy("Resources")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "MailLintTests",
+            dependencies: ["MailComposer", "MailLint", "OutboxCore"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -38,6 +38,11 @@ package struct ProgramFailure: Error, CustomStringConvertible {
         ProgramFailure(description: description, status: ExitStatus.cannotCreate)
     }
 
+    /// Something that this machine does not have.
+    package static func unavailable(_ description: String) -> ProgramFailure {
+        ProgramFailure(description: description, status: ExitStatus.unavailable)
+    }
+
     /// Turns a database error into a failure of the program.
     ///
     /// - Parameters:

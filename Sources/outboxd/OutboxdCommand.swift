@@ -77,6 +77,8 @@ struct OutboxdCommand: AsyncParsableCommand {
         let current = CurrentConfiguration(loaded.delivery)
         let board = StatusBoard(manager: ServiceManager(environment: environment))
         let delivering = AsyncStream<Void>.makeStream()
+        let templateCheck = TemplateCheck(logger: logger)
+        templateCheck.check(loaded)
         let reload = ReloadService(
             signals: signals,
             delivering: delivering.stream,
@@ -85,6 +87,7 @@ struct OutboxdCommand: AsyncParsableCommand {
             threshold: threshold,
             log: log,
             board: board,
+            templateCheck: templateCheck,
             read: { [options] in try LoadedConfiguration(options, environment: environment) }
         )
         let delivery = DeliveryService(
@@ -101,7 +104,8 @@ struct OutboxdCommand: AsyncParsableCommand {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
-                    .init(service: reload), .init(service: delivery), .init(service: StoppingNotice(board: board)),
+                    .init(service: reload), .init(service: delivery), .init(service: templateCheck),
+                    .init(service: StoppingNotice(board: board)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger

@@ -24,6 +24,7 @@ struct ReloadService: Service, CustomStringConvertible {
     let threshold: LogThreshold
     let log: DeliveryLog
     let board: StatusBoard
+    let templateCheck: TemplateCheck
     /// Reads everything again.
     let read: @Sendable () throws -> LoadedConfiguration
 
@@ -54,5 +55,6 @@ struct ReloadService: Service, CustomStringConvertible {
         threshold.set(loaded.settings.logLevel)
         log.reloaded(needingRestart: waiting, notReadAgain: loaded.fixedCredentials)
         board.reloaded(needingRestart: waiting)
+        templateCheck.check(loaded)
     }
 }

@@ -3,6 +3,7 @@
 
 import Foundation
 import MailComposer
+import MailLint
 import OutboxCore
 import OutboxSettings
 import OutboxTokens
@@ -28,7 +29,11 @@ struct ServiceCheck {
             if let user = installed.unit.user { try ProcessUser.become(user) }
         }
         let settings = try options.settings()
-        do { _ = try MailComposer(settings: settings) } catch { problems.append("\(error)") }
+        var warnings = 0
+        do {
+            let composer = try MailComposer(settings: settings)
+            if settings.templates != nil { warnings = try composer.lint().count { $0.severity == .warning } }
+        } catch { problems.append("\(error)") }
         problems += tokenProblems(settings.tokens, installed)
         for relay in settings.relays {
             problems += problemsOf(relay, installed).map { "relay \(relay.configuration.name): \($0)" }
@@ -43,6 +48,8 @@ struct ServiceCheck {
         }
         return "\(options.path): configuration, templates, passwords, certificates and the database's folder are good, "
             + "checked \(viewpoint(installed))"
+            + (warnings == 0
+                ? "" : "; \(warnings) template warning\(warnings == 1 ? "" : "s"): see outboxctl lint-templates")
     }
 
     private func viewpoint(_ installed: Installed?) -> String {

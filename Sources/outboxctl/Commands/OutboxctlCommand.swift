@@ -25,7 +25,7 @@ struct OutboxctlCommand: AsyncParsableCommand {
         version: programVersion,
         subcommands: [
             Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Bounce.self,
-            Enqueue.self, Cancel.self, Preview.self, Migrate.self, Backup.self, NewKey.self,
+            Enqueue.self, Cancel.self, Preview.self, LintTemplates.self, Migrate.self, Backup.self, NewKey.self,
         ]
     )
 

@@ -1,0 +1,108 @@
+// Finds in a composed mail what its readers would miss: by the table of facts, and by rules that concern every program.
+// Never sends a mail, and never changes a template.
+
+import OutboxCore
+
+/// Something about a mail's look that its author should know.
+package struct LintFinding: Sendable, Hashable {
+    /// How much it matters.
+    package enum Severity: String, Sendable {
+        /// A reader misses something, or reads with difficulty.
+        case warning
+        /// Some programs leave out a decoration.
+        case note
+    }
+
+    /// How much it matters.
+    package let severity: Severity
+    /// What is wrong, for whom, and what to do.
+    package let message: String
+    /// Where the statement about the programs comes from, with the date of its test; `nil` for a rule of its own.
+    package let source: String?
+    /// The line of the HTML part, counted from 1; `nil` where the whole mail is concerned.
+    package let line: Int?
+}
+
+/// Checks the mails of one kind and locale.
+package struct MailLint: Sendable {
+    /// The HTML part.
+    package let page: String
+    /// The text part.
+    package let text: String
+    /// The size of the whole mail in octets.
+    package let octets: Int
+    /// The locale of the templates, such as `pt-BR`.
+    package let locale: String
+
+    /// Above this size Gmail is near the 102 kB after which it hides the rest of a mail
+    /// (https://github.com/hteumeuleu/email-bugs/issues/41).
+    static let mostOctets = 90_000
+
+    /// Creates a check of a composed mail.
+    package init(page: String, text: String, octets: Int, locale: String) {
+        self.page = page
+        self.text = text
+        self.octets = octets
+        self.locale = locale
+    }
+
+    /// The findings, in the order of the page; the same one at one line only once.
+    package func findings() -> [LintFinding] {
+        let parts = HTMLPart.all(of: page)
+        var found = PageFindings(parts, locale: locale).all
+        if octets > Self.mostOctets {
+            found.append(
+                LintFinding(
+                    severity: .warning,
+                    message:
+                        "the mail has \(octets) octets: Gmail hides the end of a mail of more than 102 kB, so stay "
+                        + "below \(Self.mostOctets)",
+                    source: "https://github.com/hteumeuleu/email-bugs/issues/41, 2018-05-17",
+                    line: nil
+                )
+            )
+        }
+        found += linkFindings(parts)
+        var seen: Set<LintFinding> = []
+        return found.filter { seen.insert($0).inserted }
+    }
+
+    /// Some people read the text part only. So it leads to the same pages.
+    private func linkFindings(_ parts: [HTMLPart]) -> [LintFinding] {
+        let inPage = Set(
+            parts.compactMap { part -> String? in
+                guard case .tag(let tag) = part.content, tag.name == "a", let link = tag["href"] else { return nil }
+                return link.replacing("&amp;", with: "&")
+            }.filter(Self.isWebLink)
+        )
+        let inText = Set(Self.webLinks(text))
+        return [
+            (inPage.subtracting(inText), "is in the HTML part alone: add it to the text part"),
+            (inText.subtracting(inPage), "is in the text part alone: add it to the HTML part"),
+        ].flatMap { links, reason in
+            links.sorted().map { link in
+                LintFinding(
+                    severity: .warning,
+                    message: "the link to \(Self.withoutQuery(link)) \(reason)",
+                    source: nil,
+                    line: nil
+                )
+            }
+        }
+    }
+
+    /// The links in a text, each up to the first character that a URL can't have, as mail programs find them.
+    private static func webLinks(_ text: String) -> [String] {
+        text.ranges(of: "http").compactMap { range in
+            let link = text[range.lowerBound...].prefix { $0.isASCII && !$0.isWhitespace && !"<>\"".contains($0) }
+            let end = link.lastIndex { !".,;:!?)".contains($0) }
+            return end.map { String(link[...$0]) }.flatMap { isWebLink($0) ? $0 : nil }
+        }
+    }
+
+    private static func isWebLink(_ text: String) -> Bool { text.hasPrefix("https://") || text.hasPrefix("http://") }
+
+    private static func withoutQuery(_ link: String) -> String {
+        String(link.prefix { $0 != "?" && $0 != "#" })
+    }
+}

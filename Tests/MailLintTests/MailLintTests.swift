@@ -1,0 +1,179 @@
+// What the check finds in a mail, and what it does not.
+
+import Testing
+
+@testable import MailLint
+
+@Suite("A mail is checked") struct MailLintTests {
+    /// A page without any finding, but for its content.
+    private static func page(_ content: String, style: String = "", html: String = "<html lang=\"en\">") -> String {
+        """
+        <!DOCTYPE html>
+        \(html)<head><title>x</title><style>\(style)</style></head>
+        <body><table><tr><td lang="en">\(content)</td></tr></table></body></html>
+        """
+    }
+
+    private static func findings(
+        _ content: String,
+        style: String = "",
+        text: String = "",
+        octets: Int = 1000
+    ) -> [LintFinding] {
+        MailLint(page: page(content, style: style), text: text, octets: octets, locale: "en").findings()
+    }
+
+    private static func messages(_ content: String, style: String = "") -> [String] {
+        findings(content, style: style).map { "\($0.severity.rawValue): \($0.message)" }
+    }
+
+    @Test(
+        "what a program drops is found, with its remedy",
+        arguments: [
+            (
+                "<p style=\"padding: 8px\">t</p>",
+                "padding: 8px on <p> does nothing in Outlook for Windows: put it on a td"
+            ),
+            ("<p style=\"padding-left: 8px\">t</p>", "padding-left: 8px on <p> does nothing in Outlook for Windows"),
+            (
+                "<div style=\"max-width: 560px\">t</div>",
+                "max-width: 560px on <div> does nothing in Outlook for Windows"
+            ),
+            ("<p style=\"overflow-wrap: anywhere\">t</p>", "add word-wrap: break-word"),
+            ("<p style=\"word-break: break-all\">t</p>", "in Yahoo and AOL and Gmail with another provider's account"),
+            ("<div style=\"display: flex\">t</div>", "display: flex on <div> does nothing in Outlook for Windows"),
+            ("<div style=\"display: inline-grid\">t</div>", "use a table"),
+            ("<div style=\"position: absolute\">t</div>", "position: absolute on <div> does nothing in"),
+            ("<p style=\"margin: 0 -8px\">t</p>", "make the other distance smaller"),
+            ("<table style=\"margin: 0 auto\"><tr><td>t</td></tr></table>", "add align=\"center\""),
+            ("<td style=\"background: url(https://x/y.png)\">t</td>", "add a background-color"),
+            ("<td style=\"background-image: linear-gradient(red, blue)\">t</td>", "Outlook.com and Yahoo and AOL"),
+            ("<p style=\"color: var(--x, #000)\">t</p>", "write the value itself"),
+            ("<link rel=\"stylesheet\" href=\"https://x/y.css\">", "<link> does nothing in Outlook.com"),
+            ("<form action=\"https://x/\">t</form>", "link to a page with the form"),
+            ("<video src=\"https://x/y\"></video>", "link to a page with the video"),
+            ("<svg></svg>", "use an img with a PNG"),
+            ("<script>alert(1)</script>", "mail programs remove it"),
+            ("<img src=\"https://x/y.png\" height=\"32\">", "<img> without alt"),
+            ("<img src=\"https://x/y.png\" alt=\"y\">", "<img> without width and height"),
+            ("<a href=\"/verify\">t</a>", "<a> leads to '/verify'"),
+            ("<span style=\"font-size: 0\">t</span>", "text of size zero"),
+            ("<p style=\"color: #999\">t</p>", "text of #999999 on #ffffff has a contrast of 2.84:1"),
+            ("<p bgcolor=\"#000000\">t</p>", "text of #000000 on #000000 has a contrast of 1.0:1"),
+        ]
+    )
+    func found(content: String, words: String) throws {
+        let messages = Self.messages(content)
+        #expect(messages.count == 1, "\(messages)")
+        #expect(
+            messages.first?.hasPrefix("warning: ") == true && messages.first?.contains(words) == true,
+            "\(messages)"
+        )
+    }
+
+    @Test(
+        "what is replaced, harmless or not shown is not found",
+        arguments: [
+            "<table><tr><td style=\"padding: 8px\">t</td></tr></table>",
+            "<p style=\"padding: 0\">t</p>",
+            "<!--[if mso]><table width=\"560\"><tr><td><![endif]--><div style=\"max-width: 560px\">t</div>",
+            "<img src=\"https://x/y.png\" alt=\"\" height=\"32\" style=\"max-width: 100%\">",
+            "<td style=\"word-wrap: break-word\"><p style=\"overflow-wrap: anywhere; word-break: break-all\">t</p></td>",
+            "<table align=\"center\" style=\"margin: 0 auto\"><tr><td>t</td></tr></table>",
+            "<td bgcolor=\"#ffffff\" style=\"background-image: url(https://x/y.png)\">t</td>",
+            "<a href=\"mailto:help@example.com\">t</a>",
+            "<div style=\"display: none; color: #fff\">t</div>",
+            "<p style=\"color: #fff; background: #000\">t</p>",
+            "<p style=\"color: inherit; background-color: transparent\">t</p>",
+            "<p style=\"color: some-name\">t</p>",
+            "t<br>t</p></div>",
+        ]
+    )
+    func notFound(content: String) {
+        #expect(Self.messages(content) == [])
+    }
+
+    @Test(
+        "a decoration that a program leaves out is a note",
+        arguments: [
+            ("<p style=\"border-radius: 8px\">t</p>", ""), ("<p style=\"box-shadow: 0 1px 2px #000\">t</p>", ""),
+            ("<p style=\"text-wrap: balance\">t</p>", ""), ("<p>t</p>", "@font-face { font-family: x }"),
+            ("<p>t</p>", "@media (prefers-color-scheme: dark) { .x { color: #fff } }"),
+        ]
+    )
+    func notes(content: String, style: String) {
+        let findings = Self.findings(content, style: style)
+        #expect(findings.map(\.severity) == [.note], "\(findings)")
+        #expect(findings.first?.source?.hasPrefix("https://www.caniemail.com/features/") == true)
+    }
+
+    @Test("a rule of the style sheet counts like a style attribute, and its line is that of the element")
+    func styleSheet() {
+        let findings = Self.findings(
+            "\n<p class=\"wide x\">t</p>",
+            style: "td .wide { padding: 8px } .wide:hover { display: flex }"
+        )
+        #expect(findings.map(\.line) == [4])
+        #expect(findings.first?.message.hasPrefix("padding: 8px on <p>") == true)
+        #expect(Self.messages("<p class=\"x\">t</p>", style: "div .x, .x.y { padding: 8px }") == [])
+        #expect(Self.messages("<p>t</p>", style: "@import 'x.css';").map { $0.contains("@import") } == [true])
+    }
+
+    @Test("text is measured in dark colours, too")
+    func dark() {
+        let style = "@media (prefers-color-scheme: dark) { .card { background-color: #1a1e24 !important } }"
+        let findings = Self.findings("<p class=\"card\" style=\"color: #3a4553\">t</p>", style: style)
+        let warnings = findings.filter { $0.severity == .warning }
+        #expect(
+            warnings.map(\.message) == [
+                "text of #3a4553 on #1a1e24 in dark colours has a contrast of 1.71:1; make it at least 4.5:1"
+            ]
+        )
+    }
+
+    @Test("a link that only one part has is found, without its token")
+    func links() {
+        let page = "<a href=\"https://a.example/x?t=secret&amp;u=1\">t</a><a href=\"https://b.example/\">t</a>"
+        let text = "Open https://a.example/x?t=secret&u=1.\n詳しくはhttps://c.example/help?t=secretをご覧ください"
+        #expect(
+            Self.findings(page, text: text).map(\.message) == [
+                "the link to https://b.example/ is in the HTML part alone: add it to the text part",
+                "the link to https://c.example/help is in the text part alone: add it to the HTML part",
+            ]
+        )
+    }
+
+    @Test("a missing or wrong language is found on the page and within the body")
+    func language() {
+        func count(_ page: String, _ locale: String) -> Int {
+            MailLint(page: page, text: "", octets: 1, locale: locale).findings().count
+        }
+        #expect(count(Self.page("t"), "en") == 0)
+        #expect(count(Self.page("t"), "ja") == 2)
+        #expect(count(Self.page("t", html: "<html>"), "en") == 1)
+        #expect(count("<html lang=\"en\"><body lang=\"en\">t</body></html>", "en") == 1)
+    }
+
+    @Test("a mail of more than 90,000 octets is found")
+    func size() {
+        #expect(Self.findings("t", octets: 90_000) == [])
+        #expect(Self.findings("t", octets: 90_001).map(\.severity) == [.warning])
+    }
+
+    @Test("a page of 100,000 open tags, or of none, is read in bounded time")
+    func hostile() {
+        #expect(Self.findings(String(repeating: "<b>", count: 3000) + "t").isEmpty)
+        #expect(Self.findings(String(repeating: "<", count: 100_000)).isEmpty)
+    }
+
+    @Test("each fact has a page and the day of its test")
+    func facts() throws {
+        for fact in ClientFact.all {
+            #expect(
+                fact.tested.wholeMatch(of: /20\d\d-\d\d-\d\d/) != nil && fact.page.hasPrefix("css-")
+                    || fact.page.hasPrefix("html-")
+            )
+            #expect(!fact.programs.isEmpty && !fact.remedy.isEmpty)
+        }
+    }
+}
