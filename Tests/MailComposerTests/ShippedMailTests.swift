@@ -288,6 +288,9 @@ import Testing
         #expect(read.html.contains("background-color: #7a1fa2") && !read.html.contains("#0b57d0"))
         let other = try PythonReader.read(composer.compose(Fixtures.message(kind: "verify-email", locale: "ja")))
         #expect(!other.text.contains("https://example.com/forgot"))
+        // In a page written from right to left, a full stop at its end would stand before it.
+        let arabic = try PythonReader.read(composer.compose(Fixtures.message(kind: "reset-password", locale: "ar")))
+        #expect(arabic.html.contains(">\u{2068}O&#39;Hara &amp; Co, 1 Example Street\u{2069}</p>"))
 
         options.askAgain = ["rest-password": try PageAddress("https://example.com/forgot")]
         let error = #expect(throws: TemplateLoadingError.self) {
