@@ -100,7 +100,8 @@ import Testing
             ("en", "Nowhere/Atlantis", "14:00 UTC"), ("en", "right/Europe/Berlin", "14:00 UTC"),
             ("ja", nil, "23:00（日本時間）"), ("ja", "Asia/Tokyo", "23:00（日本時間）"),
             ("ja", "America/Los_Angeles", "6:00（アメリカ太平洋時間）"), ("ko", nil, "23:00(한국 시간)"),
-            ("zh-CN", nil, "22:00（北京时间）"), ("zh-TW", nil, "14:00（UTC）"), ("zh-TW", "Asia/Taipei", "22:00（台北時間）"),
+            ("zh-CN", nil, "22:00（北京时间）"), ("zh-TW", nil, "22:00（UTC+8）"), ("zh-HK", "Asia/Macau", "22:00（澳門時間）"),
+            ("zh-TW", "Asia/Taipei", "22:00（台北時間）"),
             ("fr", nil, "14:00 (UTC)"),
         ]
     )

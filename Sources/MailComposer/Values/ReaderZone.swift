@@ -18,10 +18,14 @@ struct ReaderZone: Sendable {
         CalendarFields(rules.map { moment + $0.offset(at: moment) } ?? moment)
     }
 
-    /// The zone of a language whose readers nearly all live in one: Japanese, Korean and Simplified Chinese. UTC for
-    /// others, because English or Spanish doesn't say where somebody is.
+    /// The zone of a language whose readers nearly all live in one: Japanese, Korean and Chinese. UTC for others,
+    /// because English or Spanish doesn't say where somebody is.
     static func ofLanguage(_ language: LanguageTag) -> ReaderZone {
-        usual[language.text].map { zone(named: $0, in: language) } ?? utc
+        // Taipei, Hong Kong and Macau have the same clock, and no common name for it.
+        if language.text == "zh-hant", let rules = TimeZoneRules(named: "Asia/Taipei") {
+            return ReaderZone(rules: rules, name: "UTC+8")
+        }
+        return usual[language.text].map { zone(named: $0, in: language) } ?? utc
     }
 
     private static let usual = ["ja": "Asia/Tokyo", "ko": "Asia/Seoul", "zh-hans": "Asia/Shanghai"]
@@ -54,6 +58,7 @@ struct ReaderZone: Sendable {
         Key(zone: "Asia/Shanghai", language: "zh-hans"): "北京时间",
         Key(zone: "Asia/Taipei", language: "zh-hant"): "台北時間",
         Key(zone: "Asia/Hong_Kong", language: "zh-hant"): "香港時間",
+        Key(zone: "Asia/Macau", language: "zh-hant"): "澳門時間",
     ]
 
     private static func displayName(_ zone: String, in language: LanguageTag) -> String {
