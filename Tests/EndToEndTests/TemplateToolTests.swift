@@ -75,6 +75,63 @@ struct TemplateToolTests {
         }
     }
 
+    @Test("a stranger's name is mailed harmless, and the log says so once for each variable, without the value")
+    func changedValues() async throws {
+        try await withInstallation { installation in
+            let relay = try installation.startRelay("--store", "received")
+            let port = try #require(Int(try await installation.contents(of: "port")))
+            let folder = installation.folder.appending(path: "templates/invite/en")
+            try installation.copyTemplates()
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            for (name, text) in [
+                ("en/subject.txt.mustache", "Join {{team}}"),
+                ("en/body.txt.mustache", "{{name}} invites you to {{team}}"),
+                (
+                    "en/body.html.mustache",
+                    "<html lang=\"en\"><body><p lang=\"en\">{{name}} invites you</p></body></html>"
+                ),
+                ("sample.json", #"{"variables": {"team": {"sample": "Blue"}, "name": {"sample": "Ann"}}}"#),
+            ] {
+                let file = folder.deletingLastPathComponent().appending(path: name)
+                try text.write(to: file, atomically: true, encoding: .utf8)
+            }
+            try installation.configure(port: port, further: "templates: templates")
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let added = try await installation.python(
+                """
+                import json, sqlite3, sys
+                with sqlite3.connect(sys.argv[1]) as db:
+                    for name in ("http://evil.example/a", "http://evil.example/b", "O'Brien"):
+                        db.execute("INSERT INTO outbox (kind, recipient, account, variables) VALUES ('invite', ?, ?, ?)",
+                                   (name[-1] + "@example.com", name, json.dumps({"name": name, "team": name})))
+                """
+            )
+            #expect(added.exitCode == 0, "\(added.errors)")
+            let daemon = try installation.start("outboxd")
+            let ended = try await installation.waitUntilNoneIsOpen()
+            #expect(ended.output == "1 accepted 1\n2 accepted 1\n3 accepted 1\n", "\(ended)")
+            daemon.terminate()
+            let errors = try await daemon.result().errors
+            let lines = errors.split(separator: "\n").filter { $0.contains("a value was changed before it was mailed") }
+            let variables = lines.compactMap { $0.split(separator: " ").last }
+            #expect(variables.sorted() == ["variable=name", "variable=team"], "\(lines)")
+            #expect(!errors.contains("evil"))
+            let mails = try FileManager.default.contentsOfDirectory(
+                atPath: installation.folder.appending(path: "received").path
+            )
+            #expect(mails.count == 3)
+            for name in mails {
+                let mail = try await installation.contents(of: "received/\(name)")
+                #expect(
+                    !mail.contains("evil.example") && (mail.contains("evil. example") || mail.contains("O'Brien")),
+                    "\(mail)"
+                )
+            }
+            relay.terminate()
+            _ = try await relay.result()
+        }
+    }
+
     @Test("a page shows every kind and locale, whole and reduced, and what can't be done is said")
     func page() async throws {
         try await withInstallation { installation in
