@@ -84,7 +84,10 @@ let package = Package(
         .target(name: "ServiceProcess", swiftSettings: settings),
         .target(
             name: "ProgramSupport",
-            dependencies: ["MailComposer", "OutboxSettings", "OutboxStore", "ServiceProcess", argumentParser],
+            dependencies: [
+                "MailComposer", "OutboxCore", "OutboxSettings", "OutboxStore", "SMTPTransport", "ServiceProcess",
+                argumentParser,
+            ],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -100,7 +103,7 @@ let package = Package(
             name: "outboxctl",
             dependencies: [
                 "DeliveryReports", "InternetMessage", "MailComposer", "MailLint", "OutboxCore", "OutboxSettings",
-                "OutboxStore", "OutboxTokens", "ProgramSupport", "ServiceProcess", argumentParser,
+                "OutboxStore", "OutboxTokens", "ProgramSupport", "SMTPTransport", "ServiceProcess", argumentParser,
             ],
             swiftSettings: settings
         ),

@@ -1,6 +1,6 @@
 // Composes the bytes of a mail from a message and its token. Reads files only on creation; no clock, no network.
 
-import InternetMessage
+package import InternetMessage
 import MailTemplates
 package import OutboxCore
 
@@ -175,6 +175,37 @@ package struct MailComposer: Sendable {
         }
     }
 
+    /// A whole mail with sample values like `preview`'s, to a real recipient.
+    ///
+    /// - Parameters:
+    ///   - kind: one of `kinds`.
+    ///   - locale: a language tag as in a row, or `nil` for English.
+    ///   - recipient: whom to mail.
+    ///   - envelopeID: another one for each mail, because mail systems drop a second mail with the same Message-ID.
+    ///   - now: the date of the mail.
+    /// - Returns: the mail, the language of its templates, and the secrets that a peer could repeat. Its token redeems
+    ///   nothing.
+    /// - Throws: `unknownKind`, or a fault of the recipient.
+    package func sample(
+        kind: String,
+        locale: String?,
+        recipient: String,
+        envelopeID: EnvelopeID,
+        now: Timestamp
+    ) throws(CompositionError) -> (mail: Mail, language: String, secrets: [String]) {
+        guard let found = kindsByName[kind] else { throw .unknownKind(kind) }
+        let message = Self.sampleMessage(
+            found,
+            locale: locale,
+            expires: true,
+            recipient: recipient,
+            envelopeID: envelopeID.text,
+            requestedAt: now
+        )
+        let mail = try compose(message, variables: found.sampleVariables)
+        return (mail, found.lookUp(locale).locale, message.secrets)
+    }
+
     private func compose(_ message: Message, variables: [String: JSONValue]) throws(CompositionError) -> Mail {
         guard let kind = kindsByName[message.kind] else { throw .unknownKind(message.kind) }
         if let key = message.missingTokenKey { throw .missingTokenKey(key) }
@@ -256,17 +287,23 @@ package struct MailComposer: Sendable {
         return problems
     }
 
-    /// Requested at 23 November 2026, 14:00 UTC, with a link that works for half an hour.
-    private static func sampleMessage(_ kind: MailKind, locale: String?, expires: Bool) -> Message {
-        let requestedAt = Timestamp(milliseconds: 1_795_442_400_000)
-        return Message(
+    /// With a link that works for half an hour. The default is requested at 23 November 2026, 14:00 UTC.
+    private static func sampleMessage(
+        _ kind: MailKind,
+        locale: String?,
+        expires: Bool,
+        recipient: String = "jane.doe@example.com",
+        envelopeID: String = "preview",
+        requestedAt: Timestamp = Timestamp(milliseconds: 1_795_442_400_000)
+    ) -> Message {
+        Message(
             id: 1,
             kind: kind.name,
-            recipient: "jane.doe@example.com",
+            recipient: recipient,
             token: Token("SAMPLE-Zk3vQ9xT7bLm2RcW"),
             code: kind.showsCode ? Token("12345678") : nil,
             locale: locale,
-            envelopeID: "preview",
+            envelopeID: envelopeID,
             requestedAt: requestedAt,
             expiresAt: expires ? requestedAt + .seconds(1800) : nil
         )

@@ -64,10 +64,6 @@ package struct DeliveryRelay: Sendable {
 
     /// The setting that the operator should check; `nil` if no setting can help.
     func place(toMend trouble: RelayTrouble) -> String? {
-        Remedy(trouble.reason).map { remedy in
-            guard remedy.isOfRelay else { return remedy.place }
-            let usesTokens = smtp.credentials?.tokens != nil
-            return "\(setting): \(usesTokens ? remedy.place.replacing("password", with: "oauth") : remedy.place)"
-        }
+        Remedy(trouble.reason)?.place(at: setting, usesTokens: smtp.credentials?.tokens != nil)
     }
 }

@@ -83,6 +83,14 @@ package struct SenderSettings: Sendable, Equatable {
         self.name = name
         self.envelopeFrom = envelopeFrom
     }
+
+    /// The address for MAIL FROM of one mail (see `EnvelopeSenderTemplate`).
+    package func envelopeSender(for envelopeID: String) -> String {
+        envelopeFrom?.address(for: envelopeID) ?? address
+    }
+
+    /// Reports about mails have a place to go.
+    package var receivesReports: Bool { envelopeFrom != nil }
 }
 
 /// The keys of the tokens that outboxd mints: `tokens`.

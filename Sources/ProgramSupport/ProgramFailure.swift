@@ -11,11 +11,11 @@ package enum ExitStatus {
     package static let usage: Int32 = 64
     /// EX_DATAERR: the database refused the data to store.
     package static let dataError: Int32 = 65
-    /// EX_UNAVAILABLE: the database can't be used.
+    /// EX_UNAVAILABLE: the database can't be used, or a relay rejects a mail for good.
     package static let unavailable: Int32 = 69
     /// EX_CANTCREAT: a file can't be created.
     package static let cannotCreate: Int32 = 73
-    /// EX_TEMPFAIL: the database is not there now; another start may find it.
+    /// EX_TEMPFAIL: the database is not there now, or a relay doesn't take a mail now; another time it may.
     package static let temporary: Int32 = 75
     /// EX_CONFIG: the configuration, a template or a password file is wrong.
     package static let configuration: Int32 = 78

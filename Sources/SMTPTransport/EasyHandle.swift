@@ -41,12 +41,19 @@ final class EasyHandle {
     /// libcurl must be initialised once, before its first use by any thread (curl_global_init(3)).
     static let isInitialised = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-    /// - Parameter token: the access token, for a relay whose login needs one.
-    init(relay: SMTPRelay, authentication: AuthenticationChoice, token: String? = nil) {
+    /// - Parameters:
+    ///   - token: the access token, for a relay whose login needs one.
+    ///   - trace: sees what is said while the connection opens.
+    init(
+        relay: SMTPRelay,
+        authentication: AuthenticationChoice,
+        token: String? = nil,
+        trace: ConversationTrace? = nil
+    ) {
         precondition(Self.isInitialised, "libcurl can't be initialised")
         guard let handle = curl_easy_init() else { preconditionFailure("out of memory") }
         self.handle = handle
-        callbacks = Callbacks(sockets: sockets)
+        callbacks = Callbacks(sockets: sockets, trace: trace)
         errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         setOptions(relay)
@@ -240,8 +247,12 @@ private final class Callbacks {
     private(set) var dialogue = OpeningDialogue()
     private(set) var details = TLSDetails()
     let sockets: OpenSockets
+    private let trace: ConversationTrace?
 
-    init(sockets: OpenSockets) { self.sockets = sockets }
+    init(sockets: OpenSockets, trace: ConversationTrace?) {
+        self.sockets = sockets
+        self.trace = trace
+    }
 
     static func at(_ context: UnsafeMutableRawPointer?) -> Callbacks {
         guard let context else { preconditionFailure("libcurl lost a callback's context") }
@@ -251,15 +262,21 @@ private final class Callbacks {
     var mustAbort: Bool { sockets.isShutDown }
 
     func receives(_ data: UnsafeMutablePointer<CChar>?, count: Int) -> Bool {
-        dialogue.receives(UnsafeRawBufferPointer(start: data, count: count))
+        let line = UnsafeRawBufferPointer(start: data, count: count)
+        trace?.receives(line)
+        return dialogue.receives(line)
     }
 
     func notes(_ data: UnsafeMutablePointer<CChar>?, count: Int) {
-        details.notes(String(decoding: UnsafeRawBufferPointer(start: data, count: count), as: UTF8.self))
+        let text = String(decoding: UnsafeRawBufferPointer(start: data, count: count), as: UTF8.self)
+        trace?.notes(text)
+        details.notes(text)
     }
 
     func sends(_ data: UnsafeMutablePointer<CChar>?, count: Int) {
-        dialogue.sends(UnsafeRawBufferPointer(start: data, count: count))
+        let command = UnsafeRawBufferPointer(start: data, count: count)
+        trace?.opens(with: command)
+        dialogue.sends(command)
     }
 }
 

@@ -26,6 +26,7 @@ final class SMTPConnection {
     private let socket: Int32
     private let interruption: Interruption
     private let wake: WakeDescriptor
+    private let trace: ConversationTrace?
     private var conversation: SMTPConversation
     private var output = OutputBuffer()
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 1)
@@ -39,8 +40,10 @@ final class SMTPConnection {
         _ relay: SMTPRelay,
         _ interruption: Interruption,
         wake: WakeDescriptor,
-        pipelines: Bool
+        pipelines: Bool,
+        trace: ConversationTrace?
     ) {
+        self.trace = trace
         self.handle = handle
         self.tls = tls
         self.socket = socket
@@ -62,24 +65,32 @@ final class SMTPConnection {
 
     /// Opens a connection until it is ready for mail.
     ///
-    /// - Parameter pipelines: whether to pipeline where the relay offers it.
-    static func open(_ relay: SMTPRelay, _ interruption: Interruption, pipelines: Bool) -> Opening {
+    /// - Parameters:
+    ///   - pipelines: whether to pipeline where the relay offers it.
+    ///   - trace: sees what is said over the connection.
+    static func open(
+        _ relay: SMTPRelay,
+        _ interruption: Interruption,
+        pipelines: Bool,
+        trace: ConversationTrace? = nil
+    ) -> Opening {
         guard let wake = interruption.wake else { return .failed(.withoutDescriptors) }
         guard let tokens = relay.credentials?.tokens else {
-            return open(relay, token: nil, interruption, wake, pipelines: pipelines).opening
+            return open(relay, token: nil, interruption, wake, pipelines: pipelines, trace).opening
         }
+        trace?.remarks("asking \(tokens.client.tokenURL) for an access token")
         let limit = relay.configuration.connectTimeout
         switch tokens.token(within: limit, interruption) {
         case .failure(let failure):
             return .failed(failure.transmissionFailure)
         case .success(let token):
-            let (opening, isRefused) = open(relay, token: token.value, interruption, wake, pipelines: pipelines)
+            let (opening, isRefused) = open(relay, token: token.value, interruption, wake, pipelines: pipelines, trace)
             // The provider may have revoked a token before its end.
             guard isRefused, !token.isNew else { return opening }
             switch tokens.token(within: limit, interruption, insteadOf: token.value) {
             case .failure(let failure): return .failed(failure.transmissionFailure)
             case .success(let another):
-                return open(relay, token: another.value, interruption, wake, pipelines: pipelines).opening
+                return open(relay, token: another.value, interruption, wake, pipelines: pipelines, trace).opening
             }
         }
     }
@@ -89,14 +100,15 @@ final class SMTPConnection {
         token: String?,
         _ interruption: Interruption,
         _ wake: WakeDescriptor,
-        pipelines: Bool
+        pipelines: Bool,
+        _ trace: ConversationTrace?
     ) -> (opening: Opening, isLoginRefused: Bool) {
         let first = AuthenticationChoice(relay)
-        var (opening, outcome) = open(relay, first, token, interruption, wake, pipelines: pipelines)
+        var (opening, outcome) = open(relay, first, token, interruption, wake, pipelines: pipelines, trace)
         if let known = outcome, known.isWithoutMechanism,
             let second = first.alternative(offered: known.dialogue.extensions.mechanisms, at: relay)
         {
-            (opening, outcome) = open(relay, second, token, interruption, wake, pipelines: pipelines)
+            (opening, outcome) = open(relay, second, token, interruption, wake, pipelines: pipelines, trace)
         }
         return (opening, outcome?.isLoginRefused ?? false)
     }
@@ -107,9 +119,12 @@ final class SMTPConnection {
         _ token: String?,
         _ interruption: Interruption,
         _ wake: WakeDescriptor,
-        pipelines: Bool
+        pipelines: Bool,
+        _ trace: ConversationTrace?
     ) -> (Opening, EasyHandle.Outcome?) {
-        let handle = EasyHandle(relay: relay, authentication: authentication, token: token)
+        // An earlier connection may have ended in the middle of a reply.
+        trace?.ends()
+        let handle = EasyHandle(relay: relay, authentication: authentication, token: token, trace: trace)
         guard interruption.begins(handle.sockets) else { return (.failed(.interruptedBeforeSending), nil) }
         let outcome = handle.open()
         interruption.hasOpened()
@@ -126,7 +141,8 @@ final class SMTPConnection {
             relay,
             interruption,
             wake: wake,
-            pipelines: pipelines
+            pipelines: pipelines,
+            trace: trace
         )
         if let failure { return (.failed(failure), outcome) }
         return (.opened(connection), outcome)
@@ -145,6 +161,7 @@ final class SMTPConnection {
         var mayHaveInput = true
         // Kept over all events: a relay that sends a little now and then is no reason not to ask.
         var asksAt: ContinuousClock.Instant?
+        var isContent = false
         while true {
             if mayHaveInput {
                 receive()
@@ -153,15 +170,22 @@ final class SMTPConnection {
             if let ending = conversation.ending { return ending }
             if conversation.asksForPermission {
                 conversation.permit(mail.mayHandOver())
+                isContent = true
                 continue
             }
             var isBlocked = false
-            if output.isEmpty, let bytes = conversation.nextOutput(at: .now) { output.fill(bytes) }
+            if output.isEmpty, let bytes = conversation.nextOutput(at: .now) {
+                output.fill(bytes)
+                if !isContent { trace?.sends(bytes) }
+            }
             if !output.isEmpty {
                 switch output.write(atMost: Self.writeSize, through: handle.send) {
                 case .moved(let count):
                     conversation.wrote(count, at: .now)
-                    if conversation.hasHandedOver { mail.didHandOver() }
+                    if conversation.hasHandedOver {
+                        trace?.sendsContent(octets: mail.content.count)
+                        mail.didHandOver()
+                    }
                     // Reads before the next write. A reply from before the final dot doesn't answer it, and a relay
                     // that answers early must not wait for us while we wait for it.
                     mayHaveInput = !conversation.awaitsReply
@@ -205,7 +229,10 @@ final class SMTPConnection {
     private func receive() {
         while conversation.ending == nil {
             switch handle.receive(into: input) {
-            case .moved(let count): conversation.receives(UnsafeRawBufferPointer(rebasing: input[..<count]), at: .now)
+            case .moved(let count):
+                let octets = UnsafeRawBufferPointer(rebasing: input[..<count])
+                trace?.receives(octets)
+                conversation.receives(octets, at: .now)
             case .wouldBlock: return
             case .ended(let why): return conversation.losesConnection(why)
             }
@@ -225,18 +252,29 @@ final class SMTPConnection {
         guard !isClosed else { return }
         defer { close() }
         guard conversation.ending?.keepsConnection ?? true else { return }
-        output.fill(Array("QUIT\r\n".utf8))
+        let command = Array("QUIT\r\n".utf8)
+        output.fill(command)
+        trace?.sends(command)
         guard case .moved = output.write(atMost: Self.writeSize, through: handle.send), let limit else { return }
         let deadline = ContinuousClock.now + limit
-        while case .wouldBlock = handle.receive(into: input) {
+        while true {
+            switch handle.receive(into: input) {
+            case .moved(let count):
+                trace?.receives(input[..<count])
+                return
+            case .ended: return
+            case .wouldBlock: break
+            }
             guard case .ready = wait(toWrite: false, until: deadline) else { return }
         }
     }
 
     /// Closes the connection without QUIT.
     func close() {
+        guard !isClosed else { return }
         isClosed = true
         handle.close()
+        trace?.ends()
     }
 
     // MARK: Waiting

@@ -31,6 +31,7 @@ package actor SMTPLane {
     private var refusesReportRequests = false
     private var mask: SecretMask
     private let closingTimeout: Duration
+    private let trace: ConversationTrace?
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -48,8 +49,15 @@ package actor SMTPLane {
     /// - Parameters:
     ///   - number: identifies the lane in a list of threads.
     ///   - closingTimeout: how long to wait for the relay's answer to QUIT; `nil` means a second.
-    package init(relay: SMTPRelay, number: Int, closingTimeout: Duration? = nil) {
+    ///   - transcript: receives the conversation; `nil` for none.
+    package init(
+        relay: SMTPRelay,
+        number: Int,
+        closingTimeout: Duration? = nil,
+        transcript: TranscriptOptions? = nil
+    ) {
         self.relay = relay
+        trace = transcript.map { ConversationTrace(of: relay, $0) }
         self.closingTimeout = closingTimeout ?? Self.closingLimit
         mask = relay.mask
         mailsPerConnection = MailsPerConnection(configured: relay.configuration.messagesPerConnection)
@@ -109,6 +117,7 @@ package actor SMTPLane {
         closeConnection()
         refusesReportRequests = false
         self.relay = relay
+        trace?.relay = relay
         mask = relay.mask
         mailsPerConnection = MailsPerConnection(configured: relay.configuration.messagesPerConnection)
     }
@@ -154,12 +163,14 @@ package actor SMTPLane {
             connection = open
         } else {
             let pipelines = !opensInLockstep && relay.pipelining.isTrusted(at: .now)
-            let opening = SMTPConnection.open(relay, interruption, pipelines: pipelines)
+            let opening = SMTPConnection.open(relay, interruption, pipelines: pipelines, trace: trace)
             // An access token may have been replaced. The connection's own is among those that are masked.
             if relay.credentials?.tokens != nil { mask = relay.mask }
             switch opening {
             case .opened(let new): connection = new
-            case .failed(let failure): return .failed(failure)
+            case .failed(let failure):
+                trace?.ends()
+                return .failed(failure)
             }
             self.connection = connection
             opensInLockstep = false

@@ -14,15 +14,7 @@ extension DeliveryRelay {
     ///
     /// - Throws: `ProgramFailure` if a secret can't be read.
     init(_ settings: RelaySettings, at index: Int, environment: [String: String]) throws {
-        let places = (settings.credentials?.secrets ?? []).map(\.source.place)
-        let place = places.isEmpty ? "" : " (\(places.joined(separator: ", ")))"
-        var relay = SMTPRelay(settings.configuration)
-        do {
-            relay.credentials = try settings.credentials.map { try SMTPCredentials($0, environment: environment) }
-        } catch {
-            throw ProgramFailure.configuration("relay \(settings.configuration.name): \(error)")
-        }
-        self.init(relay, setting: "relays[\(index)]\(place)")
+        self.init(try SMTPRelay(settings, environment: environment), setting: settings.place(at: index))
     }
 
     /// All relays of the configuration, in order of preference.
@@ -31,26 +23,6 @@ extension DeliveryRelay {
     static func all(_ settings: Settings, environment: [String: String]) throws -> [DeliveryRelay] {
         try settings.relays.enumerated().map { index, relay in
             try DeliveryRelay(relay, at: index, environment: environment)
-        }
-    }
-}
-
-extension SMTPCredentials {
-    /// Reads the secrets.
-    fileprivate init(_ settings: RelayCredentials, environment: [String: String]) throws(PasswordError) {
-        switch settings.proof {
-        case .password(let source):
-            self.init(user: settings.user, password: try source.read(environment: environment).revealed)
-        case .oauth(let oauth):
-            let client = OAuthClient(
-                tokenURL: oauth.tokenURL,
-                clientID: oauth.clientID,
-                clientSecret: try oauth.clientSecret?.read(environment: environment, as: .clientSecret).revealed,
-                refreshToken: try oauth.refreshToken?.read(environment: environment, as: .refreshToken).revealed,
-                scope: oauth.scope,
-                caFile: oauth.caFile
-            )
-            self.init(user: settings.user, tokens: AccessTokens(client))
         }
     }
 }
@@ -86,10 +58,8 @@ extension TokenRules {
 extension DeliverySettings {
     init(_ settings: Settings) {
         self.init(
-            envelopeSender: { [sender = settings.sender] envelopeID in
-                sender.envelopeFrom?.address(for: envelopeID) ?? sender.address
-            },
-            receivesReports: settings.sender.envelopeFrom != nil,
+            envelopeSender: { [sender = settings.sender] envelopeID in sender.envelopeSender(for: envelopeID) },
+            receivesReports: settings.sender.receivesReports,
             schedule: settings.schedule,
             rules: settings.rules,
             times: settings.times

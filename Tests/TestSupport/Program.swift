@@ -117,6 +117,9 @@ package final class Program: Sendable {
         Glibc.kill(process.processIdentifier, SIGHUP)
     }
 
+    /// Its standard output so far.
+    package func outputSoFar() throws -> String { try String(contentsOf: outputFile, encoding: .utf8) }
+
     /// Its standard error so far.
     package func errorsSoFar() throws -> String { try String(contentsOf: errorFile, encoding: .utf8) }
 

@@ -1,4 +1,4 @@
-// The identifier that connects a mail, its envelope and the reports about it. Never creates one: the schema does.
+// The identifier that connects a mail, its envelope and the reports about it. The schema creates those of the outbox.
 
 /// The identifier of one message in transit: part of its Message-ID (RFC 5322 §3.6.4), of its MIME boundary (RFC 2046
 /// §5.1.1: at most 70 characters) and, if so configured, of its envelope sender.
@@ -20,5 +20,21 @@ package struct EnvelopeID: Hashable, Sendable {
             text.utf8.allSatisfy({ $0.isASCIILowercaseLetter || $0.isASCIIDigit })
         else { return nil }
         self.text = String(text)
+    }
+
+    /// A new identifier of the schema's form, for a mail that is in no outbox.
+    ///
+    /// - Parameter milliseconds: the present time, since the Unix epoch.
+    package static func make(at milliseconds: Int64, using generator: inout some RandomNumberGenerator) -> EnvelopeID {
+        let moment = hexadecimal(UInt64(milliseconds.magnitude), digits: 12)
+        let random = hexadecimal(generator.next(), digits: 10) + hexadecimal(generator.next(), digits: 10)
+        guard let id = EnvelopeID(moment + random) else { preconditionFailure("hexadecimal digits make an identifier") }
+        return id
+    }
+
+    /// The last digits of a number.
+    private static func hexadecimal(_ number: UInt64, digits: Int) -> String {
+        let text = String(number, radix: 16)
+        return String(repeating: "0", count: max(0, digits - text.count)) + text.suffix(digits)
     }
 }

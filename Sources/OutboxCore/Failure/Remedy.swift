@@ -51,6 +51,16 @@ package struct Remedy: Hashable, Sendable {
         }
     }
 
+    /// The place for the operator of one relay.
+    ///
+    /// - Parameters:
+    ///   - setting: the relay's place in the configuration, such as `relays[0]`.
+    ///   - usesTokens: the relay's login needs access tokens instead of a password.
+    package func place(at setting: String, usesTokens: Bool) -> String {
+        guard isOfRelay else { return place }
+        return "\(setting): \(usesTokens ? place.replacing("password", with: "oauth") : place)"
+    }
+
     /// The rows of the table in docs/failures.md.
     package static var tableRows: [String] {
         FailureReason.allCases.compactMap { reason in

@@ -1,4 +1,4 @@
-// The program outboxctl: its subcommands. Never talks to a relay.
+// The program outboxctl: its subcommands. Only send-test talks to a relay.
 
 import ArgumentParser
 import ProgramSupport
@@ -18,14 +18,17 @@ struct OutboxctlCommand: AsyncParsableCommand {
               outboxctl cancel 17                  cancel message 17
               outboxctl relays                     the health of the relays
               outboxctl promise --since 24h        how many mails were accepted in time
+              outboxctl send-test me@example.com   a sample mail through the relay, with the conversation
 
             Exit codes: 0 found or done, 1 nothing found, 64 the command line is wrong, 65 the database refused the \
-            data, 69 the database can't be used, 73 a file can't be created, 78 the configuration is wrong.
+            data, 69 the database can't be used, 73 a file can't be created, 78 the configuration is wrong. send-test: \
+            69 the relay rejects the mail, 75 it doesn't take it now.
             """,
         version: programVersion,
         subcommands: [
             Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Bounce.self,
-            Enqueue.self, Cancel.self, Preview.self, LintTemplates.self, Migrate.self, Backup.self, NewKey.self,
+            Enqueue.self, Cancel.self, Preview.self, LintTemplates.self, SendTest.self, Migrate.self, Backup.self,
+            NewKey.self,
         ]
     )
 

@@ -49,13 +49,14 @@ private struct RelayText {
         if let since = relay.downSince, let reason = relay.reason {
             let span = Duration.seconds(max(0, now.timeSince(since).components.seconds)).settingText
             lines.append("   down since  \(since.day) \(since.timeOfDay(milliseconds: false)) UTC (\(span) ago)")
-            let stage = relay.stage.map { " (\($0))" } ?? ""
-            lines.append("   reason      \(reason)\(stage)\(relay.fault.map { ", fault of the \($0)" } ?? "")")
-            if let detail = relay.detail { lines.append("   detail      \(detail)") }
-            if let setting = relay.setting {
-                let step = reason.known.flatMap(Remedy.init)?.then
-                lines.append("   look at     \(setting)\(step.map { "; then \($0)" } ?? "")")
-            }
+            lines += FailureText.lines(
+                reason: "\(reason)",
+                stage: relay.stage.map { "\($0)" },
+                fault: relay.fault.map { "\($0)" },
+                detail: relay.detail,
+                lookAt: relay.setting,
+                then: reason.known.flatMap(Remedy.init)?.then
+            )
         }
         if let limit = relay.mailsPerConnection {
             let mails = limit == 1 ? "1 mail" : "\(limit) mails"
