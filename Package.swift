@@ -67,7 +67,11 @@ let package = Package(
             dependencies: ["InternetMessage", "MailTemplates", "OutboxCore"],
             swiftSettings: settings
         ),
-        .target(name: "MailLint", dependencies: ["MailComposer", "OutboxCore"], swiftSettings: settings),
+        .target(
+            name: "MailLint",
+            dependencies: ["InternetMessage", "MailComposer", "OutboxCore"],
+            swiftSettings: settings
+        ),
         .target(
             name: "OutboxDelivery",
             dependencies: [

@@ -112,6 +112,17 @@ package struct MailComposer: Sendable {
         Set((kindsByName[kind]?.templates.keys.map(\.canonical)) ?? [])
     }
 
+    /// The locale in which a mail is written.
+    ///
+    /// - Parameters:
+    ///   - kind: one of `kinds`.
+    ///   - requested: a language tag as in a row.
+    /// - Throws: `unknownKind`.
+    package func localeInUse(kind: String, requested: String) throws(CompositionError) -> String {
+        guard let found = kindsByName[kind] else { throw .unknownKind(kind) }
+        return found.lookUp(requested).locale
+    }
+
     /// Composes the mail of a row.
     ///
     /// It is written in the language that RFC 4647 §3.4 finds for the row's locale, else in English.

@@ -7,9 +7,11 @@ struct ClientFact: Sendable {
         case property(String)
         /// A property whose value has one of these texts in it.
         case value(String, [String])
+        /// A property with a negative value.
+        case negative(String)
         case element(String)
-        /// An at-rule whose prelude begins so.
-        case atRule(String)
+        /// An at-rule with this name, and with this text in its condition.
+        case atRule(String, condition: String = "")
     }
 
     let feature: Feature
@@ -24,7 +26,7 @@ struct ClientFact: Sendable {
     var isReplacedByTableForWord = false
     /// Whether the mail stays as readable and usable without it.
     var isDecoration = false
-    /// What to do instead.
+    /// What to do instead; of a decoration, what is seen without it.
     let remedy: String
     /// The name of the page at caniemail.com.
     let page: String
@@ -41,20 +43,32 @@ struct ClientFact: Sendable {
 
     /// Whether the fact is about this declaration on this element.
     func concerns(_ declaration: Declaration, on element: String) -> Bool {
-        // Without the property a program has zero as well.
-        guard !worksOn.contains(element), declaration.plainValue.contains(where: { $0 != "0" && $0 != " " }) else {
-            return false
-        }
+        guard !worksOn.contains(element), !declaration.isInitial else { return false }
         switch feature {
-        case .property(let name):
-            return declaration.property == name || declaration.property.hasPrefix("\(name)-") && name == "padding"
+        case .property(let name): return Self.isProperty(declaration, name)
+        case .value("*", let texts): return texts.contains(where: declaration.plainValue.contains)
         case .value(let name, let texts):
-            guard name == "*" || declaration.property == name || declaration.property.hasPrefix("\(name)-") else {
-                return false
-            }
-            return texts.contains(where: declaration.plainValue.contains)
+            return Self.isProperty(declaration, name) && texts.contains(where: declaration.plainValue.contains)
+        case .negative(let name):
+            return Self.isProperty(declaration, name)
+                && declaration.plainValue.split(separator: " ").contains { part in
+                    part.first == "-" && part.dropFirst().first.map { $0.isNumber || $0 == "." } == true
+                }
         case .element, .atRule: return false
         }
+    }
+
+    /// Whether the fact is about this at-rule.
+    func concerns(atRule rule: StyleSheet.Rule) -> Bool {
+        guard case .atRule(let name, let condition) = feature else { return false }
+        let prelude = rule.prelude
+        return prelude.prefix { $0 != " " && $0 != "(" } == name && (condition.isEmpty || prelude.contains(condition))
+    }
+
+    /// Whether it is the property, or a part of it, such as `padding-left` of `padding`.
+    private static func isProperty(_ declaration: Declaration, _ name: String) -> Bool {
+        guard declaration.property != name else { return true }
+        return ["padding", "margin", "background"].contains(name) && declaration.property.hasPrefix("\(name)-")
     }
 }
 
@@ -117,14 +131,35 @@ extension ClientFact {
             tested: "2019-02-28"
         ),
         ClientFact(
-            feature: .value("position", ["absolute", "fixed", "sticky", "relative"]),
+            feature: .value("display", ["inline-flex"]),
+            programs: [.yahoo],
+            remedy: "use a table",
+            page: "css-display-flex",
+            tested: "2021-11-02"
+        ),
+        ClientFact(
+            feature: .value("position", ["absolute", "fixed"]),
+            programs: [.outlook, .outlookCom, .yahoo, .gmail, .gmailOtherAccounts],
+            remedy: "use a table",
+            page: "css-position",
+            tested: "2021-05-16"
+        ),
+        ClientFact(
+            feature: .value("position", ["relative"]),
+            programs: [.outlook, .outlookCom, .gmail, .gmailOtherAccounts],
+            remedy: "use a table",
+            page: "css-position",
+            tested: "2021-05-16"
+        ),
+        ClientFact(
+            feature: .value("position", ["sticky"]),
             programs: [.outlook, .yahoo, .gmail, .gmailOtherAccounts],
             remedy: "use a table",
             page: "css-position",
             tested: "2021-05-16"
         ),
         ClientFact(
-            feature: .value("margin", ["-"]),
+            feature: .negative("margin"),
             programs: [.outlook, .outlookCom, .gmail, .gmailOtherAccounts],
             remedy: "make the other distance smaller instead",
             page: "css-margin",
@@ -195,7 +230,7 @@ extension ClientFact {
             tested: "2019-07-18"
         ),
         ClientFact(
-            feature: .atRule("@media (prefers-color-scheme"),
+            feature: .atRule("@media", condition: "prefers-color-scheme"),
             programs: [.outlook, .yahoo, .gmail, .gmailOtherAccounts],
             isDecoration: true,
             remedy: "these programs choose dark colours themselves",

@@ -7,18 +7,29 @@ struct HTMLTag: Hashable {
         let name: String
         /// Without quotes; character references stay as they are.
         let value: String
+        /// The place of the value in the page, without quotes; `nil` without a value.
+        let valueRange: Range<Substring.Index>?
+        /// The place of name, quotes and value in the page.
+        let range: Range<Substring.Index>
     }
 
     /// In lower case.
     let name: String
     let isEnd: Bool
     let attributes: [Attribute]
+    /// The words of the attribute `class`.
+    let classes: Set<String>
+
+    init(name: String, isEnd: Bool, attributes: [Attribute]) {
+        self.name = name
+        self.isEnd = isEnd
+        self.attributes = attributes
+        let classes = attributes.first { $0.name == "class" }?.value ?? ""
+        self.classes = Set(classes.split(whereSeparator: \.isWhitespace).map(String.init))
+    }
 
     /// The value of an attribute; `nil` if the tag does not have it.
     subscript(name: String) -> String? { attributes.first { $0.name == name }?.value }
-
-    /// The words of the attribute `class`.
-    var classes: [String] { (self["class"] ?? "").split(whereSeparator: \.isWhitespace).map(String.init) }
 
     /// Whether the element has no content and no end tag (HTML, "void elements").
     var isVoid: Bool { Self.voidElements.contains(name) }
@@ -132,19 +143,18 @@ private struct HTMLReader {
         var after = scan
         while after < page.endIndex, Self.isSpace(page[after]) { after = page.index(after: after) }
         guard after < page.endIndex, page[after] == UInt8(ascii: "=") else {
-            return HTMLTag.Attribute(name: name, value: "")
+            return HTMLTag.Attribute(name: name, value: "", valueRange: nil, range: start..<scan)
         }
         scan = page.index(after: after)
         while scan < page.endIndex, Self.isSpace(page[scan]) { scan = page.index(after: scan) }
-        guard scan < page.endIndex else { return HTMLTag.Attribute(name: name, value: "") }
-        let quote = page[scan]
-        guard quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else {
-            return HTMLTag.Attribute(name: name, value: word(&scan) { Self.isSpace($0) || $0 == UInt8(ascii: ">") })
-        }
-        scan = page.index(after: scan)
-        let value = word(&scan) { $0 == quote }
-        if scan < page.endIndex { scan = page.index(after: scan) }
-        return HTMLTag.Attribute(name: name, value: value)
+        let quote = scan < page.endIndex ? page[scan] : 0
+        let isQuoted = quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'")
+        if isQuoted { scan = page.index(after: scan) }
+        let begin = scan
+        let value = word(&scan) { isQuoted ? $0 == quote : Self.isSpace($0) || $0 == UInt8(ascii: ">") }
+        let range = begin..<scan
+        if isQuoted, scan < page.endIndex { scan = page.index(after: scan) }
+        return HTMLTag.Attribute(name: name, value: value, valueRange: range, range: start..<scan)
     }
 
     private func word(_ scan: inout Substring.Index, until isEnd: (UInt8) -> Bool) -> String {
@@ -174,4 +184,13 @@ private struct HTMLReader {
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
     private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(lowercased(byte)) }
     private static func lowercased(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
+}
+
+extension StringProtocol {
+    /// With the character references that escaping in attributes needs.
+    var decodingQuotes: String {
+        guard contains("&") else { return String(self) }
+        return String(self).replacing("&quot;", with: "\"").replacing("&#34;", with: "\"")
+            .replacing("&apos;", with: "'").replacing("&#39;", with: "'").replacing("&amp;", with: "&")
+    }
 }

@@ -37,6 +37,8 @@ package struct MailLint: Sendable {
     /// Above this size Gmail is near the 102 kB after which it hides the rest of a mail
     /// (https://github.com/hteumeuleu/email-bugs/issues/41).
     static let mostOctets = 90_000
+    /// A longer page is not read: nobody would see its end.
+    static let mostOctetsOfPage = 262_144
 
     /// Creates a check of a composed mail.
     package init(page: String, text: String, octets: Int, locale: String) {
@@ -48,21 +50,22 @@ package struct MailLint: Sendable {
 
     /// The findings, in the order of the page; the same one at one line only once.
     package func findings() -> [LintFinding] {
-        let parts = HTMLPart.all(of: page)
-        var found = PageFindings(parts, locale: locale).all
+        let isRead = page.utf8.count <= Self.mostOctetsOfPage && text.utf8.count <= Self.mostOctetsOfPage
+        let parts = isRead ? HTMLPart.all(of: page) : []
+        var found = isRead ? PageFindings(parts, locale: locale).all : []
         if octets > Self.mostOctets {
             found.append(
                 LintFinding(
                     severity: .warning,
                     message:
                         "the mail has \(octets) octets: Gmail hides the end of a mail of more than 102 kB, so stay "
-                        + "below \(Self.mostOctets)",
+                        + "below 90,000\(isRead ? "" : "; nothing else of it was checked")",
                     source: "https://github.com/hteumeuleu/email-bugs/issues/41, 2018-05-17",
                     line: nil
                 )
             )
         }
-        found += linkFindings(parts)
+        if isRead { found += linkFindings(parts) }
         var seen: Set<LintFinding> = []
         return found.filter { seen.insert($0).inserted }
     }
@@ -72,7 +75,7 @@ package struct MailLint: Sendable {
         let inPage = Set(
             parts.compactMap { part -> String? in
                 guard case .tag(let tag) = part.content, tag.name == "a", let link = tag["href"] else { return nil }
-                return link.replacing("&amp;", with: "&")
+                return link.decodingQuotes.trimmed
             }.filter(Self.isWebLink)
         )
         let inText = Set(Self.webLinks(text))
@@ -93,11 +96,15 @@ package struct MailLint: Sendable {
 
     /// The links in a text, each up to the first character that a URL can't have, as mail programs find them.
     private static func webLinks(_ text: String) -> [String] {
-        text.ranges(of: "http").compactMap { range in
-            let link = text[range.lowerBound...].prefix { $0.isASCII && !$0.isWhitespace && !"<>\"".contains($0) }
+        var links: [String] = []
+        var rest = text[...]
+        while let begin = rest.firstRange(of: "http") {
+            let link = rest[begin.lowerBound...].prefix { $0.isASCII && !$0.isWhitespace && !"<>\"".contains($0) }
+            rest = rest[link.endIndex...]
             let end = link.lastIndex { !".,;:!?)".contains($0) }
-            return end.map { String(link[...$0]) }.flatMap { isWebLink($0) ? $0 : nil }
+            if let found = end.map({ String(link[...$0]) }), isWebLink(found) { links.append(found) }
         }
+        return links
     }
 
     private static func isWebLink(_ text: String) -> Bool { text.hasPrefix("https://") || text.hasPrefix("http://") }

@@ -43,32 +43,32 @@ private struct Reduction {
 
     private func parts(_ page: String) -> String {
         var result = ""
-        var isInStyle = false
+        var isHiddenFromWord = false
         for part in HTMLPart.all(of: page) {
+            if isWord, [.comment, .other].contains(part.content) {
+                switch ConditionalComment(part.source) {
+                case .content(let content, let isForWord)?: if isForWord { result += parts(Self.withoutXML(content)) }
+                case .begin(let isForWord)?: isHiddenFromWord = !isForWord
+                case .end?: isHiddenFromWord = false
+                case nil: if part.content == .other { result += part.source }
+                }
+                continue
+            }
+            guard !isHiddenFromWord else { continue }
             switch part.content {
-            case .tag(let tag) where tag.name == "style":
-                isInStyle = !tag.isEnd
-                if keepsStyleElements { result += part.source }
-            case .style:
-                if keepsStyleElements { result += kept(StyleSheet(part.source)).text }
-            case .comment where isWord:
-                result += contentForWord(part.source).map(parts) ?? ""
-            case .tag(let tag) where !tag.isEnd && tag["style"] != nil:
-                result += restyled(tag, part.source)
-            case .tag, .text, .comment, .other:
-                result += part.source
+            case .tag(let tag) where tag.name == "style": if keepsStyleElements { result += part.source }
+            case .style: if keepsStyleElements { result += kept(StyleSheet(part.source)).text }
+            case .tag(let tag) where !tag.isEnd && tag["style"] != nil: result += restyled(tag, part.source)
+            case .tag, .text, .comment, .other: result += part.source
             }
         }
-        return isInStyle ? result + "</style>" : result
+        return result
     }
 
-    /// The content of a conditional comment that Word reads, without XML for Office.
-    private func contentForWord(_ comment: Substring) -> String? {
-        guard comment.hasPrefix("<!--[if mso"), let begin = comment.firstRange(of: "]>"),
-            let end = comment.firstRange(of: "<![endif]"), begin.upperBound <= end.lowerBound
-        else { return nil }
-        var content = String(comment[begin.upperBound..<end.lowerBound])
-        while let open = content.firstRange(of: "<xml>"), let close = content.firstRange(of: "</xml>"),
+    /// The content of a conditional comment without XML for Office.
+    private static func withoutXML(_ content: String) -> String {
+        var content = content
+        while let open = content.firstRange(of: "<xml"), let close = content.firstRange(of: "</xml>"),
             open.lowerBound < close.lowerBound
         {
             content.removeSubrange(open.lowerBound..<close.upperBound)
@@ -76,16 +76,19 @@ private struct Reduction {
         return content
     }
 
+    /// The tag with another style; all else stays as it is.
     private func restyled(_ tag: HTMLTag, _ source: Substring) -> String {
-        let attributes = tag.attributes.compactMap { attribute -> String? in
-            guard attribute.name == "style" else {
-                let quote = attribute.value.contains("\"") ? "'" : "\""
-                return "\(attribute.name)=\(quote)\(attribute.value)\(quote)"
-            }
-            guard program != nil else { return nil }
-            return "style=\"\(Declaration.text(of: kept(Declaration.all(of: attribute.value), on: tag.name)))\""
+        guard let style = tag.attributes.first(where: { $0.name == "style" }) else { return String(source) }
+        guard program != nil, let place = style.valueRange else {
+            return source[..<style.range.lowerBound].trimmed + source[style.range.upperBound...]
         }
-        return "<\(([tag.name] + attributes).joined(separator: " "))>"
+        let text = Declaration.text(of: kept(Declaration.all(ofAttribute: style.value), on: tag.name))
+        let escaped = text.replacing("&", with: "&amp;").replacing("\"", with: "&quot;").replacing("'", with: "&#39;")
+        let isQuoted = place.upperBound < style.range.upperBound
+        // In double quotes an apostrophe is itself, as most authors write it.
+        let isInDoubleQuotes = isQuoted && source[place.upperBound] == "\""
+        let value = isInDoubleQuotes ? escaped.replacing("&#39;", with: "'") : escaped
+        return source[..<place.lowerBound] + (isQuoted ? value : "\"\(value)\"") + source[place.upperBound...]
     }
 
     private func kept(_ sheet: StyleSheet) -> StyleSheet {
@@ -99,20 +102,16 @@ private struct Reduction {
         case .style(let selectors, let declarations):
             // Of the selectors, the last element's name says on what the properties would stand.
             let element = selectors.split { !$0.isLetter && !$0.isNumber }.last.map(String.init) ?? ""
-            return isDropped(atRule: selectors) ? nil : .style(selectors: selectors, kept(declarations, on: element))
+            return isDropped(rule) ? nil : .style(selectors: selectors, kept(declarations, on: element))
         case .group(let prelude, let rules):
             // Word knows no media query.
-            return isWord || isDropped(atRule: prelude) ? nil : .group(prelude: prelude, rules.compactMap(kept))
-        case .statement(let text):
-            return isDropped(atRule: text) ? nil : rule
+            return isWord || isDropped(rule) ? nil : .group(prelude: prelude, rules.compactMap(kept))
+        case .block, .statement:
+            return isWord && rule.prelude.hasPrefix("@keyframes") || isDropped(rule) ? nil : rule
         }
     }
 
-    private func isDropped(atRule prelude: String) -> Bool {
-        facts.contains { fact in
-            if case .atRule(let beginning) = fact.feature { prelude.hasPrefix(beginning) } else { false }
-        }
-    }
+    private func isDropped(_ rule: StyleSheet.Rule) -> Bool { facts.contains { $0.concerns(atRule: rule) } }
 
     private func kept(_ declarations: [Declaration], on element: String) -> [Declaration] {
         declarations.compactMap { declaration in

@@ -1,35 +1,4 @@
-// Splits CSS into rules and declarations. Never applies them.
-
-/// A declaration such as `padding: 8px`.
-struct Declaration: Hashable {
-    /// In lower case.
-    let property: String
-    let value: String
-
-    /// The value without `!important`.
-    var plainValue: String {
-        value.replacing("!important", with: "").trimmed.lowercased()
-    }
-
-    var isImportant: Bool { value.contains("!important") }
-
-    /// The declarations of a `style` attribute or of a rule.
-    static func all(of text: some StringProtocol) -> [Declaration] {
-        // A semicolon or colon may stand within quotes or parentheses, as in url(data:…;base64,…).
-        var declarations: [Declaration] = []
-        for part in text.split(declarationsAt: ";") {
-            guard let colon = part.firstIndex(of: ":") else { continue }
-            let property = part[..<colon].trimmed.lowercased()
-            let value = part[part.index(after: colon)...].trimmed
-            if !property.isEmpty { declarations.append(Declaration(property: property, value: value)) }
-        }
-        return declarations
-    }
-
-    static func text(of declarations: [Declaration]) -> String {
-        declarations.map { "\($0.property): \($0.value)" }.joined(separator: "; ")
-    }
-}
+// Splits a style sheet into rules. Never applies them.
 
 /// The content of a `<style>` element.
 struct StyleSheet: Hashable {
@@ -38,15 +7,33 @@ struct StyleSheet: Hashable {
         case style(selectors: String, [Declaration])
         /// `@media … { … }` and other at-rules with rules.
         case group(prelude: String, [Rule])
+        /// Another at-rule with a block, such as `@keyframes`, or one that is nested too deep to be read.
+        case block(prelude: String, String)
         /// `@import …;`
         case statement(String)
+
+        /// The at-rule's name and condition in lower case, with single spaces; the selectors of another rule.
+        var prelude: String {
+            let text =
+                switch self {
+                case .style(let text, _), .group(let text, _), .block(let text, _), .statement(let text): text
+                }
+            guard text.hasPrefix("@") else { return text }
+            return text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
+                .replacing(": ", with: ":").replacing(" :", with: ":").replacing("( ", with: "(")
+        }
     }
 
     var rules: [Rule]
 
+    /// Groups within each other are read to this depth; a mail has two.
+    private static let mostLevels = 8
+
     init(_ text: some StringProtocol) {
-        var rest = Self.withoutComments(text)[...]
-        rules = Self.rules(&rest)
+        // Some authors hide a sheet from programs of the nineties.
+        let plain = Self.withoutComments(text).replacing("<!--", with: "").replacing("-->", with: "")
+        var rest = plain[...]
+        rules = Self.rules(&rest, level: 0)
     }
 
     /// The sheet as CSS.
@@ -56,34 +43,54 @@ struct StyleSheet: Hashable {
         switch rule {
         case .style(let selectors, let declarations): "\(selectors) { \(Declaration.text(of: declarations)) }"
         case .group(let prelude, let rules): "\(prelude) {\n\(rules.map(text).joined(separator: "\n"))\n}"
+        case .block(let prelude, let content): "\(prelude) {\(content)}"
         case .statement(let text): "\(text);"
         }
     }
 
-    private static func rules(_ rest: inout Substring) -> [Rule] {
+    private static func rules(_ rest: inout Substring, level: Int) -> [Rule] {
         var rules: [Rule] = []
-        while let mark = rest.firstIndex(where: { "{};".contains($0) }) {
+        while let mark = rest.firstMark(of: "{};") {
             let prelude = rest[..<mark].trimmed
             let kind = rest[mark]
             rest = rest[rest.index(after: mark)...]
             switch kind {
-            case "}": return rules
+            // At the top it closes nothing.
+            case "}": if level > 0 { return rules }
             case ";": if !prelude.isEmpty { rules.append(.statement(prelude)) }
-            default:
-                let holdsRules = ["@media", "@supports", "@layer", "@container"].contains { prelude.hasPrefix($0) }
-                if holdsRules {
-                    rules.append(.group(prelude: prelude, Self.rules(&rest)))
-                } else {
-                    let end = rest.firstIndex(of: "}") ?? rest.endIndex
-                    rules.append(.style(selectors: prelude, Declaration.all(of: rest[..<end])))
-                    rest = end < rest.endIndex ? rest[rest.index(after: end)...] : rest[end...]
-                }
+            default: rules.append(block(prelude, &rest, level: level))
             }
         }
         return rules
     }
 
-    private static func withoutComments(_ text: some StringProtocol) -> String {
+    private static func block(_ prelude: String, _ rest: inout Substring, level: Int) -> Rule {
+        let name = prelude.prefix { !$0.isWhitespace && $0 != "(" }.lowercased()
+        if groups.contains(name), level < mostLevels {
+            return .group(prelude: prelude, rules(&rest, level: level + 1))
+        }
+        let content = contentOfBlock(&rest)
+        let hasDeclarations = !name.hasPrefix("@") || ["@font-face", "@page", "@viewport"].contains(name)
+        return hasDeclarations
+            ? .style(selectors: prelude, Declaration.all(of: content)) : .block(prelude: prelude, String(content))
+    }
+
+    private static let groups: Set = ["@media", "@supports", "@layer", "@container", "@scope"]
+
+    /// The text up to the brace that ends the block.
+    private static func contentOfBlock(_ rest: inout Substring) -> Substring {
+        let block = rest
+        var depth = 1
+        while let mark = rest.firstMark(of: "{}") {
+            depth += rest[mark] == "{" ? 1 : -1
+            rest = rest[rest.index(after: mark)...]
+            if depth == 0 { return block[..<mark] }
+        }
+        rest = rest[rest.endIndex...]
+        return block
+    }
+
+    static func withoutComments(_ text: some StringProtocol) -> String {
         var rest = String(text)[...]
         var result = ""
         while let open = rest.firstRange(of: "/*") {
@@ -95,36 +102,21 @@ struct StyleSheet: Hashable {
     }
 }
 
-extension StringProtocol {
-    /// Without white space at both ends.
-    var trimmed: String {
-        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
-        else { return "" }
-        return String(self[first...last])
-    }
-
-    /// The parts between separators that stand outside of quotes and parentheses.
-    fileprivate func split(declarationsAt separator: Character) -> [SubSequence] {
-        var parts: [SubSequence] = []
-        var start = startIndex
+extension Substring {
+    /// The place of the first of these characters outside of quotes.
+    fileprivate func firstMark(of marks: String) -> Index? {
         var quote: Character?
-        var depth = 0
         for index in indices {
             let character = self[index]
             if let open = quote {
-                if character == open { quote = nil }
+                // A string ends with its line.
+                if character == open || character.isNewline { quote = nil }
             } else if character == "\"" || character == "'" {
                 quote = character
-            } else if character == "(" {
-                depth += 1
-            } else if character == ")" {
-                depth = Swift.max(0, depth - 1)
-            } else if character == separator, depth == 0 {
-                parts.append(self[start..<index])
-                start = self.index(after: index)
+            } else if marks.contains(character) {
+                return index
             }
         }
-        parts.append(self[start...])
-        return parts
+        return nil
     }
 }

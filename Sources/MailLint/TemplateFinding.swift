@@ -23,11 +23,12 @@ package struct TemplateFinding: Sendable, Hashable {
     /// The mails, in the order of kind, locale and line; never empty.
     package let places: [Place]
 
-    /// The first place, and how many more there are: `verify-email en, line 43, and 12 more`.
+    /// The first place, and how many other mails have the finding: `verify-email en, line 43, and 12 more mails`.
     package var shownPlaces: String {
         let first = places[0]
         let line = first.line.map { ", line \($0)" } ?? ""
-        let more = places.count > 1 ? ", and \(places.count - 1) more" : ""
+        let others = Set(places.map { [$0.kind, $0.locale] }).count - 1
+        let more = others > 0 ? ", and \(others) more mail\(others == 1 ? "" : "s")" : ""
         return "\(first.kind) \(first.locale)\(line)\(more)"
     }
 }

@@ -104,8 +104,7 @@ struct OutboxdCommand: AsyncParsableCommand {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
-                    .init(service: reload), .init(service: delivery), .init(service: templateCheck),
-                    .init(service: StoppingNotice(board: board)),
+                    .init(service: reload), .init(service: delivery), .init(service: StoppingNotice(board: board)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger

@@ -1,39 +1,31 @@
-// Warns of mails that common mail programs don't show as meant, beside delivery. Never delays or refuses a mail.
+// Warns of mails that common mail programs don't show as meant, beside delivery. Never delays or refuses a mail, and
+// never delays the service's end.
 
+import Dispatch
 import Logging
 import MailComposer
 import MailLint
 import OutboxDelivery
 import OutboxSettings
-import ServiceLifecycle
 
 /// Checks templates of the operator's own after start and after each reload.
 ///
-/// The shipped templates have no finding (`ShippedTemplateLintTests`), so they are not checked each time.
-struct TemplateCheck: Service, CustomStringConvertible {
-    /// The composers to check; a newer one replaces one that still waits.
-    private let composers: AsyncStream<MailComposer>
-    private let continuation: AsyncStream<MailComposer>.Continuation
+/// The shipped templates have no warning (`ShippedTemplateLintTests`), so they are not checked each time.
+struct TemplateCheck: Sendable {
     private let logger: Logger
+    /// A thread beside those of the tasks: a check of many large mails takes seconds, in which no task of theirs may wait.
+    private let queue = DispatchQueue(label: "template-check", qos: .background)
 
     /// How many findings the log names. All are in the output of `outboxctl lint-templates`.
     private static let mostLines = 10
 
-    /// The service's name in the log.
-    var description: String { "template check" }
+    init(logger: Logger) { self.logger = logger }
 
-    init(logger: Logger) {
-        (composers, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-        self.logger = logger
-    }
-
-    /// Has the templates of a configuration checked, if they are the operator's own.
+    /// Has the templates of a configuration checked, if they are the operator's own. Does not wait for the result.
     func check(_ loaded: LoadedConfiguration) {
-        if loaded.settings.templates != nil { continuation.yield(loaded.delivery.composer) }
-    }
-
-    func run() async {
-        for await composer in composers.cancelOnGracefulShutdown() { warn(of: composer) }
+        guard loaded.settings.templates != nil else { return }
+        let composer = loaded.delivery.composer
+        queue.async { [self] in warn(of: composer) }
     }
 
     private func warn(of composer: MailComposer) {

@@ -33,7 +33,7 @@ import Testing
         let declarations = Declaration.all(of: "A: url(data:image/png;base64,x); b : 'c;d:e' !important;; f")
         #expect(declarations.map(\.property) == ["a", "b"])
         #expect(declarations[0].value == "url(data:image/png;base64,x)")
-        #expect(declarations[1].plainValue == "'c;d:e'" && declarations[1].isImportant)
+        #expect(declarations[1].plainValue == "'c;d:e'" && declarations[1].isImportant && !declarations[0].isImportant)
     }
 
     @Test("a style sheet has rules, groups of rules and statements, and its comments are gone")

@@ -47,4 +47,55 @@ import Testing
         let styled = "<p title='a \"quoted\" word' style=\"color: red\">t</p>"
         #expect(ReducedView.yahoo.reduced(styled) == styled)
     }
+
+    @Test(
+        "a style attribute keeps its quotes, and what a program keeps of it",
+        arguments: [
+            (
+                "<td style='font-family: \"Segoe UI\", Arial; overflow-wrap: anywhere; color:#fff' ID=x>",
+                "<td style='font-family: &quot;Segoe UI&quot;, Arial; color: #fff' ID=x>"
+            ),
+            (
+                "<td style=\"font-family: 'Segoe UI'; overflow-wrap: anywhere\">",
+                "<td style=\"font-family: 'Segoe UI'\">"
+            ),
+            (
+                "<td style=\"font-family: &quot;A&quot;; text-wrap: pretty; padding: 4px\">",
+                "<td style=\"font-family: &quot;A&quot;; padding: 4px\">"
+            ),
+            ("<path style=color:red;text-wrap:pretty />", "<path style=\"color: red\" />"),
+        ]
+    )
+    func quotes(tag: String, expected: String) {
+        #expect(ReducedView.yahoo.reduced(tag) == expected)
+    }
+
+    @Test("no CSS: only the style attribute goes")
+    func onlyStyle() {
+        #expect(ReducedView.noCSS.reduced("<td class='a' style='b: c' ID=x>") == "<td class='a' ID=x>")
+    }
+
+    @Test(
+        "Word shows what a condition is for, and hides what it is not for",
+        arguments: [
+            ("<!--[if mso]>a<![endif]-->b", "ab"), ("<!--[if gte mso 9]>a<![endif]-->b", "ab"),
+            ("<!--[if (gte mso 9)|(IE)]>a<![endif]-->b", "ab"), ("<!--[if lt mso 12]>a<![endif]-->b", "b"),
+            ("<!--[if IE]>a<![endif]-->b", "b"), ("<!--[if !mso]><!-->a<!--<![endif]-->b", "b"),
+            ("<![if !mso]>a<![endif]>b", "b"), ("<!--[if mso & !IE]>a<![endif]-->b", "ab"),
+            ("<!--[if mso]><xml xmlns:o=x><o:y/></xml>a<![endif]-->b", "ab"), ("<!--[if ((((]>a<![endif]-->b", "b"),
+        ]
+    )
+    func conditions(page: String, expected: String) {
+        #expect(ReducedView.outlook.reduced(page) == expected)
+    }
+
+    @Test("keyframes, a stray brace and a brace in quotes end no style sheet")
+    func oddSheets() {
+        let sheet = "} @keyframes k { from { color: red } } p { content: \"}\"; text-wrap: pretty; color: red }"
+        let page = ReducedView.yahoo.reduced("<style>\(sheet)</style><p>")
+        #expect(
+            page.hasSuffix("p { content: \"}\"; color: red }</style><p>") && page.contains("from { color: red }"),
+            "\(page)"
+        )
+    }
 }

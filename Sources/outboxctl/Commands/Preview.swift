@@ -89,7 +89,7 @@ struct Preview: AsyncParsableCommand {
         let page = PreviewPage(composer: composer, client: client)
         let kinds = kind.map { [$0] } ?? composer.kinds.sorted()
         do {
-            try page.html(kinds: kinds, locale: locale).write(toFile: path, atomically: true, encoding: .utf8)
+            try page.html(kinds: kinds, locale: locale).write(toFile: path, atomically: false, encoding: .utf8)
         } catch let error as CocoaError {
             let reason = (error.underlying as? POSIXError).map { String(cString: strerror($0.code.rawValue)) }
             throw ProgramFailure.cannotCreate("'\(path)' can't be written: \(reason ?? error.localizedDescription)")

@@ -1,4 +1,4 @@
-// One page that shows every mail. Never sends anything, and fetches nothing but the pictures of the mails.
+// One page that shows every mail. Never sends anything, and fetches nothing but what the mails themselves name, such as pictures.
 
 import MailComposer
 import MailLint
@@ -22,7 +22,9 @@ struct PreviewPage {
         var sections = ""
         var contents = ""
         for kind in kinds {
-            for locale in locale.map({ [$0] }) ?? composer.locales(ofKind: kind).sorted() {
+            // A mail in another locale is that of the locale to which it falls back.
+            let only = try locale.map { [try composer.localeInUse(kind: kind, requested: $0)] }
+            for locale in only ?? composer.locales(ofKind: kind).sorted() {
                 let name = Self.escaped("\(kind) \(locale)")
                 let anchor = name.replacing(" ", with: "-")
                 contents += "<a href=\"#\(anchor)\">\(name)</a> "
@@ -88,11 +90,12 @@ struct PreviewPage {
 
     /// The page with the media query of dark colours always or never true, whatever the machine prefers.
     private static func `in`(_ scheme: String, _ page: String) -> String {
-        let isDark = scheme == "dark"
-        return page.replacing("(prefers-color-scheme: dark)", with: isDark ? "all" : "not all")
-            .replacing("(prefers-color-scheme:dark)", with: isDark ? "all" : "not all")
+        let query = /\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)/.ignoresCase()
+        // Within `and`, `all` would be no query.
+        return page.replacing(query) { $0.1.lowercased() == scheme ? "(min-width: 0)" : "(max-width: 0)" }
             // Otherwise a browser in dark mode would colour the frame's canvas.
             .replacing("color-scheme: light dark", with: "color-scheme: \(scheme)")
+            .replacing("content=\"light dark\"", with: "content=\"\(scheme)\"")
     }
 
     private static func escaped(_ text: some StringProtocol) -> String {
