@@ -32,11 +32,18 @@ struct TemplateCheck: Sendable {
         // An error would already have ended the start.
         let findings = ((try? composer.lint()) ?? []).filter { $0.severity == .warning }
         for finding in findings.prefix(Self.mostLines) {
-            logger.warning("template warning: \(finding.message) (\(finding.shownPlaces))")
+            logger.warning(
+                "some mail programs don't show a mail as meant",
+                metadata: [
+                    "detail": "\(finding.message)", "kind": "\(finding.places[0].kind)",
+                    "locale": "\(finding.places[0].locale)",
+                ]
+            )
         }
         if findings.count > Self.mostLines {
             logger.warning(
-                "\(findings.count - Self.mostLines) more template warnings: outboxctl lint-templates shows all"
+                "more template warnings: outboxctl lint-templates shows all",
+                metadata: ["count": "\(findings.count - Self.mostLines)"]
             )
         }
     }
