@@ -625,6 +625,49 @@ def bench_idle(arguments):
     return {"empty": empty, "open connections": used}
 
 
+def application_commits(program, seconds, each_second=None):
+    """Commits to an application's own table in the outbox's file; returns commits and outboxd's seconds of a processor."""
+    with contextlib.closing(program.connect()) as db:
+        db.execute("CREATE TABLE IF NOT EXISTS visit (at INTEGER)")
+        before = sum(program.cpu_seconds()) if program.process else 0
+        begin, count = time.monotonic(), 0
+        while (now := time.monotonic()) < begin + seconds:
+            if each_second and now < begin + count / each_second:
+                time.sleep(begin + count / each_second - now)
+            with db:
+                db.execute("INSERT INTO visit VALUES (1)")
+            count += 1
+        lasted = time.monotonic() - begin
+        return count / lasted, (sum(program.cpu_seconds()) - before) / lasted if program.process else 0
+
+
+def bench_beside(arguments):
+    """An idle outbox in the file of an application that commits all the time; without and with outboxd in turn."""
+    seconds, rounds = (3, 3) if arguments.quick else (10, 9)
+    results = {}
+    with sink() as port, outboxd(arguments.programs, port) as program:
+        program.start()
+        time.sleep(1)
+        results["200 a second"] = {"cpu_percent": application_commits(program, seconds * 3, 200)[1] * 100}
+        program.stop()
+        rates = {"without": [], "with": []}
+        shares = []
+        for _ in range(rounds):
+            rates["without"].append(application_commits(program, seconds)[0])
+            program.start()
+            time.sleep(1)
+            rate, share = application_commits(program, seconds)
+            rates["with"].append(rate)
+            shares.append(share * 100)
+            program.stop()
+        medians = {name: statistics.median(values) for name, values in rates.items()}
+        results["as many as possible"] = {
+            **medians, "ratio": medians["with"] / medians["without"], "cpu_percent": statistics.median(shares),
+        }
+    log(f"beside an application: {results}")
+    return results
+
+
 def bench_growth(arguments):
     sizes = (1000, 10_000) if arguments.quick else (1000, 10_000, 100_000, 1_000_000)
     runs = 1 if arguments.quick else 5
@@ -732,7 +775,7 @@ def machine():
 
 BENCHMARKS = {
     "drain": bench_drain, "cost": bench_cost, "distance": bench_distance, "latency": bench_latency, "idle": bench_idle,
-    "growth": bench_growth, "enqueue": bench_enqueue,
+    "beside": bench_beside, "growth": bench_growth, "enqueue": bench_enqueue,
 }
 
 

@@ -103,6 +103,23 @@ def other_tables(results):
             for name, values in results["idle"].items()
         ]
         blocks.append("### Idle\n\n" + table(["", "of one core", "at most 0.3 %", "resident", "at most 40 MB"], rows))
+    if "beside" in results:
+        values = results["beside"]
+        slow, fast = values["200 a second"], values["as many as possible"]
+        blocks.append(
+            "### An idle outbox in the file of an application that commits\n\n"
+            + table(
+                ["the application's commits", "outboxd, of one core", "", "commits/s without outboxd", "with outboxd", "ratio", ""],
+                [
+                    ["200 a second", f"{slow['cpu_percent']:.1f} %", f"at most 3 %: {verdict(slow['cpu_percent'] <= 3)}", "", "", "", ""],
+                    [
+                        "as many as possible", f"{fast['cpu_percent']:.1f} %", f"at most 5 %: {verdict(fast['cpu_percent'] <= 5)}",
+                        f"{fast['without']:.0f}", f"{fast['with']:.0f}", f"{fast['ratio']:.2f}",
+                        f"at least 0.95: {verdict(fast['ratio'] >= 0.95)}",
+                    ],
+                ],
+            )
+        )
     if "growth" in results:
         rows = [
             [f"{int(count):,}", f"{values['rate']:.0f}", f"{values['megabytes']:.0f} MB", f"{values['start_ms']:.0f}", f"{values['status_ms']:.0f}"]

@@ -225,16 +225,6 @@ import Testing
         #expect(try await outbox.database.attempts(of: id).isEmpty)
     }
 
-    @Test("another connection's commit moves the counter, our own doesn't")
-    func commitCounter() async throws {
-        let before = try await store.commitCounter()
-        _ = try await store.claim()
-        try await store.renewLeases(until: noon)
-        #expect(try await store.commitCounter() == before)
-        try outbox.insert()
-        #expect(try await store.commitCounter() != before)
-    }
-
     @Test("without work there is no next moment")
     func idle() async throws {
         #expect(try await store.nextMoments() == NextMoments(due: nil, lease: nil, expiry: nil))

@@ -102,9 +102,6 @@ package protocol DeliveryStore: Sendable {
     /// The next times at which work becomes due.
     func nextMoments(now: Timestamp) async throws -> NextMoments
 
-    /// A counter that changes whenever another connection has committed.
-    func commitCounter() async throws -> Int
-
     /// Removes the traces that wiped tokens leave in the store's log. No writer has to wait for this.
     ///
     /// - Returns: whether it succeeded. A reader may prevent it; then the caller tries again later.

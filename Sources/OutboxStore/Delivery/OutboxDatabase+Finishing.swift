@@ -45,18 +45,6 @@ extension OutboxDatabase {
         return expired
     }
 
-    package func commitCounter() async throws -> Int {
-        // Counts the commits of other connections only, so it must be read on our own writing connection
-        // (https://sqlite.org/pragma.html#pragma_data_version).
-        do {
-            return try await queue.writeWithoutTransaction { database in
-                try Int.fetchOne(database.cachedStatement(sql: "PRAGMA data_version")) ?? 0
-            }
-        } catch let error as DatabaseError {
-            throw translated(error)
-        }
-    }
-
     /// - Returns: whether the claim was still held; otherwise nothing is written.
     private static func record(
         _ completion: Completion,
