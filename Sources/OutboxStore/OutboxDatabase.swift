@@ -13,6 +13,8 @@ package final class OutboxDatabase: Sendable {
         case migrating
         /// Create or upgrade the outbox in an existing file; then read and write.
         case upgrading
+        /// The same, and make missing or changed objects of the outbox anew.
+        case repairing
         /// Read and write; the schema must be there.
         case writing
         /// Read only; the schema must be there.
@@ -21,8 +23,8 @@ package final class OutboxDatabase: Sendable {
 
     /// The file's path, symbolic links followed.
     package let path: String
-    /// The schema versions that opening with `.migrating` or `.upgrading` applied.
-    package let appliedVersions: [Int]
+    /// What opening with `.migrating`, `.upgrading` or `.repairing` did to the schema.
+    package let migration: Migration
 
     let queue: DatabaseQueue
     let place: FilePlace
@@ -51,7 +53,7 @@ package final class OutboxDatabase: Sendable {
         path = file.path
         place = try FilePlace(file)
         self.claimant = claimant
-        let changesSchema = access == .migrating || access == .upgrading
+        let changesSchema = access == .migrating || access == .upgrading || access == .repairing
         if changesSchema, case .network(let kind) = FileSystemKind(of: path) {
             throw OutboxDatabaseError.networkFileSystem(path: given, kind: kind)
         }
@@ -61,18 +63,28 @@ package final class OutboxDatabase: Sendable {
             if changesSchema {
                 // WAL lets applications insert while outboxd reads, and needs one fsync per commit instead of several.
                 try Self.requireWAL(try Self.switchToWAL(queue), path: given)
-                appliedVersions = try queue.write { try SchemaMigrator.current.migrate($0) }
+                migration = try queue.write {
+                    try SchemaMigrator.current.migrate($0, repairs: access == .repairing)
+                }
             } else {
-                appliedVersions = []
-                let found = try queue.read { try SchemaMigrator.version(of: $0) }
-                let known = SchemaMigrator.current.newestVersion
-                guard found <= known else { throw OutboxDatabaseError.schemaTooNew(found: found, known: known) }
-                guard found == known else {
-                    throw OutboxDatabaseError.schemaTooOld(path: given, found: found, known: known)
+                migration = Migration()
+                try queue.read { database in
+                    let found = try SchemaMigrator.version(of: database)
+                    let known = SchemaMigrator.current.newestVersion
+                    guard found <= known else { throw OutboxDatabaseError.schemaTooNew(found: found, known: known) }
+                    if found == 0, try SchemaMigrator.current.hasOutbox(database) {
+                        try SchemaMigrator.current.check(database)
+                    }
+                    guard found == known else {
+                        throw OutboxDatabaseError.schemaTooOld(path: given, found: found, known: known)
+                    }
+                    try SchemaMigrator.current.check(database)
                 }
             }
         } catch let error as DatabaseError {
             throw OutboxDatabaseError(error, path: given)
+        } catch let problem as SchemaProblem {
+            throw OutboxDatabaseError(problem, path: given)
         }
     }
 

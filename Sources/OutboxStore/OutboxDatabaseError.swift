@@ -34,6 +34,12 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
     case schemaTooOld(path: String, found: Int, known: Int)
     /// The file's schema comes from a newer program.
     case schemaTooNew(found: Int, known: Int)
+    /// Objects of the outbox are missing or changed, and can be made anew.
+    case schemaIncomplete(path: String, missing: [String], changed: [String])
+    /// Another tool made the outbox's tables from its own description of them.
+    case schemaReshaped(path: String, [String])
+    /// The file has an object named `outbox` that is not outboxd's.
+    case foreignOutbox(path: String, type: String, columns: [String])
     /// A row holds a value that this program doesn't know.
     case unknownValue(path: String)
     /// A CHECK, UNIQUE or NOT NULL constraint refused a row; the constraint's name says what must hold.
@@ -102,6 +108,21 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
         case .schemaTooNew(let found, let known):
             "the outbox has schema version \(found), which is newer than this program's \(known); "
                 + "install the newer outboxd and outboxctl"
+        case .schemaIncomplete(let path, let missing, let changed):
+            "the outbox in \(path) is damaged by another tool, such as a migration that drops what it doesn't know: "
+                + Self.clause(missing, "missing") + (missing.isEmpty || changed.isEmpty ? "" : "; ")
+                + Self.clause(changed, "changed")
+                + "; `outboxctl migrate --repair` makes them anew and changes no row. Keep the tool away from names that "
+                + "begin with outbox (docs/applications.md)"
+        case .schemaReshaped(let path, let differences):
+            "the outbox in \(path) is not the one that outboxd makes: \(Self.list(differences, separator: "; ")). Another "
+                + "tool made it from its own description, without the rules and triggers. If no message in it matters, "
+                + "drop all tables and views whose names begin with outbox, and run `outboxctl migrate`, or the text of "
+                + "`outboxctl schema` in the application's own migrations (docs/applications.md)"
+        case .foreignOutbox(let path, let type, let columns):
+            "the \(type) outbox in \(path) belongs to another program"
+                + (columns.isEmpty ? "" : " (its columns: \(Self.list(columns, separator: ", ")))")
+                + "; keep the outbox in a file of its own with the key `database`, or rename that \(type)"
         case .unknownValue(let path):
             "a row of the outbox in \(path) holds a value that this program doesn't know; install the newer outboxd and "
                 + "outboxctl, or find the program that wrote it"
@@ -118,6 +139,32 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
         case .sqlite(let message):
             "SQLite reports: \(message)"
         }
+    }
+
+    private static let longestList = 5
+
+    /// The first items, and how many there are more.
+    private static func list(_ items: [String], separator: String) -> String {
+        let rest = items.count - longestList
+        return items.prefix(longestList).joined(separator: separator) + (rest > 0 ? " and \(rest) more" : "")
+    }
+
+    private static func clause(_ objects: [String], _ state: String) -> String {
+        objects.isEmpty ? "" : "\(state): \(list(objects, separator: ", "))"
+    }
+
+    init(_ problem: SchemaProblem, path: String) {
+        self =
+            switch problem {
+            case .incomplete(let missing, let changed):
+                .schemaIncomplete(
+                    path: path,
+                    missing: missing.map(\.description),
+                    changed: changed.map(\.description)
+                )
+            case .reshaped(let differences): .schemaReshaped(path: path, differences)
+            case .foreign(let type, let columns): .foreignOutbox(path: path, type: type, columns: columns)
+            }
     }
 
     /// Translates GRDB's error. GRDB's description may contain the statement's arguments, so only SQLite's message is

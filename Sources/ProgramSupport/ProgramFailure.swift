@@ -64,7 +64,8 @@ package struct ProgramFailure: Error, CustomStringConvertible {
             case .constraint, .idempotencyKeyReused: ExitStatus.dataError
             case .notCreated, .lost, .folderUnusable: ExitStatus.temporary
             case .noFile, .unreachable, .notReadable, .notWritable, .cannotOpen, .noDatabase, .corrupt,
-                .encoding, .noWriteAheadLog, .networkFileSystem, .schemaTooOld, .schemaTooNew, .unknownValue,
+                .encoding, .noWriteAheadLog, .networkFileSystem, .schemaTooOld, .schemaTooNew, .schemaIncomplete,
+                .schemaReshaped, .foreignOutbox, .unknownValue,
                 .diskFull, .locked, .inputOutput, .sqlite:
                 ExitStatus.unavailable
             }

@@ -123,8 +123,8 @@ struct OutboxdCommand: AsyncParsableCommand {
         } catch let error as OutboxDatabaseError {
             throw ProgramFailure(error, databaseAt: path)
         }
-        if !store.appliedVersions.isEmpty {
-            let versions = store.appliedVersions.map(String.init).joined(separator: ", ")
+        if !store.migration.versions.isEmpty {
+            let versions = store.migration.versions.map(String.init).joined(separator: ", ")
             logger.notice("schema migrated", metadata: ["database": "\(store.path)", "versions": "\(versions)"])
         }
         for remark in store.fileRemarks { logger.warn(of: remark) }

@@ -24,7 +24,7 @@ import Testing
             #expect(words.contains("`outboxctl migrate`") && words.contains("create: true"))
             #expect(!FileManager.default.fileExists(atPath: path))
             _ = try OutboxDatabase(path: path, access: .migrating)
-            #expect(try OutboxDatabase(path: path, access: .upgrading).appliedVersions.isEmpty)
+            #expect(try OutboxDatabase(path: path, access: .upgrading).migration.versions.isEmpty)
         }
     }
 
@@ -48,7 +48,7 @@ import Testing
                 Thread.sleep(forTimeInterval: 0.2)
             }
             _ = await isWriting.first { _ in true }
-            #expect(try OutboxDatabase(path: path, access: .upgrading).appliedVersions.isEmpty)
+            #expect(try OutboxDatabase(path: path, access: .upgrading).migration.versions.isEmpty)
             try await written
         }
     }

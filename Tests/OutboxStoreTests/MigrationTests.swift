@@ -44,7 +44,7 @@ import Testing
         let second = SchemaMigrator(text: Schema.text, upgrades: Array(next.upgrades.prefix(1)))
         let applied = try queue.write { database in
             let first = SchemaMigrator(text: Schema.text, upgrades: [])
-            return try [first, second, next, next].map { try $0.migrate(database) }
+            return try [first, second, next, next].map { try $0.migrate(database).versions }
         }
         #expect(applied == [[1], [2], [3], []])
         #expect(throws: OutboxDatabaseError.self) { try queue.write { try second.migrate($0) } }
@@ -73,7 +73,7 @@ import Testing
             }
             #expect(try await copy.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM outbox_status") } == 2)
             let database = try OutboxDatabase(path: path, access: .migrating)
-            #expect(database.appliedVersions == [1])
+            #expect(database.migration.versions == [1])
             let now = Timestamp(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1000) + 1000)
             #expect(try await database.claim(now: now).claims.map(\.message.token?.secret) == ["s3cret", "s3cret"])
             #expect(try await copy.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM outbox_secret") } == 5)

@@ -280,8 +280,8 @@ import Testing
                     """
             )
         }
-        #expect(try OutboxDatabase(path: path, access: .migrating).appliedVersions == [1])
-        #expect(try OutboxDatabase(path: path, access: .migrating).appliedVersions == [])
+        #expect(try OutboxDatabase(path: path, access: .migrating).migration.versions == [1])
+        #expect(try OutboxDatabase(path: path, access: .migrating).migration.versions == [])
         let names = try application.read { database in
             try String.fetchAll(database, sql: "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
         }

@@ -14,9 +14,29 @@
 /// - `outbox_status` reports the state of each message (`Schema+Status.swift`).
 ///
 /// No table refers to another table by a foreign key: an ORM that reflects the tables would follow it when it deletes.
-enum Schema {
+package enum Schema {
     /// The whole schema as a new file gets it.
     static let text = [outbox, state, records, secrets, tokens, triggers, status, tokenStatus].joined(separator: "\n\n")
+
+    /// The table of the applied versions.
+    static let versions = """
+        CREATE TABLE outbox_schema (
+            version INTEGER PRIMARY KEY,
+            applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        ) STRICT;
+        """
+
+    /// Everything that a new file gets, for an application's own migrations and test databases.
+    package static let script = """
+        -- The schema of outboxd, version \(upgrades.count + 1). Run it once, in one transaction. Its triggers contain semicolons,
+        -- so a program must not split it at each of them.
+
+        \(versions)
+
+        \(text)
+
+        INSERT INTO outbox_schema (version) VALUES \((1...upgrades.count + 1).map { "(\($0))" }.joined(separator: ", "));
+        """
 
     /// The rows of the schema, for a copy without data, such as an application's structure.sql.
     static let rows = [ballast, "INSERT OR IGNORE INTO outbox_guidance (id) VALUES (1);"].joined(separator: "\n")

@@ -27,8 +27,9 @@ struct OutboxctlCommand: AsyncParsableCommand {
         version: programVersion,
         subcommands: [
             Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Bounce.self,
-            Enqueue.self, Cancel.self, Preview.self, LintTemplates.self, SendTest.self, Migrate.self, Backup.self,
-            NewKey.self,
+            Enqueue.self, Cancel.self, Preview.self, LintTemplates.self, SendTest.self, Migrate.self,
+            SchemaCommand.self,
+            Backup.self, NewKey.self,
         ]
     )
 
