@@ -82,6 +82,19 @@ package struct MailComposer: Sendable {
                     .init("links.\(kind.name)", "is not set, and templates in \(found.path) use {{link}}: set it")
                 )
             }
+            if codes.contains(kind.name) {
+                let without = kind.templates.filter { !$0.value.all.contains { $0.names.contains("code") } }
+                if !without.isEmpty {
+                    let locales = without.keys.map(\.canonical).sorted().joined(separator: ", ")
+                    problems.append(
+                        .init(
+                            "tokens.codes",
+                            "has \(kind.name), whose templates in \(found.path) show no {{code}} (\(locales)): add "
+                                + "{{#code}}…{{/code}}, or remove the kind"
+                        )
+                    )
+                }
+            }
             problems += Self.problemsRendering(kind, path: found.path)
         }
         guard problems.isEmpty else { throw Self.loadingError(problems) }

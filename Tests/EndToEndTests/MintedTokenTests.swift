@@ -48,6 +48,22 @@ struct MintedTokenTests {
             let key = try String(contentsOf: installation.folder.appending(path: "token-key"), encoding: .utf8)
             #expect(!made.output.contains(key.trimmingCharacters(in: .whitespacesAndNewlines)))
 
+            // The check key can be written again; the token key can't be taken for one.
+            let again = try await installation.outboxctl("check-key", "token-key", "again")
+            #expect(again.exitCode == 0 && again.output.contains("for the application"), "\(again.errors)")
+            let checkKeys = ["check-key", "again"].map { installation.folder.appending(path: $0) }
+            #expect(
+                try String(contentsOf: checkKeys[0], encoding: .utf8)
+                    == String(contentsOf: checkKeys[1], encoding: .utf8)
+            )
+            let modes = try checkKeys.map {
+                try FileManager.default.attributesOfItem(atPath: $0.path)[.posixPermissions]
+            }
+            #expect(modes.allSatisfy { $0 as? Int == 0o600 })
+            #expect(try await installation.outboxctl("check-key", "token-key", "again").exitCode == 73)
+            let missing = try await installation.outboxctl("check-key", "no-key", "other")
+            #expect(missing.exitCode == 78 && missing.errors.contains("no-key"), "\(missing.errors)")
+
             let relay = try installation.startRelay(
                 "--store",
                 "received",

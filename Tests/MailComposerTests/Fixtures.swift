@@ -47,15 +47,20 @@ final class TemporaryFolder: Sendable {
 
     func composer(
         links: [String: LinkTemplate] = [:],
-        sender: Sender = Fixtures.sender
+        sender: Sender = Fixtures.sender,
+        codes: Set<String> = []
     ) throws(TemplateLoadingError) -> MailComposer {
-        try MailComposer(templates: path, links: links, sender: sender)
+        try MailComposer(templates: path, links: links, sender: sender, codes: codes)
     }
 
     /// The problems that keep a composer from starting with this folder; empty if there are none.
-    func problems(links: [String: LinkTemplate] = [:], sender: Sender = Fixtures.sender) -> [String] {
+    func problems(
+        links: [String: LinkTemplate] = [:],
+        sender: Sender = Fixtures.sender,
+        codes: Set<String> = []
+    ) -> [String] {
         do {
-            _ = try composer(links: links, sender: sender)
+            _ = try composer(links: links, sender: sender, codes: codes)
             return []
         } catch {
             return error.problems.map { $0.description.replacing(path + "/", with: "") }

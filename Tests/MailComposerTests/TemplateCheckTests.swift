@@ -253,6 +253,18 @@ import Testing
         #expect(surplus.first?.hasPrefix("links.gone: has no folder") == true)
     }
 
+    @Test("a kind in tokens.codes whose mails show no code stops the start, and the error names the locales")
+    func codes() throws {
+        try folder.writeTemplates("k/en", text: "{{#code}}Code: {{code}}{{/code}}")
+        try folder.writeTemplates("k/ja", text: "no code")
+        #expect(folder.problems() == [])
+        let problems = folder.problems(codes: ["k"])
+        #expect(problems.count == 1)
+        #expect(problems.first?.hasPrefix("tokens.codes: has k, whose templates in k show no {{code}} (ja)") == true)
+        try folder.writeTemplates("k/ja", text: "{{#code}}コード: {{code}}{{/code}}")
+        #expect(folder.problems(codes: ["k"]) == [])
+    }
+
     @Test("a sender that can't stand in a header stops the start")
     func badSenders() throws {
         #expect(folder.problems(sender: Sender(name: "a\nBcc: x@y.example", address: "a@b.example")).count == 1)

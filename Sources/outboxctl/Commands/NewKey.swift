@@ -14,6 +14,8 @@ struct NewKey: AsyncParsableCommand {
 
               outboxctl new-key /etc/outboxd/token-key --check-key /etc/outboxd/check-key
 
+            `outboxctl check-key` writes the check key of an existing key.
+
             Keep a copy of the key where the database's backups are not. If it is lost, mailed links still work, and open \
             messages without a token of their own wait for it.
             """
@@ -34,9 +36,9 @@ struct NewKey: AsyncParsableCommand {
             let checkKey = checkKey.map { URL(filePath: $0).standardizedFileURL.path }
             let master = TokenKey.makeBase64()
             let key = try TokenKey(base64: master)
-            try Self.create(file, holding: master)
+            try KeyFile.create(file, holding: master)
             if let checkKey {
-                do { try Self.create(checkKey, holding: key.checkKey.base64) } catch {
+                do { try KeyFile.create(checkKey, holding: key.checkKey.base64) } catch {
                     // A key without its check key is of no use for codes, and the next try must find no file. If it
                     // can't be removed, the next try says so.
                     unlink(file)
@@ -55,22 +57,6 @@ struct NewKey: AsyncParsableCommand {
                   3. restart outboxd
                 """
             )
-        }
-    }
-
-    private static func create(_ path: String, holding text: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else {
-            throw ProgramFailure.cannotCreate("\(path): \(String(cString: strerror(errno)))")
-        }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
-        do {
-            try file.write(contentsOf: Data("\(text)\n".utf8))
-            try file.synchronize()
-            try file.close()
-        } catch {
-            unlink(path)
-            throw ProgramFailure.cannotCreate("\(path): \(error)")
         }
     }
 }

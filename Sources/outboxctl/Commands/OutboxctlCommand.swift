@@ -29,7 +29,7 @@ struct OutboxctlCommand: AsyncParsableCommand {
             Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Bounce.self,
             Enqueue.self, Cancel.self, Preview.self, LintTemplates.self, SendTest.self, Migrate.self,
             SchemaCommand.self,
-            Backup.self, NewKey.self,
+            Backup.self, NewKey.self, CheckKeyCommand.self,
         ]
     )
 
