@@ -6,7 +6,7 @@ public import GRDB
 
 /// The calls of an application, each on a connection of its own database.
 ///
-/// `clients/python/outbox_client.py` has the same calls; a test runs both against one file.
+/// `clients/python/outbox_client` has the same calls; a test runs both against one file.
 public enum Outbox {
     /// Inserts one message.
     ///

@@ -1,12 +1,15 @@
 """Enqueues mails, reads their status and redeems their tokens, in an application's own SQLite transaction.
 
-One file, standard library only, Python 3.9 and later with SQLite 3.37 or newer. Every function takes the application's
-connection. Nothing here commits, with one exception that ``redeem_code`` explains.
+This file needs only the standard library, Python 3.9 or later, and SQLite 3.37 or newer. It works alone, as a copy with
+the name ``outbox_client.py``. Every function takes the application's connection. Nothing here commits, with one
+exception that ``redeem_code`` explains. ``outbox_client.django`` and ``outbox_client.sqlalchemy`` have the same calls
+for these frameworks.
 """
 from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime
 import enum
 import hashlib
 import hmac
@@ -16,6 +19,11 @@ import time
 import unicodedata
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+
+#: A moment: milliseconds since the Unix epoch, or a ``datetime`` with a time zone.
+Time = Union[int, datetime.datetime]
+#: A duration: milliseconds, or a ``timedelta``.
+Span = Union[int, datetime.timedelta]
 
 __all__ = ["Advice", "CheckKey", "Redemption", "Result", "Status", "enqueue", "look", "redeem", "redeem_code", "status"]
 
@@ -112,24 +120,30 @@ def enqueue(
     account: Optional[str] = None,
     token: Optional[str] = None,
     locale: Optional[str] = None,
+    time_zone: Optional[str] = None,
     variables: Optional[Mapping[str, Any]] = None,
     idempotency_key: Optional[str] = None,
-    not_before: Optional[int] = None,
-    expires_at: Optional[int] = None,
-    valid_for: Optional[int] = None,
+    not_before: Optional[Time] = None,
+    expires_at: Optional[Time] = None,
+    valid_for: Optional[Span] = None,
     priority: int = 0,
 ) -> int:
     """Inserts one message and returns its id. Without ``token`` outboxd mints one when it sends the mail.
 
-    ``valid_for`` counts milliseconds from the sending on; ``not_before`` and ``expires_at`` are milliseconds since the
-    Unix epoch. With a used idempotency key nothing is inserted, and the earlier message's id is returned.
+    ``valid_for`` counts from the sending on: a ``timedelta``, or milliseconds. ``not_before`` and ``expires_at`` are
+    a ``datetime`` with a time zone, or milliseconds since the Unix epoch. ``time_zone`` is the name of the person's
+    time zone, such as ``Europe/Berlin``. With a used idempotency key nothing is inserted, and the earlier message's id
+    is returned.
 
-    Raises ``sqlite3.IntegrityError`` with the name of the rule that refuses a value.
+    Raises ``sqlite3.IntegrityError`` with the name of the rule that refuses a value, and ``ValueError`` for a
+    ``datetime`` without a time zone.
     """
     values = {
         "kind": kind, "recipient": recipient, "account": account, "token": token, "locale": locale,
-        "variables": "{}" if variables is None else json.dumps(variables), "idempotency_key": idempotency_key,
-        "not_before": not_before, "expires_at": expires_at, "valid_for": valid_for, "priority": priority,
+        "time_zone": time_zone, "variables": "{}" if variables is None else json.dumps(variables),
+        "idempotency_key": idempotency_key,
+        "not_before": _milliseconds(not_before), "expires_at": _milliseconds(expires_at),
+        "valid_for": _milliseconds(valid_for), "priority": priority,
     }
     cursor = _cursor(db)
     try:
@@ -217,10 +231,8 @@ def redeem_code(
         raise sqlite3.ProgrammingError("redeem_code begins its own transaction: a wrong try must be committed at once")
     if (account is None) == (recipient is None):
         raise TypeError("give either an account or a recipient")
-    # People copy full-width digits, spaces and dashes. Only eight digits count as a try.
-    digits = "".join(c for c in unicodedata.normalize("NFKC", code)
-                     if not (c.isspace() or unicodedata.category(c) == "Pd" or c == "\u2212"))
-    if len(digits) != 8 or not (digits.isascii() and digits.isdigit()):
+    digits = _digits(code)
+    if digits is None:
         return Redemption(Result.WRONG_CODE)
     # The methods commit() and rollback() do nothing where Python's own autocommit is on.
     db.execute("BEGIN IMMEDIATE")
@@ -233,6 +245,13 @@ def redeem_code(
     if not redemption:
         db.execute("COMMIT")
     return redemption
+
+
+def _digits(code: str) -> Optional[str]:
+    """People copy full-width digits, spaces and dashes. Only eight digits count as a try."""
+    digits = "".join(c for c in unicodedata.normalize("NFKC", code)
+                     if not (c.isspace() or unicodedata.category(c) == "Pd" or c == "\u2212"))
+    return digits if len(digits) == 8 and digits.isascii() and digits.isdigit() else None
 
 
 def _redeem_code(db: sqlite3.Connection, kind: str, digits: str, keys: Mapping[str, CheckKey], account: Optional[str],
@@ -299,6 +318,15 @@ def _advice(column: str) -> tuple[Advice, ...]:
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def _milliseconds(value: Union[None, Time, Span]) -> Optional[int]:
+    """The integer that the outbox stores."""
+    if isinstance(value, datetime.datetime):
+        if value.utcoffset() is None:
+            raise ValueError("a datetime needs a time zone, else it isn't known which moment it is")
+        value = value - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    return value // datetime.timedelta(milliseconds=1) if isinstance(value, datetime.timedelta) else value
 
 
 def _now(now: Optional[int]) -> int:
