@@ -21,7 +21,7 @@ COMPUTING_TESTS := ^(DeliveryReports|InternetMessage|MailComposer|MailLint|MailT
 RELEASE_BUILD := $(SWIFT) build --configuration release --static-swift-stdlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz contract-test examples-test mail-test dsn-test peers-test check build bench bench-quick \
+.PHONY: help demo test fuzz contract-test examples-test apps-test mail-test dsn-test peers-test check build bench bench-quick \
 	systemd-test soak install portal portal-build portal-test \
 	dependencies test-dependencies check-dependencies portal-dependencies bench-dependencies systemd-test-dependencies
 
@@ -76,6 +76,15 @@ examples-test: dependencies ## Run the examples of docs/tokens.md (installs Go a
 	$(SWIFT) build --product outboxctl
 	$(SWIFT) build --product fake-smtp
 	scripts/examples-test "$$($(SWIFT) build --show-bin-path)"
+
+apps-test: dependencies ## Run applications of several frameworks beside outboxd (installs Debian's, and wheels into .build)
+	@scripts/install-dependencies python3 python3-pip python3-venv util-linux \
+		php-cli php-sqlite3 libdbd-sqlite3-perl golang-go golang-github-mattn-go-sqlite3-dev gcc libc6-dev \
+		default-jdk-headless libxerial-sqlite-jdbc-java ruby-activerecord ruby-sqlite3
+	$(SWIFT) build --product outboxd
+	$(SWIFT) build --product outboxctl
+	$(SWIFT) build --product fake-smtp
+	scripts/apps-test "$$($(SWIFT) build --show-bin-path)"
 
 mail-test: dependencies ## Show the shipped mails as mail programs keep them, and ask SpamAssassin and rspamd (installs Chromium and both; leaves no service)
 	@scripts/install-dependencies --no-start python3 python3-pip chromium chromium-driver fonts-noto-core fonts-noto-cjk \

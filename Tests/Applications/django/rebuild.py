@@ -7,5 +7,5 @@ class Migration(migrations.Migration):
     dependencies = [("accounts", "0001_initial")]
     operations = [
         migrations.AddField("person", "name", models.CharField(max_length=100, default="")),
-        migrations.AlterField("person", "password", models.CharField(max_length=200)),
+        migrations.AlterField("person", "first_name", models.CharField(max_length=200)),
     ]

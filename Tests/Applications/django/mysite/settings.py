@@ -33,16 +33,19 @@ TEMPLATES = [
 ]
 ROOT_URLCONF = "mysite.urls"
 USE_TZ = True
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("APPS_DATABASE", "db.sqlite3")}}
+AUTH_USER_MODEL = "accounts.Person"
 
+# mysite/settings.py
 INSTALLED_APPS += ["outbox_client.django"]
 DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 5}
 
 if os.environ.get("APPS_MODE") == "deferred":
     DATABASES["default"]["OPTIONS"] = {}
 if "APPS_MIGRATIONS" in os.environ:
-    MIGRATION_MODULES = {"outbox": None, "accounts": None}
+    MIGRATION_MODULES = dict.fromkeys(["outbox", "accounts", "auth", "admin", "contenttypes", "sessions"])
 if "APPS_SECOND" in os.environ:
     # Two databases: the application's, and one with the outbox.
     DATABASES["mails"] = {**DATABASES["default"], "NAME": os.environ["APPS_SECOND"]}

@@ -9,7 +9,7 @@ import threading
 
 from accounts.models import Person
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.core import checks
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, models, transaction
@@ -144,7 +144,7 @@ class AdminTests(TestCase):
                 "'recipient', 'recipient-deferred', 1, '450 4.2.1 Mailbox <busy>')",
                 [self.id],
             )
-        self.staff = User.objects.create_user("staff", password="x", is_staff=True)
+        self.staff = Person.objects.create_user("staff", password="x", is_staff=True)
         self.client.force_login(self.staff)
 
     def page(self, path="", **query):
@@ -162,7 +162,7 @@ class AdminTests(TestCase):
         self.assertContains(self.page(f"{self.id}/change/"), "smtp.example.com:587")
 
     def test_nobody_can_change_anything(self):
-        User.objects.filter(pk=self.staff.pk).update(is_superuser=True)
+        Person.objects.filter(pk=self.staff.pk).update(is_superuser=True)
         self.assertEqual(self.page("add/").status_code, 403)
         for path in ("change/", "delete/"):
             self.client.post(
@@ -281,8 +281,8 @@ class EmptyTableTests(TransactionTestCase):
             with outbox.redeem_code("verify-email", "12345678", keys, account=1):
                 pass
         with outbox.redeem_code("verify-email", "12345678", keys, account=1) as redemption:
-            Person.objects.create(email="ann@example.com", verified=bool(redemption))
-        self.assertEqual((tries(), Person.objects.get().verified), ((1, 1), True))
+            Person.objects.create(email="ann@example.com", is_active=bool(redemption))
+        self.assertEqual((tries(), Person.objects.get().is_active), ((1, 1), True))
         with outbox.redeem_code("verify-email", "12", keys, account=1) as redemption:
             self.assertEqual(redemption.result, Result.WRONG_CODE)
 
