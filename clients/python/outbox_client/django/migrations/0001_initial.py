@@ -1,7 +1,7 @@
 """Creates the outbox, unless outboxd or ``outboxctl migrate`` did it before.
 
-``RunSQL`` can't do it: Django splits its statements with sqlparse, which cuts triggers. And ``executescript()`` would
-commit the migration's transaction.
+``RunSQL`` can't do it: Django splits its statements with sqlparse, whose older versions (0.5.0) cut triggers. And
+``executescript()`` would commit the migration's transaction.
 
 Backwards, only an outbox that was never used is removed. Any other one stays, with the mails that people wait for, and
 with the addresses that must not be mailed: outboxd may run on it, and a migration can't know. Forwards again finds it.
