@@ -1,3 +1,6 @@
+-- The schema of outboxd, version 1. Run it once, in one transaction. Its triggers contain semicolons,
+-- so a program must not split it at each of them.
+
 CREATE TABLE outbox_schema (
     version INTEGER PRIMARY KEY,
     applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
@@ -79,8 +82,8 @@ CREATE TABLE outbox (
     CONSTRAINT expires_at_and_valid_for_are_not_both_given CHECK (expires_at IS NULL OR valid_for IS NULL)
 ) STRICT;
 
+-- For a status by address and by account.
 CREATE INDEX outbox_recipient ON outbox (recipient COLLATE NOCASE);
-
 CREATE INDEX outbox_account ON outbox (account) WHERE account IS NOT NULL;
 
 CREATE TABLE outbox_state (
@@ -149,32 +152,27 @@ CREATE TABLE outbox_state (
         (secret IS NOT NULL) = (finished_at IS NULL AND has_given_token = 1))
 ) STRICT;
 
+-- The order of claims within a priority; only rows that can be claimed.
 CREATE INDEX outbox_due ON outbox_state (priority, due_at) WHERE due_at IS NOT NULL;
-
 CREATE INDEX outbox_expiring ON outbox_state (expires_at) WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;
-
 CREATE INDEX outbox_leased ON outbox_state (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
-
+-- The rows that retention removes, oldest first.
 CREATE INDEX outbox_finished ON outbox_state (finished_at) WHERE finished_at IS NOT NULL;
-
 CREATE INDEX outbox_cancelled ON outbox_state (claimed_by) WHERE is_cancelled = 1 AND claimed_by IS NOT NULL;
-
 CREATE INDEX outbox_interrupted ON outbox_state (interruptions, due_at)
     WHERE due_at IS NOT NULL AND interruptions > 0;
-
+-- For reports. A message without an attempt can't be reported, so the index costs an insert nothing.
 CREATE INDEX outbox_envelope ON outbox_state (envelope_id) WHERE last_attempt > 0;
-
+-- The messages of a person and kind: finds the newest one and the ones that it supersedes.
 CREATE INDEX outbox_person_open ON outbox_state (person, kind, not_before) WHERE finished_at IS NULL;
-
 CREATE INDEX outbox_person_final ON outbox_state (person, kind)
     WHERE finished_at IS NOT NULL AND state <> 'cancelled';
-
 CREATE INDEX outbox_person_accepted ON outbox_state (person, kind, accepted_at) WHERE accepted_at IS NOT NULL;
-
+-- The rows whose address the insert trigger may not have converted to canonical form.
 CREATE INDEX outbox_outside_ascii ON outbox_state (sequence) WHERE address GLOB '*[^ -~]*' AND finished_at IS NULL;
-
+-- The rows that are forgiven when an address is taken off the suppression list.
 CREATE INDEX outbox_blamed ON outbox_state (address) WHERE blames_address = 1;
-
+-- The mails that were sent or are being sent to an address: for the limits on resends.
 CREATE INDEX outbox_address_sent ON outbox_state (address, kind, accepted_at)
     WHERE accepted_at IS NOT NULL OR lease_expires_at IS NOT NULL;
 
@@ -204,8 +202,11 @@ CREATE TABLE outbox_attempt (
     CONSTRAINT outcome_exists_exactly_when_finished CHECK ((outcome IS NULL) = (finished_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 
+-- A relay's own id of a mail, which the relay's reports quote: only ids that are long enough to be unique.
 CREATE INDEX outbox_attempt_queue_id ON outbox_attempt (queue_id) WHERE length(queue_id) >= 20;
 
+-- Other mail systems' reports about accepted mails (RFC 3464, 3834, 5965): the newest of each action, but the
+-- first of a delivery.
 CREATE TABLE outbox_report (
     message_id INTEGER NOT NULL,
     action TEXT NOT NULL CONSTRAINT action_is_known CHECK (
@@ -219,6 +220,7 @@ CREATE TABLE outbox_report (
     PRIMARY KEY (message_id, action)
 ) STRICT, WITHOUT ROWID;
 
+-- Addresses that are not mailed for a while, in the form of outbox_state.address.
 CREATE TABLE outbox_suppression (
     address TEXT PRIMARY KEY,
     reason TEXT NOT NULL,
@@ -227,11 +229,10 @@ CREATE TABLE outbox_suppression (
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-
 CREATE INDEX outbox_suppression_message ON outbox_suppression (message_id) WHERE message_id IS NOT NULL;
-
 CREATE INDEX outbox_suppression_expiring ON outbox_suppression (expires_at);
 
+-- The configured relays in order of preference, as the running outboxd last saw them.
 CREATE TABLE outbox_relay (
     name TEXT PRIMARY KEY,
     position INTEGER NOT NULL,
@@ -259,28 +260,34 @@ CREATE TABLE outbox_relay (
         tls_version IS NOT NULL OR (certificate_name IS NULL AND certificate_expires_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 
+-- The configuration's guidance for the advice, which the view reads. Durations in milliseconds. If the row is
+-- missing, as in a copy of the schema alone, the view uses these defaults.
 CREATE TABLE outbox_guidance (
     id INTEGER PRIMARY KEY CONSTRAINT there_is_one_guidance CHECK (id = 1),
     patience INTEGER NOT NULL DEFAULT 300000 CHECK (patience > 0),
     resends INTEGER NOT NULL DEFAULT 1 CHECK (resends >= 0),
     resend_window INTEGER NOT NULL DEFAULT 3600000 CHECK (resend_window > 0)
 ) STRICT;
+INSERT INTO outbox_guidance (id) VALUES (1);
 
+-- Idempotency keys stay when their row is deleted, until retention removes them. Retention renews used_at while
+-- the row exists.
 CREATE TABLE outbox_used_key (
     idempotency_key TEXT PRIMARY KEY,
     message_id INTEGER NOT NULL,
     used_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-
 CREATE INDEX outbox_used_key_age ON outbox_used_key (used_at, message_id);
 
+-- Ids of messages that retention removed. Until retention forgets an id, it can't be inserted again: an ORM
+-- that saves an old object whose row is gone would insert it.
 CREATE TABLE outbox_retired_id (
     message_id INTEGER PRIMARY KEY,
     retired_at INTEGER NOT NULL
 ) STRICT;
-
 CREATE INDEX outbox_retired_id_age ON outbox_retired_id (retired_at);
 
+-- The results of the messages that retention removed, by kind and by the day of their request (its start, UTC).
 CREATE TABLE outbox_day (
     day INTEGER NOT NULL,
     kind TEXT NOT NULL,
@@ -297,6 +304,8 @@ CREATE TABLE outbox_day (
     PRIMARY KEY (day, kind)
 ) STRICT, WITHOUT ROWID;
 
+-- How many accepted messages took how long. `delay` is the upper bound of a group in milliseconds, at most a
+-- sixteenth above the times that it counts.
 CREATE TABLE outbox_day_delay (
     day INTEGER NOT NULL,
     kind TEXT NOT NULL,
@@ -305,6 +314,8 @@ CREATE TABLE outbox_day_delay (
     PRIMARY KEY (day, kind, delay)
 ) STRICT, WITHOUT ROWID;
 
+-- Non-ASCII domains of recipients, in lower case, and their A-labels (RFC 5890 §2.3.2.1): SQL has no IDNA.
+-- outboxd adds a spelling when it first sees it.
 CREATE TABLE outbox_domain (
     spelling TEXT PRIMARY KEY,
     a_labels TEXT NOT NULL
@@ -314,6 +325,11 @@ CREATE TABLE outbox_secret (
     slot INTEGER PRIMARY KEY,
     token TEXT NOT NULL
 ) STRICT;
+-- Ballast: with three rows of three fifths of a page each, the root is an interior page from the start. The
+-- first split of a root page leaves its rows behind in it.
+INSERT OR IGNORE INTO outbox_secret (slot, token)
+    SELECT -number, substr(hex(zeroblob(page_size / 2)), 1, page_size * 3 / 5)
+    FROM pragma_page_size, (SELECT 1 AS number UNION SELECT 2 UNION SELECT 3);
 
 CREATE TABLE outbox_free_secret (
     octets INTEGER NOT NULL,
@@ -321,6 +337,7 @@ CREATE TABLE outbox_free_secret (
     PRIMARY KEY (octets, slot)
 ) STRICT, WITHOUT ROWID;
 
+-- A message that becomes final frees its slot, whichever statement ends it.
 CREATE TRIGGER outbox_secret_given_back AFTER UPDATE OF secret ON outbox_state
 WHEN OLD.secret IS NOT NULL AND NEW.secret IS NULL
 BEGIN
@@ -328,7 +345,6 @@ BEGIN
     INSERT INTO outbox_free_secret (octets, slot)
         SELECT length(CAST(token AS BLOB)), slot FROM outbox_secret WHERE slot = OLD.secret;
 END;
-
 CREATE TRIGGER outbox_secret_deleted AFTER DELETE ON outbox_state WHEN OLD.secret IS NOT NULL BEGIN
     UPDATE outbox_secret SET token = printf('%.*c', length(CAST(token AS BLOB)), char(10)) WHERE slot = OLD.secret;
     INSERT INTO outbox_free_secret (octets, slot)
@@ -371,16 +387,15 @@ CREATE TABLE outbox_token (
             ELSE 'ok'
         END) VIRTUAL
 ) STRICT;
-
+-- Not unique: an application may give one token to two messages.
 CREATE INDEX outbox_token_digest ON outbox_token (digest) WHERE digest IS NOT NULL;
-
 CREATE INDEX outbox_token_open ON outbox_token (person, kind, sequence)
     WHERE redeemed_at IS NULL AND replaced_at IS NULL AND is_replaceable = 1;
-
 CREATE INDEX outbox_token_redeemed ON outbox_token (person, kind, redeemed_at) WHERE redeemed_at IS NOT NULL;
-
+-- The newest mails with a code of a person.
 CREATE INDEX outbox_token_code ON outbox_token (person, kind, sequence) WHERE code_mac IS NOT NULL;
 
+-- A forgotten value must not pass for a right one. No try is lost here, so an error is right.
 CREATE TRIGGER outbox_token_is_presented_whole BEFORE UPDATE OF presented_at ON outbox_token
 WHEN NEW.presented_at IS NULL OR NEW.presented IS NULL
 BEGIN
@@ -399,6 +414,9 @@ CREATE TRIGGER outbox_token_presented AFTER UPDATE OF presented_at ON outbox_tok
     UPDATE outbox_token SET presented = NULL WHERE message_id = NEW.message_id;
 END;
 
+-- An id that the application gives. In a BEFORE trigger an id that SQLite will choose reads as -1. A CHECK on
+-- the highest id would refuse every later insert without an id. No EXISTS of a UNION ALL: SQLite 3.51.1 finds
+-- nothing there.
 CREATE TRIGGER outbox_given_id BEFORE INSERT ON outbox WHEN NEW.id > 0 BEGIN
     SELECT RAISE(ABORT, 'id_is_at_most_2_to_the_62') WHERE NEW.id > 4611686018427387904;
     SELECT RAISE(ABORT, 'id_was_used_before') FROM outbox_state WHERE message_id = NEW.id;
@@ -457,6 +475,7 @@ BEGIN
             SELECT 1 FROM level WHERE depth > 32);
 END;
 
+-- Invalid UTF-8 is read as a different text than the application meant: a mail would go to another address.
 CREATE TRIGGER outbox_text_is_utf8 BEFORE INSERT ON outbox
 WHEN NEW.recipient GLOB '*[^' || char(1) || '-' || char(127) || ']*'
     OR NEW.account GLOB '*[^' || char(1) || '-' || char(127) || ']*'
@@ -476,6 +495,7 @@ BEGIN
         SELECT 1 FROM piece WHERE CAST(char(unicode(character)) AS BLOB) <> CAST(character AS BLOB));
 END;
 
+-- One trigger for all effects of an insert: the order of several triggers on one event is undefined.
 CREATE TRIGGER outbox_inserted AFTER INSERT ON outbox BEGIN
     SELECT RAISE(ABORT, 'idempotency_key_was_used_before') WHERE NEW.idempotency_key IS NOT NULL AND EXISTS (
         SELECT 1 FROM outbox_used_key WHERE idempotency_key = NEW.idempotency_key);
@@ -539,6 +559,8 @@ CREATE TRIGGER outbox_inserted AFTER INSERT ON outbox BEGIN
         OR NEW.cancelled IS NULL);
 END;
 
+-- A late save() of a whole row brings back the token that the ORM once wrote. All ORMs accept this, and
+-- none accepts an error. OLD.token IS NULL keeps the trigger from calling itself.
 CREATE TRIGGER outbox_token_stays_away AFTER UPDATE OF token ON outbox
 WHEN OLD.token IS NULL AND NEW.token IS NOT NULL
 BEGIN
@@ -557,6 +579,7 @@ BEGIN
     SELECT RAISE(ABORT, 'only_variables_locale_time_zone_and_cancelled_can_be_changed; insert a new row instead');
 END;
 
+-- Ends a waiting message. A message that is being sent is marked, and ends unless a relay accepts it.
 CREATE TRIGGER outbox_cancelled AFTER UPDATE OF cancelled ON outbox
 WHEN coalesce(OLD.cancelled, 0) = 0 AND NEW.cancelled = 1
 BEGIN
@@ -565,6 +588,7 @@ BEGIN
         WHERE message_id = NEW.id AND (state = 'queued' OR state = 'deferred');
 END;
 
+-- With foreign keys on or off, everything is deleted with the row except its idempotency key.
 CREATE TRIGGER outbox_deleted AFTER DELETE ON outbox BEGIN
     DELETE FROM outbox_state WHERE message_id = OLD.id;
     DELETE FROM outbox_attempt WHERE message_id = OLD.id;
@@ -579,6 +603,9 @@ BEGIN
     SELECT RAISE(ABORT, 'outbox: a message in a final state stays in it; insert a new row instead');
 END;
 
+-- For each message, the message that decides what to tell its person: the newest of the kind whose not_before
+-- has passed and that was not cancelled; else the newest whose not_before is still to come; else the message
+-- itself.
 CREATE VIEW outbox_current AS
 SELECT
     message.sequence,
@@ -748,11 +775,5 @@ FROM outbox_token AS token
 JOIN outbox AS message ON message.id = token.message_id
 JOIN outbox_state AS state ON state.message_id = token.message_id
 CROSS JOIN clock;
-
-INSERT OR IGNORE INTO outbox_secret (slot, token)
-    SELECT -number, substr(hex(zeroblob(page_size / 2)), 1, page_size * 3 / 5)
-    FROM pragma_page_size, (SELECT 1 AS number UNION SELECT 2 UNION SELECT 3);
-
-INSERT OR IGNORE INTO outbox_guidance (id) VALUES (1);
 
 INSERT INTO outbox_schema (version) VALUES (1);
