@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import Any, Iterator, Optional, Sequence, Union, cast
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, Sequence, Union, cast
 
 from sqlalchemy import BigInteger, Engine, Integer, Text, column, event, exc, table
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 import outbox_client
-from outbox_client import Advice, Redemption, Result, Status, schema
+from outbox_client import Advice, CheckKey, Redemption, Result, Status, schema
+from outbox_client.values import Conditions, Values, with_text
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "Advice",
+    "CheckKey",
     "Redemption",
     "Result",
     "Status",
@@ -31,6 +36,7 @@ __all__ = [
     "outbox",
     "outbox_status",
     "redeem",
+    "redeem_code",
     "remove_unused_outbox",
     "status",
 ]
@@ -104,23 +110,19 @@ def remove_unused_outbox(bind: Bind) -> bool:
     return schema.remove_unused(_Connection(bind).cursor())
 
 
-def enqueue(bind: Bind, kind: str, recipient: str, **values: Any) -> int:
+def enqueue(bind: Bind, kind: str, recipient: str, **values: Unpack[Values]) -> int:
     """Inserts one message and returns its id. The values are those of ``outbox_client.enqueue``.
 
     The id of a new object for ``account`` is known after ``session.flush()``.
     """
-    if values.get("account") is not None:
-        values["account"] = str(values["account"])
     with _errors("INSERT INTO outbox"):
-        return outbox_client.enqueue(_driver(bind), kind, recipient, **values)
+        return outbox_client.enqueue(_driver(bind), kind, recipient, **with_text(values))
 
 
-def status(bind: Bind, **conditions: Any) -> Sequence[Status]:
+def status(bind: Bind, **conditions: Unpack[Conditions]) -> Sequence[Status]:
     """The messages of an ``id``, an ``account`` or a ``recipient``, newest first; ``kind`` narrows them down."""
-    if conditions.get("account") is not None:
-        conditions["account"] = str(conditions["account"])
     with _errors("SELECT FROM outbox_status"):
-        return outbox_client.status(_driver(bind), **conditions)
+        return outbox_client.status(_driver(bind), **with_text(conditions))
 
 
 def look(bind: Bind, kind: str, token: str) -> Redemption:
@@ -133,6 +135,45 @@ def redeem(bind: Bind, kind: str, token: str) -> Redemption:
     """Redeems the token of a link. Do it where the form is sent, and commit in any case."""
     with _errors("UPDATE outbox_token"):
         return outbox_client.redeem(_driver(bind), kind, token)
+
+
+@contextmanager
+def redeem_code(
+    bind: Bind,
+    kind: str,
+    code: str,
+    keys: Union[CheckKey, Iterable[CheckKey]],
+    *,
+    account: Optional[object] = None,
+    recipient: Optional[str] = None,
+) -> Iterator[Redemption]:
+    """Redeems the code that a person typed. What follows from it belongs into the ``with`` block, in one transaction.
+
+    A wrong try is committed before the block runs, so that it counts even if the block fails. So the session or the
+    connection must not have begun a transaction.
+    """
+    if (account is None) == (recipient is None):
+        raise TypeError("give either an account or a recipient")
+    if bind.in_transaction():
+        raise exc.InvalidRequestError("redeem_code begins its own transaction: a wrong try must be committed at once")
+    digits = outbox_client._digits(code)
+    if digits is None:
+        yield Redemption(Result.WRONG_CODE)
+        return
+    known = {key.id: key for key in ([keys] if isinstance(keys, CheckKey) else keys)}
+    with bind.begin():
+        with _errors("UPDATE outbox_token"):
+            db = _driver(bind)
+            # A write first: in a deferred transaction another program's commit would make a later one fail.
+            db.cursor().execute("UPDATE outbox SET cancelled = cancelled WHERE 0")
+            person = None if account is None else str(account)
+            redemption = outbox_client._redeem_code(
+                db, kind, digits, known, person, recipient, outbox_client._now(None)
+            )
+        if redemption:
+            yield redemption
+            return
+    yield redemption
 
 
 def _driver(bind: Bind) -> sqlite3.Connection:

@@ -10,29 +10,33 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import Any, Iterable, Iterator, Optional, Union
+from typing import TYPE_CHECKING, Iterable, Iterator, Optional, Union
 
 from django.db import connections, router, transaction
 
 import outbox_client
 from outbox_client import Advice, CheckKey, Redemption, Result, Status
+from outbox_client.values import Conditions, Values, with_text
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Advice", "CheckKey", "Redemption", "Result", "Status", "enqueue", "look", "redeem", "redeem_code", "status"]
 
 
-def enqueue(kind: str, recipient: str, *, using: Optional[str] = None, **values: Any) -> int:
+def enqueue(kind: str, recipient: str, *, using: Optional[str] = None, **values: Unpack[Values]) -> int:
     """Inserts one message and returns its id. The values are those of ``outbox_client.enqueue``.
 
     In ``transaction.atomic()`` the mail leaves if the transaction commits, so ``on_commit()`` isn't needed.
     """
     with _connection(using, for_write=True) as db:
-        return outbox_client.enqueue(db, kind, recipient, **_texts(values))
+        return outbox_client.enqueue(db, kind, recipient, **with_text(values))
 
 
-def status(*, using: Optional[str] = None, **conditions: Any) -> list[Status]:
+def status(*, using: Optional[str] = None, **conditions: Unpack[Conditions]) -> list[Status]:
     """The messages of an ``id``, an ``account`` or a ``recipient``, newest first; ``kind`` narrows them down."""
     with _connection(using) as db:
-        return outbox_client.status(db, **_texts(conditions))
+        return outbox_client.status(db, **with_text(conditions))
 
 
 def look(kind: str, token: str, *, using: Optional[str] = None) -> Redemption:
@@ -101,9 +105,3 @@ def _alias(for_write: bool) -> str:
     from outbox_client.django.models import Message
 
     return router.db_for_write(Message) if for_write else router.db_for_read(Message)
-
-
-def _texts(values: dict[str, Any]) -> dict[str, Any]:
-    """A primary key is a number or a UUID, and the outbox's ``account`` is a text."""
-    account = values.get("account")
-    return values if account is None else {**values, "account": str(account)}
