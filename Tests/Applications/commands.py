@@ -7,10 +7,9 @@ import sys
 import time
 
 
-def hash_password(password):
-    """Stands for slow work within a transaction: outboxd commits meanwhile."""
+def work():
+    """An application's own work between the first read and the first write of a transaction: outboxd commits meanwhile."""
     time.sleep(0.05)
-    return "hash of " + password
 
 
 def transactions(sign_up, count, prefix):

@@ -11,10 +11,11 @@ sys.path[:0] = [
 ]
 
 import outbox_client
-from commands import hash_password
+from commands import work
 from flask import Flask, request
 from outbox_client import schema
 from peewee import BooleanField, CharField, Model, SqliteDatabase
+from werkzeug.security import generate_password_hash
 
 app = Flask(__name__)
 db = SqliteDatabase(None, timeout=5)
@@ -29,6 +30,10 @@ class Person(Model):
         database = db
         table_name = "person"
 
+    def save(self, *arguments, **options):
+        work()
+        return super().save(*arguments, **options)
+
 
 @app.before_request
 def connect():
@@ -42,10 +47,10 @@ def close(_):
 
 @app.post("/sign-up")
 def sign_up():
-    email = request.form["email"]
+    email, password = request.form["email"], generate_password_hash(request.form["password"])
     with db.atomic("IMMEDIATE"):
         if not Person.select().where(Person.email == email).exists():
-            person = Person.create(email=email, password=hash_password(request.form["password"]))
+            person = Person.create(email=email, password=password)
             outbox_client.enqueue(db.connection(), "verify-email", email, account=str(person.id), valid_for=1_800_000)
     return "Look for our mail."
 

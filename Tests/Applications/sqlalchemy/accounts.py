@@ -10,10 +10,10 @@ sys.path[:0] = [
     str(pathlib.Path(__file__).parents[3] / "clients/python"),
 ]
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from commands import hash_password
+from commands import work
 from outbox_client import sqlalchemy as outbox
 
 
@@ -29,15 +29,20 @@ class Person(Base):
     verified: Mapped[bool] = mapped_column(default=False)
 
 
+@event.listens_for(Person, "before_insert")
+def before_insert(*_):
+    work()
+
+
 def make_engine(url):
     return outbox.begin_immediate(create_engine(url, connect_args={"timeout": 5}))
 
 
-def sign_up(engine, email, password):
+def sign_up(engine, email, password_hash):
     with Session(engine) as session, session.begin():
         if session.scalar(select(Person).where(Person.email == email)):
             return
-        person = Person(email=email, password=hash_password(password))
+        person = Person(email=email, password=password_hash)
         session.add(person)
         session.flush()
         outbox.enqueue(session, "verify-email", email, account=person.id, valid_for=1_800_000)

@@ -8,21 +8,19 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[1]), str(pathlib.Path(__file_
 
 import outbox_client
 from outbox_client import schema
-from commands import hash_password
 
 
 def connect(path):
     return sqlite3.connect(path, timeout=5)
 
 
-def sign_up(db, email, password):
+def sign_up(db, email, password_hash):
     with db:  # commits, or rolls back after an exception
         db.execute("BEGIN IMMEDIATE")
         if db.execute("SELECT 1 FROM person WHERE email = ?", (email,)).fetchone():
             return
-        person = db.execute(
-            "INSERT INTO person (email, password) VALUES (?, ?)", (email, hash_password(password))
-        ).lastrowid
+        insert = "INSERT INTO person (email, password) VALUES (?, ?)"
+        person = db.execute(insert, (email, password_hash)).lastrowid
         outbox_client.enqueue(db, "verify-email", email, account=str(person), valid_for=1_800_000)
 
 

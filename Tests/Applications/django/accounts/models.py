@@ -1,5 +1,6 @@
 """The application's own table. A save reads before it writes, and takes a while, as an application's own rules do."""
-from commands import hash_password
+
+from commands import work
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -13,5 +14,5 @@ class Person(AbstractUser):
 
     def save(self, *arguments, **options):
         Person.objects.filter(username=self.username).exists()
-        hash_password("")
+        work()
         super().save(*arguments, **options)
