@@ -21,15 +21,15 @@ public enum Outbox {
             inserted = try Int64.fetchOne(
                 database,
                 sql: """
-                    INSERT INTO outbox (kind, recipient, account, token, locale, variables, idempotency_key, not_before,
-                        expires_at, valid_for, priority)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO outbox (kind, recipient, account, token, locale, time_zone, variables, idempotency_key,
+                        not_before, expires_at, valid_for, priority)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     ON CONFLICT (idempotency_key) DO NOTHING RETURNING id
                     """,
                 arguments: [
-                    mail.kind, mail.recipient, mail.account, mail.token, mail.locale, variables, mail.idempotencyKey,
-                    mail.notBefore?.milliseconds, mail.expiresAt?.milliseconds, mail.validFor?.milliseconds,
-                    mail.priority,
+                    mail.kind, mail.recipient, mail.account, mail.token, mail.locale, mail.timeZone, variables,
+                    mail.idempotencyKey, mail.notBefore?.milliseconds, mail.expiresAt?.milliseconds,
+                    mail.validFor?.milliseconds, mail.priority,
                 ]
             )
         } catch let error as DatabaseError where error.message == "idempotency_key_was_used_before" {
@@ -91,6 +91,8 @@ public struct NewMail: Sendable {
     public var token: String?
     /// A language tag, such as `ja`.
     public var locale: String?
+    /// The name of the person's time zone, such as `Europe/Berlin` (IANA), for the times in the mail.
+    public var timeZone: String?
     /// Further values for the templates.
     public var variables: [String: String]?
     /// Makes the call repeatable, 1 to 255 octets.

@@ -19,6 +19,7 @@ struct ConformanceTests {
         var recipient: String?
         var account: String?
         var token: String?
+        var timeZone: String?
         var validFor: Int?
         var idempotencyKey: String?
     }
@@ -34,7 +35,8 @@ struct ConformanceTests {
         person = {key: step[key] for key in ("account", "recipient") if key in step}
         if call == "enqueue":
             answer = client.enqueue(db, kind, step.pop("recipient"), account=step.get("account"), token=step.get("token"),
-                valid_for=step.get("validFor"), idempotency_key=step.get("idempotencyKey"), variables={"name": "Ann"})
+                time_zone=step.get("timeZone"), valid_for=step.get("validFor"),
+                idempotency_key=step.get("idempotencyKey"), variables={"name": "Ann"})
         elif call == "status":
             answer = [[s.id, s.state, s.redeemed_at is not None, [a.value for a in s.advice]]
                 for s in client.status(db, kind=kind, **person)]
@@ -76,6 +78,7 @@ struct ConformanceTests {
         case "enqueue":
             var mail = NewMail(kind: step.kind, recipient: step.recipient ?? "", account: step.account)
             mail.token = step.token
+            mail.timeZone = step.timeZone
             mail.validFor = step.validFor.map { .milliseconds($0) }
             mail.idempotencyKey = step.idempotencyKey
             mail.variables = ["name": "Ann"]
@@ -151,24 +154,33 @@ struct ConformanceTests {
             #expect(found == answer, "in \(inSwift ? "Swift" : "Python")", sourceLocation: place)
             inSwift.toggle()
         }
-        let ann = Step(call: "enqueue", recipient: "ann@example.com", account: "a-1", validFor: 600_000)
+        let zone = "Europe/Berlin"
+        let ann = Step(call: "enqueue", recipient: "ann@example.com", account: "a-1", timeZone: zone, validFor: 600_000)
         try await expect(ann, "1")
         var repeated = Step(call: "enqueue", recipient: "bob@example.com", idempotencyKey: "once")
         try await expect(repeated, "2")
         try await expect(repeated, "2")
-        repeated.recipient = "two@at@signs"
         repeated.idempotencyKey = nil
-        for _ in 1...2 {
-            let refusal: String
-            do { refusal = try await run(repeated, inSwift: inSwift) } catch let error as DatabaseError {
-                refusal = error.message ?? ""
+        var (twoAts, noZone) = (repeated, repeated)
+        twoAts.recipient = "two@at@signs"
+        noZone.timeZone = "Berlin, Germany"
+        for (step, rule) in [
+            (twoAts, "recipient_is_one_bare_address_with_one_at_sign"),
+            (noZone, "time_zone_is_a_name_such_as_europe_berlin"),
+        ] {
+            for _ in 1...2 {
+                let refusal: String
+                do { refusal = try await run(step, inSwift: inSwift) } catch let error as DatabaseError {
+                    refusal = error.message ?? ""
+                }
+                #expect(refusal.contains(rule))
+                inSwift.toggle()
             }
-            #expect(refusal.contains("recipient_is_one_bare_address_with_one_at_sign"))
-            inSwift.toggle()
         }
         let claims = try await deliver()
         let annClaim = try #require(claims.first { $0.message.id == 1 })
         let bobClaim = try #require(claims.first { $0.message.id == 2 })
+        #expect(annClaim.message.timeZone == zone)
         let link = try #require(annClaim.message.token).secret
         try await expect(Step(call: "status", account: "a-1"), #"[[1, "accepted", false, ["wait"]]]"#)
         try await expect(Step(call: "status", recipient: "ANN@example.com"), #"[[1, "accepted", false, ["wait"]]]"#)
