@@ -1,0 +1,234 @@
+// An application in Java that uses the outbox as docs/applications.md says, with JDBC and Xerial's driver. It prints one
+// line of JSON for each command. Its migrations are SQL, because JDBC has no tool for them.
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+
+public final class App {
+    interface Work {
+        void run() throws Exception;
+    }
+
+    static Connection open(String file) throws SQLException {
+        return DriverManager.getConnection("jdbc:sqlite:" + file + "?busy_timeout=5000");
+    }
+
+    static void transaction(Connection db, Work work) throws Exception { // autocommit stays on
+        try (Statement statement = db.createStatement()) {
+            statement.execute("BEGIN IMMEDIATE");
+            try {
+                work.run();
+                statement.execute("COMMIT");
+            } catch (Exception error) {
+                statement.execute("ROLLBACK");
+                throw error;
+            }
+        }
+    }
+
+    static void requestMail(Connection db, String email, long person) throws SQLException {
+        try (PreparedStatement insert = db.prepareStatement(
+                "INSERT INTO outbox (kind, recipient, account, valid_for) VALUES ('verify-email', ?, ?, 1800000)")) {
+            insert.setString(1, email);
+            insert.setString(2, Long.toString(person));
+            insert.executeUpdate();
+        }
+    }
+
+    static final String STATUS = "SELECT state, advice FROM outbox_status WHERE recipient = ? COLLATE NOCASE "
+        + "ORDER BY requested_at DESC, id DESC LIMIT 1";
+
+    static void loadOutbox(Connection db, Path schema) throws Exception { // the output of `outboxctl schema`
+        try (Statement statement = db.createStatement()) {
+            statement.executeUpdate(Files.readString(schema)); // runs all statements of a text
+        }
+    }
+
+    // Reads, thinks for 50 ms, and writes: the read is what a deferred transaction fails on.
+    static void signUp(Connection db, String email) throws Exception {
+        try (PreparedStatement known = db.prepareStatement("SELECT count(*) FROM person WHERE email = ?")) {
+            known.setString(1, email);
+            known.executeQuery().close();
+        }
+        Thread.sleep(50);
+        long person;
+        try (PreparedStatement insert = db.prepareStatement("INSERT INTO person (email, name) VALUES (?, 'Ann')");
+                Statement identity = db.createStatement()) {
+            insert.setString(1, email);
+            insert.executeUpdate();
+            try (ResultSet row = identity.executeQuery("SELECT last_insert_rowid()")) {
+                person = row.getLong(1);
+            }
+        }
+        requestMail(db, email, person);
+    }
+
+    // JDBC's own way, which defers the lock.
+    static void deferred(Connection db, Work work) throws Exception {
+        db.setAutoCommit(false);
+        try {
+            work.run();
+            db.commit();
+        } catch (Exception error) {
+            db.rollback();
+            throw error;
+        } finally {
+            db.setAutoCommit(true);
+        }
+    }
+
+    static String repeat(Connection db, int count, boolean isDeferred) throws Exception {
+        int committed = 0;
+        int locked = 0;
+        List<String> other = new ArrayList<>();
+        for (int number = 0; number < count; number++) {
+            String email = "java-" + ProcessHandle.current().pid() + "-" + number + "@example.com";
+            Work work = () -> signUp(db, email);
+            try {
+                if (isDeferred) {
+                    deferred(db, work);
+                } else {
+                    transaction(db, work);
+                }
+                committed++;
+            } catch (SQLException error) {
+                if (error.getMessage().contains("locked")) {
+                    locked++;
+                } else {
+                    other.add(error.getMessage());
+                }
+            }
+            Thread.sleep((long) (Math.random() * 400));
+        }
+        String errors = other.stream().map(App::quoted).collect(Collectors.joining(", "));
+        return "{\"committed\": " + committed + ", \"locked\": " + locked + ", \"other\": [" + errors + "]}";
+    }
+
+    static String quoted(String text) {
+        return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n") + '"';
+    }
+
+    static String refusal(Connection db, String column, Object value) {
+        try (PreparedStatement insert = db.prepareStatement(
+                "INSERT INTO outbox (kind, recipient, " + column + ") VALUES ('verify-email', 'j@example.com', ?)")) {
+            insert.setObject(1, value);
+            insert.executeUpdate();
+            return "no error";
+        } catch (SQLException error) {
+            return error.getMessage();
+        }
+    }
+
+    static int count(Connection db, Object since, Object twice) throws SQLException {
+        try (PreparedStatement newer = db.prepareStatement(
+                "SELECT count(*) FROM outbox_status WHERE requested_at > ? AND may_arrive_twice = ?")) {
+            newer.setObject(1, since);
+            newer.setObject(2, twice);
+            try (ResultSet row = newer.executeQuery()) {
+                return row.getInt(1);
+            }
+        }
+    }
+
+    static String[] status(Connection db, String email) throws SQLException {
+        try (PreparedStatement status = db.prepareStatement(STATUS)) {
+            status.setString(1, email);
+            try (ResultSet row = status.executeQuery()) {
+                return row.next() ? new String[] {row.getString("state"), row.getString("advice")} : new String[] {"", ""};
+            }
+        }
+    }
+
+    static String redeem(Connection db, String token) throws Exception {
+        byte[] digest = MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8));
+        List<String> results = new ArrayList<>();
+        transaction(db, () -> {
+            try (PreparedStatement update = db.prepareStatement("UPDATE outbox_token SET presented_at = ?, presented = ? "
+                    + "WHERE digest = ? AND kind = 'verify-email' RETURNING result")) {
+                update.setLong(1, System.currentTimeMillis());
+                update.setBytes(2, digest);
+                update.setBytes(3, digest);
+                try (ResultSet rows = update.executeQuery()) {
+                    while (rows.next()) {
+                        results.add(rows.getString(1));
+                    }
+                }
+            }
+        });
+        return results.isEmpty() ? "unknown" : results.get(0);
+    }
+
+    // SQLite's way to change a table in full: a new one, its rows, and the old one's name.
+    static void rebuild(Connection db, boolean isUp) throws Exception {
+        String columns = isUp ? "name TEXT NOT NULL, phone TEXT" : "name TEXT";
+        String kept = isUp ? "id, email, name, NULL" : "id, email, name";
+        try (Statement statement = db.createStatement()) {
+            statement.execute("PRAGMA foreign_keys = OFF"); // has no effect in a transaction
+            transaction(db, () -> statement.executeUpdate(
+                "CREATE TABLE new_person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, " + columns + ");"
+                + "INSERT INTO new_person SELECT " + kept + " FROM person;"
+                + "DROP TABLE person;"
+                + "ALTER TABLE new_person RENAME TO person"));
+        }
+    }
+
+    static String tools() throws Exception {
+        try (Connection db = open(":memory:")) {
+            loadOutbox(db, Path.of(System.getenv("APPS_SCHEMA")));
+            transaction(db, () -> requestMail(db, "ann@example.com", 1));
+            String state = status(db, "Ann@example.com")[0];
+            return "{\"ok\": " + state.equals("queued") + ", \"note\": " + quoted("test database: " + state) + "}";
+        }
+    }
+
+    static String result(Connection db, String command, String[] rest) throws Exception {
+        switch (command) {
+            case "create":
+                try (Statement statement = db.createStatement()) {
+                    statement.execute("CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)");
+                }
+                return "{\"ok\": true}";
+            case "transactions":
+            case "deferred":
+                return repeat(db, Integer.parseInt(rest[0]), command.equals("deferred"));
+            case "wrong":
+                return "{\"error\": " + quoted(refusal(db, "expires_at", Instant.now().getEpochSecond() + 1800))
+                    + ", \"instant\": " + quoted(refusal(db, "expires_at", Instant.now().plusSeconds(1800))) + "}";
+            case "status":
+                int byText = count(db, "1", "0");
+                int byNumber = count(db, 1, 0);
+                if (byText != byNumber) {
+                    return "{\"error\": " + quoted("by text " + byText + ", by number " + byNumber) + "}";
+                }
+                String[] found = status(db, rest[0]);
+                return "{\"state\": " + quoted(found[0]) + ", \"advice\": " + quoted(found[1]) + "}";
+            case "redeem":
+                return "{\"result\": " + quoted(redeem(db, rest[0])) + "}";
+            case "rebuild":
+                rebuild(db, rest[0].equals("up"));
+                return "{\"ok\": true}";
+            case "tools":
+                return tools();
+            default:
+                throw new IllegalArgumentException(command);
+        }
+    }
+
+    public static void main(String[] words) throws Exception {
+        try (Connection db = open(words[1])) {
+            System.out.println(result(db, words[0], Arrays.copyOfRange(words, 2, words.length)));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+<?php
+// An application in PHP that uses the outbox as docs/applications.md says, with PDO and no framework. It prints one line of
+// JSON for each command. Its migrations are SQL, because PDO has no tool for them.
+declare(strict_types=1);
+
+function open(string $file): PDO
+{
+    return new PDO("sqlite:$file", null, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION, PDO::ATTR_TIMEOUT => 5]);
+}
+
+function transaction(PDO $db, callable $work): mixed
+{
+    $db->exec('BEGIN IMMEDIATE');
+    try {
+        $result = $work();
+        $db->exec('COMMIT');
+        return $result;
+    } catch (Throwable $error) {
+        $db->exec('ROLLBACK');
+        throw $error;
+    }
+}
+
+function requestMail(PDO $db, string $email, string $person): void
+{
+    $db->prepare("INSERT INTO outbox (kind, recipient, account, valid_for) VALUES ('verify-email', ?, ?, 1800000)")
+        ->execute([$email, $person]);
+}
+
+function status(PDO $db, string $email): array|false
+{
+    $status = $db->prepare('SELECT state, advice FROM outbox_status WHERE recipient = ? COLLATE NOCASE
+        ORDER BY requested_at DESC, id DESC LIMIT 1');
+    $status->execute([$email]);
+    return $status->fetch(PDO::FETCH_ASSOC);
+}
+
+function testDatabase(string $schema): PDO
+{
+    $db = open(':memory:');
+    $db->exec(file_get_contents($schema)); // the output of `outboxctl schema`
+    return $db;
+}
+
+// Reads, thinks for 50 ms, and writes: the read is what a deferred transaction fails on.
+function signUp(PDO $db, string $email): void
+{
+    $known = $db->prepare('SELECT count(*) FROM person WHERE email = ?');
+    $known->execute([$email]);
+    $known->fetchAll();
+    usleep(50_000);
+    $db->prepare("INSERT INTO person (email, name) VALUES (?, 'Ann')")->execute([$email]);
+    requestMail($db, $email, $db->lastInsertId());
+}
+
+// PDO's own way, which defers the lock.
+function deferred(PDO $db, callable $work): void
+{
+    $db->beginTransaction();
+    try {
+        $work();
+        $db->commit();
+    } catch (Throwable $error) {
+        $db->rollBack();
+        throw $error;
+    }
+}
+
+function repeat(PDO $db, int $count, callable $begin): array
+{
+    $result = ['committed' => 0, 'locked' => 0, 'other' => []];
+    for ($number = 0; $number < $count; $number++) {
+        try {
+            $begin($db, fn () => signUp($db, 'php-' . getmypid() . "-$number@example.com"));
+            $result['committed']++;
+        } catch (PDOException $error) {
+            if (str_contains($error->getMessage(), 'locked')) {
+                $result['locked']++;
+            } else {
+                $result['other'][] = $error->getMessage();
+            }
+        }
+        usleep(random_int(0, 400_000));
+    }
+    return $result;
+}
+
+function refusal(PDO $db, string $column, mixed $value): string
+{
+    try {
+        $db->prepare("INSERT INTO outbox (kind, recipient, $column) VALUES ('verify-email', 'p@example.com', ?)")
+            ->execute([$value]);
+        return 'no error';
+    } catch (PDOException $error) {
+        return $error->getMessage();
+    }
+}
+
+function count_newer(PDO $db, int $type): int
+{
+    $newer = $db->prepare('SELECT count(*) FROM outbox_status WHERE requested_at > ? AND may_arrive_twice = ?');
+    $newer->bindValue(1, 1, $type);
+    $newer->bindValue(2, 0, $type);
+    $newer->execute();
+    return $newer->fetchColumn();
+}
+
+function redeem(PDO $db, string $token): string
+{
+    return transaction($db, function () use ($db, $token): string {
+        $update = $db->prepare("UPDATE outbox_token SET presented_at = ?, presented = ?
+            WHERE digest = ? AND kind = 'verify-email' RETURNING result");
+        $update->bindValue(1, (int) (microtime(true) * 1000), PDO::PARAM_INT);
+        $digest = hash('sha256', $token, true);
+        $update->bindValue(2, $digest, PDO::PARAM_LOB);
+        $update->bindValue(3, $digest, PDO::PARAM_LOB);
+        $update->execute();
+        return $update->fetchAll(PDO::FETCH_COLUMN)[0] ?? 'unknown';
+    });
+}
+
+// SQLite's way to change a table in full: a new one, its rows, and the old one's name.
+function rebuild(PDO $db, string $direction): array
+{
+    [$columns, $kept] = $direction === 'up'
+        ? ['name TEXT NOT NULL, phone TEXT', 'id, email, name, NULL'] : ['name TEXT', 'id, email, name'];
+    $db->exec('PRAGMA foreign_keys = OFF'); // has no effect in a transaction
+    transaction($db, fn () => $db->exec("
+        CREATE TABLE new_person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, $columns);
+        INSERT INTO new_person SELECT $kept FROM person;
+        DROP TABLE person;
+        ALTER TABLE new_person RENAME TO person;"));
+    return ['ok' => true];
+}
+
+function tools(): array
+{
+    $db = testDatabase(getenv('APPS_SCHEMA'));
+    transaction($db, fn () => requestMail($db, 'ann@example.com', '1'));
+    $state = status($db, 'Ann@example.com')['state'];
+    return ['ok' => $state === 'queued', 'note' => "test database: $state"];
+}
+
+[, $command, $file] = $argv;
+$db = open($file);
+$result = match ($command) {
+    'create' => ['ok' => $db->exec('CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)') === 0],
+    'transactions' => repeat($db, (int) $argv[3], 'transaction'),
+    'deferred' => repeat($db, (int) $argv[3], 'deferred'),
+    'wrong' => ['error' => refusal($db, 'expires_at', time() + 1800), 'false' => refusal($db, 'account', false)],
+    'status' => count_newer($db, PDO::PARAM_STR) === count_newer($db, PDO::PARAM_INT)
+        ? status($db, $argv[3]) : ['error' => 'text and numbers find different rows'],
+    'redeem' => ['result' => redeem($db, $argv[3])],
+    'rebuild' => rebuild($db, $argv[3]),
+    'tools' => tools(),
+};
+echo json_encode($result), "\n";
