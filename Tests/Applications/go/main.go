@@ -74,6 +74,8 @@ func addPerson(tx *sql.Tx, email string) (int64, error) {
 	return result.LastInsertId()
 }
 
+const createPerson = "CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)"
+
 type answer map[string]any
 
 func repeat(db *sql.DB, text string) (answer, error) {
@@ -169,7 +171,7 @@ func tools() (answer, error) {
 		return nil, err
 	}
 	defer db.Close()
-	if _, err := db.Exec("CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)"); err != nil {
+	if _, err := db.Exec(createPerson); err != nil {
 		return nil, err
 	}
 	if err := signUp(db, "ann@example.com"); err != nil {
@@ -190,7 +192,7 @@ func do(command, file string, rest []string) (answer, error) {
 	defer db.Close()
 	switch command {
 	case "create":
-		_, err := db.Exec("CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)")
+		_, err := db.Exec(createPerson)
 		return answer{"ok": true}, err
 	case "transactions", "deferred":
 		return repeat(db, rest[0])

@@ -17,19 +17,17 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 public final class App {
-    interface Work {
-        void run() throws Exception;
-    }
+    static final String PERSON = "CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)";
 
     static Connection open(String file) throws SQLException {
         return DriverManager.getConnection("jdbc:sqlite:" + file + "?busy_timeout=5000");
     }
 
-    static void transaction(Connection db, Work work) throws Exception { // autocommit stays on
+    static void signUp(Connection db, String email) throws Exception {
         try (Statement statement = db.createStatement()) {
-            statement.execute("BEGIN IMMEDIATE");
+            statement.execute("BEGIN IMMEDIATE"); // autocommit stays on
             try {
-                work.run();
+                requestMail(db, email, addPerson(db, email));
                 statement.execute("COMMIT");
             } catch (Exception error) {
                 statement.execute("ROLLBACK");
@@ -38,11 +36,11 @@ public final class App {
         }
     }
 
-    static void requestMail(Connection db, String email, long person) throws SQLException {
-        try (PreparedStatement insert = db.prepareStatement(
-                "INSERT INTO outbox (kind, recipient, account, valid_for) VALUES ('verify-email', ?, ?, 1800000)")) {
+    static void requestMail(Connection db, String email, String person) throws SQLException {
+        String sql = "INSERT INTO outbox (kind, recipient, account, valid_for) VALUES ('verify-email', ?, ?, 1800000)";
+        try (PreparedStatement insert = db.prepareStatement(sql)) {
             insert.setString(1, email);
-            insert.setString(2, Long.toString(person));
+            insert.setString(2, person);
             insert.executeUpdate();
         }
     }
@@ -57,29 +55,27 @@ public final class App {
     }
 
     // Reads, thinks for 50 ms, and writes: the read is what a deferred transaction fails on.
-    static void signUp(Connection db, String email) throws Exception {
+    static String addPerson(Connection db, String email) throws Exception {
         try (PreparedStatement known = db.prepareStatement("SELECT count(*) FROM person WHERE email = ?")) {
             known.setString(1, email);
             known.executeQuery().close();
         }
         Thread.sleep(50);
-        long person;
         try (PreparedStatement insert = db.prepareStatement("INSERT INTO person (email, name) VALUES (?, 'Ann')");
                 Statement identity = db.createStatement()) {
             insert.setString(1, email);
             insert.executeUpdate();
             try (ResultSet row = identity.executeQuery("SELECT last_insert_rowid()")) {
-                person = row.getLong(1);
+                return row.getString(1);
             }
         }
-        requestMail(db, email, person);
     }
 
     // JDBC's own way, which defers the lock.
-    static void deferred(Connection db, Work work) throws Exception {
+    static void deferredSignUp(Connection db, String email) throws Exception {
         db.setAutoCommit(false);
         try {
-            work.run();
+            requestMail(db, email, addPerson(db, email));
             db.commit();
         } catch (Exception error) {
             db.rollback();
@@ -95,12 +91,11 @@ public final class App {
         List<String> other = new ArrayList<>();
         for (int number = 0; number < count; number++) {
             String email = "java-" + ProcessHandle.current().pid() + "-" + number + "@example.com";
-            Work work = () -> signUp(db, email);
             try {
                 if (isDeferred) {
-                    deferred(db, work);
+                    deferredSignUp(db, email);
                 } else {
-                    transaction(db, work);
+                    signUp(db, email);
                 }
                 committed++;
             } catch (SQLException error) {
@@ -153,21 +148,15 @@ public final class App {
 
     static String redeem(Connection db, String token) throws Exception {
         byte[] digest = MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8));
-        List<String> results = new ArrayList<>();
-        transaction(db, () -> {
-            try (PreparedStatement update = db.prepareStatement("UPDATE outbox_token SET presented_at = ?, presented = ? "
-                    + "WHERE digest = ? AND kind = 'verify-email' RETURNING result")) {
-                update.setLong(1, System.currentTimeMillis());
-                update.setBytes(2, digest);
-                update.setBytes(3, digest);
-                try (ResultSet rows = update.executeQuery()) {
-                    while (rows.next()) {
-                        results.add(rows.getString(1));
-                    }
-                }
+        try (PreparedStatement update = db.prepareStatement("UPDATE outbox_token SET presented_at = ?, presented = ? "
+                + "WHERE digest = ? AND kind = 'verify-email' RETURNING result")) {
+            update.setLong(1, System.currentTimeMillis());
+            update.setBytes(2, digest);
+            update.setBytes(3, digest);
+            try (ResultSet row = update.executeQuery()) {
+                return row.next() ? row.getString(1) : "unknown";
             }
-        });
-        return results.isEmpty() ? "unknown" : results.get(0);
+        }
     }
 
     // SQLite's way to change a table in full: a new one, its rows, and the old one's name.
@@ -176,18 +165,22 @@ public final class App {
         String kept = isUp ? "id, email, name, NULL" : "id, email, name";
         try (Statement statement = db.createStatement()) {
             statement.execute("PRAGMA foreign_keys = OFF"); // has no effect in a transaction
-            transaction(db, () -> statement.executeUpdate(
-                "CREATE TABLE new_person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, " + columns + ");"
+            statement.executeUpdate("BEGIN IMMEDIATE;"
+                + "CREATE TABLE new_person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, " + columns + ");"
                 + "INSERT INTO new_person SELECT " + kept + " FROM person;"
                 + "DROP TABLE person;"
-                + "ALTER TABLE new_person RENAME TO person"));
+                + "ALTER TABLE new_person RENAME TO person;"
+                + "COMMIT");
         }
     }
 
     static String tools() throws Exception {
         try (Connection db = open(":memory:")) {
             loadOutbox(db, Path.of(System.getenv("APPS_SCHEMA")));
-            transaction(db, () -> requestMail(db, "ann@example.com", 1));
+            try (Statement statement = db.createStatement()) {
+                statement.execute(PERSON);
+            }
+            signUp(db, "ann@example.com");
             String state = status(db, "Ann@example.com")[0];
             return "{\"ok\": " + state.equals("queued") + ", \"note\": " + quoted("test database: " + state) + "}";
         }
@@ -197,7 +190,7 @@ public final class App {
         switch (command) {
             case "create":
                 try (Statement statement = db.createStatement()) {
-                    statement.execute("CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)");
+                    statement.execute(PERSON);
                 }
                 return "{\"ok\": true}";
             case "transactions":

@@ -4,27 +4,28 @@ const { DatabaseSync } = require("node:sqlite");
 const { createHash } = require("node:crypto");
 const { readFileSync } = require("node:fs");
 
+const PERSON = "CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)";
+
 const pause = (milliseconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 
 function open(file) {
-  return new DatabaseSync(file, { timeout: 5000 }); // milliseconds; without it no statement waits for a lock
+  return new DatabaseSync(file, { timeout: 5000 }); // milliseconds; by default nothing waits for a lock
 }
 
-function transaction(db, work) {
-  db.exec("BEGIN IMMEDIATE");
+function signUp(db, email) {
+  db.exec("BEGIN IMMEDIATE"); // not BEGIN, which defers the lock
   try {
-    const result = work();
+    requestMail(db, email, addPerson(db, email));
     db.exec("COMMIT");
-    return result;
   } catch (error) {
-    if (db.isTransaction) db.exec("ROLLBACK");
+    db.exec("ROLLBACK");
     throw error;
   }
 }
 
 function requestMail(db, email, person) {
-  db.prepare("INSERT INTO outbox (kind, recipient, account, valid_for) VALUES ('verify-email', ?, ?, ?)")
-    .run(email, String(person), 1800000);
+  db.prepare("INSERT INTO outbox (kind, recipient, account, valid_for) VALUES ('verify-email', ?, ?, 1800000)")
+    .run(email, String(person));
 }
 
 function status(db, email) {
@@ -39,30 +40,28 @@ function testDatabase(schema) {
 }
 
 // Reads, thinks for 50 ms, and writes: the read is what a deferred transaction fails on.
-function signUp(db, email) {
+function addPerson(db, email) {
   db.prepare("SELECT count(*) FROM person WHERE email = ?").get(email);
   pause(50);
-  const { lastInsertRowid } = db.prepare("INSERT INTO person (email, name) VALUES (?, 'Ann')").run(email);
-  requestMail(db, email, lastInsertRowid);
+  return db.prepare("INSERT INTO person (email, name) VALUES (?, 'Ann')").run(email).lastInsertRowid;
 }
 
-// The default: BEGIN is deferred.
-function deferred(db, work) {
+function deferredSignUp(db, email) {
   db.exec("BEGIN");
   try {
-    work();
+    requestMail(db, email, addPerson(db, email));
     db.exec("COMMIT");
   } catch (error) {
-    if (db.isTransaction) db.exec("ROLLBACK");
+    db.exec("ROLLBACK");
     throw error;
   }
 }
 
-function repeat(db, count, begin) {
+function repeat(db, count, work) {
   const result = { committed: 0, locked: 0, other: [] };
   for (let number = 0; number < count; number++) {
     try {
-      begin(db, () => signUp(db, `node-${process.pid}-${number}@example.com`));
+      work(db, `node-${process.pid}-${number}@example.com`);
       result.committed++;
     } catch (error) {
       if (/locked/.test(error.message)) result.locked++;
@@ -75,10 +74,9 @@ function repeat(db, count, begin) {
 
 function redeem(db, token) {
   const digest = createHash("sha256").update(token).digest();
-  const rows = transaction(db, () =>
-    db.prepare("UPDATE outbox_token SET presented_at = ?, presented = ? " +
-      "WHERE digest = ? AND kind = 'verify-email' RETURNING result").all(Date.now(), digest, digest));
-  return rows.length ? rows[0].result : "unknown";
+  const row = db.prepare("UPDATE outbox_token SET presented_at = ?, presented = ? " +
+    "WHERE digest = ? AND kind = 'verify-email' RETURNING result").get(Date.now(), digest, digest);
+  return row ? row.result : "unknown";
 }
 
 function refusal(work) {
@@ -99,21 +97,22 @@ function rebuild(db, direction) {
   const [columns, kept] = direction === "up"
     ? ["name TEXT NOT NULL, phone TEXT", "id, email, name, NULL"] : ["name TEXT", "id, email, name"];
   db.exec("PRAGMA foreign_keys = OFF"); // node:sqlite turns them on; it has no effect in a transaction
-  transaction(db, () => db.exec(`
+  db.exec(`BEGIN IMMEDIATE;
     CREATE TABLE new_person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, ${columns});
     INSERT INTO new_person SELECT ${kept} FROM person;
     DROP TABLE person;
-    ALTER TABLE new_person RENAME TO person;`));
+    ALTER TABLE new_person RENAME TO person;
+    COMMIT`);
   return { ok: true };
 }
 
 const commands = {
   create: (db) => {
-    db.exec("CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)");
+    db.exec(PERSON);
     return { ok: true };
   },
-  transactions: (db, count) => repeat(db, Number(count), transaction),
-  deferred: (db, count) => repeat(db, Number(count), deferred),
+  transactions: (db, count) => repeat(db, Number(count), signUp),
+  deferred: (db, count) => repeat(db, Number(count), deferredSignUp),
   wrong: (db) => ({
     error: insert(db, "expires_at", Math.floor(Date.now() / 1000) + 1800),
     number: insert(db, "account", 17),
@@ -127,7 +126,8 @@ const commands = {
   rebuild,
   tools: () => {
     const db = testDatabase(process.env.APPS_SCHEMA);
-    transaction(db, () => requestMail(db, "ann@example.com", 1));
+    db.exec(PERSON);
+    signUp(db, "ann@example.com");
     const { state } = status(db, "Ann@example.com");
     return { ok: state === "queued", note: `test database: ${state}` };
   },

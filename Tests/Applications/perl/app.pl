@@ -16,14 +16,14 @@ sub open_database {
     return $db;
 }
 
-sub transaction {
-    my ($db, $work) = @_;
-    $db->begin_work;    # the first statement begins it, with BEGIN IMMEDIATE
-    my $result = eval { my $value = $work->(); $db->commit; [$value] };
-    return $result->[0] if $result;
-    my $error = $@;
-    eval { $db->rollback };
-    die $error;
+sub sign_up {
+    my ($db, $email) = @_;
+    $db->begin_work;    # the next statement begins the transaction, with BEGIN IMMEDIATE
+    eval { request_mail($db, $email, add_person($db, $email)); $db->commit } or do {
+        my $error = $@;
+        $db->rollback;
+        die $error;
+    };
 }
 
 sub request_mail {
@@ -48,19 +48,19 @@ sub test_database {
 }
 
 # Reads, thinks for 50 ms, and writes: the read is what a deferred transaction fails on.
-sub sign_up {
+sub add_person {
     my ($db, $email) = @_;
     $db->selectrow_array('SELECT count(*) FROM person WHERE email = ?', undef, $email);
     sleep 0.05;
     $db->do("INSERT INTO person (email, name) VALUES (?, 'Ann')", undef, $email);
-    request_mail($db, $email, $db->sqlite_last_insert_rowid);
+    return $db->sqlite_last_insert_rowid;
 }
 
 sub repeat {
     my ($db, $count) = @_;
     my ($committed, $locked, @other) = (0, 0);
     for my $number (1 .. $count) {
-        if (eval { transaction($db, sub { sign_up($db, "perl-$$-$number\@example.com") }); 1 }) { $committed++ }
+        if (eval { sign_up($db, "perl-$$-$number\@example.com"); 1 }) { $committed++ }
         elsif ($@ =~ /locked/) { $locked++ }
         else { push @other, "$@" }
         sleep rand 0.4;
@@ -85,15 +85,13 @@ sub count_newer {
 
 sub redeem {
     my ($db, $token) = @_;
-    return transaction($db, sub {
-        my $update = $db->prepare("UPDATE outbox_token SET presented_at = ?, presented = ?
-            WHERE digest = ? AND kind = 'verify-email' RETURNING result");
-        $update->bind_param(1, int(time * 1000), SQL_INTEGER);
-        $update->bind_param($_, sha256($token), SQL_BLOB) for 2, 3;
-        $update->execute;
-        my $rows = $update->fetchall_arrayref;
-        return @$rows ? $rows->[0][0] : 'unknown';
-    });
+    my $update = $db->prepare("UPDATE outbox_token SET presented_at = ?, presented = ?
+        WHERE digest = ? AND kind = 'verify-email' RETURNING result");
+    $update->bind_param(1, int(time * 1000), SQL_INTEGER);
+    $update->bind_param($_, sha256($token), SQL_BLOB) for 2, 3;
+    $update->execute;
+    my $rows = $update->fetchall_arrayref;
+    return @$rows ? $rows->[0][0] : 'unknown';
 }
 
 # SQLite's way to change a table in full: a new one, its rows, and the old one's name.
@@ -102,11 +100,10 @@ sub rebuild {
     my ($columns, $kept) = $direction eq 'up'
         ? ('name TEXT NOT NULL, phone TEXT', 'id, email, name, NULL') : ('name TEXT', 'id, email, name');
     $db->do('PRAGMA foreign_keys = OFF');    # has no effect in a transaction
-    transaction($db, sub {
-        $db->do($_) for "CREATE TABLE new_person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, $columns)",
-            "INSERT INTO new_person SELECT $kept FROM person", 'DROP TABLE person',
-            'ALTER TABLE new_person RENAME TO person';
-    });
+    $db->begin_work;
+    $db->do($_) for "CREATE TABLE new_person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, $columns)",
+        "INSERT INTO new_person SELECT $kept FROM person", 'DROP TABLE person', 'ALTER TABLE new_person RENAME TO person';
+    $db->commit;
     return { ok => JSON::PP::true };
 }
 
@@ -136,7 +133,8 @@ sub status_both_ways {
 
 sub tools {
     my $db = test_database($ENV{APPS_SCHEMA});
-    transaction($db, sub { request_mail($db, 'ann@example.com', 1) });
+    create($db);
+    sign_up($db, 'ann@example.com');
     my $state = status($db, 'Ann@example.com')->{state};
     return { ok => $state eq 'queued' ? JSON::PP::true : JSON::PP::false, note => "test database: $state" };
 }

@@ -3,18 +3,19 @@
 // JSON for each command. Its migrations are SQL, because PDO has no tool for them.
 declare(strict_types=1);
 
+const PERSON = 'CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)';
+
 function open(string $file): PDO
 {
-    return new PDO("sqlite:$file", null, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION, PDO::ATTR_TIMEOUT => 5]);
+    return new PDO("sqlite:$file", null, null, [PDO::ATTR_TIMEOUT => 5]); // seconds
 }
 
-function transaction(PDO $db, callable $work): mixed
+function signUp(PDO $db, string $email): void
 {
-    $db->exec('BEGIN IMMEDIATE');
+    $db->exec('BEGIN IMMEDIATE'); // not beginTransaction(), which defers the lock
     try {
-        $result = $work();
+        requestMail($db, $email, addPerson($db, $email));
         $db->exec('COMMIT');
-        return $result;
     } catch (Throwable $error) {
         $db->exec('ROLLBACK');
         throw $error;
@@ -43,22 +44,21 @@ function testDatabase(string $schema): PDO
 }
 
 // Reads, thinks for 50 ms, and writes: the read is what a deferred transaction fails on.
-function signUp(PDO $db, string $email): void
+function addPerson(PDO $db, string $email): string
 {
     $known = $db->prepare('SELECT count(*) FROM person WHERE email = ?');
     $known->execute([$email]);
     $known->fetchAll();
     usleep(50_000);
     $db->prepare("INSERT INTO person (email, name) VALUES (?, 'Ann')")->execute([$email]);
-    requestMail($db, $email, $db->lastInsertId());
+    return $db->lastInsertId();
 }
 
-// PDO's own way, which defers the lock.
-function deferred(PDO $db, callable $work): void
+function deferredSignUp(PDO $db, string $email): void
 {
     $db->beginTransaction();
     try {
-        $work();
+        requestMail($db, $email, addPerson($db, $email));
         $db->commit();
     } catch (Throwable $error) {
         $db->rollBack();
@@ -66,12 +66,12 @@ function deferred(PDO $db, callable $work): void
     }
 }
 
-function repeat(PDO $db, int $count, callable $begin): array
+function repeat(PDO $db, int $count, callable $work): array
 {
     $result = ['committed' => 0, 'locked' => 0, 'other' => []];
     for ($number = 0; $number < $count; $number++) {
         try {
-            $begin($db, fn () => signUp($db, 'php-' . getmypid() . "-$number@example.com"));
+            $work($db, 'php-' . getmypid() . "-$number@example.com");
             $result['committed']++;
         } catch (PDOException $error) {
             if (str_contains($error->getMessage(), 'locked')) {
@@ -96,7 +96,7 @@ function refusal(PDO $db, string $column, mixed $value): string
     }
 }
 
-function count_newer(PDO $db, int $type): int
+function countNewer(PDO $db, int $type): int
 {
     $newer = $db->prepare('SELECT count(*) FROM outbox_status WHERE requested_at > ? AND may_arrive_twice = ?');
     $newer->bindValue(1, 1, $type);
@@ -107,16 +107,14 @@ function count_newer(PDO $db, int $type): int
 
 function redeem(PDO $db, string $token): string
 {
-    return transaction($db, function () use ($db, $token): string {
-        $update = $db->prepare("UPDATE outbox_token SET presented_at = ?, presented = ?
-            WHERE digest = ? AND kind = 'verify-email' RETURNING result");
-        $update->bindValue(1, (int) (microtime(true) * 1000), PDO::PARAM_INT);
-        $digest = hash('sha256', $token, true);
-        $update->bindValue(2, $digest, PDO::PARAM_LOB);
-        $update->bindValue(3, $digest, PDO::PARAM_LOB);
-        $update->execute();
-        return $update->fetchAll(PDO::FETCH_COLUMN)[0] ?? 'unknown';
-    });
+    $digest = hash('sha256', $token, true);
+    $update = $db->prepare("UPDATE outbox_token SET presented_at = ?, presented = ?
+        WHERE digest = ? AND kind = 'verify-email' RETURNING result");
+    $update->bindValue(1, (int) (microtime(true) * 1000), PDO::PARAM_INT);
+    $update->bindValue(2, $digest, PDO::PARAM_LOB);
+    $update->bindValue(3, $digest, PDO::PARAM_LOB);
+    $update->execute();
+    return $update->fetchAll(PDO::FETCH_COLUMN)[0] ?? 'unknown';
 }
 
 // SQLite's way to change a table in full: a new one, its rows, and the old one's name.
@@ -125,18 +123,20 @@ function rebuild(PDO $db, string $direction): array
     [$columns, $kept] = $direction === 'up'
         ? ['name TEXT NOT NULL, phone TEXT', 'id, email, name, NULL'] : ['name TEXT', 'id, email, name'];
     $db->exec('PRAGMA foreign_keys = OFF'); // has no effect in a transaction
-    transaction($db, fn () => $db->exec("
+    $db->exec("BEGIN IMMEDIATE;
         CREATE TABLE new_person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, $columns);
         INSERT INTO new_person SELECT $kept FROM person;
         DROP TABLE person;
-        ALTER TABLE new_person RENAME TO person;"));
+        ALTER TABLE new_person RENAME TO person;
+        COMMIT");
     return ['ok' => true];
 }
 
 function tools(): array
 {
     $db = testDatabase(getenv('APPS_SCHEMA'));
-    transaction($db, fn () => requestMail($db, 'ann@example.com', '1'));
+    $db->exec(PERSON);
+    signUp($db, 'ann@example.com');
     $state = status($db, 'Ann@example.com')['state'];
     return ['ok' => $state === 'queued', 'note' => "test database: $state"];
 }
@@ -144,11 +144,11 @@ function tools(): array
 [, $command, $file] = $argv;
 $db = open($file);
 $result = match ($command) {
-    'create' => ['ok' => $db->exec('CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)') === 0],
-    'transactions' => repeat($db, (int) $argv[3], 'transaction'),
-    'deferred' => repeat($db, (int) $argv[3], 'deferred'),
+    'create' => ['ok' => $db->exec(PERSON) === 0],
+    'transactions' => repeat($db, (int) $argv[3], 'signUp'),
+    'deferred' => repeat($db, (int) $argv[3], 'deferredSignUp'),
     'wrong' => ['error' => refusal($db, 'expires_at', time() + 1800), 'false' => refusal($db, 'account', false)],
-    'status' => count_newer($db, PDO::PARAM_STR) === count_newer($db, PDO::PARAM_INT)
+    'status' => countNewer($db, PDO::PARAM_STR) === countNewer($db, PDO::PARAM_INT)
         ? status($db, $argv[3]) : ['error' => 'text and numbers find different rows'],
     'redeem' => ['result' => redeem($db, $argv[3])],
     'rebuild' => rebuild($db, $argv[3]),

@@ -28,7 +28,7 @@ end
 # ActiveRecord's default: the transaction begins with a read.
 def deferred_sign_up(email)
   Person.transaction do
-    person = Person.create_slowly(email)
+    person = Person.register(email)
     Outbox.create!(kind: "verify-email", recipient: email, account: person.id.to_s, valid_for: 30.minutes.in_milliseconds)
   end
 end
