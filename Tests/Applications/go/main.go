@@ -42,8 +42,12 @@ func signUp(db *sql.DB, email string) error {
 }
 
 func status(db *sql.DB, email string) (state, advice string, err error) {
-	err = db.QueryRow("SELECT state, advice FROM outbox_status WHERE recipient = ? COLLATE NOCASE "+
-		"ORDER BY requested_at DESC, id DESC LIMIT 1", email).Scan(&state, &advice)
+	var person string
+	if err = db.QueryRow("SELECT id FROM person WHERE email = ?", email).Scan(&person); err != nil {
+		return
+	}
+	const newest = "SELECT state, advice FROM outbox_status WHERE account = ? ORDER BY requested_at DESC, id DESC LIMIT 1"
+	err = db.QueryRow(newest, person).Scan(&state, &advice)
 	return
 }
 
@@ -177,7 +181,7 @@ func tools() (answer, error) {
 	if err := signUp(db, "ann@example.com"); err != nil {
 		return nil, err
 	}
-	state, _, err := status(db, "Ann@example.com")
+	state, _, err := status(db, "ann@example.com")
 	return answer{"ok": state == "queued", "note": "test database: " + state}, err
 }
 

@@ -36,17 +36,19 @@ public final class App {
         }
     }
 
+    static final String REQUEST = "INSERT INTO outbox (kind, recipient, account, valid_for) "
+        + "VALUES ('verify-email', ?, ?, 1800000)";
+
     static void requestMail(Connection db, String email, String person) throws SQLException {
-        String sql = "INSERT INTO outbox (kind, recipient, account, valid_for) VALUES ('verify-email', ?, ?, 1800000)";
-        try (PreparedStatement insert = db.prepareStatement(sql)) {
+        try (PreparedStatement insert = db.prepareStatement(REQUEST)) {
             insert.setString(1, email);
             insert.setString(2, person);
             insert.executeUpdate();
         }
     }
 
-    static final String STATUS = "SELECT state, advice FROM outbox_status WHERE recipient = ? COLLATE NOCASE "
-        + "ORDER BY requested_at DESC, id DESC LIMIT 1";
+    static final String STATUS =
+        "SELECT state, advice FROM outbox_status WHERE account = ? ORDER BY requested_at DESC, id DESC LIMIT 1";
 
     static void loadOutbox(Connection db, Path schema) throws Exception { // the output of `outboxctl schema`
         try (Statement statement = db.createStatement()) {
@@ -138,8 +140,12 @@ public final class App {
     }
 
     static String[] status(Connection db, String email) throws SQLException {
-        try (PreparedStatement status = db.prepareStatement(STATUS)) {
-            status.setString(1, email);
+        try (PreparedStatement person = db.prepareStatement("SELECT id FROM person WHERE email = ?");
+                PreparedStatement status = db.prepareStatement(STATUS)) {
+            person.setString(1, email);
+            try (ResultSet row = person.executeQuery()) {
+                status.setString(1, row.getString(1));
+            }
             try (ResultSet row = status.executeQuery()) {
                 return row.next() ? new String[] {row.getString("state"), row.getString("advice")} : new String[] {"", ""};
             }
@@ -181,7 +187,7 @@ public final class App {
                 statement.execute(PERSON);
             }
             signUp(db, "ann@example.com");
-            String state = status(db, "Ann@example.com")[0];
+            String state = status(db, "ann@example.com")[0];
             return "{\"ok\": " + state.equals("queued") + ", \"note\": " + quoted("test database: " + state) + "}";
         }
     }

