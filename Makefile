@@ -79,9 +79,8 @@ examples-test: dependencies ## Run the examples of docs/tokens.md (installs Go a
 
 apps-test: dependencies ## Run applications of several frameworks beside outboxd (installs Debian's, and wheels into .build)
 	@scripts/install-dependencies python3 python3-pip python3-venv util-linux \
-		php-cli php-sqlite3 libdbd-sqlite3-perl golang-go golang-github-mattn-go-sqlite3-dev gcc libc6-dev \
-		default-jdk-headless libxerial-sqlite-jdbc-java ruby-railties ruby-activerecord ruby-minitest \
-		ruby-sqlite3
+		php-cli php-sqlite3 php-doctrine-dbal libdbd-sqlite3-perl golang-go golang-github-mattn-go-sqlite3-dev gcc libc6-dev \
+		default-jdk-headless libxerial-sqlite-jdbc-java ruby-railties ruby-activerecord ruby-sqlite3 ruby-minitest
 	$(SWIFT) build --product outboxd
 	$(SWIFT) build --product outboxctl
 	$(SWIFT) build --product fake-smtp

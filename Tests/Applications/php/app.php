@@ -3,6 +3,9 @@
 // JSON for each command. Its migrations are SQL, because PDO has no tool for them.
 declare(strict_types=1);
 
+error_reporting(E_ALL & ~E_DEPRECATED & ~E_USER_DEPRECATED); // Doctrine's
+require __DIR__ . '/doctrine.php';
+
 const PERSON = 'CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT)';
 
 function open(string $file): PDO
@@ -135,13 +138,15 @@ function rebuild(PDO $db, string $direction): array
     return ['ok' => true];
 }
 
-function tools(): array
+function tools(string $file): array
 {
     $db = testDatabase(getenv('APPS_SCHEMA'));
     $db->exec(PERSON);
     signUp($db, 'ann@example.com');
     $state = status($db, 'ann@example.com')['state'];
-    return ['ok' => $state === 'queued', 'note' => "test database: $state"];
+    [$unfiltered, $filtered] = dropped($file);
+    return ['ok' => $state === 'queued' && in_array('outbox', $unfiltered, true) && $filtered === ['person'],
+        'note' => "test database: $state; Doctrine drops " . count($unfiltered) . ' tables, filtered ' . implode(', ', $filtered)];
 }
 
 [, $command, $file] = $argv;
@@ -155,6 +160,6 @@ $result = match ($command) {
         ? status($db, $argv[3]) : ['error' => 'text and numbers find different rows'],
     'redeem' => ['result' => redeem($db, $argv[3])],
     'rebuild' => rebuild($db, $argv[3]),
-    'tools' => tools(),
+    'tools' => tools($file),
 };
 echo json_encode($result), "\n";
