@@ -92,6 +92,12 @@ public final class App {
         int locked = 0;
         List<String> other = new ArrayList<>();
         for (int number = 0; number < count; number++) {
+            // What a page reads first. The query is closed, else the next transaction would fail at its beginning.
+            try (Statement newest = db.createStatement();
+                    ResultSet row = newest.executeQuery("SELECT id FROM person ORDER BY id DESC")) {
+                row.next();
+            }
+            Thread.sleep((long) (Math.random() * 400));
             String email = "java-" + ProcessHandle.current().pid() + "-" + number + "@example.com";
             try {
                 if (isDeferred) {
@@ -107,7 +113,6 @@ public final class App {
                     other.add(error.getMessage());
                 }
             }
-            Thread.sleep((long) (Math.random() * 400));
         }
         String errors = other.stream().map(App::quoted).collect(Collectors.joining(", "));
         return "{\"committed\": " + committed + ", \"locked\": " + locked + ", \"other\": [" + errors + "]}";
@@ -180,19 +185,38 @@ public final class App {
         }
     }
 
-    static String tools() throws Exception {
-        try (Connection db = open(":memory:")) {
-            loadOutbox(db, Path.of(System.getenv("APPS_SCHEMA")));
-            try (Statement statement = db.createStatement()) {
-                statement.execute(PERSON);
+    // What the page warns of: a connection with autocommit off and transaction_mode=IMMEDIATE that has just committed.
+    static boolean keepsLock(String file) throws SQLException {
+        try (Connection idle = DriverManager.getConnection("jdbc:sqlite:" + file + "?transaction_mode=IMMEDIATE");
+                Connection other = DriverManager.getConnection("jdbc:sqlite:" + file + "?busy_timeout=500");
+                Statement write = idle.createStatement();
+                Statement begin = other.createStatement()) {
+            idle.setAutoCommit(false);
+            write.executeUpdate("UPDATE outbox SET id = id WHERE 0");
+            idle.commit();
+            try {
+                begin.execute("BEGIN IMMEDIATE");
+                begin.execute("ROLLBACK");
+                return false;
+            } catch (SQLException error) {
+                return true;
             }
-            signUp(db, "ann@example.com");
-            String state = status(db, "ann@example.com")[0];
-            return "{\"ok\": " + state.equals("queued") + ", \"note\": " + quoted("test database: " + state) + "}";
         }
     }
 
-    static String result(Connection db, String command, String[] rest) throws Exception {
+    static String tools(String file) throws Exception {
+        try (Connection db = open(":memory:"); Statement statement = db.createStatement()) {
+            loadOutbox(db, Path.of(System.getenv("APPS_SCHEMA")));
+            statement.execute(PERSON);
+            signUp(db, "ann@example.com");
+            String state = status(db, "ann@example.com")[0];
+            boolean keeps = keepsLock(file);
+            String note = "test database: " + state + "; transaction_mode=IMMEDIATE keeps the lock: " + keeps;
+            return "{\"ok\": " + (state.equals("queued") && keeps) + ", \"note\": " + quoted(note) + "}";
+        }
+    }
+
+    static String result(Connection db, String command, String file, String[] rest) throws Exception {
         switch (command) {
             case "create":
                 try (Statement statement = db.createStatement()) {
@@ -219,7 +243,7 @@ public final class App {
                 rebuild(db, rest[0].equals("up"));
                 return "{\"ok\": true}";
             case "tools":
-                return tools();
+                return tools(file);
             default:
                 throw new IllegalArgumentException(command);
         }
@@ -227,7 +251,7 @@ public final class App {
 
     public static void main(String[] words) throws Exception {
         try (Connection db = open(words[1])) {
-            System.out.println(result(db, words[0], Arrays.copyOfRange(words, 2, words.length)));
+            System.out.println(result(db, words[0], words[1], Arrays.copyOfRange(words, 2, words.length)));
         }
     }
 }
