@@ -33,6 +33,8 @@ struct SchemaInventory {
         let text: String
 
         var description: String { "\(type) \(name)" }
+        /// The type with its article.
+        var phrase: String { type == "index" ? "an index" : "a \(type)" }
         /// A trigger may have the name of another object (https://sqlite.org/schematab.html).
         var key: String { type == "trigger" ? description : name }
     }
@@ -116,7 +118,7 @@ struct SchemaInventory {
                 continue
             }
             if found.type != object.type {
-                reshaped.append("\(object.name) is a \(found.type) and should be a \(object.type)")
+                reshaped.append("\(object.name) is \(found.phrase) and should be \(object.phrase)")
             } else if object.type == "table" {
                 if let table = tables[object.name], let wanted = expected.tables[object.name],
                     let difference = table.difference(from: wanted)
