@@ -132,6 +132,17 @@ package final class Program: Sendable {
         return size * 1024
     }
 
+    /// How often the kernel has switched from the running program's threads to others.
+    package func contextSwitches() throws -> Int {
+        let tasks = "/proc/\(process.processIdentifier)/task"
+        return try FileManager.default.contentsOfDirectory(atPath: tasks).reduce(0) { sum, task in
+            // A thread may end in between.
+            let status = try? String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8)
+            return sum
+                + (status ?? "").matches(of: /voluntary_ctxt_switches:\s*(\d+)/).compactMap { Int($0.1) }.reduce(0, +)
+        }
+    }
+
     /// Sends SIGKILL: the program ends at once.
     package func kill() {
         Glibc.kill(process.processIdentifier, SIGKILL)
