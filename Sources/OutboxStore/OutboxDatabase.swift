@@ -34,6 +34,8 @@ package final class OutboxDatabase: Sendable {
     let aside = Mutex(RowsAside())
     /// The lock that makes this daemon visible to other daemons on the file.
     let daemonLock = Mutex<DaemonLock?>(nil)
+    /// This daemon's run, from its beginning on; `nil` in other programs, and where no mark can be kept.
+    let run = Mutex<DaemonRun?>(nil)
     /// Identifies this process in `claimed_by`, so that it renews and releases only its own claims.
     let claimant: String
 
@@ -131,14 +133,28 @@ package final class OutboxDatabase: Sendable {
         return configuration
     }
 
-    /// Runs a write transaction and translates errors.
+    /// Runs a write transaction and translates errors. A daemon's run counts it, if it changes anything.
     ///
     /// - Throws: `OutboxDatabaseError.lost` where the file is not in its place; nothing is written then.
     func write<Value: Sendable>(_ updates: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
+        let run = run.withLock(\.self)
         do {
-            return try await queue.write { [place] database in
-                try place.check(database)
-                return try updates(database)
+            return try await queue.writeWithoutTransaction { [place] database in
+                var result: Value?
+                var mark: CommitMark?
+                try database.inTransaction(.immediate) {
+                    try place.check(database)
+                    let changes = database.totalChangesCount
+                    result = try updates(database)
+                    if let run, database.totalChangesCount != changes {
+                        mark = try run.count(in: database)
+                        if mark == nil { throw place.wasRestored() }
+                    }
+                    return .commit
+                }
+                if let mark { run?.committed(mark) }
+                guard let result else { preconditionFailure("a transaction that did not run did not fail") }
+                return result
             }
         } catch let error as DatabaseError {
             throw translated(error)

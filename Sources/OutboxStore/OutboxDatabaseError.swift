@@ -100,6 +100,9 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
         case .lost(.replaced(let path)):
             "another file took the place of the database \(path); nothing is sent or recorded any more. Start outboxd "
                 + "again to work on the new file"
+        case .lost(.restored(let path)):
+            "an older state was written over the database \(path) while outboxd ran, such as by .restore of sqlite3; nothing "
+                + "is sent or recorded any more. Start outboxd again: it holds the messages that may have been sent"
         case .schemaTooOld(let path, 0, _):
             "the database \(path) holds no outbox; create it with `outboxctl migrate`"
         case .schemaTooOld(let path, let found, let known):

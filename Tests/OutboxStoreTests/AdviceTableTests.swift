@@ -104,6 +104,13 @@ import Testing
                 at: "held_until + 300000"
             ),
             Situation(
+                words: "is held because the database was restored",
+                advice: "request-new",
+                moment: "held since",
+                columns: ["requested_at": ":now - 1000", "due_at": "NULL", "restored_at": ":now - 500"],
+                at: "restored_at"
+            ),
+            Situation(
                 words: "was refused for now, less than `patience` after its request",
                 advice: "wait",
                 moment: "requested + patience",

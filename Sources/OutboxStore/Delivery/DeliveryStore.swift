@@ -156,6 +156,8 @@ package struct NextMoments: Sendable, Hashable {
     package let hasInterrupted: Bool
     /// Messages are being sent by any daemon.
     package let isSending: Bool
+    /// Messages of a restored file wait for an operator's decision.
+    package let hasRestored: Bool
 
     /// Creates a set of moments.
     package init(
@@ -165,7 +167,8 @@ package struct NextMoments: Sendable, Hashable {
         dueAlone: Timestamp? = nil,
         highestDuePriority: Int? = nil,
         hasInterrupted: Bool = false,
-        isSending: Bool = false
+        isSending: Bool = false,
+        hasRestored: Bool = false
     ) {
         self.due = due
         self.lease = lease
@@ -174,6 +177,7 @@ package struct NextMoments: Sendable, Hashable {
         self.highestDuePriority = highestDuePriority
         self.hasInterrupted = hasInterrupted
         self.isSending = isSending
+        self.hasRestored = hasRestored
     }
 
     /// The earliest of all moments.

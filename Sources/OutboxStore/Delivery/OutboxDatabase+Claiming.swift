@@ -413,7 +413,7 @@ extension OutboxDatabase {
     ) throws {
         let update = try database.cachedStatement(
             sql: """
-                UPDATE outbox_state SET state = ?1, finished_at = ?2, due_at = NULL, secret = NULL,
+                UPDATE outbox_state SET state = ?1, finished_at = ?2, due_at = NULL, restored_at = NULL, secret = NULL,
                     blames_address = CASE ?1 WHEN 'suppressed' THEN 1 WHEN 'rejected' THEN 0 END
                 WHERE sequence = ?3 AND (state = 'queued' OR state = 'deferred')
                 """

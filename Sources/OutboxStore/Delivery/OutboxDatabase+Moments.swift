@@ -41,7 +41,8 @@ extension OutboxDatabase {
                 ),
                 highestDuePriority: dues.first { $0.due <= now }?.priority,
                 hasInterrupted: try exists("due_at IS NOT NULL AND interruptions > 0"),
-                isSending: try exists("lease_expires_at IS NOT NULL")
+                isSending: try exists("lease_expires_at IS NOT NULL"),
+                hasRestored: try exists("restored_at IS NOT NULL")
             )
         }
     }

@@ -114,7 +114,7 @@ extension OutboxDatabase {
     private static let interruptionsAloneBeforeEnd = 3
 
     /// - Returns: the state of the message; `nil` where the claim has changed since it was read.
-    private static func rescue(
+    static func rescue(
         _ claim: ExpiredClaim,
         now: Timestamp,
         rules: DeliveryRules,

@@ -47,6 +47,9 @@ extension OutboxDatabase {
         daemonLock.withLock { lock in if lock == nil { lock = DaemonLock(path: path) } }
     }
 
+    /// Whether no other daemon process works on this file; false where that is unknown.
+    var isOnlyDaemon: Bool { daemonLock.withLock { $0.map { !$0.isShared } ?? false } }
+
     /// Whether another daemon process works on this file.
     package var hasOtherDaemon: Bool { daemonLock.withLock { $0?.isShared ?? false } }
 }

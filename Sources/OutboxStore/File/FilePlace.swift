@@ -11,6 +11,8 @@ package enum FileLoss: Sendable, Hashable {
     case gone(path: String)
     /// Another file is in its place.
     case replaced(path: String)
+    /// An older state of the file was written over it.
+    case restored(path: String)
 }
 
 /// The place of the database file when it was opened.
@@ -67,6 +69,9 @@ final class FilePlace: Sendable {
         if [ENOENT, ENOTDIR].contains(errno) { return lose(.gone(path: file.given)) }
         return .unreachable(path: file.given, reason: words)
     }
+
+    /// The file holds an older state than this process left in it.
+    func wasRestored() -> OutboxDatabaseError { lose(.restored(path: file.given)) }
 
     private func lose(_ found: FileLoss) -> OutboxDatabaseError {
         let first: FileLoss = loss.withLock { loss in

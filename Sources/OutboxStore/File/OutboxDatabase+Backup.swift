@@ -5,7 +5,7 @@ import Glibc
 
 /// The contents of a backup.
 package struct BackupContents: Sendable, Hashable {
-    /// Messages that a daemon started on the copy would send.
+    /// Messages that a daemon on another machine would send if it were started on the copy.
     package let openMessages: Int
     /// Tokens of open messages that can be read in the copy.
     package let tokens: Int

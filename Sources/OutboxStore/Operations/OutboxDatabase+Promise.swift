@@ -18,6 +18,8 @@ package struct PromiseRecord: Decodable, FetchableRecord, Hashable, Sendable {
     package let notBefore: Timestamp?
     /// When the hold by a limit on resends ended.
     package let heldUntil: Timestamp?
+    /// Since when it has waited because the file was restored.
+    package let restoredAt: Timestamp?
     /// When a relay accepted it.
     package let acceptedAt: Timestamp?
     /// When it became final.
@@ -36,6 +38,7 @@ package struct PromiseRecord: Decodable, FetchableRecord, Hashable, Sendable {
         case requestedAt = "requested_at"
         case notBefore = "not_before"
         case heldUntil = "held_until"
+        case restoredAt = "restored_at"
         case acceptedAt = "accepted_at"
         case finishedAt = "finished_at"
         case redeemedAt = "redeemed_at"
@@ -59,7 +62,7 @@ extension OutboxDatabase {
                 database,
                 sql: """
                     SELECT message.message_id AS id, message.kind, message.state, message.requested_at, message.not_before,
-                        message.held_until, message.accepted_at, message.finished_at, message.last_attempt,
+                        message.held_until, message.restored_at, message.accepted_at, message.finished_at, message.last_attempt,
                         token.redeemed_at, last.fault, last.reason
                     FROM outbox_state AS message
                     LEFT JOIN outbox_token AS token ON token.message_id = message.message_id

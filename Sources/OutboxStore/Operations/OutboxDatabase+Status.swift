@@ -44,14 +44,15 @@ extension OutboxDatabase {
         try await records(where: "id = ?", arguments: [id]).first
     }
 
-    /// Messages by state, kind and age, newest first.
+    /// Messages by state, reason to wait, kind and age, newest first.
     package func list(_ filter: StatusFilter) async throws -> [StatusRecord] {
         try await records(
             where: """
                 (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR requested_at >= ?3)
-                ORDER BY id DESC LIMIT ?4
+                AND (?4 IS NULL OR waiting_for = ?4)
+                ORDER BY id DESC LIMIT ?5
                 """,
-            arguments: [filter.state, filter.kind, filter.since, filter.limit]
+            arguments: [filter.state, filter.kind, filter.since, filter.waitingFor?.rawValue, filter.limit]
         )
     }
 

@@ -33,7 +33,8 @@ package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
     package let attempts: Int
     /// When the next attempt is due.
     package let nextAttemptAt: Timestamp?
-    /// The reason for waiting, while the message waits: `resend-limit`, `not-before`, `relay`, `retry`, or `turn`.
+    /// The reason for waiting, while the message waits: `restored-file`, `resend-limit`, `not-before`, `relay`, `retry`,
+    /// or `turn`.
     package let waitingFor: String?
     /// The last reply of the relay, or outboxd's own last words on the message.
     package let detail: String?
@@ -61,10 +62,28 @@ package struct StatusRecord: Codable, FetchableRecord, Hashable, Sendable {
     }
 }
 
+/// The values of `waiting_for`: why a message waits.
+package enum WaitingReason: String, CaseIterable, Sendable {
+    /// The file was restored; an operator decides whether the message may be sent.
+    case restoredFile = "restored-file"
+    /// A limit on resends.
+    case resendLimit = "resend-limit"
+    /// The application's `not_before`.
+    case notBefore = "not-before"
+    /// No relay is up.
+    case relay
+    /// The next attempt is not due yet.
+    case retry
+    /// It is due.
+    case turn
+}
+
 /// Which messages to list.
 package struct StatusFilter: Sendable {
     /// Only this state.
     package var state: MessageState?
+    /// Only messages that wait for this reason.
+    package var waitingFor: WaitingReason?
     /// Only this kind.
     package var kind: String?
     /// Only messages requested at or after this moment.
@@ -73,8 +92,15 @@ package struct StatusFilter: Sendable {
     package var limit: Int
 
     /// Creates a filter.
-    package init(state: MessageState? = nil, kind: String? = nil, since: Timestamp? = nil, limit: Int = 50) {
+    package init(
+        state: MessageState? = nil,
+        waitingFor: WaitingReason? = nil,
+        kind: String? = nil,
+        since: Timestamp? = nil,
+        limit: Int = 50
+    ) {
         self.state = state
+        self.waitingFor = waitingFor
         self.kind = kind
         self.since = since
         self.limit = limit

@@ -33,6 +33,9 @@ extension Schema {
             -- When the hold by a limit on resends ends. It stays afterwards, to distinguish a held mail from a late
             -- one.
             held_until INTEGER,
+            -- When outboxd noticed that the file was restored, with this message open in it: an operator decides whether
+            -- it may be sent (`outboxctl accept-restored`). NULL afterwards.
+            restored_at INTEGER,
             claimed_by TEXT,
             lease_expires_at INTEGER,
             -- Numbers the attempts and fences their completion.
@@ -59,8 +62,11 @@ extension Schema {
             blames_address INTEGER CHECK (blames_address IN (0, 1)),
             CONSTRAINT lease_exists_exactly_while_sending CHECK (
                 (lease_expires_at IS NOT NULL) = (state = 'sending') AND (claimed_by IS NOT NULL) = (state = 'sending')),
+            -- A message of a restored file is open, but never due.
             CONSTRAINT due_at_exists_exactly_while_it_waits CHECK (
-                (due_at IS NOT NULL) = (state = 'queued' OR state = 'deferred')),
+                (due_at IS NOT NULL) = ((state = 'queued' OR state = 'deferred') AND restored_at IS NULL)),
+            CONSTRAINT restored_at_exists_only_while_it_waits CHECK (
+                restored_at IS NULL OR state = 'queued' OR state = 'deferred'),
             CONSTRAINT finished_at_exists_exactly_when_final CHECK (
                 (finished_at IS NULL) = (state = 'queued' OR state = 'sending' OR state = 'deferred')),
             CONSTRAINT accepted_at_exists_exactly_after_acceptance CHECK (
@@ -75,6 +81,7 @@ extension Schema {
         CREATE INDEX outbox_leased ON outbox_state (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
         -- The rows that retention removes, oldest first.
         CREATE INDEX outbox_finished ON outbox_state (finished_at) WHERE finished_at IS NOT NULL;
+        CREATE INDEX outbox_restored ON outbox_state (restored_at) WHERE restored_at IS NOT NULL;
         CREATE INDEX outbox_cancelled ON outbox_state (claimed_by) WHERE is_cancelled = 1 AND claimed_by IS NOT NULL;
         CREATE INDEX outbox_interrupted ON outbox_state (interruptions, due_at)
             WHERE due_at IS NOT NULL AND interruptions > 0;
@@ -94,7 +101,7 @@ extension Schema {
             WHERE accepted_at IS NOT NULL OR lease_expires_at IS NOT NULL;
         """
 
-    /// Attempts, reports, relays, suppressed addresses and settings.
+    /// Attempts, reports, relays, suppressed addresses, settings and runs.
     static let records = """
         CREATE TABLE outbox_attempt (
             message_id INTEGER NOT NULL,
@@ -240,5 +247,25 @@ extension Schema {
             spelling TEXT PRIMARY KEY,
             a_labels TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
+
+        -- Identifies the file, wherever it is and whatever its name: by the identity outboxd finds its mark, which says
+        -- outside of the file what outboxd last committed to it.
+        CREATE TABLE outbox_file (
+            id INTEGER PRIMARY KEY CONSTRAINT there_is_one_file CHECK (id = 1),
+            identity TEXT NOT NULL CONSTRAINT identity_has_32_hexadecimal_digits CHECK (
+                length(identity) = 32 AND identity NOT GLOB '*[^0-9a-f]*')
+        ) STRICT;
+        \(identity)
+
+        -- For each run of outboxd, a random number and how many changes it has committed. An older copy of the file has
+        -- fewer, or lacks the run.
+        CREATE TABLE outbox_run (
+            run INTEGER PRIMARY KEY,
+            commits INTEGER NOT NULL,
+            committed_at INTEGER NOT NULL
+        ) STRICT;
         """
+
+    /// Gives the file its identity, unless it has one.
+    static let identity = "INSERT OR IGNORE INTO outbox_file (id, identity) VALUES (1, lower(hex(randomblob(16))));"
 }

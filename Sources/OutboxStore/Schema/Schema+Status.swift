@@ -49,7 +49,7 @@ extension Schema {
             SELECT
                 outbox_current.sequence AS of_sequence,
                 newest.sequence, newest.person, newest.kind, newest.state, newest.requested_at, newest.accepted_at,
-                newest.finished_at, newest.expires_at, newest.blames_address,
+                newest.finished_at, newest.expires_at, newest.blames_address, newest.restored_at,
                 -- When other mail systems reported about an accepted mail. All other actions are notes: a mail that was
                 -- relayed or expanded may still be late or fail.
                 CASE WHEN newest.state = 'accepted' THEN (
@@ -92,6 +92,7 @@ extension Schema {
             state.attempts,
             state.due_at AS next_attempt_at,
             CASE
+                WHEN state.restored_at IS NOT NULL THEN 'restored-file'
                 WHEN state.due_at IS NULL THEN NULL
                 WHEN state.held_until = state.due_at AND state.held_until > clock.now THEN 'resend-limit'
                 WHEN state.state = 'queued' AND state.not_before > clock.now THEN 'not-before'
@@ -107,6 +108,8 @@ extension Schema {
                 AS INTEGER) AS may_arrive_twice,
             CASE
                 WHEN current.redeemed_at IS NOT NULL THEN 'done'
+                -- Another request leaves at once, whatever the operator decides about this one.
+                WHEN current.restored_at IS NOT NULL THEN 'request-new'
                 WHEN current.finished_at IS NULL THEN
                     CASE
                         WHEN clock.now >= current.waits_from + guidance.patience THEN 'delivery-delayed'
@@ -136,6 +139,7 @@ extension Schema {
             END AS advice,
             CAST(CASE
                 WHEN current.redeemed_at IS NOT NULL THEN current.redeemed_at
+                WHEN current.restored_at IS NOT NULL THEN current.restored_at
                 WHEN current.finished_at IS NULL THEN
                     CASE
                         WHEN relays.are_down AND clock.now >= current.may_leave_at

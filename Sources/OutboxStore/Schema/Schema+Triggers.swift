@@ -175,7 +175,8 @@ extension Schema {
         WHEN coalesce(OLD.cancelled, 0) = 0 AND NEW.cancelled = 1
         BEGIN
             UPDATE outbox_state SET is_cancelled = 1 WHERE message_id = NEW.id AND state = 'sending';
-            UPDATE outbox_state SET state = 'cancelled', due_at = NULL, secret = NULL, finished_at = \(now)
+            UPDATE outbox_state
+                SET state = 'cancelled', due_at = NULL, restored_at = NULL, secret = NULL, finished_at = \(now)
                 WHERE message_id = NEW.id AND (state = 'queued' OR state = 'deferred');
         END;
 

@@ -39,7 +39,8 @@ package enum Schema {
         """
 
     /// The rows of the schema, for a copy without data, such as an application's structure.sql.
-    static let rows = [ballast, "INSERT OR IGNORE INTO outbox_guidance (id) VALUES (1);"].joined(separator: "\n")
+    static let rows = [ballast, "INSERT OR IGNORE INTO outbox_guidance (id) VALUES (1);", identity]
+        .joined(separator: "\n")
 
     /// The scripts that upgrade a file: the first one upgrades version 1 to version 2. A published script never
     /// changes. ``text`` equals the result of version 1 and all of these; a test compares the two.

@@ -1,0 +1,523 @@
+// A file that is older than what outboxd last committed to it, and files that only look so.
+
+import Foundation
+import GRDB
+import OutboxCore
+import OutboxTokens
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import OutboxStore
+
+/// A database that is moved, copied and restored, and the cache folders of the machines on which outboxd runs.
+final class RestoringWorld: Sendable {
+    let folder: URL
+    private let time = Mutex(noon)
+    let troubles = Mutex<[CommitMarkTrouble]>([])
+
+    var database: String { file("app.db") }
+    var now: Timestamp { time.withLock(\.self) }
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "restoring-\(UUID().uuidString)")
+        for machine in ["A", "B", "C"] {
+            try FileManager.default.createDirectory(
+                at: folder.appending(path: machine),
+                withIntermediateDirectories: true
+            )
+        }
+        _ = try OutboxDatabase(path: folder.appending(path: "app.db").path, access: .migrating)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    func file(_ name: String) -> String { folder.appending(path: name).path }
+
+    func pass(_ span: Duration) { time.withLock { $0 = $0 + span } }
+
+    /// A daemon that begins its run on a machine.
+    func start(_ machine: String = "A", rules: DeliveryRules = .lax) async throws -> Daemon {
+        pass(.seconds(1))
+        let store = try OutboxDatabase(path: database, access: .upgrading)
+        let beginning = try await store.beginRun(
+            marks: file(machine),
+            rules: rules,
+            clock: { self.now },
+            onTrouble: { trouble in self.troubles.withLock { $0.append(trouble) } }
+        )
+        return Daemon(store: store, beginning: beginning, world: self)
+    }
+
+    /// Replaces the database by another file.
+    func restore(_ name: String) throws {
+        try wipe()
+        try copy(name, to: "app.db")
+    }
+
+    func wipe() throws {
+        for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: database + suffix) {
+            try FileManager.default.removeItem(atPath: database + suffix)
+        }
+    }
+
+    func copy(_ name: String, to other: String) throws {
+        for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: file(name) + suffix) {
+            try? FileManager.default.removeItem(atPath: file(other) + suffix)
+            try FileManager.default.copyItem(atPath: file(name) + suffix, toPath: file(other) + suffix)
+        }
+    }
+
+    /// The mark of a machine.
+    func mark(_ machine: String = "A") throws -> Data {
+        let names = try FileManager.default.contentsOfDirectory(atPath: file(machine))
+        return try Data(contentsOf: folder.appending(path: "\(machine)/\(try #require(names.first))"))
+    }
+
+    func setMark(_ mark: Data, _ machine: String = "A") throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: file(machine))
+        try mark.write(to: folder.appending(path: "\(machine)/\(try #require(names.first))"))
+    }
+
+    func value<Value: DatabaseValueConvertible & Sendable>(_ type: Value.Type, _ sql: String) throws -> Value? {
+        try DatabaseQueue(path: database).read { try Value.fetchOne($0, sql: sql) }
+    }
+
+    func execute(_ sql: String) throws { try DatabaseQueue(path: database).write { try $0.execute(sql: sql) } }
+
+    /// Inserts a message that is requested now.
+    @discardableResult
+    func insert(_ name: String = "ann", notBefore: Timestamp? = nil, expiresAt: Timestamp? = nil) throws -> Int64 {
+        try DatabaseQueue(path: database).write { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO outbox (kind, recipient, token, not_before, expires_at)
+                    VALUES ('verify-email', ?, 's3cret', ?, ?)
+                    """,
+                arguments: ["\(name)@example.com", notBefore, expiresAt]
+            )
+            let id = database.lastInsertedRowID
+            try database.execute(
+                sql: """
+                    UPDATE outbox_state SET requested_at = ?1, due_at = coalesce(not_before, ?1) WHERE message_id = ?2
+                    """,
+                arguments: [self.now, id]
+            )
+            return id
+        }
+    }
+
+    /// A running daemon; it ends without a word, as if killed, with the last reference to it.
+    final class Daemon: Sendable {
+        let store: OutboxDatabase
+        let beginning: RunBeginning
+        private let world: RestoringWorld
+
+        var finding: RunBeginning.Finding { beginning.finding }
+        var isRestored: Bool { if case .restored = finding { true } else { false } }
+
+        init(store: OutboxDatabase, beginning: RunBeginning, world: RestoringWorld) {
+            self.store = store
+            self.beginning = beginning
+            self.world = world
+        }
+
+        /// Sends new mails.
+        func work(_ mails: Int = 1) async throws {
+            for _ in 0..<mails {
+                try world.insert("worker")
+                world.pass(.seconds(1))
+                try await send()
+            }
+        }
+
+        /// Sends what is due.
+        @discardableResult
+        func send() async throws -> [Int64] {
+            let claims = try await store.claim(now: world.now).claims
+            _ = try await store.finish(claims.map { .accepted($0, at: world.now) }, now: world.now)
+            return claims.map(\.message.id)
+        }
+
+        func checkpoint() throws {
+            try DatabaseQueue(path: store.path).writeWithoutTransaction {
+                try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+            }
+        }
+    }
+}
+
+@Suite("A restored file") struct RestoredFileTests {
+    private let world: RestoringWorld
+
+    init() throws { world = try RestoringWorld() }
+
+    /// What happens to the file after outboxd has run on machine A, and what the next start says about it.
+    struct Case: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let finding: String
+        var machine = "A"
+        let happens: @Sendable (RestoringWorld) async throws -> Void
+    }
+
+    private static func dump(_ world: RestoringWorld) async throws {
+        let script = """
+            import sqlite3, sys
+            with open(sys.argv[2], "w") as file:
+                file.write("\\n".join(sqlite3.connect(sys.argv[1]).iterdump()))
+            """
+        let result = try await Program.python(script, [world.database, world.file("dump.sql")])
+        #expect(result.exitCode == 0, "\(result.errors)")
+    }
+
+    /// A backup is taken while the daemon works, which then goes on.
+    private static func afterBackup(_ name: String, _ backUp: @escaping @Sendable (RestoringWorld) async throws -> Void)
+        -> @Sendable (RestoringWorld) async throws -> Void
+    {
+        { world in
+            let daemon = try await world.start()
+            try await daemon.work(2)
+            try await backUp(world)
+            try await daemon.work(1)
+            try world.restore(name)
+        }
+    }
+
+    static let cases: [Case] = [
+        Case(testDescription: "a new file", finding: "unmarked") { world in
+            for name in try FileManager.default.contentsOfDirectory(atPath: world.file("A")) {
+                try FileManager.default.removeItem(atPath: world.file("A/\(name)"))
+            }
+        },
+        Case(testDescription: "nothing happened", finding: "complete") { _ in },
+        Case(
+            testDescription: "restored from outboxctl backup",
+            finding: "restored",
+            happens: afterBackup("backup.db") { world in
+                let file = try OutboxDatabase(path: world.database, access: .reading)
+                _ = try await file.backUp(to: world.file("backup.db"))
+            }
+        ),
+        Case(
+            testDescription: "restored from VACUUM INTO",
+            finding: "restored",
+            happens: afterBackup("vacuum.db") { world in
+                try await DatabaseQueue(path: world.database).vacuum(into: world.file("vacuum.db"))
+            }
+        ),
+        Case(
+            testDescription: "restored from cp of the file and its log",
+            finding: "restored",
+            happens: afterBackup("copy.db") { try $0.copy("app.db", to: "copy.db") }
+        ),
+        Case(
+            testDescription: "restored from cp of the file without its log",
+            finding: "restored",
+            happens: afterBackup("copy.db") { world in
+                try FileManager.default.copyItem(atPath: world.database, toPath: world.file("copy.db"))
+            }
+        ),
+        Case(testDescription: "restored from .dump", finding: "restored") { world in
+            let daemon = try await world.start()
+            try await daemon.work(2)
+            try await dump(world)
+            try await daemon.work(1)
+            try world.wipe()
+            let sql = try String(contentsOfFile: world.file("dump.sql"), encoding: .utf8)
+            try await DatabaseQueue(path: world.database).writeWithoutTransaction { try $0.execute(sql: sql) }
+        },
+        Case(testDescription: "the true file is put back before a start", finding: "complete") { world in
+            try await world.start().work(2)
+            try world.copy("app.db", to: "true.db")
+            try world.wipe()
+            try world.restore("true.db")
+        },
+        Case(testDescription: "the true file is put back after a start on a restored one", finding: "restored") {
+            world in
+            try world.copy("app.db", to: "old.db")
+            try await world.start().work(2)
+            try world.copy("app.db", to: "true.db")
+            try world.restore("old.db")
+            #expect(try await world.start().isRestored)
+            try world.restore("true.db")
+        },
+        Case(testDescription: "the same content in a new inode", finding: "complete") { world in
+            try await world.start().work(2)
+            try world.copy("app.db", to: "same.db")
+            try world.restore("same.db")
+        },
+        Case(testDescription: "VACUUM", finding: "complete") { world in
+            try await world.start().work(2)
+            try await DatabaseQueue(path: world.database).vacuum()
+        },
+        Case(testDescription: "killed between commit and mark", finding: "complete") { world in
+            let daemon = try await world.start()
+            try await daemon.work(1)
+            let mark = try world.mark()
+            world.pass(.seconds(1))
+            try world.insert()
+            #expect(try await daemon.store.claim(now: world.now).claims.count == 1)
+            try world.setMark(mark)
+        },
+        Case(testDescription: "a crash of the machine: the mark is three mails behind", finding: "complete") { world in
+            let daemon = try await world.start()
+            try await daemon.work(1)
+            let mark = try world.mark()
+            try await daemon.work(3)
+            try world.setMark(mark)
+        },
+        Case(testDescription: "a crash of the machine: the mark is incomplete", finding: "unmarked") { world in
+            try await world.start().work(2)
+            try world.setMark(try world.mark().prefix(24) + Data(count: 16))
+        },
+        Case(testDescription: "the log is lost", finding: "restored") { world in
+            let daemon = try await world.start()
+            try daemon.checkpoint()
+            try FileManager.default.copyItem(atPath: world.database, toPath: world.file("lost.db"))
+            try await daemon.work(3)
+            try world.restore("lost.db")
+        },
+        Case(testDescription: "moved to B", finding: "unmarked", machine: "B") { _ in },
+        Case(testDescription: "on B again", finding: "complete", machine: "B") { world in
+            try await world.start("B").work(4)
+        },
+        Case(testDescription: "moved to B, and back", finding: "complete") { world in
+            try await world.start("B").work(4)
+            try await world.start("B").work(1)
+        },
+        Case(testDescription: "an old backup restored on B, which knows more", finding: "restored", machine: "B") {
+            world in
+            try world.copy("app.db", to: "old.db")
+            try await world.start("B").work(1)
+            try await world.start("A").work(1)
+            try world.restore("old.db")
+        },
+        Case(testDescription: "an old backup restored on C, which never had it", finding: "unmarked", machine: "C") {
+            world in
+            try world.copy("app.db", to: "old.db")
+            try await world.start("A").work(1)
+            try world.restore("old.db")
+        },
+        Case(testDescription: "two daemons: B begins while A's mark is newer", finding: "complete", machine: "B") {
+            world in
+            let a = try await world.start("A")
+            try await world.start("B").work(1)
+            try await a.work(3)
+        },
+        Case(testDescription: "two daemons: A begins while B's mark is newer", finding: "complete") { world in
+            let b = try await world.start("B")
+            try await world.start("A").work(1)
+            try await b.work(3)
+        },
+        Case(testDescription: "two daemons with one folder of marks take turns", finding: "complete") { world in
+            let (first, second) = (try await world.start(), try await world.start())
+            #expect(first.finding == .complete && second.finding == .complete)
+            for _ in 1...3 {
+                try await first.work(1)
+                try await second.work(1)
+                #expect(try await world.start().finding == .complete)
+            }
+        },
+    ]
+
+    @Test("is told from a moved, copied, changed or crashed one", arguments: cases)
+    func findings(_ situation: Case) async throws {
+        // The first run, on A.
+        try await world.start().work(2)
+        try await situation.happens(world)
+        let daemon = try await world.start(situation.machine)
+        #expect("\(daemon.finding)".hasPrefix(situation.finding), "\(daemon.finding)")
+        #expect(world.troubles.withLock(\.self) == [])
+    }
+
+    /// A restored file with these messages: `open` waits, `sending` is being sent, `final` is accepted; all three were
+    /// sent since the backup.
+    private func restoredWorld(rules: DeliveryRules = .lax) async throws -> (
+        daemon: RestoringWorld.Daemon, open: Int64, sending: Int64, final: Int64
+    ) {
+        let before = try await world.start()
+        let final = try world.insert("fay")
+        try await before.send()
+        let sending = try world.insert("sam")
+        #expect(try await before.store.claim(now: world.now).claims.count == 1)
+        world.pass(.seconds(1))
+        let open = try world.insert("olga")
+        try world.copy("app.db", to: "backup.db")
+        try await before.send()
+        try world.restore("backup.db")
+        return (try await world.start(rules: rules), open, sending, final)
+    }
+
+    @Test("its open messages are held and nothing else: they are neither due nor expire; later requests leave")
+    func holds() async throws {
+        let (daemon, open, sending, final) = try await restoredWorld()
+        #expect(daemon.isRestored)
+        #expect(daemon.beginning.uncertain == [sending] && daemon.beginning.refused == [])
+        #expect(daemon.beginning.held?.count == 2 && daemon.beginning.held?.since == world.now)
+        #expect(try await daemon.store.status(id: final)?.state == .accepted)
+        for id in [open, sending] {
+            let status = try #require(try await daemon.store.status(id: id))
+            #expect(status.state == (id == open ? .queued : .deferred) && status.mayArriveTwice == (id == sending))
+            #expect(status.waitingFor == "restored-file" && status.nextAttemptAt == nil)
+            #expect(status.advice == "request-new" && status.adviceAt == daemon.beginning.held?.since)
+        }
+        #expect(try await daemon.store.attempts(of: sending).map(\.outcome) == [.uncertain])
+        world.pass(.seconds(1))
+        let later = try world.insert("lea")
+        #expect(try await daemon.store.list(StatusFilter(waitingFor: .restoredFile)).map(\.id) == [open, sending])
+        #expect(try await daemon.send() == [later])
+        world.pass(.seconds(90 * 86_400))
+        #expect(try await daemon.send() == [])
+        #expect(try await daemon.store.expire(now: world.now) == [])
+        let moments = try await daemon.store.nextMoments(now: world.now)
+        #expect(moments.next == nil && moments.hasRestored && !moments.hasInterrupted)
+    }
+
+    @Test("it is noticed once, and its messages stay held over further starts")
+    func staysHeld() async throws {
+        let (first, open, sending, _) = try await restoredWorld()
+        for _ in 1...2 {
+            let daemon = try await world.start()
+            #expect(daemon.finding == .complete && daemon.beginning.uncertain == [])
+            #expect(daemon.beginning.held?.count == 2 && daemon.beginning.held?.since == first.beginning.held?.since)
+            #expect(try await daemon.send() == [])
+        }
+        #expect(try await first.store.sendRestored(now: world.now).due == [sending, open])
+        #expect(try await world.start().beginning.held == nil)
+    }
+
+    @Test("killed between the hold and the new mark, the next start doesn't hold what was accepted meanwhile")
+    func killedAfterHold() async throws {
+        // Another daemon keeps the run that the mark names.
+        let before = try await world.start()
+        let open = try world.insert("olga")
+        try world.copy("app.db", to: "backup.db")
+        try await before.send()
+        let mark = try world.mark()
+        try world.restore("backup.db")
+        let company = try OutboxDatabase(path: world.database, access: .writing)
+        company.showDaemon()
+        let daemon = try await world.start()
+        #expect(daemon.isRestored)
+        try world.setMark(mark)
+        #expect(try await daemon.store.sendRestored(now: world.now).due == [open])
+        let next = try await world.start()
+        #expect(next.finding == .complete && next.beginning.held == nil)
+    }
+
+    @Test("--send: due now, not before not_before, or expired")
+    func send() async throws {
+        let before = try await world.start()
+        let soon = world.now + .seconds(600)
+        let (plain, later) = (try world.insert("ann"), try world.insert("ben", notBefore: soon))
+        let (short, long) = (
+            try world.insert("cat", expiresAt: world.now + .seconds(60)), try world.insert("dan", expiresAt: soon)
+        )
+        try world.copy("app.db", to: "backup.db")
+        try await before.send()
+        try world.restore("backup.db")
+        let daemon = try await world.start()
+        #expect(daemon.beginning.held?.count == 4)
+        world.pass(.seconds(60))
+        let accepted = try await daemon.store.sendRestored(now: world.now)
+        #expect(accepted.due == [plain, later, long] && accepted.expired == [short] && accepted.cancelled == [])
+        #expect(try await daemon.store.restoredMessages() == nil)
+        #expect(try await daemon.store.sendRestored(now: world.now) == AcceptedRestored())
+        #expect(try await daemon.send() == [plain, long])
+        world.pass(.seconds(600))
+        #expect(try await daemon.send() == [later])
+    }
+
+    @Test("--cancel, an application's cancelling and deleting, and a newer message end what is held, with its token")
+    func endings() async throws {
+        let before = try await world.start()
+        let names = ["ann", "ben", "cat", "dan", "eve"]
+        let ids = try names.map { try world.insert($0) }
+        try world.copy("app.db", to: "backup.db")
+        try await before.send()
+        try world.restore("backup.db")
+        let daemon = try await world.start(rules: .superseding)
+        #expect(daemon.beginning.held?.count == 5)
+        try world.execute("UPDATE outbox SET cancelled = 1 WHERE id = \(ids[0])")
+        try world.execute("DELETE FROM outbox WHERE id = \(ids[1])")
+        let known = try await daemon.store.supersede(newerThan: nil, now: world.now, rules: .superseding).newest
+        world.pass(.seconds(1))
+        let newer = try world.insert("cat")
+        let found = try await daemon.store.supersede(newerThan: known, now: world.now, rules: .superseding)
+        #expect(found.superseded == [ids[2]])
+        #expect(try await daemon.store.cancel(id: ids[3]))
+        #expect(try await daemon.store.cancelRestored(now: world.now).cancelled == [ids[4]])
+        let states = try await daemon.store.list(StatusFilter()).map { "\($0.id) \($0.state)" }
+        #expect(
+            states == [
+                "\(newer) queued", "\(ids[4]) cancelled", "\(ids[3]) cancelled", "\(ids[2]) superseded",
+                "\(ids[0]) cancelled",
+            ]
+        )
+        let secrets = "SELECT count(*) FROM outbox_secret WHERE slot > 0 AND rtrim(token, char(10)) <> ''"
+        #expect(try world.value(Int.self, secrets) == 1)
+        #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_state WHERE restored_at IS NOT NULL") == 0)
+        #expect(try await daemon.send() == [newer])
+    }
+
+    @Test("thousands of messages are held and accepted, and a row that is lost does not stop that")
+    func many() async throws {
+        let before = try await world.start()
+        let count = 2500
+        try world.execute(
+            """
+            WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < \(count))
+            INSERT INTO outbox (kind, recipient, token) SELECT 'verify-email', 'p' || n || '@example.com', 's3cret' FROM number;
+            UPDATE outbox_state SET requested_at = \(world.now.milliseconds)
+            """
+        )
+        try world.copy("app.db", to: "backup.db")
+        try await before.work(1)
+        try world.restore("backup.db")
+        let daemon = try await world.start()
+        #expect(daemon.beginning.held?.count == count)
+        try world.execute("DROP TRIGGER outbox_deleted; DELETE FROM outbox WHERE id % 1000 = 7")
+        #expect(try await daemon.store.cancelRestored(now: world.now).cancelled.count == count)
+        #expect(try await daemon.store.restoredMessages() == nil)
+    }
+
+    @Test("a trigger of the application that refuses one row leaves the others held")
+    func refusedRow() async throws {
+        let before = try await world.start()
+        let (stuck, other) = (try world.insert("ann"), try world.insert("ben"))
+        try world.execute(
+            """
+            CREATE TRIGGER mine BEFORE UPDATE OF restored_at ON outbox_state WHEN NEW.message_id = \(stuck) BEGIN
+                SELECT RAISE(ABORT, 'not this one');
+            END
+            """
+        )
+        try world.copy("app.db", to: "backup.db")
+        try await before.send()
+        try world.restore("backup.db")
+        let daemon = try await world.start()
+        #expect(daemon.beginning.refused == [RowRefusal(messageID: stuck, rule: "not this one")])
+        #expect(daemon.beginning.held?.count == 1)
+        #expect(try await daemon.store.status(id: other)?.waitingFor == "restored-file")
+    }
+
+    @Test("a token that was mailed since the backup works again after --send, because it is the same")
+    func mintedToken() async throws {
+        let key = try TokenKey(base64: Data(repeating: 7, count: 32).base64EncodedString())
+        var rules = DeliveryRules.lax
+        rules.tokens = TokenRules(keys: [key], kinds: ["verify-email"])
+        let before = try await world.start(rules: rules)
+        try world.execute("INSERT INTO outbox (kind, recipient) VALUES ('verify-email', 'ann@example.com')")
+        try world.execute("UPDATE outbox_state SET requested_at = \(world.now.milliseconds), due_at = requested_at")
+        try world.copy("app.db", to: "backup.db")
+        let claim = try await before.store.claim(now: world.now, rules: rules).claims.first
+        let mailed = try #require(claim?.message.token)
+        try world.restore("backup.db")
+        let daemon = try await world.start(rules: rules)
+        #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_token") == 0)
+        _ = try await daemon.store.sendRestored(now: world.now)
+        let claims = try await daemon.store.claim(now: world.now, rules: rules).claims
+        #expect(claims.map(\.message.token) == [mailed])
+        #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_token WHERE digest IS NOT NULL") == 1)
+    }
+}
