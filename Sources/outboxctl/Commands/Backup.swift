@@ -9,8 +9,9 @@ struct Backup: AsyncParsableCommand {
         abstract: "Copy the database into a new file that nobody else can read.",
         discussion: """
             outboxd and the applications go on meanwhile. The copy contains the whole file, including an application's \
-            own tables and the tokens of open messages: protect it like passwords. If outboxd is started on the copy, \
-            it sends the open messages again; docs/operating.md says how to restore a copy.
+            own tables and the tokens of open messages: protect it like passwords. If outboxd is started on the copy in \
+            place of the original, it notices that, and asks whether to send the open messages (again); \
+            docs/operating.md says how to restore a copy.
             """
     )
 
@@ -30,7 +31,7 @@ struct Backup: AsyncParsableCommand {
             print("open messages: \(contents.openMessages), tokens: \(contents.tokens)")
             if contents.openMessages > 0 {
                 print(
-                    "outboxd sends open messages again if it is started on this copy: see \"Restore\" in docs/operating.md"
+                    "if this copy is restored, they may be sent again: see \"Restore\" in docs/operating.md"
                 )
             }
         }

@@ -7,7 +7,7 @@ import ProgramSupport
 
 struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List messages by state, kind and age, newest first.",
+        abstract: "List messages by state, reason to wait, kind and age, newest first.",
         discussion: "Exits with 1 if there are none."
     )
 
@@ -25,6 +25,21 @@ struct List: AsyncParsableCommand {
         }
     )
     var state: MessageState?
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages that wait for this reason: \(WaitingReason.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "reason"
+        ),
+        transform: { text in
+            guard let reason = WaitingReason(rawValue: text) else {
+                let known = WaitingReason.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("'\(text)' is not a reason to wait; the reasons are \(known)")
+            }
+            return reason
+        }
+    )
+    var waitingFor: WaitingReason?
 
     @Option(help: "Only messages of this kind, such as verify-email.")
     var kind: String?
@@ -47,7 +62,13 @@ struct List: AsyncParsableCommand {
         try await reportingFailures {
             let database = try options.database(.reading)
             let messages = try await database.list(
-                StatusFilter(state: state, kind: kind, since: since.timestamp(now: .now), limit: limit)
+                StatusFilter(
+                    state: state,
+                    waitingFor: waitingFor,
+                    kind: kind,
+                    since: since.timestamp(now: .now),
+                    limit: limit
+                )
             )
             if json {
                 for message in messages { print(try JSONText.line(MessageAnswer(message))) }

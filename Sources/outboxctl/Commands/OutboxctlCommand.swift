@@ -16,6 +16,7 @@ struct OutboxctlCommand: AsyncParsableCommand {
               outboxctl show 17                    every attempt of message 17, with the relay's reply
               outboxctl list --state deferred      messages that wait for another attempt
               outboxctl cancel 17                  cancel message 17
+              outboxctl accept-restored            what to do with the messages of a restored database
               outboxctl relays                     the health of the relays
               outboxctl promise --since 24h        how many mails were accepted in time
               outboxctl send-test me@example.com   a sample mail through the relay, with the conversation
@@ -27,9 +28,8 @@ struct OutboxctlCommand: AsyncParsableCommand {
         version: programVersion,
         subcommands: [
             Status.self, Show.self, List.self, PromiseCommand.self, Relays.self, SuppressionCommands.self, Bounce.self,
-            Enqueue.self, Cancel.self, Preview.self, LintTemplates.self, SendTest.self, Migrate.self,
-            SchemaCommand.self,
-            Backup.self, NewKey.self, CheckKeyCommand.self,
+            Enqueue.self, Cancel.self, AcceptRestored.self, Preview.self, LintTemplates.self, SendTest.self,
+            Migrate.self, SchemaCommand.self, Backup.self, NewKey.self, CheckKeyCommand.self,
         ]
     )
 

@@ -138,7 +138,9 @@ struct PromiseMeasure: Encodable, Sendable {
     private mutating func addLate(_ record: PromiseRecord, _ took: Duration, end: Timestamp) {
         let fault: String
         let reason: String
-        if let heldUntil = record.heldUntil, end <= heldUntil + patience {
+        if record.restoredAt != nil {
+            (fault, reason) = ("restored-file", "open in a restored database; see outboxctl accept-restored")
+        } else if let heldUntil = record.heldUntil, end <= heldUntil + patience {
             (fault, reason) = ("resend-limit", "requested more often than `limits` allow")
         } else if let known = record.fault {
             (fault, reason) = (known.rawValue, record.reason?.rawValue ?? "unknown")

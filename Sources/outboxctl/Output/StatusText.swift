@@ -114,6 +114,9 @@ struct StatusText {
     private func waiting(_ code: String, _ message: StatusRecord) -> String {
         let until = message.nextAttemptAt.map { "until \(moment($0))" } ?? ""
         switch code {
+        case "restored-file":
+            return "for a decision, because it was open in a restored database (restored-file); see "
+                + "`outboxctl accept-restored`"
         case "resend-limit": return "\(until), because this address was sent this kind of mail before (resend-limit)"
         case "not-before": return "\(until), as the application asked (not-before)"
         case "retry": return "\(until) for the next attempt (retry)"
