@@ -20,6 +20,8 @@ actor Dispatcher {
     private var newestSeen: Int64?
     /// When the first unclaimed message fell due, as of the last query.
     private var dueSince: Timestamp?
+    /// Whether messages of a restored file wait, as of the last query.
+    private var hasRestored = false
     private var shownAt: ContinuousClock.Instant?
 
     private let clock: SharedClockWatch
@@ -104,6 +106,7 @@ actor Dispatcher {
             let hasMore = try await step { try await supersede(now) }
             let moments = try await step { try await store.nextMoments(now: now) }
             dueSince = moments.due.flatMap { $0 <= now ? $0 : nil }
+            hasRestored = moments.hasRestored
             // Claims that were taken over are due now, but these moments don't include them.
             if try await rescue(moments, now, settings) { continue }
             let hasExpired = try await expire(moments, moment)
@@ -325,7 +328,13 @@ actor Dispatcher {
         if trouble == nil, let shownAt, now - shownAt < .seconds(1) { return }
         shownAt = now
         pulse.onRound(
-            DeliveryState(dueSince: dueSince, underWay: pool.underWay, relays: pool.statuses, trouble: trouble)
+            DeliveryState(
+                dueSince: dueSince,
+                underWay: pool.underWay,
+                hasRestored: hasRestored,
+                relays: pool.statuses,
+                trouble: trouble
+            )
         )
     }
 

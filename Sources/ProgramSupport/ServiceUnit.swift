@@ -29,8 +29,10 @@ package struct ServiceUnit: Sendable, Equatable {
     package private(set) var isReadOnly = false
     /// `ProtectHome=`, unless it is off.
     package private(set) var hidesHomes = false
-    /// The writable folders: `ReadWritePaths=` and `StateDirectory=`.
+    /// The writable folders: `ReadWritePaths=`, `StateDirectory=` and `CacheDirectory=`.
     package private(set) var writablePaths: [String] = []
+    /// The folder that `CacheDirectory=` names first; systemd creates it.
+    package private(set) var cacheFolder: String?
 
     /// The folders that systemd searches, most important first.
     package static let folders = [
@@ -84,6 +86,10 @@ package struct ServiceUnit: Sendable, Equatable {
         case "ReadWritePaths" where value.isEmpty: writablePaths = []
         case "ReadWritePaths":
             writablePaths += words.map { String($0.drop { $0 == "-" || $0 == "+" }) }
+        case "CacheDirectory":
+            let folders = words.map { "/var/cache/\($0.prefix { $0 != ":" })" }
+            cacheFolder = cacheFolder ?? folders.first
+            writablePaths += folders
         case "StateDirectory": writablePaths += words.map { "/var/lib/\($0.prefix { $0 != ":" })" }
         default: break
         }

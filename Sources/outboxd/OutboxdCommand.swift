@@ -29,9 +29,13 @@ struct OutboxdCommand: AsyncParsableCommand {
             and certificates again, all or none, and try relays that are down at once; the log names the changes that \
             need a restart.
 
+            CACHE_DIRECTORY names the folder in which outboxd keeps a mark of its last commit; systemd sets it. If the \
+            database is older than the mark, it was restored: its open messages are held until `outboxctl \
+            accept-restored` says whether to send them.
+
             Exit codes: 0 after SIGTERM or SIGINT, 64 the command line is wrong, 69 the database can't be used, 75 its \
-            file or folder is missing or closed to outboxd, or was replaced under the running program, 78 the \
-            configuration, a template or a password file is wrong.
+            file or folder is missing or closed to outboxd, or was replaced or restored under the running program, 78 \
+            the configuration, a template or a password file is wrong.
             """,
         version: programVersion
     )
@@ -73,7 +77,7 @@ struct OutboxdCommand: AsyncParsableCommand {
         let threshold = LogThreshold(loaded.settings.logLevel)
         let logger = OperatorLog.makeLogger(threshold: threshold)
         let log = DeliveryLog(logger: logger)
-        let store = try await openDatabase(loaded.settings, logger: logger)
+        let store = try await openDatabase(loaded, environment, log: log, logger: logger)
         let current = CurrentConfiguration(loaded.delivery)
         let board = StatusBoard(manager: ServiceManager(environment: environment))
         let delivering = AsyncStream<Void>.makeStream()
@@ -114,11 +118,25 @@ struct OutboxdCommand: AsyncParsableCommand {
         do { try await group.run() } catch is DatabaseLost { throw ExitCode(ExitStatus.temporary) }
     }
 
-    private func openDatabase(_ settings: Settings, logger: Logger) async throws -> OutboxDatabase {
+    private func openDatabase(
+        _ loaded: LoadedConfiguration,
+        _ environment: [String: String],
+        log: DeliveryLog,
+        logger: Logger
+    ) async throws -> OutboxDatabase {
+        let settings = loaded.settings
         let path = settings.database.path
         let store: OutboxDatabase
+        let folder = CacheFolder.path(environment)
+        let beginning: RunBeginning
         do {
             store = try OutboxDatabase(path: path, access: settings.database.create ? .migrating : .upgrading)
+            beginning = try await store.beginRun(
+                marks: folder,
+                rules: loaded.delivery.settings.rules,
+                clock: DeliveryEnvironment.system.now,
+                onTrouble: log.markTrouble
+            )
             try await store.setGuidance(settings.guidance)
         } catch let error as OutboxDatabaseError {
             throw ProgramFailure(error, databaseAt: path)
@@ -128,6 +146,8 @@ struct OutboxdCommand: AsyncParsableCommand {
             logger.notice("schema migrated", metadata: ["database": "\(store.path)", "versions": "\(versions)"])
         }
         for remark in store.fileRemarks { logger.warn(of: remark) }
+        if folder == nil { log.noMarks() }
+        log.began(beginning, database: store.path)
         return store
     }
 }

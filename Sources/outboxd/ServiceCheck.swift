@@ -2,6 +2,7 @@
 // changes, creates or sends anything.
 
 import Foundation
+import Glibc
 import MailComposer
 import MailLint
 import OutboxCore
@@ -50,6 +51,17 @@ struct ServiceCheck {
             + "checked \(viewpoint(installed))"
             + (warnings == 0
                 ? "" : "; \(warnings) template warning\(warnings == 1 ? "" : "s"): see outboxctl lint-templates")
+            + (remarkOnMarks(installed).map { "; a restored database would not be noticed: \($0)" } ?? "")
+    }
+
+    /// Why outboxd could not keep its mark. No mail depends on that, so it is not a problem.
+    private func remarkOnMarks(_ installed: Installed?) -> String? {
+        // systemd creates the folder for the service's user.
+        if let installed {
+            return installed.unit.cacheFolder == nil ? "\(installed.path) has no CacheDirectory=" : nil
+        }
+        guard let folder = CacheFolder.path(environment) else { return "\(CacheFolder.variable) names no folder" }
+        return access(folder, W_OK | X_OK) == 0 ? nil : "\(folder): \(String(cString: strerror(errno)))"
     }
 
     private func viewpoint(_ installed: Installed?) -> String {

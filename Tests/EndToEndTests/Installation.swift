@@ -35,14 +35,27 @@ struct Installation {
     }
 
     /// Starts one of our programs; an environment variable names the configuration.
-    func start(_ program: String, _ arguments: [String] = [], input: String? = nil) throws -> Program {
-        try Program(
+    func start(
+        _ program: String,
+        _ arguments: [String] = [],
+        input: String? = nil,
+        environment: [String: String] = [:]
+    ) throws -> Program {
+        let configuration = ["OUTBOXD_CONFIG": folder.appending(path: "outboxd.yaml").path]
+        return try Program(
             try Program.buildFolder.appending(path: program),
             arguments,
             in: folder,
             input: input,
-            environment: ["OUTBOXD_CONFIG": folder.appending(path: "outboxd.yaml").path]
+            environment: configuration.merging(environment) { $1 }
         )
+    }
+
+    /// Starts outboxd as systemd does, with a cache folder.
+    func startDaemonWithCache() throws -> Program {
+        let cache = folder.appending(path: "cache")
+        try FileManager.default.createDirectory(at: cache, withIntermediateDirectories: true)
+        return try start("outboxd", environment: ["CACHE_DIRECTORY": cache.path])
     }
 
     /// Starts outboxd with its streams redirected by a shell's syntax, such as `2>&-`.

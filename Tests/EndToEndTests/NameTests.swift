@@ -109,7 +109,7 @@ struct NameTests {
     private static let onlyInLog: Set<String> = [
         "retry.in", "then", "connections", "relays", "pauses.meanwhile", "database", "tables", "command", "error",
         "failures", "rule", "count", "returned", "grace", "after", "by", "for", "longest.lock", "nothing.expires.for",
-        "as.at.start", "needs.restart", "variable",
+        "as.at.start", "needs.restart", "variable", "last.commit", "held.since",
     ]
 
     /// Former names of facts, which must not be used any more.

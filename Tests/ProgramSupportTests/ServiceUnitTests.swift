@@ -14,11 +14,12 @@ struct ServiceUnitTests {
         return try String(contentsOf: tree.appending(path: "systemd/outboxd.service.in"), encoding: .utf8)
     }
 
-    @Test("as shipped runs as outboxd, loads no credential and may write only its state folder")
+    @Test("as shipped runs as outboxd, loads no credential and may write only its state and cache folders")
     func shippedUnit() throws {
         let unit = ServiceUnit(texts: [try Self.shipped()])
         #expect(unit.user == "outboxd" && unit.credentials.isEmpty)
         #expect(unit.problem(of: "/var/lib/outboxd") == nil)
+        #expect(unit.cacheFolder == "/var/cache/outboxd" && unit.problem(of: "/var/cache/outboxd") == nil)
         let elsewhere = try #require(unit.problem(of: "/srv/app"))
         #expect(elsewhere.contains("ReadWritePaths=-/srv/app") && elsewhere.contains("RequiresMountsFor=/srv/app"))
         #expect(unit.problem(of: "/var/lib/outboxd-old") != nil)

@@ -10,6 +10,8 @@ package struct DeliveryState: Sendable {
     package var dueSince: Timestamp?
     /// How many messages are with a lane or in the queue.
     package var underWay: Int
+    /// Whether messages of a restored file wait for an operator's decision.
+    package var hasRestored: Bool
     /// The relays in order of preference.
     package var relays: [RelayStatus]
     /// Why the last round failed; `nil` if it succeeded.
@@ -28,7 +30,8 @@ package struct DeliveryState: Sendable {
             case (_, .some(let moment)): messages = "\(underWay) under way, more wait since \(moment.timeOfDay)"
             }
         }
-        return ([messages] + relays.map(\.line)).joined(separator: "; ")
+        let restored = hasRestored ? ["messages of a restored database wait for outboxctl accept-restored"] : []
+        return ([messages] + restored + relays.map(\.line)).joined(separator: "; ")
     }
 }
 

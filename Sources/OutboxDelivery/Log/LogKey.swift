@@ -28,6 +28,8 @@ package enum LogKey: String, CaseIterable, Sendable {
     case nothingExpiresFor = "nothing.expires.for"
     case asAtStart = "as.at.start"
     case needsRestart = "needs.restart"
+    case lastCommit = "last.commit"
+    case heldSince = "held.since"
 }
 
 /// The values of one log line.
