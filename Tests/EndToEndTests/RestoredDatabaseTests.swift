@@ -79,6 +79,11 @@ struct RestoredDatabaseTests {
             #expect(listed.output.components(separatedBy: "\"restored-file\"").count == 3, "\(listed.output)")
             let shown = try await installation.outboxctl("show", "2")
             #expect(shown.output.contains("open in a restored database (restored-file)"), "\(shown.output)")
+            // They are not put down to a relay that is slow.
+            let patience = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as db: "
+            _ = try await installation.python(patience + "db.execute('UPDATE outbox_guidance SET patience = 1')")
+            let promise = try await installation.outboxctl("promise", "--json")
+            #expect(promise.output.components(separatedBy: #""fault":"restored-file""#).count == 3, "\(promise.output)")
             let wrong = try await installation.outboxctl("accept-restored", "--send", "--cancel")
             #expect(wrong.exitCode == 64)
 

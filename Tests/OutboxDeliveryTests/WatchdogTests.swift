@@ -55,6 +55,30 @@ struct WatchdogTests {
         }
     }
 
+    @Test("while messages of a restored database are held, the state says so, until they are accepted")
+    func restored() async throws {
+        let probe = Probe()
+        var choices = DeliveryFixture.Choices()
+        choices.pulse = probe.pulse
+        try await DeliveryFixture.run(choices) { fixture in
+            func line() -> String { probe.states.withLock { $0.last?.line } ?? "" }
+            let none = "no message waits to be sent; "
+            let held = none + "messages of a restored database wait for outboxctl accept-restored; "
+            let application = try DatabaseQueue(path: fixture.database.path)
+            try await application.write { database in
+                try database.execute(
+                    sql: """
+                        INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', 'ann@example.com', 's3cret');
+                        UPDATE outbox_state SET restored_at = requested_at, due_at = NULL
+                        """
+                )
+            }
+            while line() != held + "relay fake is up" { try await Task.sleep(for: .milliseconds(20)) }
+            _ = try await fixture.database.cancelRestored(now: Timestamp(milliseconds: 0))
+            while line() != none + "relay fake is up" { try await Task.sleep(for: .milliseconds(20)) }
+        }
+    }
+
     @Test("a dispatcher that hangs in a step is silent, although time, lanes and commits go on")
     func blocked() async throws {
         let probe = Probe()

@@ -81,7 +81,7 @@ import Testing
         #expect(try count() == 2)
     }
 
-    @Test("a transaction that fails does not count")
+    @Test("a transaction that fails does not count, even if it fails at its commit")
     func failure() async throws {
         struct Failure: Error {}
         let daemon = try await world.start()
@@ -90,6 +90,11 @@ import Testing
                 try database.execute(sql: "INSERT INTO outbox_domain VALUES ('a', 'b')")
                 throw Failure()
             }
+        }
+        #expect(try mark()?.commits == 0)
+        try world.execute("CREATE TABLE mine (id REFERENCES outbox (id) DEFERRABLE INITIALLY DEFERRED)")
+        await #expect(throws: OutboxDatabaseError.self) {
+            try await daemon.store.write { try $0.execute(sql: "INSERT INTO mine VALUES (999)") }
         }
         #expect(try mark()?.commits == 0)
         try await daemon.work()
@@ -136,7 +141,7 @@ import Testing
         #expect(try await world.start("A").finding == .complete)
     }
 
-    @Test("a copy of the schema alone gets an identity of its own")
+    @Test("a copy of the schema alone, or without its identity, gets an identity of its own")
     func schemaOnly() async throws {
         _ = try await world.start()
         let identity = try world.value(String.self, "SELECT identity FROM outbox_file")
@@ -154,6 +159,10 @@ import Testing
         #expect(copy.finding == .unmarked)
         let other = try world.value(String.self, "SELECT identity FROM outbox_file")
         #expect(other != nil && other != identity)
+        try world.execute("DELETE FROM outbox_file")
+        #expect(try await world.start().finding == .unmarked)
+        let third = try world.value(String.self, "SELECT identity FROM outbox_file")
+        #expect(third != nil && third != other)
     }
 
     @Test("an older state that is written over the file under outboxd ends delivery, and the next start holds")

@@ -373,6 +373,21 @@ final class RestoringWorld: Sendable {
         #expect(moments.next == nil && moments.hasRestored && !moments.hasInterrupted)
     }
 
+    @Test("what was requested after the mark's time leaves, also if it was inserted before the start")
+    func requestedLater() async throws {
+        let before = try await world.start()
+        let open = try world.insert("olga")
+        try world.copy("app.db", to: "backup.db")
+        try await before.send()
+        try world.restore("backup.db")
+        world.pass(.milliseconds(1))
+        let later = try world.insert("lea")
+        let daemon = try await world.start()
+        #expect(daemon.beginning.held?.requested == world.now - .milliseconds(1001)...world.now - .milliseconds(1001))
+        #expect(try await daemon.send() == [later])
+        #expect(try await daemon.store.status(id: open)?.waitingFor == "restored-file")
+    }
+
     @Test("it is noticed once, and its messages stay held over further starts")
     func staysHeld() async throws {
         let (first, open, sending, _) = try await restoredWorld()
@@ -399,8 +414,9 @@ final class RestoringWorld: Sendable {
         company.showDaemon()
         let daemon = try await world.start()
         #expect(daemon.isRestored)
+        // Not by the daemon, which would set its mark.
+        #expect(try await company.sendRestored(now: world.now).due == [open])
         try world.setMark(mark)
-        #expect(try await daemon.store.sendRestored(now: world.now).due == [open])
         let next = try await world.start()
         #expect(next.finding == .complete && next.beginning.held == nil)
     }
