@@ -17,14 +17,19 @@ struct ReplyParser {
 
     /// The rest of a longer line is discarded; RFC 5321 §4.5.3.1.5 allows 512 octets.
     static let lineLimit = 4096
-    /// Only the last line of a longer reply is kept; RFC 5321 has no limit of lines.
+    /// A longer reply keeps these lines and its last one; RFC 5321 has no limit of lines.
     static let lineCountLimit = 100
+    /// Nor is a line dropped before so many octets: a secret that goes on in a dropped line would not be recognised, and
+    /// what is shown or stored of a reply ends before (``SMTPReply/textLimit``).
+    static let keptOctets = 8192
     /// A longer reply counts as endless.
     static let replyLimit = 1 << 20
 
     private var unread: [UInt8] = []
     private var position = 0
     private var lines: [String] = []
+    /// The octets of these lines, without white space.
+    private var keptOctets = 0
     private var octets = 0
 
     /// Appends bytes.
@@ -41,13 +46,15 @@ struct ReplyParser {
                 if line.allSatisfy(\.isBlank) { continue }
                 return garbled()
             }
-            if lines.count < Self.lineCountLimit || head.isLast {
+            if lines.count < Self.lineCountLimit || keptOctets < Self.keptOctets || head.isLast {
+                keptOctets += line.count { !$0.isBlank }
                 lines.append(String(decoding: line, as: UTF8.self).replacingControlCharacters)
             }
             guard head.isLast else { continue }
             if head.isIntermediate {
                 // Their octets still count, so that an endless reply is detected.
                 lines.removeAll(keepingCapacity: true)
+                keptOctets = 0
                 continue
             }
             defer { forgetReply() }
@@ -68,6 +75,7 @@ struct ReplyParser {
 
     private mutating func forgetReply() {
         lines.removeAll(keepingCapacity: true)
+        keptOctets = 0
         octets = 0
     }
 

@@ -122,8 +122,7 @@ final class SMTPConnection {
         pipelines: Bool,
         _ trace: ConversationTrace?
     ) -> (Opening, EasyHandle.Outcome?) {
-        // An earlier connection may have ended in the middle of a reply.
-        trace?.ends()
+        trace?.begins()
         let handle = EasyHandle(relay: relay, authentication: authentication, token: token, trace: trace)
         guard interruption.begins(handle.sockets) else { return (.failed(.interruptedBeforeSending), nil) }
         let outcome = handle.open()
@@ -226,6 +225,9 @@ final class SMTPConnection {
     }
 
     /// Reads until nothing is left, or until the mail has ended.
+    ///
+    /// Never looks at the time: an answer that is there counts, also after the limit. A relay that never stops sending
+    /// ends this nevertheless, because an endless reply, and one that answers nothing, end the mail.
     private func receive() {
         while conversation.ending == nil {
             switch handle.receive(into: input) {

@@ -77,7 +77,8 @@ package actor SMTPLane {
     /// `closeFullConnection`.
     package func send(_ mail: OutgoingMail) -> TransmissionResult {
         closeFullConnection()
-        return result(of: mail).masked(by: mask)
+        let result = result(of: mail)
+        return result.masked(by: trace?.mask ?? mask)
     }
 
     private func result(of mail: OutgoingMail) -> TransmissionResult {

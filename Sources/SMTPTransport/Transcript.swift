@@ -1,5 +1,6 @@
 // Turns both sides of a conversation into lines that an operator may see. Pure; never shows a secret.
 
+import Foundation
 import InternetMessage
 import OutboxCore
 
@@ -7,13 +8,26 @@ import OutboxCore
 /// appendix D), and `* ` for the connection itself.
 ///
 /// Three things keep secrets out. Of libcurl's commands only the known ones are shown, and of AUTH only the mechanism.
-/// What AUTH sent is masked wherever the relay repeats it. All lines pass through the masks of the relay and of the mail.
-/// A relay's reply is shown when it is complete, because a secret may continue in its next line.
+/// What AUTH sent is masked wherever the relay repeats it. All lines pass through one mask for it, for the relay's login
+/// and for the mail's secrets.
+///
+/// A reply is masked as a whole and before anything of it is cut, because a secret may continue in its next line. So it is
+/// shown when it is complete. After a line that is no part of a reply all is shown when the connection ends. Lines are
+/// split, and empty ones skipped, as ``ReplyParser`` does it.
 struct Transcript {
     /// Replaces the text that AUTH sends.
     static let masked = "[masked]"
     /// In Unicode scalars.
     private static let longestLine = 1000
+    /// Of a longer reply the first lines and the last one are shown.
+    private static let mostLines = 100
+    /// How much of a reply is kept, in octets, beside its last line: more than 100 lines of 512 octets (RFC 5321
+    /// §4.5.3.1.5).
+    private static let mostKept = 64 * 1024
+    /// How much of the text before a reply is kept, in octets: a piece of a secret that the mask finds, in any form.
+    private static let mostBefore = 512
+    /// A shorter word of a response to a challenge is no digest, and may be a name.
+    private static let shortestDigest = 12
     /// The lines of libcurl's debug text about the connection, by their beginnings. All others are omitted: they are
     /// libcurl's own affairs, or may repeat the login.
     private static let telling = [
@@ -21,116 +35,162 @@ struct Transcript {
         "issuer: ", "expire date: ", "SSL certificate ", "SSL: ",
     ]
 
-    /// The mail's secrets.
+    /// Removes the mail's secrets, the relay's login, and what AUTH sent over all connections.
+    private(set) var mask: SecretMask
+
     private let mailMask: SecretMask
-    /// What AUTH sent over this connection, as the relay got it: base64.
+    private var loginMask = SecretMask.none
+    private var user: String?
+    /// What AUTH sent, as the relay got it, and the words of its decoded form.
     private var responses: Set<String> = []
     private var unread: [UInt8] = []
-    /// The lines of an incomplete reply, each without its code.
-    private var texts: [String] = []
-    private var code = ""
+    private var reply = HeldReply()
+    /// A line that is no part of a reply came over this connection.
+    private var isGarbled = false
+    /// The end of the text before the reply.
+    private var before: [UInt8] = []
 
-    init(hiding mailMask: SecretMask) { self.mailMask = mailMask }
+    init(hiding mailMask: SecretMask) {
+        self.mailMask = mailMask
+        mask = mailMask
+    }
+
+    /// Removes the relay's login from now on.
+    ///
+    /// - Parameters:
+    ///   - loginMask: the mask of the relay's words.
+    ///   - user: the user name, which is not masked.
+    mutating func hide(_ loginMask: SecretMask, user: String?) {
+        self.loginMask = loginMask
+        self.user = user
+        updateMask()
+    }
+
+    private mutating func updateMask() {
+        mask = SecretMask(all: [mailMask, loginMask, SecretMask(responses.sorted())])
+    }
 
     // MARK: Our side
 
     /// The lines for a command of libcurl's.
-    mutating func opens(with command: some Collection<UInt8>, _ relayMask: SecretMask) -> [String] {
-        lines(of: command).map { line in
+    mutating func opens(with command: some Collection<UInt8>) -> [String] {
+        var shown: [String] = []
+        for line in lines(of: command) {
             let words = line.split(separator: " ", maxSplits: 2)
             switch words.first?.uppercased() {
             case "EHLO", "HELO", "STARTTLS", "QUIT":
-                return client(line, relayMask)
+                shown.append(client(line))
             case "AUTH" where words.count > 1:
-                guard words.count == 3 else { return client(line, relayMask) }
-                responses.insert(String(words[2]))
-                return client("\(words[0]) \(words[1])", relayMask) + " \(Self.masked)"
+                if words.count == 3 { hide(response: String(words[2])) }
+                shown.append(client("\(words[0]) \(words[1])") + (words.count == 3 ? " \(Self.masked)" : ""))
             default:
-                responses.insert(line)
-                return "C: \(Self.masked)"
+                hide(response: line)
+                shown.append("C: \(Self.masked)")
             }
         }
+        return shown
+    }
+
+    /// The relay may repeat the response, or what it stands for: with its challenge, which is shown, the digest of a
+    /// password would do for guessing the password.
+    private mutating func hide(response: String) {
+        // A shorter response holds no secret ("=", "*"), and a mask for it would withhold every word.
+        guard response.utf8.count >= SecretMask.shortestSecret else { return }
+        responses.insert(response)
+        if let data = Data(base64Encoded: response), let text = String(data: data, encoding: .utf8) {
+            let words = text.unicodeScalars.split { $0.isControl || " ,\"=".unicodeScalars.contains($0) }
+                .map { String($0) }
+            responses.formUnion(words.filter { $0 != user && $0.utf8.count >= Self.shortestDigest })
+        }
+        updateMask()
     }
 
     /// The lines for commands of ours.
-    func sends(_ commands: some Collection<UInt8>, _ relayMask: SecretMask) -> [String] {
-        lines(of: commands).map { client($0, relayMask) }
-    }
+    func sends(_ commands: some Collection<UInt8>) -> [String] { lines(of: commands).map(client) }
 
     /// The lines in place of a mail's content and its end.
     func sendsContent(octets: Int) -> [String] { ["C: [\(octets) octets of content]", "C: ."] }
 
-    private func client(_ line: String, _ relayMask: SecretMask) -> String {
-        "C: " + mailMask.masked(relayMask.masked(shown(line)))
-    }
+    private func client(_ line: String) -> String { "C: \(shown(line))" }
 
     // MARK: The relay's side
 
     /// The lines of the replies that are complete now.
-    mutating func receives(_ octets: some Collection<UInt8>, _ relayMask: SecretMask) -> [String] {
+    mutating func receives(_ octets: some Collection<UInt8>) -> [String] {
         var complete: [String] = []
         for octet in octets {
             if octet == UInt8(ascii: "\n") {
-                complete += takeLine(relayMask)
-            } else if unread.count < ReplyParser.lineLimit {
+                complete += takeLine()
+            } else if unread.count < max(ReplyParser.lineLimit, Self.mostKept - reply.octets) {
                 unread.append(octet)
             }
         }
         return complete
     }
 
-    /// The connection has ended: the lines of an incomplete reply.
-    mutating func ends(_ relayMask: SecretMask) -> [String] {
-        var rest = unread.isEmpty ? [] : takeLine(relayMask)
-        rest += endReply(isComplete: false, relayMask)
-        responses = []
+    /// The connection has ended: the lines of an incomplete reply, and those after a line that is none.
+    mutating func ends() -> [String] {
+        var rest = unread.isEmpty ? [] : takeLine()
+        rest += endReply()
+        isGarbled = false
         return rest
     }
 
-    private mutating func takeLine(_ relayMask: SecretMask) -> [String] {
-        let line = shown(String(decoding: unread, as: UTF8.self))
-        unread.removeAll(keepingCapacity: true)
-        guard let head = line.prefixMatch(of: /(\d{3})([- ]|$)/) else {
-            // Not part of a reply.
-            return endReply(isComplete: false, relayMask) + [server(line, relayMask)]
-        }
-        code = String(head.1)
-        if texts.count < ReplyParser.lineCountLimit { texts.append(String(line[head.range.upperBound...])) }
-        return head.2 == "-" ? [] : endReply(isComplete: true, relayMask)
+    private mutating func takeLine() -> [String] {
+        defer { unread.removeAll(keepingCapacity: true) }
+        let head = ReplyHead(unread)
+        if head == nil, unread.allSatisfy(\.isBlank) { return [] }
+        if unread.last == UInt8(ascii: "\r") { unread.removeLast() }
+        reply.add(HeldReply.Line(unread, head), isKept: reply.octets < Self.mostKept)
+        if head == nil { isGarbled = true }
+        // A client waits for the reply after one of the class 1yz, so both are one.
+        guard let head, head.isLast, !head.isIntermediate, !isGarbled else { return [] }
+        return endReply()
     }
 
-    private mutating func endReply(isComplete: Bool, _ relayMask: SecretMask) -> [String] {
-        guard !texts.isEmpty else { return [] }
-        defer { texts = [] }
-        // Masked as one text. Where a secret spans two lines, they become one.
-        let lines = maskedWords(texts.joined(separator: "\n"), relayMask)
-            .split(separator: "\n", omittingEmptySubsequences: false)
-        return lines.enumerated().map { index, text in
-            "S: \(code)\(isComplete && index == lines.count - 1 ? " " : "-")\(text)"
+    private mutating func endReply() -> [String] {
+        guard !reply.lines.isEmpty else { return [] }
+        defer { reply = HeldReply() }
+        var heads = reply.lines.map(\.mark)
+        var texts = masked(reply.lines.map(\.text), after: before)
+        before = Self.end(of: reply.lines)
+        if let last = reply.last {
+            heads.append(last.mark)
+            texts += masked([last.text], after: reply.beforeLast)
+            before = Self.end(of: [last])
         }
+        let shown = zip(heads, texts).map { "S: \($0)\($1.limited(to: Self.longestLine))" }
+        guard shown.count > Self.mostLines || reply.omitted > 0, let last = shown.last else { return shown }
+        let first = shown.dropLast().prefix(Self.mostLines - 2)
+        let rest = shown.count + reply.omitted - first.count - 1
+        return first + ["* [lines of this reply that are not shown: \(rest)]", last]
     }
 
-    private func server(_ line: String, _ relayMask: SecretMask) -> String { "S: \(maskedWords(line, relayMask))" }
+    private static func end(of lines: [HeldReply.Line]) -> [UInt8] {
+        var end: [UInt8] = []
+        for line in lines.reversed() where end.count < mostBefore {
+            end.insert(UInt8(ascii: "\n"), at: 0)
+            end.insert(contentsOf: line.text.suffix(mostBefore), at: 0)
+        }
+        return end
+    }
 
-    private func maskedWords(_ text: String, _ relayMask: SecretMask) -> String {
-        // A shorter response holds no secret ("=", "*"), and a mask for it would withhold every word.
-        let echoes = SecretMask(responses.filter { $0.utf8.count >= SecretMask.shortestSecret }.sorted())
-        return mailMask.masked(relayMask.masked(echoes.masked(text)))
+    /// Masks the lines before anything in them is replaced: a secret may hold a character that is not shown.
+    private func masked(_ lines: [[UInt8]], after before: [UInt8]) -> [String] {
+        mask.masked(lines.map { String(decoding: $0, as: UTF8.self) }, after: String(decoding: before, as: UTF8.self))
+            .map(\.onOneVisibleLine)
     }
 
     // MARK: The connection
 
     /// The line for a line of libcurl's debug text; none for those that don't tell about the connection.
-    func notes(_ text: String, _ relayMask: SecretMask) -> [String] {
+    func notes(_ text: String) -> [String] {
         let text = text.collapsingSpace
-        guard Self.telling.contains(where: text.hasPrefix) else { return [] }
-        return remarks(text, relayMask)
+        return Self.telling.contains(where: text.hasPrefix) ? remarks(text) : []
     }
 
     /// A line of ours about the connection.
-    func remarks(_ text: String, _ relayMask: SecretMask) -> [String] {
-        ["* " + mailMask.masked(relayMask.masked(shown(text)))]
-    }
+    func remarks(_ text: String) -> [String] { ["* \(shown(text))"] }
 
     // MARK: Lines
 
@@ -141,9 +201,65 @@ struct Transcript {
         }
     }
 
-    /// Nobody may move the cursor of the operator's terminal.
+    /// Nobody may move the cursor of the operator's terminal. Masked before it is cut.
     private func shown(_ line: String) -> String {
-        let line = line.hasSuffix("\r") ? String(line.dropLast()) : line
-        return line.onOneLine.limited(to: Self.longestLine)
+        mask.masked(line).onOneVisibleLine.limited(to: Self.longestLine)
+    }
+}
+
+/// A reply until it is shown.
+private struct HeldReply {
+    struct Line {
+        /// The codes and the marks after them; empty for a line that is no part of a reply.
+        let mark: String
+        /// What follows, without the line's end.
+        let text: [UInt8]
+
+        init(_ line: [UInt8], _ head: ReplyHead?) {
+            guard let head else {
+                mark = ""
+                text = line
+                return
+            }
+            let code = String(decoding: line.prefix(3), as: UTF8.self) + (head.isLast ? " " : "-")
+            let rest = line.dropFirst(4)
+            // A secret that goes on in the next line does so behind its enhanced status code (RFC 2034).
+            let word = rest.prefix { $0 > 0x20 }
+            let end = rest[word.endIndex...].first == 0x20 ? word.endIndex + 1 : word.endIndex
+            let hasStatus = word.count < 12 && EnhancedStatusCode(Substring(decoding: word, as: UTF8.self)) != nil
+            mark = hasStatus ? code + String(decoding: rest[..<end], as: UTF8.self) : code
+            text = Array(hasStatus ? rest[end...] : rest)
+        }
+    }
+
+    /// The first lines.
+    private(set) var lines: [Line] = []
+    /// The octets of these lines.
+    private(set) var octets = 0
+    /// The last line after them.
+    private(set) var last: Line?
+    /// How many lines are between.
+    private(set) var omitted = 0
+    /// The end of the text between.
+    private(set) var beforeLast: [UInt8] = []
+
+    private static let mostBefore = 4096
+
+    /// - Parameter isKept: whether it is one of the first lines.
+    mutating func add(_ line: Line, isKept: Bool) {
+        if isKept {
+            lines.append(line)
+            // An empty text costs memory, too.
+            octets += line.text.count + 8
+            return
+        }
+        if let last {
+            omitted += 1
+            beforeLast += last.text + [UInt8(ascii: "\n")]
+        } else {
+            beforeLast = lines.last?.text ?? []
+        }
+        if beforeLast.count > Self.mostBefore { beforeLast.removeFirst(beforeLast.count - Self.mostBefore / 8) }
+        last = line
     }
 }

@@ -71,11 +71,13 @@ struct SecretMaskTests {
     func folds(secret: String) {
         for (name, spelling) in Self.spellings(of: secret).prefix(8) {
             for place in 1..<spelling.count {
-                for fold in [" ", "\r\n\t", "=\r\n"] {
+                for fold in [" ", "\r\n\t", "=\r\n", "\u{200B}", "\u{AD} \u{E0041}"] {
                     let broken = spelling.prefix(place) + fold + spelling.dropFirst(place)
                     let masked = SecretMask([secret]).masked("no: <\(broken)>")
                     // The last base64 letters may stay, because they depend on the following text.
-                    let rest = masked.replacing("[secret]", with: "").filter { !"no: <=>\r\n\t".contains($0) }
+                    let rest = masked.replacing("[secret]", with: "").unicodeScalars.filter {
+                        !"no: <=>\r\n\t\u{200B}\u{E0041}\u{AD}".unicodeScalars.contains($0)
+                    }
                     #expect(name.hasPrefix("base64") ? rest.count <= 1 : masked == "no: <[secret]>", "\(broken)")
                 }
             }
@@ -124,6 +126,27 @@ struct SecretMaskTests {
         let response = Array("\0u\0pa55word".utf8)
         let mask = SecretMask(["pa55word"], encodings: [response])
         #expect(mask.masked("535 \(Data(response).base64EncodedString()) refused") == "535 [secret] refused")
+    }
+
+    @Test("one mask made of several removes what each of them removes, and a whole base64 word at once")
+    func combined() {
+        let response = Data("\0u\0pa55word".utf8).base64EncodedString()
+        let mask = SecretMask(all: [
+            SecretMask(["pa55word"]), .none, SecretMask([response]), SecretMask(["another-one"]),
+        ])
+        #expect(mask.masked("a\(response)Zk and another-one, PA55WORD") == "[secret] and [secret], [secret]")
+        #expect(SecretMask(all: [mask, SecretMask(["7"])]).masked("x") == SecretMask.withheld)
+        #expect(SecretMask(all: []).masked("https://a.example/x") == "https://a.example/…")
+    }
+
+    @Test("in a text that is shown in pieces a secret is masked where the pieces meet, and each line stays one")
+    func piecesOfText() {
+        let mask = SecretMask(["SECRET-TOKEN-42"])
+        #expect(mask.masked(["no SECRET-", "TOKEN-42", "", "x"], after: "") == ["no [secret]", "[secret]", "", "x"])
+        #expect(mask.masked(["TOKEN-42 x"], after: "no SECRET-") == ["[secret] x"])
+        #expect(mask.masked(["no SECRET"], after: "") == ["no [secret]"])
+        #expect(mask.masked(["no SECRE", "SECRET no"], after: "") == ["no SECRE", "SECRET no"])
+        #expect(SecretMask(["7"]).masked(["a", ""], after: "") == [SecretMask.withheld, ""])
     }
 
     @Test("masking is idempotent")

@@ -12,10 +12,15 @@ extension Unicode.Scalar {
     }
 }
 
+extension Unicode.Scalar {
+    /// ASCII has none, and nearly every text is ASCII.
+    fileprivate var isFormat: Bool { !isASCII && properties.generalCategory == .format }
+}
+
 extension String {
-    /// For error texts: a name from outside, cut to 80 characters and without control characters.
+    /// For error texts: a name from outside, cut to 80 Unicode scalars and without control characters.
     package var printable: String {
-        String(String.UnicodeScalarView(prefix(80).unicodeScalars.map { $0.isControl ? "?" : $0 }))
+        String(String.UnicodeScalarView(limited(to: 80).unicodeScalars.map { $0.isControl ? "?" : $0 }))
     }
 
     /// With a space in place of each line break (CRLF or one character) and of each other control character.
@@ -29,6 +34,35 @@ extension String {
             line.unicodeScalars.append(scalar.isControl ? " " : scalar)
         }
         return line
+    }
+
+    /// On one line, with a space in place of each character that can't be seen, too (Unicode's category Cf: marks of
+    /// direction, zero-width characters, tags): what a terminal shows is then what there is.
+    package var onOneVisibleLine: String {
+        let line = onOneLine
+        guard line.unicodeScalars.contains(where: \.isFormat) else { return line }
+        return String(String.UnicodeScalarView(line.unicodeScalars.map { $0.isFormat ? " " : $0 }))
+    }
+
+    /// For a log: with `\\u{1B}` in place of each control character, and of a line break, a quote and a backslash what
+    /// Swift writes.
+    package var escaped: String {
+        var text = ""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\\": text += "\\\\"
+            case "\"": text += "\\\""
+            case "\r": text += "\\r"
+            case "\n": text += "\\n"
+            default:
+                if scalar.isControl {
+                    text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+                } else {
+                    text.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        return text
     }
 
     /// With one space in place of each run of white space and control characters, and none at the ends.

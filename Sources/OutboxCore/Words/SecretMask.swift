@@ -6,8 +6,8 @@ import InternetMessage
 ///
 /// A peer may repeat anything that it was sent: the link that a filter objects to, the credentials that it refuses.
 /// Each secret is found unchanged, in any case, percent-encoded wholly or in part, and as base64 or base64url, also
-/// within a longer base64 text such as AUTH PLAIN's response (RFC 4616). White space within it doesn't matter, because
-/// a reply of several lines adds some. For a secret of more than 12 octets, each piece of 12 octets is found.
+/// within a longer base64 text such as AUTH PLAIN's response (RFC 4616). White space and invisible characters within it
+/// don't matter, because a reply of several lines adds some. For a secret of more than 12 octets, each piece of 12 octets is found.
 ///
 /// The path and the query of web addresses are always cut (see `cuttingWebAddresses`).
 /// If a secret is so short that masking would reveal it (`shortestSecret`), all words are withheld.
@@ -24,8 +24,16 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
     /// Only cuts web addresses: for words without known secrets.
     package static let none = SecretMask([])
 
-    private let exact: GramIndex
-    private let foldingCase: GramIndex
+    private struct Index: Sendable {
+        let exact: GramIndex
+        let foldingCase: GramIndex
+    }
+
+    /// How much of a secret's beginning is masked at the end of a text that goes on elsewhere. More than in a text that
+    /// was cut: words that end like this are common there.
+    private static let shortestBeginning = 6
+
+    private let indexes: [Index]
     private let isWithholding: Bool
 
     /// - Parameters:
@@ -36,7 +44,7 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         let secrets = secrets.map { Array($0.utf8) }.filter { !$0.isEmpty }
         let searchable = secrets.filter { $0.count >= Self.shortestSecret }
         isWithholding = searchable.count < secrets.count
-        foldingCase = GramIndex(searchable.map { $0.map(\.lowercasedASCII) })
+        let foldingCase = GramIndex(searchable.map { $0.map(\.lowercasedASCII) })
         let encoded = (searchable + encodings).flatMap { secret in
             (0...2).flatMap { offset in
                 let base64 = Base64Pattern.pattern(for: secret, offset: offset)
@@ -45,23 +53,57 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
                 return base64 == base64URL ? [base64] : [base64, base64URL]
             }
         }
-        exact = GramIndex(encoded.filter { $0.count >= Self.shortestSecret })
+        let exact = GramIndex(encoded.filter { $0.count >= Self.shortestSecret })
+        indexes = foldingCase.isEmpty ? [] : [Index(exact: exact, foldingCase: foldingCase)]
+    }
+
+    /// Creates a mask that removes at once what each of these removes. One after the other they would remove less: a
+    /// replacement within a base64 text hides from the next mask that both sides of it are one word.
+    package init(all masks: [SecretMask]) {
+        indexes = masks.flatMap(\.indexes)
+        isWithholding = masks.contains(where: \.isWithholding)
     }
 
     /// The text without secrets, and without the paths of web addresses.
     package func masked(_ text: String) -> String {
         if isWithholding { return text.isEmpty ? text : Self.withheld }
-        let secretsMasked = foldingCase.isEmpty ? text : maskingSecrets(in: text)
-        return secretsMasked.cuttingWebAddresses
+        let bytes = Array(text.utf8)
+        guard let marks = marks(in: bytes, goesOn: false) else { return text.cuttingWebAddresses }
+        return Self.replacing(marks, in: bytes, bytes.indices).cuttingWebAddresses
+    }
+
+    /// The lines of a text without secrets, one for each: for a text that is shown in pieces.
+    ///
+    /// A secret may go on from one line to the next, from the text before to the first line, and from the last line to a
+    /// text that follows. The beginning of a secret that ends the last line is masked from six octets on.
+    ///
+    /// - Parameters:
+    ///   - lines: without line breaks.
+    ///   - before: the end of the text before them; some hundred octets are enough.
+    package func masked(_ lines: [String], after before: String) -> [String] {
+        if isWithholding { return lines.map { $0.isEmpty ? $0 : Self.withheld } }
+        var bytes = Array(before.utf8)
+        var ranges: [Range<Int>] = []
+        for line in lines {
+            bytes.append(UInt8(ascii: "\n"))
+            let start = bytes.count
+            bytes += line.utf8
+            ranges.append(start..<bytes.count)
+        }
+        guard let marks = marks(in: bytes, goesOn: true) else { return lines.map(\.cuttingWebAddresses) }
+        return ranges.map { Self.replacing(marks, in: bytes, $0).cuttingWebAddresses }
     }
 
     package var description: String { "<secrets>" }
     package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 
-    private func maskingSecrets(in text: String) -> String {
-        let bytes = Array(text.utf8)
-        let shortest = min(foldingCase.shortestGram, exact.shortestGram)
-        guard bytes.count >= shortest else { return text }
+    /// Which octets belong to secrets; `nil` for none.
+    ///
+    /// - Parameter goesOn: whether another text follows this one.
+    private func marks(in bytes: [UInt8], goesOn: Bool) -> [Bool]? {
+        let shortest = indexes.map { min($0.foldingCase.shortestGram, $0.exact.shortestGram) }.min() ?? .max
+        guard !indexes.isEmpty, bytes.count >= (goesOn ? Self.shortestBeginning : shortest) else { return nil }
+        let beginning = goesOn ? Self.shortestBeginning : nil
         var isSecret = [Bool](repeating: false, count: bytes.count)
         var views = [MaskView(bytes)]
         // Across white space only long matches count: four letters may well end one word and begin the next.
@@ -73,17 +115,22 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         }
         var isEncoded = [Bool](repeating: false, count: bytes.count)
         for view in views {
-            foldingCase.mark(view.foldingCase, in: &isSecret)
-            exact.mark(view, in: &isEncoded)
+            let folded = view.foldingCase
+            for index in indexes {
+                index.foldingCase.mark(folded, beginning: beginning, in: &isSecret)
+                index.exact.mark(view, beginning: beginning, in: &isEncoded)
+            }
         }
         for view in viewsAcrossSpace {
-            foldingCase.mark(view.foldingCase, minimum: 8, in: &isSecret)
-            exact.mark(view, minimum: 8, in: &isEncoded)
+            let folded = view.foldingCase
+            for index in indexes {
+                index.foldingCase.mark(folded, minimum: 8, beginning: beginning, in: &isSecret)
+                index.exact.mark(view, minimum: 8, beginning: beginning, in: &isEncoded)
+            }
         }
         if isEncoded.contains(true) { Self.spread(&isEncoded, over: bytes) }
         for index in bytes.indices where isEncoded[index] { isSecret[index] = true }
-        guard isSecret.contains(true) else { return text }
-        return Self.replacing(isSecret, in: bytes)
+        return isSecret.contains(true) ? isSecret : nil
     }
 
     /// The letters beside an encoded secret contain some of its bits, and may belong to the same response. So the whole
@@ -95,12 +142,12 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         }
     }
 
-    private static func replacing(_ isSecret: [Bool], in bytes: [UInt8]) -> String {
+    private static func replacing(_ isSecret: [Bool], in bytes: [UInt8], _ range: Range<Int>) -> String {
         var kept: [UInt8] = []
-        for index in bytes.indices {
+        for index in range {
             if !isSecret[index] {
                 kept.append(bytes[index])
-            } else if index == 0 || !isSecret[index - 1] {
+            } else if index == range.lowerBound || !isSecret[index - 1] {
                 kept += replacement.utf8
             }
         }
@@ -166,14 +213,30 @@ private struct MaskView {
         return view
     }
 
-    /// Without white space, and without the "=" before it that breaks a line in quoted-printable (RFC 2045 §6.7).
+    /// Without white space, without the "=" before it that breaks a line in quoted-printable (RFC 2045 §6.7), and
+    /// without characters that can't be seen.
     var withoutSpace: MaskView {
         var view = MaskView([])
-        for index in bytes.indices where bytes[index] > 0x20 {
+        var index = 0
+        while index < bytes.count {
+            defer { index += 1 }
+            guard bytes[index] > 0x20 else { continue }
             if bytes[index] == UInt8(ascii: "="), index + 1 < bytes.count, bytes[index + 1] <= 0x20 { continue }
+            if bytes[index] >= 0xC2, let length = lengthOfFormatCharacter(at: index) {
+                index += length - 1
+                continue
+            }
             view.append(bytes[index], self, index...index)
         }
         return view
+    }
+
+    /// The octets of the format character (Unicode's category Cf) that begins here; `nil` for another character.
+    private func lengthOfFormatCharacter(at index: Int) -> Int? {
+        let length = bytes[index] < 0xE0 ? 2 : bytes[index] < 0xF0 ? 3 : 4
+        guard index + length <= bytes.count else { return nil }
+        let scalar = String(decoding: bytes[index..<index + length], as: UTF8.self).unicodeScalars.first
+        return scalar?.properties.generalCategory == .format ? length : nil
     }
 
     var percentDecoded: MaskView {
@@ -233,7 +296,10 @@ private struct GramIndex: Sendable {
     }
 
     /// Marks in the original text the pieces of patterns that a view shows.
-    func mark(_ view: MaskView, minimum: Int = 0, in marks: inout [Bool]) {
+    ///
+    /// - Parameter beginning: how many octets of a pattern's beginning are marked at the end of the text; `nil` where no
+    ///   text follows. Of a text that may have been cut, four are.
+    func mark(_ view: MaskView, minimum: Int = 0, beginning: Int?, in marks: inout [Bool]) {
         for (length, grams) in gramsByLength where length >= minimum && length <= view.bytes.count {
             var gram = Gram()
             var markedUpTo = 0
@@ -247,13 +313,14 @@ private struct GramIndex: Sendable {
                 markedUpTo = index + 1
             }
         }
-        if marks.count >= Self.cutTextLength { markEnd(view, in: &marks) }
+        let shortest = marks.count >= Self.cutTextLength ? SecretMask.shortestSecret : beginning
+        if let shortest { markEnd(view, atLeast: shortest, in: &marks) }
     }
 
     /// Marks the end of the text where it is the beginning of a pattern.
-    private func markEnd(_ view: MaskView, in marks: inout [Bool]) {
+    private func markEnd(_ view: MaskView, atLeast shortest: Int, in marks: inout [Bool]) {
         for beginning in beginnings {
-            for length in SecretMask.shortestSecret..<max(SecretMask.shortestSecret, beginning.count) {
+            for length in shortest..<max(shortest, beginning.count) {
                 let first = view.bytes.count - length
                 guard first >= 0, view.bytes[first...].elementsEqual(beginning.prefix(length)) else { continue }
                 for place in view.starts[first]..<marks.count { marks[place] = true }
