@@ -33,6 +33,11 @@ package struct ProgramFailure: Error, CustomStringConvertible {
         ProgramFailure(description: description, status: ExitStatus.configuration)
     }
 
+    /// An argument names something that the configuration doesn't have.
+    package static func usage(_ description: String) -> ProgramFailure {
+        ProgramFailure(description: description, status: ExitStatus.usage)
+    }
+
     /// A file can't be created.
     package static func cannotCreate(_ description: String) -> ProgramFailure {
         ProgramFailure(description: description, status: ExitStatus.cannotCreate)

@@ -30,7 +30,7 @@ extension EasyHandle.Outcome {
         return TransmissionFailure(
             stage: cause.isOfAuthentication ? .auth : stage,
             cause: cause,
-            detail: detail(of: cause)
+            detail: detail(of: cause, relay)
         )
     }
 
@@ -81,10 +81,10 @@ extension EasyHandle.Outcome {
         }
     }
 
-    private func detail(of cause: TransmissionCause) -> String {
+    private func detail(of cause: TransmissionCause, _ relay: SMTPRelay) -> String {
         switch cause {
         case .reply(let reply), .authenticationRefused(.some(let reply)): reply.description
-        case .authenticationRefused(nil): authenticationDetail
+        case .authenticationRefused(nil): authenticationDetail(relay)
         case .startTLSNotOffered: "the relay does not offer STARTTLS, and TLS is required"
         case .garbledReply: "the relay sent a line that is not an SMTP reply"
         case .interrupted: "ended by the shutdown of outboxd"
@@ -95,8 +95,11 @@ extension EasyHandle.Outcome {
         }
     }
 
-    private var authenticationDetail: String {
-        if let words = dialogue.tokenRefusal { return "the relay refused the access token: \(words)" }
+    private func authenticationDetail(_ relay: SMTPRelay) -> String {
+        // After a password, 334 only asks for more.
+        if relay.credentials?.tokens != nil, let words = dialogue.tokenRefusal {
+            return "the relay refused the access token: \(words)"
+        }
         let offered = dialogue.extensions.mechanisms
         let list = offered.isEmpty ? "no mechanism" : offered.joined(separator: ", ").replacingControlCharacters
         return isWithoutMechanism

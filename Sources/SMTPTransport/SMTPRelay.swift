@@ -57,7 +57,7 @@ extension SMTPRelay {
     /// Removes the password from the relay's words, also where the relay repeats a response of AUTH PLAIN (RFC 4616),
     /// with or without an authorisation identity, or of AUTH LOGIN. Removes the client's secrets and the last tokens,
     /// also where the relay repeats a response of XOAUTH2 or OAUTHBEARER.
-    var mask: SecretMask {
+    package var mask: SecretMask {
         guard let credentials else { return .none }
         switch credentials.proof {
         case .password(let password):

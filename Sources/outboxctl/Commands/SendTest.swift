@@ -22,7 +22,9 @@ struct SendTest: AsyncParsableCommand {
             has a sample token, which redeems nothing.
 
             "C:" is our side, "S:" the relay's, "*" tells about the connection. Passwords, access tokens and the mail's \
-            token are masked, also where the relay repeats them.
+            token are masked, also where the relay repeats them unchanged, in base64 or percent-encoded. In another form, \
+            such as hexadecimal digits, backwards, or in pieces between other characters, they are not recognised: read \
+            the output before you pass it on.
 
             Run it as the user of the service, so that it can read the same files. systemd gives credentials to the \
             service alone; while that runs, root can use them:
@@ -30,11 +32,16 @@ struct SendTest: AsyncParsableCommand {
               sudo env CREDENTIALS_DIRECTORY=/run/credentials/outboxd.service \\
                 outboxctl send-test me@example.com
 
+            If the provider of access tokens replaces the refresh token at each use, this command uses up the stored one: \
+            see outboxd's log there instead.
+
             Time limits are those of the configuration; Ctrl-C ends the command at once. If the line "C: ." was shown by \
             then, the mail may arrive.
 
             Exit codes: 0 the relay accepted the mail, 64 the command line is wrong, 69 the relay rejected the mail, 75 it \
-            did not take it now or could not be reached, 78 the configuration is wrong, or the relay refuses it.
+            did not take it now or could not be reached, or it received the whole mail and gave no answer that counts \
+            ("uncertain"), 78 the configuration is wrong, or the relay refuses it. A script that runs the command again \
+            after 75 may send a second mail.
             """
     )
 
@@ -73,6 +80,7 @@ struct SendTest: AsyncParsableCommand {
             let sender = settings.sender.envelopeSender(for: id.text)
             SendTestText.introduction(
                 relaySettings,
+                login: smtp.mask,
                 mail: "\(kind) (\(sample.language)) from \(sender) to \(sample.mail.recipient)",
                 messageID: sample.mail.messageID
             ).forEach(Self.write)
@@ -110,7 +118,7 @@ struct SendTest: AsyncParsableCommand {
         }
         guard let index = settings.relays.firstIndex(where: { $0.configuration.name == relay }) else {
             let names = settings.relays.map(\.configuration.name).joined(separator: ", ")
-            throw ValidationError("there is no relay '\(relay.printable)'; the relays are \(names)")
+            throw ProgramFailure.usage("there is no relay '\(relay.printable)'; the relays are \(names)")
         }
         return (index, settings.relays[index])
     }
@@ -125,16 +133,17 @@ struct SendTest: AsyncParsableCommand {
             return first
         }
         guard kinds.contains(kind) else {
-            throw ValidationError(
+            throw ProgramFailure.usage(
                 "there are no templates for '\(kind.printable)'; the kinds are \(kinds.joined(separator: ", "))"
             )
         }
         return kind
     }
 
-    /// Written at once, because an operator watches, also through a pipe.
+    /// Written at once, because an operator watches, also through a pipe. The verdict has words of the relay, which must
+    /// not change how the terminal shows them.
     @Sendable private static func write(_ line: String) {
         // The reader may have gone; the exit code still tells the result.
-        try? FileHandle.standardOutput.write(contentsOf: Data("\(line)\n".utf8))
+        try? FileHandle.standardOutput.write(contentsOf: Data("\(line.onOneVisibleLine)\n".utf8))
     }
 }

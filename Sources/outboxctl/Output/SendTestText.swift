@@ -13,7 +13,14 @@ struct SendTestText {
     let usesTokens: Bool
 
     /// The lines before the conversation.
-    static func introduction(_ relay: RelaySettings, mail: String, messageID: String) -> [String] {
+    ///
+    /// - Parameter login: masks the login's secrets: at some providers the user name is the password.
+    static func introduction(
+        _ relay: RelaySettings,
+        login mask: SecretMask,
+        mail: String,
+        messageID: String
+    ) -> [String] {
         let endpoint = relay.endpoint
         let protection =
             switch (endpoint.scheme, relay.configuration.tls) {
@@ -25,7 +32,7 @@ struct SendTestText {
         let login =
             relay.credentials.map { credentials in
                 let places = credentials.secrets.map(\.source.place).joined(separator: ", ")
-                return "login as \(credentials.user)\(places.isEmpty ? "" : " (\(places))")"
+                return "login as \(mask.masked(credentials.user))\(places.isEmpty ? "" : " (\(places))")"
             } ?? "no login"
         return [
             "relay       \(relay.configuration.name): host \(endpoint.host), port \(endpoint.port), \(protection), \(login)",
@@ -58,7 +65,12 @@ struct SendTestText {
         let status: Int32
         switch (verdict.disposition, verdict.fault) {
         case _ where failure.isUncertain:
-            head = "uncertain: the relay received the whole mail and did not answer; the mail may arrive"
+            let answer =
+                switch failure.cause {
+                case .garbledReply, .outOfStep: "answered with something that is no reply to it"
+                default: "did not answer"
+                }
+            head = "uncertain: the relay received the whole mail and \(answer); the mail may arrive"
             status = ExitStatus.temporary
         case (.final, _):
             head = "rejected: outboxd would not try this mail again"
