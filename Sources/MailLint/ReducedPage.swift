@@ -67,13 +67,13 @@ private struct Reduction {
 
     /// The content of a conditional comment without XML for Office.
     private static func withoutXML(_ content: String) -> String {
-        var content = content
-        while let open = content.firstRange(of: "<xml"), let close = content.firstRange(of: "</xml>"),
-            open.lowerBound < close.lowerBound
-        {
-            content.removeSubrange(open.lowerBound..<close.upperBound)
+        var kept = ""
+        var rest = content[...]
+        while let open = rest.firstRange(of: "<xml"), let close = rest[open.upperBound...].firstRange(of: "</xml>") {
+            kept += rest[..<open.lowerBound]
+            rest = rest[close.upperBound...]
         }
-        return content
+        return kept + rest
     }
 
     /// The tag with another style; all else stays as it is.
@@ -118,9 +118,10 @@ private struct Reduction {
             if isWord, declaration.property == "mso-line-height-alt" {
                 return Declaration(property: "line-height", value: declaration.value)
             }
-            // Word takes a width from a table, a cell or a picture only, and breaks words by its own rule.
+            // Word takes a width from a table or a cell only, and of a picture from its attribute
+            // (https://www.caniemail.com/features/css-width/, 2019-09-27), and breaks words by its own rule.
             if isWord, declaration.property == "word-wrap" { return nil }
-            if isWord, declaration.property == "width", !["table", "td", "th", "img"].contains(element) { return nil }
+            if isWord, declaration.property == "width", !["table", "td", "th"].contains(element) { return nil }
             if isWord, declaration.property == "display", declaration.plainValue != "none" { return nil }
             return facts.contains { $0.concerns(declaration, on: element) } ? nil : declaration
         }

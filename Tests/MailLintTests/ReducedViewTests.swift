@@ -89,6 +89,20 @@ import Testing
         #expect(ReducedView.outlook.reduced(page) == expected)
     }
 
+    @Test("Word takes a picture's width from its attribute, and knows the property height")
+    func picture() {
+        let page = ReducedView.outlook.reduced("<img style=\"width: 100px; height: 50px\"><td style=\"width: 9px\">")
+        #expect(page == "<img style=\"height: 50px\"><td style=\"width: 9px\">")
+    }
+
+    @Test("much XML for Office is removed in a time that grows with its size")
+    func xml() {
+        let begin = ContinuousClock.now
+        let xml = String(repeating: "<xml></xml>a", count: 20_000)
+        #expect(ReducedView.outlook.reduced("<!--[if mso]>\(xml)<![endif]-->").utf8.count == 20_000)
+        #expect(ContinuousClock.now - begin < .seconds(20))
+    }
+
     @Test("keyframes, a stray brace and a brace in quotes end no style sheet")
     func oddSheets() {
         let sheet = "} @keyframes k { from { color: red } } p { content: \"}\"; text-wrap: pretty; color: red }"
