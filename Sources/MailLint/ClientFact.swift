@@ -16,6 +16,8 @@ struct ClientFact: Sendable {
 
     let feature: Feature
     let programs: Set<MailProgram>
+    /// Parts of the property in which the value does no harm.
+    var harmlessParts: Set<String> = []
     /// Elements on which the programs do support it.
     var worksOn: Set<String> = []
     /// Properties of the element, or inherited from one around it, that do the same in these programs.
@@ -43,7 +45,9 @@ struct ClientFact: Sendable {
 
     /// Whether the fact is about this declaration on this element.
     func concerns(_ declaration: Declaration, on element: String) -> Bool {
-        guard !worksOn.contains(element), !declaration.isInitial else { return false }
+        guard !worksOn.contains(element), !harmlessParts.contains(declaration.property), !declaration.isInitial else {
+            return false
+        }
         switch feature {
         case .property(let name): return Self.isProperty(declaration, name)
         case .value("*", let texts): return texts.contains(where: declaration.plainValue.contains)
@@ -52,22 +56,28 @@ struct ClientFact: Sendable {
         case .negative(let name):
             return Self.isProperty(declaration, name)
                 && declaration.plainValue.split(separator: " ").contains { part in
-                    part.first == "-" && part.dropFirst().first.map { $0.isNumber || $0 == "." } == true
+                    part.first == "-"
+                        && part.dropFirst().prefix { $0.isNumber || $0 == "." }.contains { ("1"..."9").contains($0) }
                 }
         case .element, .atRule: return false
         }
     }
 
     /// Whether the fact is about this at-rule.
-    func concerns(atRule rule: StyleSheet.Rule) -> Bool {
+    func concerns(atRule rule: StyleSheet.Rule) -> Bool { concerns(atRule: rule.prelude) }
+
+    /// - Parameter prelude: the at-rule's name and condition (``StyleSheet/Rule/prelude``).
+    func concerns(atRule prelude: String) -> Bool {
         guard case .atRule(let name, let condition) = feature else { return false }
-        let prelude = rule.prelude
         return prelude.prefix { $0 != " " && $0 != "(" } == name && (condition.isEmpty || prelude.contains(condition))
     }
 
     /// Whether it is the property, or a part of it, such as `padding-left` of `padding`.
     private static func isProperty(_ declaration: Declaration, _ name: String) -> Bool {
         guard declaration.property != name else { return true }
+        if name == "border-radius" {
+            return declaration.property.hasPrefix("border-") && declaration.property.hasSuffix("-radius")
+        }
         return ["padding", "margin", "background"].contains(name) && declaration.property.hasPrefix("\(name)-")
     }
 }
@@ -168,6 +178,8 @@ extension ClientFact {
         ClientFact(
             feature: .value("margin", ["auto"]),
             programs: [.outlook],
+            // There auto is zero.
+            harmlessParts: ["margin-top", "margin-bottom"],
             attributes: ["align"],
             remedy: "add align=\"center\"",
             page: "css-margin",

@@ -56,15 +56,19 @@ extension StringProtocol {
         return String(self[first...last])
     }
 
-    /// The parts between separators that stand outside of quotes and parentheses, as in `url(data:…;base64,…)`.
+    /// The parts between separators that stand outside of quotes and parentheses, as in `url(data:…;base64,…)`, and not
+    /// behind a backslash.
     fileprivate func split(declarationsAt separator: Character) -> [SubSequence] {
         var parts: [SubSequence] = []
         var start = startIndex
         var quote: Character?
         var depth = 0
+        var isEscaped = false
         for index in indices {
             let character = self[index]
-            if let open = quote {
+            if isEscaped || character == "\\" {
+                isEscaped.toggle()
+            } else if let open = quote {
                 if character == open { quote = nil }
             } else if character == "\"" || character == "'" {
                 quote = character

@@ -67,7 +67,16 @@ package struct MailLint: Sendable {
         }
         if isRead { found += linkFindings(parts) }
         var seen: Set<LintFinding> = []
-        return found.filter { seen.insert($0).inserted }
+        let all = found.filter { seen.insert($0).inserted }
+        let warnings = all.filter { $0.severity == .warning }
+        guard warnings.count > PageFindings.mostFindings else { return all }
+        let more = LintFinding(
+            severity: .warning,
+            message: "the mail has more warnings than \(PageFindings.mostFindings): mend these first",
+            source: nil,
+            line: nil
+        )
+        return warnings.prefix(PageFindings.mostFindings) + [more] + all.filter { $0.severity == .note }
     }
 
     /// Some people read the text part only. So it leads to the same pages.
@@ -76,9 +85,9 @@ package struct MailLint: Sendable {
             parts.compactMap { part -> String? in
                 guard case .tag(let tag) = part.content, tag.name == "a", let link = tag["href"] else { return nil }
                 return link.decodingQuotes.trimmed
-            }.filter(Self.isWebLink)
+            }.filter(Self.isWebLink).map(Self.normalized)
         )
-        let inText = Set(Self.webLinks(text))
+        let inText = Set(Self.webLinks(text).map(Self.normalized))
         return [
             (inPage.subtracting(inText), "is in the HTML part alone: add it to the text part"),
             (inText.subtracting(inPage), "is in the text part alone: add it to the HTML part"),
@@ -86,7 +95,7 @@ package struct MailLint: Sendable {
             links.sorted().map { link in
                 LintFinding(
                     severity: .warning,
-                    message: "the link to \(Self.withoutQuery(link)) \(reason)",
+                    message: "the link to \(link.withoutQuery.shown) \(reason)",
                     source: nil,
                     line: nil
                 )
@@ -98,8 +107,12 @@ package struct MailLint: Sendable {
     private static func webLinks(_ text: String) -> [String] {
         var links: [String] = []
         var rest = text[...]
-        while let begin = rest.firstRange(of: "http") {
-            let link = rest[begin.lowerBound...].prefix { $0.isASCII && !$0.isWhitespace && !"<>\"".contains($0) }
+        while let begin = rest.firstIndex(where: { $0 == "h" || $0 == "H" }) {
+            guard rest[begin...].prefix(4).lowercased() == "http" else {
+                rest = rest[rest.index(after: begin)...]
+                continue
+            }
+            let link = rest[begin...].prefix { $0.isASCII && !$0.isWhitespace && !"<>\"".contains($0) }
             rest = rest[link.endIndex...]
             let end = link.lastIndex { !".,;:!?)".contains($0) }
             if let found = end.map({ String(link[...$0]) }), isWebLink(found) { links.append(found) }
@@ -107,9 +120,14 @@ package struct MailLint: Sendable {
         return links
     }
 
-    private static func isWebLink(_ text: String) -> Bool { text.hasPrefix("https://") || text.hasPrefix("http://") }
+    private static func isWebLink(_ text: String) -> Bool {
+        ["https://", "http://"].contains(text.prefix { $0 != "/" }.lowercased() + "//") && text.contains("://")
+    }
 
-    private static func withoutQuery(_ link: String) -> String {
-        String(link.prefix { $0 != "?" && $0 != "#" })
+    /// Scheme and host in lower case, which make no difference (RFC 3986 §6.2.2.1).
+    private static func normalized(_ link: String) -> String {
+        guard let host = link.firstRange(of: "://")?.upperBound else { return link }
+        let end = link[host...].firstIndex { "/?#".contains($0) } ?? link.endIndex
+        return link[..<end].lowercased() + (end == link.endIndex ? "/" : "") + link[end...]
     }
 }

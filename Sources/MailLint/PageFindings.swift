@@ -14,11 +14,21 @@ struct PageFindings {
 
     /// Elements that are open at once; what is deeper takes the styles of the deepest one.
     private static let mostOpen = 256
-    /// What is shown of a template's own text, in characters.
-    private static let mostShown = 60
+    /// How many warnings, and how many notes, a mail can have.
+    static let mostFindings = 500
 
-    init(_ parts: [HTMLPart], locale: String) {
+    private(set) var budget: WorkBudget
+    private var seen: Set<LintFinding> = []
+    private var warnings = 0
+    /// The open elements beyond these, by name.
+    private var untracked: [String: Int] = [:]
+    /// The line where the budget was spent.
+    private var lineOfEnd: Int?
+
+    /// - Parameter budget: the work that is permitted.
+    init(_ parts: [HTMLPart], locale: String, budget: WorkBudget = WorkBudget()) {
         self.locale = locale
+        self.budget = budget
         hasTableForWord = parts.contains { part in
             guard part.content == .comment, case .content(let text, true)? = ConditionalComment(part.source) else {
                 return false
@@ -33,26 +43,55 @@ struct PageFindings {
             walk(parts, rules: SimpleRules(sheets.map(\.sheet), isDark: true), scheme: "in dark colours")
         }
         checkLanguage(parts)
+        if let line = lineOfEnd {
+            warn(
+                "the check ended in this line: the mail has too many rules and declarations for its elements; make its "
+                    + "style sheets shorter",
+                line
+            )
+        }
         all.sort { ($0.line ?? 0) < ($1.line ?? 0) }
     }
 
     /// - Parameter scheme: the colours of this walk; the features are checked in the walk without one.
     private mutating func walk(_ parts: [HTMLPart], rules: SimpleRules, scheme: String?) {
         open = []
+        untracked = [:]
+        var line: Int?
         for part in parts {
+            guard !budget.isSpent else { break }
+            // One more than the limit shows that there are more.
+            guard warnings <= Self.mostFindings else { return }
+            budget.spend(1)
+            line = part.line
             switch part.content {
-            case .tag(let tag) where tag.isEnd:
-                // An end tag without its start tag ends nothing.
-                if let index = open.lastIndex(where: { $0.tag.name == tag.name }) { open.removeSubrange(index...) }
-            case .tag(let tag):
-                if let last = open.last, Self.ends(last.tag.name, before: tag.name) { open.removeLast() }
-                let element = StyledElement(tag, line: part.line, in: open, rules: rules)
-                if scheme == nil { check(element) }
-                if !tag.isVoid, open.count < Self.mostOpen { open.append(element) }
-            case .text: checkContrast(part, scheme)
+            case .tag(let tag) where tag.isEnd: end(tag.name)
+            case .tag(let tag): begin(tag, line: part.line, rules: rules, isChecked: scheme == nil)
+            case .text: checkText(part, scheme)
             case .comment, .style, .other: break
             }
         }
+        if budget.isSpent { lineOfEnd = lineOfEnd ?? line }
+    }
+
+    private mutating func begin(_ tag: HTMLTag, line: Int, rules: SimpleRules, isChecked: Bool) {
+        if untracked.isEmpty, let last = open.last, Self.ends(last.tag.name, before: tag.name) { open.removeLast() }
+        let element = StyledElement(tag, line: line, in: open, rules: rules, &budget)
+        if isChecked { check(element) }
+        guard !tag.isVoid else { return }
+        if open.count < Self.mostOpen { open.append(element) } else { untracked[tag.name, default: 0] += 1 }
+    }
+
+    private mutating func end(_ name: String) {
+        if let count = untracked[name] {
+            untracked[name] = count > 1 ? count - 1 : nil
+            return
+        }
+        budget.spend(open.count)
+        // An end tag without its start tag ends nothing.
+        guard let index = open.lastIndex(where: { $0.tag.name == name }) else { return }
+        open.removeSubrange(index...)
+        untracked = [:]
     }
 
     /// Whether an element ends where another one begins, without an end tag (HTML, "optional tags").
@@ -78,35 +117,31 @@ struct PageFindings {
     private mutating func check(_ element: StyledElement) {
         let tag = element.tag
         if let fact = Self.factsByElement[tag.name] { report(fact, "<\(tag.name)>", element.line) }
+        let own = Set(element.declarations.map(\.property))
         for fact in element.declarations.isEmpty ? [] : ClientFact.all {
+            budget.spend(element.declarations.count)
+            guard !budget.isSpent else { break }
             for declaration in element.declarations
-            where fact.concerns(declaration, on: tag.name) && !isReplaced(fact, on: element) {
+            where fact.concerns(declaration, on: tag.name) && !isReplaced(fact, on: element, own) {
                 report(
                     fact,
-                    "\(Self.shown(declaration.property)): \(Self.shown(declaration.plainValue)) on <\(Self.shown(tag.name))>",
+                    "\(declaration.property.shown): \(declaration.plainValue.shown) on <\(tag.name.shown)>",
                     element.line
                 )
+                guard warnings <= Self.mostFindings else { return }
             }
         }
         switch tag.name {
-        case "img": checkPicture(tag, element.line)
+        case "img": checkPicture(element)
         case "a": checkLink(tag, element.line)
         case "script": warn("<script> does nothing: mail programs remove it", element.line)
         default: break
         }
-        if let size = element.declarations.last(where: { $0.property == "font-size" })?.plainValue,
-            !element.isHidden, ["0", "0px", "0em", "0pt"].contains(size)
-        {
-            warn(
-                "font-size: \(size) on <\(tag.name)>: mail systems take text of size zero for a sign of spam",
-                element.line
-            )
-        }
     }
 
-    private func isReplaced(_ fact: ClientFact, on element: StyledElement) -> Bool {
-        let own = element.declarations.map(\.property)
-        return !fact.properties.isDisjoint(with: own) || !fact.properties.isDisjoint(with: element.inherited)
+    /// - Parameter own: the properties of the element's declarations.
+    private func isReplaced(_ fact: ClientFact, on element: StyledElement, _ own: Set<String>) -> Bool {
+        !fact.properties.isDisjoint(with: own) || !fact.properties.isDisjoint(with: element.inherited)
             || fact.attributes.contains { Self.has($0, element.tag) }
             || fact.isReplacedByTableForWord && hasTableForWord
     }
@@ -123,19 +158,33 @@ struct PageFindings {
 
     private mutating func checkAtRules(_ rules: [StyleSheet.Rule], line: Int) {
         for rule in rules {
-            for fact in ClientFact.all where fact.concerns(atRule: rule) {
+            budget.spend(1)
+            let prelude = rule.prelude
+            guard prelude.hasPrefix("@") else { continue }
+            for fact in ClientFact.all where fact.concerns(atRule: prelude) {
                 guard case .atRule(let name, let condition) = fact.feature else { continue }
                 report(fact, condition.isEmpty ? name : "\(name) (\(condition))", line)
             }
+            if case .group(_, let inner) = rule { checkAtRules(inner, line: line) }
         }
     }
 
-    private mutating func checkPicture(_ tag: HTMLTag, _ line: Int) {
+    private mutating func checkPicture(_ element: StyledElement) {
+        let tag = element.tag
         if tag["alt"] == nil {
-            warn("<img> without alt: without pictures, and to a screen reader, it is a hole; add alt=\"…\"", line)
+            warn(
+                "<img> without alt: without pictures, and to a screen reader, it is a hole; add alt=\"…\"",
+                element.line
+            )
         }
-        if tag["width"] == nil, tag["height"] == nil {
-            warn("<img> without width and height: Outlook for Windows shows it in its own size; add one of them", line)
+        // Word ignores the property width, and knows height (https://www.caniemail.com/features/css-height/, 2019-09-27).
+        let height = element.declarations.last { $0.property == "height" }?.plainValue
+        if tag["width"] == nil, tag["height"] == nil, height?.first?.isNumber != true || height?.hasSuffix("%") == true
+        {
+            warn(
+                "<img> without width and height: Outlook for Windows shows it in its own size; add one of them",
+                element.line
+            )
         }
     }
 
@@ -144,15 +193,24 @@ struct PageFindings {
         // RFC 3986, §3.1.
         let scheme = link.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "+.-".contains($0)) }
         if scheme.isEmpty || link[scheme.endIndex...].first != ":" {
-            warn("<a> leads to '\(Self.shown(link))': a mail has no page to which a link can be relative", line)
+            warn("<a> leads to '\(link.withoutQuery.shown)': a mail has no page to which a link can be relative", line)
         }
     }
 
-    private mutating func checkContrast(_ part: HTMLPart, _ scheme: String?) {
-        guard let element = open.last, !element.isHidden, !open.contains(where: { $0.tag.name == "head" }),
-            element.tag.name != "title", let first = part.source.firstIndex(where: { !$0.isWhitespace }),
-            let color = element.color, let background = element.background
+    private mutating func checkText(_ part: HTMLPart, _ scheme: String?) {
+        budget.spend(open.count)
+        guard let element = open.last, !element.isHidden, !element.isInvisible,
+            !open.contains(where: { $0.tag.name == "head" }), element.tag.name != "title",
+            let first = part.source.firstSeen
         else { return }
+        if let zero = element.zeroSize {
+            warn(
+                "font-size: \(zero.size) on <\(zero.element.shown)>: mail systems take text of size zero for a sign of spam",
+                zero.line
+            )
+            return
+        }
+        guard let color = element.color, let background = element.background else { return }
         let contrast = color.contrast(with: background)
         guard contrast < BrandColor.leastContrast else { return }
         let shown = (contrast * 100).rounded(.down) / 100
@@ -168,10 +226,8 @@ struct PageFindings {
         let tags = parts.compactMap { part -> HTMLTag? in
             if case .tag(let tag) = part.content, !tag.isEnd { tag } else { nil }
         }
-        func isOurs(_ tag: HTMLTag) -> Bool {
-            guard let language = tag["lang"]?.lowercased() else { return false }
-            return language == locale.lowercased() || language.hasPrefix("\(locale.lowercased())-")
-        }
+        let ours = LanguageTag(locale)
+        func isOurs(_ tag: HTMLTag) -> Bool { tag["lang"].map { LanguageTag($0).fits(ours) } ?? false }
         if tags.first(where: { $0.name == "html" }).map(isOurs) != true {
             warn("<html> has no lang=\"\(locale)\": a screen reader may read the mail in another language", nil)
         }
@@ -187,14 +243,8 @@ struct PageFindings {
         }
     }
 
-    /// A template's own text in one line of bounded length, without control characters.
-    private static func shown(_ text: String) -> String {
-        let line = text.printable
-        return line.count > mostShown ? "\(line.prefix(mostShown))…" : line
-    }
-
     private mutating func report(_ fact: ClientFact, _ feature: String, _ line: Int) {
-        all.append(
+        add(
             LintFinding(
                 severity: fact.isDecoration ? .note : .warning,
                 message:
@@ -206,6 +256,13 @@ struct PageFindings {
     }
 
     private mutating func warn(_ message: String, _ line: Int?) {
-        all.append(LintFinding(severity: .warning, message: message, source: nil, line: line))
+        add(LintFinding(severity: .warning, message: message, source: nil, line: line))
+    }
+
+    private mutating func add(_ finding: LintFinding) {
+        let isWarning = finding.severity == .warning
+        guard isWarning || seen.count - warnings < Self.mostFindings, seen.insert(finding).inserted else { return }
+        all.append(finding)
+        if isWarning { warnings += 1 }
     }
 }

@@ -25,9 +25,11 @@ struct SimpleRule {
         specificity = compounds.reduce(0) { $0 + 1000 * $1.classes.count + ($1.name == nil ? 0 : 1) }
     }
 
-    fileprivate func selects(_ tag: HTMLTag, in around: [StyledElement]) -> Bool {
+    fileprivate func selects(_ tag: HTMLTag, in around: [StyledElement], _ budget: inout WorkBudget) -> Bool {
+        budget.spend(1)
         guard Self.fits(compounds[compounds.count - 1], tag) else { return false }
         var rest = compounds.dropLast()
+        if !rest.isEmpty { budget.spend(around.count) }
         for element in around.reversed() {
             guard let compound = rest.last else { break }
             if Self.fits(compound, element.tag) { rest.removeLast() }
@@ -50,6 +52,8 @@ struct SimpleRules {
 
     /// A mail has some dozens of rules; further ones are not read.
     private static let mostRules = 1000
+    /// An element has some dozens of declarations; further ones are not read.
+    private static let mostDeclarations = 2000
 
     /// - Parameter isDark: whether the rules for dark colours apply, too.
     init(_ sheets: [StyleSheet], isDark: Bool) {
@@ -67,23 +71,57 @@ struct SimpleRules {
         }
     }
 
-    private mutating func add(_ list: [StyleSheet.Rule], isDark: Bool) {
-        for rule in list where rules.count < Self.mostRules {
+    private mutating func add(_ list: [StyleSheet.Rule], isDark: Bool, applies: Bool = true) {
+        for rule in list {
             switch rule {
             case .style(let selectors, let declarations):
-                rules += selectors.split(separator: ",").compactMap { SimpleRule(selector: $0, declarations) }
-            case .group(_, let inner) where rule.prelude.contains("prefers-color-scheme:dark"):
-                hasDarkRules = true
-                if isDark { add(inner, isDark: true) }
-            // Other media queries are for other widths and devices.
-            case .group, .block, .statement: break
+                guard applies else { continue }
+                for selector in selectors.split(separator: ",") {
+                    guard rules.count < Self.mostRules else { return }
+                    if let rule = SimpleRule(selector: selector, declarations) { rules.append(rule) }
+                }
+            case .group(_, let inner):
+                let query = ColorQuery(rule.prelude)
+                if query == .dark { hasDarkRules = true }
+                // Other media queries are for other widths and devices, but may have one for dark colours within.
+                if query != .other { add(inner, isDark: isDark, applies: query == .dark && isDark) }
+            case .block, .statement: break
             }
         }
     }
 
-    /// The declarations for an element, a stronger one after a weaker one.
-    func declarations(for tag: HTMLTag, in around: [StyledElement]) -> [Declaration] {
+    /// The declarations for an element, a stronger one after a weaker one, as far as the budget reaches.
+    func declarations(for tag: HTMLTag, in around: [StyledElement], _ budget: inout WorkBudget) -> [Declaration] {
         let candidates = (byName[tag.name] ?? []) + tag.classes.flatMap { byClass[$0] ?? [] }
-        return candidates.sorted().filter { rules[$0].selects(tag, in: around) }.flatMap { rules[$0].declarations }
+        var declarations: [Declaration] = []
+        for candidate in candidates.sorted() {
+            guard rules[candidate].selects(tag, in: around, &budget) else { continue }
+            budget.spend(rules[candidate].declarations.count)
+            guard !budget.isSpent, declarations.count < Self.mostDeclarations else { break }
+            declarations += rules[candidate].declarations.prefix(Self.mostDeclarations)
+        }
+        return declarations
+    }
+}
+
+/// What the condition of a group of rules asks about colours.
+private enum ColorQuery {
+    case dark
+    /// For light colours, or for all but dark ones.
+    case other
+    case none
+
+    /// - Parameter prelude: in lower case, with single spaces.
+    init(_ prelude: String) {
+        guard prelude.contains("prefers-color-scheme") else {
+            self = .none
+            return
+        }
+        // Of a list of queries, one is enough. "not" turns the query, or its part, into the opposite.
+        self =
+            prelude.split(separator: ",").contains { query in
+                query.contains("prefers-color-scheme:dark")
+                    && !query.split(whereSeparator: { !$0.isLetter && $0 != "-" }).contains("not")
+            } ? .dark : .other
     }
 }

@@ -103,12 +103,15 @@ struct StyleSheet: Hashable {
 }
 
 extension Substring {
-    /// The place of the first of these characters outside of quotes.
+    /// The place of the first of these characters outside of quotes, and not behind a backslash (CSS Syntax 3, §4.3.7).
     fileprivate func firstMark(of marks: String) -> Index? {
         var quote: Character?
+        var isEscaped = false
         for index in indices {
             let character = self[index]
-            if let open = quote {
+            if isEscaped || character == "\\" {
+                isEscaped.toggle()
+            } else if let open = quote {
                 // A string ends with its line.
                 if character == open || character.isNewline { quote = nil }
             } else if character == "\"" || character == "'" {

@@ -36,13 +36,15 @@ package struct TemplateFinding: Sendable, Hashable {
 extension MailComposer {
     /// Checks every kind in every locale with its sample values: what common mail programs drop, and what readers need.
     ///
+    /// - Parameter isWanted: asked before each mail; the check ends where it says no.
     /// - Returns: warnings first, each group in the order of the first mail that has it.
     /// - Throws: nothing that the composer's creation would not have found.
-    package func lint() throws(CompositionError) -> [TemplateFinding] {
+    package func lint(while isWanted: () -> Bool = { true }) throws(CompositionError) -> [TemplateFinding] {
         var order: [LintFinding] = []
         var places: [LintFinding: [TemplateFinding.Place]] = [:]
         for kind in kinds.sorted() {
             for locale in locales(ofKind: kind).sorted() {
+                guard isWanted() else { return [] }
                 let mail = MailLint(
                     page: try preview(kind: kind, locale: locale, part: .html),
                     text: try preview(kind: kind, locale: locale, part: .text),

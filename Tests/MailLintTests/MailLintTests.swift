@@ -70,6 +70,15 @@ import Testing
             ),
             ("<!--[if IE]><table><![endif]--><div style=\"max-width: 9px\">t</div>", "max-width: 9px on <div>"),
             ("<div style=\"position: relative\">t</div>", "Outlook.com, Gmail and Gmail with"),
+            ("<table style=\"font-size: 0px\"><tr><td>t</td></tr></table>", "font-size: 0px on <table>: mail systems"),
+            ("<p style=\"font-size: 0\"><b style=\"font-size: 120%\">t</b></p>", "text of size zero"),
+            ("<p style=\"visibility: hidden\"><b style=\"visibility: visible; color: #999\">t</b></p>", "2.84:1"),
+            ("<p style=\"color: #999\">&nbsp;&lt;</p>", "2.84:1"),
+            ("<p style=\"margin: 0 -0.5em\">t</p>", "make the other distance smaller"),
+            ("<p style=\"margin-left: auto\">t</p>", "add align=\"center\""),
+            ("<img src=\"https://x/y.png\" alt=\"y\" style=\"width: 100px\">", "<img> without width and height"),
+            ("<img src=\"https://x/y.png\" alt=\"y\" style=\"height: auto\">", "<img> without width and height"),
+            ("<a href=\"//u:secret@h.example/x?token=secret\">t</a>", "<a> leads to '//h.example/x'"),
         ]
     )
     func found(content: String, words: String) throws {
@@ -103,6 +112,15 @@ import Testing
             "<p style=\"color: rgb(255,255,255,0.9)\">t</p>", "<p style=\"color: rgb(0 0 0 / 5%)\">t</p>",
             "<a href=\"myapp://open\">t</a><a href=\" mailto:a@x.example\">t</a>",
             "<p lang=\"en-US\">t</p>",
+            "<table><tr><td style=\"font-size: 0px\"><p style=\"font-size: 16px\">t</p></td></tr></table>",
+            "<td style=\"font-size: 0\">&nbsp;</td><td style=\"font-size: 0\"><b style=\"font-size: 1rem\">t</b></td>",
+            "<div style=\"visibility: hidden; color: #fff\">t<b>t</b></div>",
+            "<div style=\"mso-hide: all; max-height: 0; overflow: hidden; color: #fff\">t</div>",
+            "<div style=\"opacity: 0; color: #fff\">t</div>",
+            "<p style=\"color: #fff\">&nbsp;&zwnj;&#8199;&#x34F;\u{200C} \u{A0}</p>",
+            "<p style=\"margin: -0px; margin-top: -0.0em\">t</p>",
+            "<p style=\"margin-top: auto; margin-bottom: auto\">t</p>",
+            "<img src=\"https://x/y.png\" alt=\"y\" style=\"width: 100px; height: 50px\">",
         ]
     )
     func notFound(content: String) {
@@ -113,6 +131,8 @@ import Testing
         "a decoration that a program leaves out is a note",
         arguments: [
             ("<p style=\"border-radius: 8px\">t</p>", ""), ("<p style=\"box-shadow: 0 1px 2px #000\">t</p>", ""),
+            ("<p style=\"border-top-left-radius: 8px\">t</p>", ""),
+            ("<p>t</p>", "@supports (a: b) { @font-face { font-family: x } }"),
             ("<p style=\"text-wrap: balance\">t</p>", ""), ("<p>t</p>", "@font-face { font-family: x }"),
             ("<p>t</p>", "@media (prefers-color-scheme: dark) { .x { color: #fff } }"),
         ]
@@ -134,6 +154,7 @@ import Testing
         #expect(Self.messages("<p class=\"x\">t</p>", style: "div .x, .x.y { padding: 8px }") == [])
         for before in [
             "} ", "@keyframes k { from { color: red } to { color: blue } } ", "<!-- ", "p { content: \"}\" } ",
+            "p { content: \"\\\"\" } ", "p { content: '\\'' } ", "p { content: \"\\\\\" } ",
         ] {
             #expect(
                 Self.messages("<p class=\"x\">t</p>", style: before + ".x { padding: 8px }").count == 1,
@@ -167,6 +188,25 @@ import Testing
         )
     }
 
+    @Test("dark rules within another group of rules count, and those for all but dark colours do not")
+    func nestedDark() {
+        let dark = "@media (prefers-color-scheme: dark) { .card { color: #fff } }"
+        for style in [
+            "@supports (display: block) { \(dark) }", "@media screen and (min-width: 1px) { \(dark) }",
+            "@media print, screen and (prefers-color-scheme: dark) { .card { color: #fff } }",
+        ] {
+            let messages = Self.messages("<p class=\"card\">t</p>", style: style).filter { $0.contains("contrast") }
+            #expect(messages.count == 1 && messages[0].contains("in dark colours"), "\(style) \(messages)")
+        }
+        for query in ["not all and (prefers-color-scheme:dark)", "(not (prefers-color-scheme: dark))"] {
+            let style = "@media \(query) { .card { color: #fff } }"
+            #expect(
+                !Self.messages("<p class=\"card\">t</p>", style: style).contains { $0.contains("contrast") },
+                "\(query)"
+            )
+        }
+    }
+
     @Test("a link that only one part has is found, without its token")
     func links() {
         let page = "<a href=\"https://a.example/x?t=secret&amp;u=1\">t</a><a href=\"https://b.example/\">t</a>"
@@ -177,6 +217,36 @@ import Testing
                 "the link to https://c.example/help is in the text part alone: add it to the HTML part",
             ]
         )
+    }
+
+    @Test("a link is the same with its scheme and host in capitals, and is shown without a password, in one short line")
+    func linkSpelling() {
+        let page = "<a href=\"HTTPS://A.Example/X\">t</a><a href=\"https://b.example\">t</a>"
+        #expect(Self.findings(page, text: "https://a.example/X HttpS://B.example/") == [])
+        #expect(Self.findings(page, text: "https://a.example/x https://b.example").count == 2)
+        let path = String(repeating: "e\u{301}", count: 9000)
+        let odd = Self.findings("<a href=\"https://u:secret@c.example/\u{1B}[31m\nerror: \(path)?y\">t</a>")
+        #expect(odd.count == 1)
+        for finding in odd {
+            #expect(finding.message.hasPrefix("the link to https://c.example/?[31m?error: "), "\(finding.message)")
+            #expect(finding.message.utf8.count < 300)
+        }
+    }
+
+    @Test(
+        "a language fits its spellings with another script or region that say the same",
+        arguments: [
+            ("zh-CN", "zh-Hans", true), ("zh-Hans-CN", "zh-Hans", true), ("zh", "zh-Hans", true),
+            ("zh-TW", "zh-Hant", true), ("zh-HK", "zh-Hant", true), ("zh-TW", "zh-Hans", false),
+            ("zh-CN", "zh-Hant", false), ("zh", "zh-Hant", false), ("pt", "pt-BR", true), ("PT-br", "pt-BR", true),
+            ("pt-PT", "pt-BR", false), ("en-GB", "en", true), ("es-419", "es", true), ("de", "en", false),
+            ("", "en", false),
+        ]
+    )
+    func languages(language: String, locale: String, isOurs: Bool) {
+        let page = "<html lang=\"\(language)\"><body><p lang=\"\(language)\">t</p></body></html>"
+        let findings = MailLint(page: page, text: "", octets: 1, locale: locale).findings()
+        #expect(findings.count == (isOurs ? 0 : 2), "\(findings)")
     }
 
     @Test("a missing or wrong language is found on the page and within the body")
@@ -220,6 +290,68 @@ import Testing
         #expect(Self.messages(String(repeating: "<p class=a1>t</p>", count: 100), style: rules) == [])
     }
 
+    @Test(
+        "many rules and declarations for many elements are looked at up to a limit, which is a finding",
+        arguments: [
+            (String(repeating: "b,", count: 900) + "b{padding-a:1}", "<b>\n", 20_000),
+            (String(repeating: "b,", count: 30_000) + "b{}", "<b>", 20_000),
+            ("b{" + String(repeating: "padding-a:1;", count: 10_000) + "}", "<b></b>\n", 10_000),
+            (
+                String(repeating: "b,", count: 900) + "b{" + String(repeating: "a:1;", count: 20_000) + "}", "<b>",
+                20_000
+            ),
+            (String(repeating: ".a b{a:1}", count: 900), "<i><b>", 10_000),
+        ]
+    )
+    func work(style: String, piece: String, count: Int) {
+        let begin = ContinuousClock.now
+        let page = Self.page(String(repeating: piece, count: count), style: style)
+        let found = PageFindings(HTMLPart.all(of: page), locale: "en", budget: WorkBudget(400_000)).all.map(\.message)
+        #expect(found.contains { $0.contains("the check ended in this line") }, "\(found.suffix(3))")
+        #expect(found.count <= PageFindings.mostFindings + 3)
+        #expect(ContinuousClock.now - begin < .seconds(60))
+    }
+
+    @Test("one element with very many declarations is looked at in a time that grows with their number")
+    func declarations() {
+        let begin = ContinuousClock.now
+        let style = String(repeating: "word-break:a;", count: 18_000)
+        #expect(Self.messages("<b style=\"\(style)\">t</b>").count == 1)
+        #expect(ContinuousClock.now - begin < .seconds(60))
+    }
+
+    @Test("of very many findings the first ones are shown")
+    func manyFindings() {
+        let messages = Self.messages(String(repeating: "<p style=\"padding: 8px\">t</p>\n", count: 2000))
+        #expect(messages.count == PageFindings.mostFindings + 1)
+        #expect(messages.count { $0.contains("padding: 8px") } == PageFindings.mostFindings)
+        #expect(messages.last == "warning: the mail has more warnings than 500: mend these first")
+        // Decorations don't hide a fault behind them.
+        let notes = String(repeating: "<p style=\"border-radius: 8px\">t</p>\n", count: 2000)
+        let last = Self.findings(notes + "<p style=\"padding: 8px\">t</p>").filter { $0.severity == .warning }
+        #expect(last.map(\.line) == [2003], "\(last)")
+        let links = (0..<2000).map { "<a href=\"https://x.example/\($0)\">t</a>" }.joined()
+        #expect(Self.findings(links).count == PageFindings.mostFindings + 1)
+    }
+
+    @Test("an ordinary page is checked to its end, and where the work ended is a finding")
+    func budget() {
+        let parts = HTMLPart.all(of: Self.page("<p style=\"color: #999\">t</p>"))
+        #expect(PageFindings(parts, locale: "en").all.count == 1)
+        let short = PageFindings(parts, locale: "en", budget: WorkBudget(5)).all
+        #expect(short.map(\.message).contains { $0.contains("the check ended in this line") }, "\(short)")
+    }
+
+    @Test("elements beyond the depth that is followed don't end others")
+    func deep() {
+        let inner = String(repeating: "<div>", count: 300) + String(repeating: "</div>", count: 300)
+        let page = "<div style=\"background: #000; color: #fff\">\(inner)<p style=\"color: #ccc\">t</p></div><p>t</p>"
+        #expect(Self.messages(page) == [])
+        let unclosed =
+            "<div style=\"color: #fff; background: #000\">" + String(repeating: "<i>", count: 300) + "</div>t"
+        #expect(Self.messages(unclosed) == [])
+    }
+
     @Test("a value that two groups of programs drop differently is found for both")
     func twice() {
         let messages = Self.messages("<div style=\"display: inline-flex\">t</div>")
@@ -240,8 +372,9 @@ import Testing
     func shownText() {
         let messages = Self.messages(
             "<a href=\"/a\nerror: fake\u{1B}[31m\">t</a><p style=\"color: var(\(String(repeating: "x", count: 9000)))\">t</p>"
+                + "<x\u{1B}[31m\(String(repeating: "e\u{301}", count: 9000)) style=\"font-size: 0\">t</p>"
         )
-        #expect(messages.count == 2)
+        #expect(messages.count == 3)
         for message in messages {
             #expect(message.count < 250 && !message.contains("\n") && !message.contains("\u{1B}"), "\(message)")
         }

@@ -43,6 +43,18 @@ import Testing
         #expect(corners.places.count == 30 && corners.shownPlaces.hasSuffix(", and 29 more mails"))
     }
 
+    @Test("the check of a mail takes a small part of the work that is permitted")
+    func work() throws {
+        let composer = try Self.composer(hasOptions: true)
+        for kind in composer.kinds.sorted() {
+            for locale in composer.locales(ofKind: kind).sorted() {
+                let page = try composer.preview(kind: kind, locale: locale, part: .html)
+                let left = PageFindings(HTMLPart.all(of: page), locale: locale).budget.left
+                #expect(WorkBudget.perMail - left < WorkBudget.perMail / 25, "\(kind) \(locale)")
+            }
+        }
+    }
+
     @Test("reduced for each program, each mail still has its title, its link and its words")
     func reduced() throws {
         let composer = try Self.composer(hasOptions: true)
