@@ -1,6 +1,7 @@
 // Formats log messages for standard error: one line each, for the journal and for people. Never decides what is logged.
 
 import Foundation
+import InternetMessage
 import Logging
 import OutboxSettings
 import ServiceProcess
@@ -61,7 +62,8 @@ struct OperatorLog: LogHandler {
         Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
-    /// Puts values with spaces in quotes. A line break in a value must not begin a new line.
+    /// Puts values with spaces in quotes. A line break in a value must not begin a new line, and no control character may
+    /// move the cursor of a person who reads the log.
     private func quoted(_ value: String) -> String {
         // Nearly every value is plain ASCII, for which checking each character's Unicode properties would be a waste.
         let isPlain = value.utf8.allSatisfy { byte in
@@ -70,12 +72,10 @@ struct OperatorLog: LogHandler {
         if !value.isEmpty, isPlain {
             return value
         }
-        guard value.isEmpty || value.contains(where: { $0.isWhitespace || $0 == "\"" || $0 == "=" }) else {
-            return value
+        let needsQuotes = value.unicodeScalars.contains { scalar in
+            scalar.properties.isWhitespace || scalar.isControl || scalar == "\"" || scalar == "="
         }
-        let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-            .replacing("\r", with: "\\r").replacing("\n", with: "\\n")
-        return "\"\(escaped)\""
+        return value.isEmpty || needsQuotes ? "\"\(value.escaped)\"" : value
     }
 }
 

@@ -47,7 +47,7 @@ struct TemplateToolTests {
         }
     }
 
-    @Test("outboxd warns at start and after a reload, and delivers")
+    @Test("outboxd warns at start, after a reload of what is new, and delivers")
     func warnings() async throws {
         try await withInstallation { installation in
             let relay = try installation.startRelay()
@@ -61,10 +61,23 @@ struct TemplateToolTests {
             let words =
                 "some mail programs don't show a mail as meant detail=\"display: flex on <div> does nothing in Outlook"
             try await Self.wait(for: words, count: 1, in: daemon)
+            // A reload without a change, and one with a new fault, whose text is the template's.
             daemon.hangUp()
-            try await Self.wait(for: words, count: 2, in: daemon)
+            try await Self.wait(for: "were read again", count: 1, in: daemon)
+            let link = "<a href=\"https://u:secret@h.example/secret/\nerror: \u{1B}[31m\">x</a></body>"
+            try Self.faulty.replacing("</body>", with: link).write(
+                to: installation.folder.appending(path: "templates/notice/en/body.html.mustache"),
+                atomically: true,
+                encoding: .utf8
+            )
+            daemon.hangUp()
+            let new = "detail=\"the link to https://h.example/… "
+            try await Self.wait(for: new, count: 1, in: daemon)
             daemon.terminate()
-            #expect(try await daemon.result().exitCode == 0)
+            let result = try await daemon.result()
+            #expect(result.exitCode == 0)
+            #expect(result.errors.components(separatedBy: words).count == 2, "\(result.errors)")
+            #expect(!result.errors.contains("secret") && !result.errors.contains("\u{1B}"), "\(result.errors)")
             relay.terminate()
             _ = try await relay.result()
         }
