@@ -116,6 +116,9 @@ CREATE TABLE outbox_state (
     -- When the hold by a limit on resends ends. It stays afterwards, to distinguish a held mail from a late
     -- one.
     held_until INTEGER,
+    -- When outboxd noticed that the file was restored, with this message open in it: an operator decides whether
+    -- it may be sent (`outboxctl accept-restored`). NULL afterwards.
+    restored_at INTEGER,
     claimed_by TEXT,
     lease_expires_at INTEGER,
     -- Numbers the attempts and fences their completion.
@@ -142,8 +145,11 @@ CREATE TABLE outbox_state (
     blames_address INTEGER CHECK (blames_address IN (0, 1)),
     CONSTRAINT lease_exists_exactly_while_sending CHECK (
         (lease_expires_at IS NOT NULL) = (state = 'sending') AND (claimed_by IS NOT NULL) = (state = 'sending')),
+    -- A message of a restored file is open, but never due.
     CONSTRAINT due_at_exists_exactly_while_it_waits CHECK (
-        (due_at IS NOT NULL) = (state = 'queued' OR state = 'deferred')),
+        (due_at IS NOT NULL) = ((state = 'queued' OR state = 'deferred') AND restored_at IS NULL)),
+    CONSTRAINT restored_at_exists_only_while_it_waits CHECK (
+        restored_at IS NULL OR state = 'queued' OR state = 'deferred'),
     CONSTRAINT finished_at_exists_exactly_when_final CHECK (
         (finished_at IS NULL) = (state = 'queued' OR state = 'sending' OR state = 'deferred')),
     CONSTRAINT accepted_at_exists_exactly_after_acceptance CHECK (
@@ -158,6 +164,7 @@ CREATE INDEX outbox_expiring ON outbox_state (expires_at) WHERE due_at IS NOT NU
 CREATE INDEX outbox_leased ON outbox_state (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
 -- The rows that retention removes, oldest first.
 CREATE INDEX outbox_finished ON outbox_state (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX outbox_restored ON outbox_state (restored_at) WHERE restored_at IS NOT NULL;
 CREATE INDEX outbox_cancelled ON outbox_state (claimed_by) WHERE is_cancelled = 1 AND claimed_by IS NOT NULL;
 CREATE INDEX outbox_interrupted ON outbox_state (interruptions, due_at)
     WHERE due_at IS NOT NULL AND interruptions > 0;
@@ -320,6 +327,23 @@ CREATE TABLE outbox_domain (
     spelling TEXT PRIMARY KEY,
     a_labels TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Identifies the file, wherever it is and whatever its name: by the identity outboxd finds its mark, which says
+-- outside of the file what outboxd last committed to it.
+CREATE TABLE outbox_file (
+    id INTEGER PRIMARY KEY CONSTRAINT there_is_one_file CHECK (id = 1),
+    identity TEXT NOT NULL CONSTRAINT identity_has_32_hexadecimal_digits CHECK (
+        length(identity) = 32 AND identity NOT GLOB '*[^0-9a-f]*')
+) STRICT;
+INSERT OR IGNORE INTO outbox_file (id, identity) VALUES (1, lower(hex(randomblob(16))));
+
+-- For each run of outboxd, a random number and how many changes it has committed. An older copy of the file has
+-- fewer, or lacks the run.
+CREATE TABLE outbox_run (
+    run INTEGER PRIMARY KEY,
+    commits INTEGER NOT NULL,
+    committed_at INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE outbox_secret (
     slot INTEGER PRIMARY KEY,
@@ -584,7 +608,8 @@ CREATE TRIGGER outbox_cancelled AFTER UPDATE OF cancelled ON outbox
 WHEN coalesce(OLD.cancelled, 0) = 0 AND NEW.cancelled = 1
 BEGIN
     UPDATE outbox_state SET is_cancelled = 1 WHERE message_id = NEW.id AND state = 'sending';
-    UPDATE outbox_state SET state = 'cancelled', due_at = NULL, secret = NULL, finished_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+    UPDATE outbox_state
+        SET state = 'cancelled', due_at = NULL, restored_at = NULL, secret = NULL, finished_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
         WHERE message_id = NEW.id AND (state = 'queued' OR state = 'deferred');
 END;
 
@@ -638,7 +663,7 @@ current AS (
     SELECT
         outbox_current.sequence AS of_sequence,
         newest.sequence, newest.person, newest.kind, newest.state, newest.requested_at, newest.accepted_at,
-        newest.finished_at, newest.expires_at, newest.blames_address,
+        newest.finished_at, newest.expires_at, newest.blames_address, newest.restored_at,
         -- When other mail systems reported about an accepted mail. All other actions are notes: a mail that was
         -- relayed or expanded may still be late or fail.
         CASE WHEN newest.state = 'accepted' THEN (
@@ -681,6 +706,7 @@ SELECT
     state.attempts,
     state.due_at AS next_attempt_at,
     CASE
+        WHEN state.restored_at IS NOT NULL THEN 'restored-file'
         WHEN state.due_at IS NULL THEN NULL
         WHEN state.held_until = state.due_at AND state.held_until > clock.now THEN 'resend-limit'
         WHEN state.state = 'queued' AND state.not_before > clock.now THEN 'not-before'
@@ -696,6 +722,8 @@ SELECT
         AS INTEGER) AS may_arrive_twice,
     CASE
         WHEN current.redeemed_at IS NOT NULL THEN 'done'
+        -- Another request leaves at once, whatever the operator decides about this one.
+        WHEN current.restored_at IS NOT NULL THEN 'request-new'
         WHEN current.finished_at IS NULL THEN
             CASE
                 WHEN clock.now >= current.waits_from + guidance.patience THEN 'delivery-delayed'
@@ -726,6 +754,7 @@ SELECT
     END AS advice,
     CAST(CASE
         WHEN current.redeemed_at IS NOT NULL THEN current.redeemed_at
+        WHEN current.restored_at IS NOT NULL THEN current.restored_at
         WHEN current.finished_at IS NULL THEN
             CASE
                 WHEN relays.are_down AND clock.now >= current.may_leave_at
