@@ -107,6 +107,36 @@ struct RestoredDatabaseTests {
         }
     }
 
+    @Test("a backup that is written over the database under outboxd ends it with 75, and the next start holds")
+    func writtenOver() async throws {
+        try await withInstallation { installation in
+            let relay = try installation.startRelay("--store", "received")
+            try installation.configure(port: try #require(Int(try await installation.contents(of: "port"))))
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            try await enqueue("ann", installation)
+            #expect(try await installation.outboxctl("backup", "backup.db").exitCode == 0)
+            var daemon = try installation.startDaemonWithCache()
+            try await isIdle(installation, except: 0)
+            // As .restore of sqlite3 does it.
+            let restored = try await installation.python(
+                "import sqlite3, sys; sqlite3.connect(sys.argv[2]).backup(sqlite3.connect(sys.argv[1], timeout=30))",
+                installation.folder.appending(path: "backup.db").path
+            )
+            #expect(restored.exitCode == 0, "\(restored.errors)")
+            let ended = try await daemon.result()
+            #expect(ended.exitCode == 75, "\(ended.errors)")
+            #expect(ended.errors.contains("an older state was written over the database"), "\(ended.errors)")
+            daemon = try installation.startDaemonWithCache()
+            try await enqueue("ben", installation)
+            try await isIdle(installation, except: 1)
+            let log = try await stop(daemon)
+            #expect(log.contains("restored to an older state") && log.contains("count=1"), "\(log)")
+            #expect(try await received(installation) == ["ann", "ben"])
+            relay.terminate()
+            _ = try await relay.result()
+        }
+    }
+
     @Test("killed while it works, outboxd raises no false alarm", arguments: 1...5)
     func killed(_ round: Int) async throws {
         try await withInstallation { installation in
