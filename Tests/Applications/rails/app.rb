@@ -1,6 +1,7 @@
 # An application with Rails' ActiveRecord that uses the outbox as docs/applications.md says. It prints one line of JSON for
 # each command, and migrates with Rails' own tasks.
 require_relative "config/environment"
+require_relative "derived"
 require "digest"
 require "json"
 require "open3"
@@ -94,5 +95,6 @@ result =
   when "redeem" then { result: redeem(*rest) }
   when "rebuild" then rebuild(*rest)
   when "tools" then tools(database)
+  when "models" then Derived.models(*rest)
   end
 puts JSON.generate(result)
