@@ -43,6 +43,16 @@ import Testing
         #expect(corners.places.count == 30 && corners.shownPlaces.hasSuffix(", and 29 more mails"))
     }
 
+    @Test("a check that is no longer wanted ends before the next mail, and finds nothing")
+    func unwanted() throws {
+        var mails = 0
+        let findings = try Self.composer(hasOptions: true).lint {
+            mails += 1
+            return mails < 3
+        }
+        #expect(mails == 3 && findings == [])
+    }
+
     @Test("the check of a mail takes a small part of the work that is permitted")
     func work() throws {
         let composer = try Self.composer(hasOptions: true)
