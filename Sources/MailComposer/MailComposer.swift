@@ -83,14 +83,19 @@ package struct MailComposer: Sendable {
                 )
             }
             if codes.contains(kind.name) {
-                let without = kind.templates.filter { !$0.value.all.contains { $0.names.contains("code") } }
+                // In each part, because people read only one of them.
+                let without = kind.templates.filter { locale in
+                    [locale.value.text.template, locale.value.html.template].contains {
+                        !$0.shownNames.contains("code")
+                    }
+                }
                 if !without.isEmpty {
                     let locales = without.keys.map(\.canonical).sorted().joined(separator: ", ")
                     problems.append(
                         .init(
                             "tokens.codes",
-                            "has \(kind.name), whose templates in \(found.path) show no {{code}} (\(locales)): add "
-                                + "{{#code}}…{{/code}}, or remove the kind"
+                            "has \(kind.name), whose mails do not show {{code}} in text and HTML (\(found.path): "
+                                + "\(locales)): add it there, or remove the kind"
                         )
                     )
                 }

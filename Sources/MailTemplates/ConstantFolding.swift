@@ -7,6 +7,7 @@ struct ConstantFolding {
     let format: Template.Format
     private(set) var literals: [[UInt8]] = []
     private(set) var names: Set<String> = []
+    private(set) var shownNames: Set<String> = []
 
     init(constants: [String: JSONValue], format: Template.Format) {
         self.constants = constants
@@ -25,6 +26,7 @@ struct ConstantFolding {
                     append(Array(text.utf8), to: &folded)
                 } else {
                     names.formUnion(variable.path.names.prefix(1))
+                    shownNames.formUnion(variable.name.split(separator: ".").prefix(1).map(String.init))
                     folded.append(.variable(variable))
                 }
             case .section(path: let path, isInverted: let isInverted, nodes: let nodes):

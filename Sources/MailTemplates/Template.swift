@@ -53,6 +53,8 @@ package struct Template: Sendable {
     package let literals: [[UInt8]]
     /// The first component of every name that a rendering may look up: `expires` for `{{expires.at}}`.
     package let names: Set<String>
+    /// Those of them whose value a tag may show, not only a section ask for.
+    package let shownNames: Set<String>
     /// Blocks that the template gives to a parent without such a block, if the template is a file of words: another
     /// format's parent may have it.
     package let unknownBlocks: [TemplateProblem]
@@ -90,6 +92,7 @@ package struct Template: Sendable {
         self.nodes = nodes
         literals = folding.literals
         names = folding.names
+        shownNames = folding.shownNames
         unknownBlocks = compiler.unknownBlocks
         self.file = file
         self.format = format

@@ -203,6 +203,9 @@ package struct DeliveryService: Service, CustomStringConvertible {
                 if isNews { log.hasCompany(isThere, database: store.path) }
                 log.storeWorks(.watching)
             },
+            onSchema: { problem in
+                if let problem { log.storeTrouble(.keepingSchema, problem) } else { log.storeWorks(.keepingSchema) }
+            },
             onTrouble: { log.storeTrouble(.watching, $0) }
         )
     }

@@ -37,9 +37,11 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
     /// Objects of the outbox are missing or changed, and can be made anew.
     case schemaIncomplete(path: String, missing: [String], changed: [String])
     /// Another tool made the outbox's tables from its own description of them.
-    case schemaReshaped(path: String, [String])
-    /// The file has an object named `outbox` that is not outboxd's.
-    case foreignOutbox(path: String, type: String, columns: [String])
+    case schemaReshaped(path: String, objects: [String], differences: [String])
+    /// Objects of another program have names of the outbox.
+    case foreignOutbox(path: String, [String])
+    /// A table of the outbox was renamed.
+    case tableRenamed(path: String, table: String, to: String)
     /// A row holds a value that this program doesn't know.
     case unknownValue(path: String)
     /// A CHECK, UNIQUE or NOT NULL constraint refused a row; the constraint's name says what must hold.
@@ -115,17 +117,19 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
             "the outbox in \(path) is damaged by another tool, such as a migration that drops what it doesn't know: "
                 + Self.clause(missing, "missing") + (missing.isEmpty || changed.isEmpty ? "" : "; ")
                 + Self.clause(changed, "changed")
-                + "; `outboxctl migrate --repair` makes them anew and changes no row. Keep the tool away from names that "
+                + "; `outboxctl migrate --repair` makes them anew and says what is lost. Keep the tool away from names that "
                 + "begin with outbox (docs/applications.md)"
-        case .schemaReshaped(let path, let differences):
+        case .schemaReshaped(let path, let objects, let differences):
             "the outbox in \(path) is not the one that outboxd makes: \(Self.list(differences, separator: "; ")). Another "
-                + "tool made it from its own description, without the rules and triggers. If no message in it matters, "
-                + "drop all tables and views whose names begin with outbox, and run `outboxctl migrate`, or the text of "
-                + "`outboxctl schema` in the application's own migrations (docs/applications.md)"
-        case .foreignOutbox(let path, let type, let columns):
-            "the \(type) outbox in \(path) belongs to another program"
-                + (columns.isEmpty ? "" : " (its columns: \(Self.list(columns, separator: ", ")))")
-                + "; keep the outbox in a file of its own with the key `database`, or rename that \(type)"
+                + "tool made it from its own description, without the rules and triggers. If nothing in them matters, drop "
+                + "exactly these and run `outboxctl migrate --repair`: \(objects.joined(separator: ", ")). In the "
+                + "application's own migrations use the text of `outboxctl schema` (docs/applications.md)"
+        case .foreignOutbox(let path, let objects):
+            "\(path) has objects of another program with names of the outbox: \(Self.list(objects, separator: "; ")); keep "
+                + "the outbox in a file of its own with the key `database`, or rename them"
+        case .tableRenamed(let path, let table, let name):
+            "the table \(table) in \(path) was renamed to \(name); rename it back, which keeps everything: "
+                + "ALTER TABLE \(name.quotedDatabaseIdentifier) RENAME TO \(table), and then `outboxctl migrate --repair`"
         case .unknownValue(let path):
             "a row of the outbox in \(path) holds a value that this program doesn't know; install the newer outboxd and "
                 + "outboxctl, or find the program that wrote it"
@@ -165,8 +169,14 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
                     missing: missing.map(\.description),
                     changed: changed.map(\.description)
                 )
-            case .reshaped(let differences): .schemaReshaped(path: path, differences)
-            case .foreign(let type, let columns): .foreignOutbox(path: path, type: type, columns: columns)
+            case .reshaped(let reshaped):
+                .schemaReshaped(
+                    path: path,
+                    objects: reshaped.map(\.object),
+                    differences: reshaped.map(\.difference)
+                )
+            case .foreign(let objects): .foreignOutbox(path: path, objects)
+            case .renamed(let table, let name): .tableRenamed(path: path, table: table, to: name)
             }
     }
 

@@ -70,7 +70,7 @@ package struct ProgramFailure: Error, CustomStringConvertible {
             case .notCreated, .lost, .folderUnusable: ExitStatus.temporary
             case .noFile, .unreachable, .notReadable, .notWritable, .cannotOpen, .noDatabase, .corrupt,
                 .encoding, .noWriteAheadLog, .networkFileSystem, .schemaTooOld, .schemaTooNew, .schemaIncomplete,
-                .schemaReshaped, .foreignOutbox, .unknownValue,
+                .schemaReshaped, .foreignOutbox, .tableRenamed, .unknownValue,
                 .diskFull, .locked, .inputOutput, .sqlite:
                 ExitStatus.unavailable
             }

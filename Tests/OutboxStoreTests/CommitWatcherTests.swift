@@ -97,4 +97,44 @@ import Testing
             #expect(try await isReported { try outbox.execute("UPDATE outbox SET cancelled = 1 WHERE id = ?", [id]) })
         }
     }
+
+    /// What the watcher reported besides commits.
+    private final class Seen: Sendable {
+        let problems = Mutex<[String]>([])
+        let errors = Mutex(0)
+    }
+
+    @Test("a damaged schema is reported while the daemon runs, and its repair as well; failing looks are rare")
+    func damaged() async throws {
+        let seen = Seen()
+        let watcher = CommitWatcher(store: outbox.database, pollInterval: .milliseconds(200))
+        let watching = Task {
+            await watcher.run(
+                onCommit: {},
+                onSchema: { problem in seen.problems.withLock { $0.append(problem.map { "\($0)" } ?? "whole") } },
+                onTrouble: { _ in seen.errors.withLock { $0 += 1 } }
+            )
+        }
+        defer { watching.cancel() }
+        func wait(_ condition: () -> Bool) async throws {
+            for _ in 1...3000 where !condition() { try await Task.sleep(for: .milliseconds(10)) }
+            try #require(condition())
+        }
+        func lastProblem() -> String { seen.problems.withLock { $0.last ?? "" } }
+        try await wait { watcher.countsSoFar.reports > 0 }
+        try outbox.execute("DROP TRIGGER outbox_inserted")
+        try await wait { lastProblem().contains("missing: trigger outbox_inserted") }
+        _ = try OutboxDatabase(path: outbox.path, access: .repairing)
+        try await wait { lastProblem() == "whole" }
+        #expect(seen.errors.withLock(\.self) == 0)
+        try outbox.execute("ALTER TABLE outbox_state RENAME TO elsewhere")
+        try await wait { seen.errors.withLock(\.self) >= 3 }
+        #expect(lastProblem().contains("was renamed to elsewhere"))
+        let looks = seen.errors.withLock(\.self)
+        try await Task.sleep(for: .milliseconds(1000))
+        // One in 200 ms; before, each reopened connection began a new series of looks.
+        #expect(seen.errors.withLock(\.self) - looks <= 8)
+        try outbox.execute("ALTER TABLE elsewhere RENAME TO outbox_state")
+        try await wait { lastProblem() == "whole" }
+    }
 }

@@ -92,6 +92,15 @@ import Testing
         #expect(moments == LookPlan.afterCommit.map { at(1000 + Double($0)) })
     }
 
+    @Test("after a failed look the next one waits for the poll interval, whatever is written")
+    func failed() {
+        var plan = restingPlan()
+        plan.written(at: at(1000))
+        plan.failed(at: at(1000))
+        plan.written(at: at(1001))
+        #expect(plan.next == at(1000) + .seconds(60))
+    }
+
     @Test("after a look that found a commit, the next look waits even if a write is reported")
     func waits() {
         var plan = restingPlan()
@@ -107,42 +116,32 @@ import Testing
         let isNews: Bool
     }
 
-    private static let before = Prospect(newest: 7, due: noon, lease: nil, cancelled: 0)
+    private static func prospect(
+        newest: Int64 = 7,
+        due: Duration? = .seconds(10),
+        isDue: Bool = false,
+        lease: Timestamp? = nil,
+        cancelled: Int64 = 0
+    ) -> Prospect {
+        Prospect(newest: newest, due: due.map { noon + $0 }, isDue: isDue, lease: lease, cancelled: cancelled)
+    }
 
     @Test(
         "only what delivery must act on is news",
         arguments: [
-            News(what: "nothing", after: before, isNews: false),
-            News(what: "a new message", after: Prospect(newest: 8, due: noon, lease: nil, cancelled: 0), isNews: true),
-            News(
-                what: "a message that is due earlier",
-                after: Prospect(newest: 7, due: noon - .seconds(1), lease: nil, cancelled: 0),
-                isNews: true
-            ),
-            News(
-                what: "the first due message was claimed",
-                after: Prospect(newest: 7, due: noon + .seconds(1), lease: nil, cancelled: 0),
-                isNews: false
-            ),
-            News(what: "none is due", after: Prospect(newest: 7, due: nil, lease: nil, cancelled: 0), isNews: false),
-            News(
-                what: "another daemon claimed",
-                after: Prospect(newest: 7, due: nil, lease: noon, cancelled: 0),
-                isNews: true
-            ),
-            News(
-                what: "cancelled while it is sent",
-                after: Prospect(newest: 7, due: noon, lease: nil, cancelled: 1),
-                isNews: true
-            ),
-            News(
-                what: "a message was deleted",
-                after: Prospect(newest: 6, due: nil, lease: nil, cancelled: 0),
-                isNews: false
-            ),
+            News(what: "nothing", after: prospect(), isNews: false),
+            News(what: "a new message", after: prospect(newest: 8), isNews: true),
+            News(what: "a message that is due earlier", after: prospect(due: .seconds(9)), isNews: true),
+            News(what: "the first due message was claimed", after: prospect(due: .seconds(11)), isNews: false),
+            News(what: "another daemon gave one back", after: prospect(due: .seconds(11), isDue: true), isNews: true),
+            News(what: "the moment came", after: prospect(isDue: true), isNews: false),
+            News(what: "none is due", after: prospect(due: nil), isNews: false),
+            News(what: "another daemon claimed", after: prospect(due: nil, lease: noon), isNews: true),
+            News(what: "cancelled while it is sent", after: prospect(cancelled: 3), isNews: true),
+            News(what: "a message was deleted", after: prospect(newest: 6, due: nil), isNews: false),
         ]
     )
     private func news(_ news: News) {
-        #expect(news.after.isNews(after: Self.before) == news.isNews, "\(news.what)")
+        #expect(news.after.isNews(after: Self.prospect()) == news.isNews, "\(news.what)")
     }
 }

@@ -44,18 +44,21 @@ package final class CommitWatcher: Sendable {
     /// Watching also ends when the file is lost, which `OutboxDatabase.fileLoss` reports. The functions are called on
     /// the watcher's thread.
     /// - Parameters:
-    ///   - onLook: called at most once per `pollInterval`, for other checks that must be repeated from time to time.
+    ///   - onLook: called after a look at most once per `pollInterval`, for other checks that must be repeated.
+    ///   - onSchema: called with the problem when another tool has damaged the outbox, again once per `pollInterval`, and
+    ///     with `nil` when it is whole again.
     ///   - onTrouble: receives an error of a look; watching continues.
     package func run(
         onCommit: @escaping @Sendable () -> Void,
         onLook: @escaping @Sendable () -> Void = {},
+        onSchema: @escaping @Sendable (OutboxDatabaseError?) -> Void = { _ in },
         onTrouble: @escaping @Sendable (any Error) -> Void
     ) async {
         let writes = FileWrites(paths: [store.path, store.path + "-wal"])
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let thread = Thread { [self] in
-                    watch(writes, onCommit: onCommit, onLook: onLook, onTrouble: onTrouble)
+                    watch(writes, onCommit, onLook, onSchema, onTrouble)
                     continuation.resume()
                 }
                 thread.start()
@@ -69,40 +72,56 @@ package final class CommitWatcher: Sendable {
 
     private func watch(
         _ writes: FileWrites,
-        onCommit: () -> Void,
-        onLook: () -> Void,
-        onTrouble: (any Error) -> Void
+        _ onCommit: () -> Void,
+        _ onLook: () -> Void,
+        _ onSchema: (OutboxDatabaseError?) -> Void,
+        _ onTrouble: (any Error) -> Void
     ) {
         let clock = ContinuousClock()
         var plan = LookPlan(pollInterval: pollInterval, now: clock.now)
         var nextOtherChecks = clock.now
         let connection = WatchConnection(path: store.path, claimant: store.claimant)
         var known: (counter: Int, prospect: Prospect)?
+        // Opening the file has checked the schema.
+        var schema: Int?
+        var isDamaged = false
         while !writes.isStopped {
             if plan.watchesAgain { writes.watch() }
             if writes.wait(until: plan.next) { plan.written(at: clock.now) }
             guard !writes.isStopped, clock.now >= plan.next else { continue }
             do {
                 try store.checkPlace()
-                if clock.now >= nextOtherChecks {
-                    nextOtherChecks = clock.now + pollInterval
-                    onLook()
-                }
+                let isTimeForOtherChecks = clock.now >= nextOtherChecks
+                if isTimeForOtherChecks { nextOtherChecks = clock.now + pollInterval }
                 let counter = try connection.commitCounter()
                 let hasChanged = counter != known?.counter
+                if hasChanged || isDamaged && isTimeForOtherChecks {
+                    let version = try connection.schemaVersion()
+                    if isDamaged || schema ?? version != version {
+                        let problem = try connection.schemaProblem()
+                        if isDamaged || problem != nil {
+                            onSchema(problem.map { OutboxDatabaseError($0, path: store.path) })
+                        }
+                        isDamaged = problem != nil
+                    }
+                    schema = version
+                    let prospect = try connection.prospect()
+                    let isNews = known.map { prospect.isNews(after: $0.prospect) } ?? true
+                    known = (counter, prospect)
+                    if isNews {
+                        counts.withLock { $0.reports += 1 }
+                        onCommit()
+                    }
+                }
                 count(hasChanged)
                 plan.looked(at: clock.now, foundCommit: hasChanged)
-                guard hasChanged else { continue }
-                let prospect = try connection.prospect()
-                let before = known?.prospect
-                known = (counter, prospect)
-                guard before.map(prospect.isNews(after:)) ?? true else { continue }
-                counts.withLock { $0.reports += 1 }
-                onCommit()
+                if isTimeForOtherChecks { onLook() }
             } catch OutboxDatabaseError.lost {
                 return
             } catch {
-                plan.looked(at: clock.now, foundCommit: false)
+                // The counters of two connections can't be compared.
+                known = nil
+                plan.failed(at: clock.now)
                 onTrouble((error as? DatabaseError).map(store.translated) ?? error)
             }
         }
@@ -122,16 +141,19 @@ struct Prospect: Sendable, Hashable {
     let newest: Int64
     /// When the first waiting message is due.
     let due: Timestamp?
+    /// Whether that moment has come.
+    let isDue: Bool
     /// When the first lease of another daemon ends.
     let lease: Timestamp?
-    /// How many messages were cancelled while they were being sent.
-    let cancelled: Int
+    /// The sum of the sequences of messages that were cancelled while they were being sent.
+    let cancelled: Int64
 
-    /// Whether delivery must act on what changed. A later `due` needs no action: it is the result of delivery's own
-    /// claims, or the message that was due first was cancelled or deleted.
+    /// Whether delivery must act on what changed. A later `due` in the future needs no action: delivery has claimed the
+    /// message that was due first, or it was cancelled or deleted. A later one that has come may be a message that another
+    /// daemon gave back.
     func isNews(after earlier: Prospect) -> Bool {
-        newest > earlier.newest || cancelled > earlier.cancelled || Self.isEarlier(due, earlier.due)
-            || Self.isEarlier(lease, earlier.lease)
+        newest > earlier.newest || cancelled != earlier.cancelled && cancelled != 0
+            || due != earlier.due && (isDue || Self.isEarlier(due, earlier.due)) || Self.isEarlier(lease, earlier.lease)
     }
 
     private static func isEarlier(_ new: Timestamp?, _ old: Timestamp?) -> Bool {
@@ -157,6 +179,19 @@ private final class WatchConnection {
         try read { try Int.fetchOne($0.cachedStatement(sql: "PRAGMA data_version")) ?? 0 }
     }
 
+    /// Changes whenever the schema of the file does (https://sqlite.org/pragma.html#pragma_schema_version).
+    func schemaVersion() throws -> Int {
+        try read { try Int.fetchOne($0.cachedStatement(sql: "PRAGMA schema_version")) ?? 0 }
+    }
+
+    /// What is wrong with the outbox's objects; `nil` where nothing is.
+    func schemaProblem() throws -> SchemaProblem? {
+        try read { database in
+            do { try SchemaMigrator.current.check(database) } catch let problem as SchemaProblem { return problem }
+            return nil
+        }
+    }
+
     func prospect() throws -> Prospect {
         try read { database in
             // The first due time of each priority, from the highest on: one search of the index for each.
@@ -170,18 +205,27 @@ private final class WatchConnection {
                         FROM level WHERE level.priority IS NOT NULL)
                     SELECT
                         coalesce((SELECT max(sequence) FROM outbox_state), 0),
+                        \(Schema.now),
                         (SELECT min((SELECT due_at FROM outbox_state
                             WHERE due_at IS NOT NULL AND priority = level.priority ORDER BY due_at LIMIT 1))
                             FROM level WHERE priority IS NOT NULL),
                         (SELECT lease_expires_at FROM outbox_state
                             WHERE lease_expires_at IS NOT NULL AND claimed_by <> ? ORDER BY lease_expires_at LIMIT 1),
-                        (SELECT count(*) FROM outbox_state WHERE is_cancelled = 1 AND claimed_by IS NOT NULL)
+                        (SELECT coalesce(sum(sequence), 0) FROM outbox_state
+                            WHERE is_cancelled = 1 AND claimed_by IS NOT NULL)
                     """
             )
             guard let row = try Row.fetchOne(select, arguments: [claimant]) else {
                 preconditionFailure("a SELECT without FROM has one row")
             }
-            return Prospect(newest: row[0], due: row[1], lease: row[2], cancelled: row[3])
+            let (now, due) = (row[1] as Timestamp, row[2] as Timestamp?)
+            return Prospect(
+                newest: row[0],
+                due: due,
+                isDue: due.map { $0 <= now } ?? false,
+                lease: row[3],
+                cancelled: row[4]
+            )
         }
     }
 

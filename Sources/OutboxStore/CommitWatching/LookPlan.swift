@@ -65,6 +65,14 @@ struct LookPlan {
         }
     }
 
+    /// The counter could not be read.
+    mutating func failed(at now: ContinuousClock.Instant) {
+        watchesAgain = true
+        series = nil
+        earliest = now + pollInterval
+        next = earliest
+    }
+
     private mutating func begin(_ series: Series, at now: ContinuousClock.Instant) {
         self.series = series
         next = max(series.next, earliest, now)

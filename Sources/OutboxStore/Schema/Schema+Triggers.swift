@@ -174,10 +174,7 @@ extension Schema {
         CREATE TRIGGER outbox_cancelled AFTER UPDATE OF cancelled ON outbox
         WHEN coalesce(OLD.cancelled, 0) = 0 AND NEW.cancelled = 1
         BEGIN
-            UPDATE outbox_state SET is_cancelled = 1 WHERE message_id = NEW.id AND state = 'sending';
-            UPDATE outbox_state
-                SET state = 'cancelled', due_at = NULL, restored_at = NULL, secret = NULL, finished_at = \(now)
-                WHERE message_id = NEW.id AND (state = 'queued' OR state = 'deferred');
+            \(cancelling("message_id = NEW.id"))
         END;
 
         -- With foreign keys on or off, everything is deleted with the row except its idempotency key.
@@ -195,6 +192,16 @@ extension Schema {
             SELECT RAISE(ABORT, 'outbox: a message in a final state stays in it; insert a new row instead');
         END;
         """
+
+    /// Ends the chosen messages that wait, and marks those that are being sent.
+    static func cancelling(_ isChosen: String) -> String {
+        """
+        UPDATE outbox_state SET is_cancelled = 1 WHERE \(isChosen) AND state = 'sending';
+            UPDATE outbox_state
+                SET state = 'cancelled', due_at = NULL, restored_at = NULL, secret = NULL, finished_at = \(now)
+                WHERE \(isChosen) AND (state = 'queued' OR state = 'deferred');
+        """
+    }
 
     private static func withoutWhiteSpace(_ text: String) -> String {
         "replace(replace(replace(replace(\(text), ' ', ''), char(9), ''), char(10), ''), char(13), '')"

@@ -29,15 +29,16 @@ struct SchemaMigrator {
 
     /// The version of the schema in the file; 0 where the file has no outbox.
     static func version(of database: Database) throws -> Int {
+        // Another program's table may have the name.
         guard try database.tableExists("outbox_schema"),
-            try database.columns(in: "outbox_schema").contains(where: { $0.name == "version" })
+            try Set(database.columns(in: "outbox_schema").map(\.name)).isSuperset(of: ["version", "applied_at"])
         else { return 0 }
         return try Int.fetchOne(database, sql: "SELECT max(version) FROM outbox_schema") ?? 0
     }
 
     /// Creates the schema, adds the rows that a copy of the schema alone lacks, or applies missing upgrades.
     ///
-    /// - Parameter repairs: whether to make missing and changed objects anew. No row is changed or removed.
+    /// - Parameter repairs: whether to make missing and changed objects anew (``repair(_:_:)``).
     /// - Throws: `OutboxDatabaseError.schemaTooNew` where a newer program made the schema; `SchemaProblem` where another
     ///   tool removed or made objects.
     func migrate(_ database: Database, repairs: Bool = false) throws -> Migration {
@@ -75,66 +76,7 @@ struct SchemaMigrator {
         // Nearly always the texts are the same. This costs a tenth of what the comparison costs.
         if try texts.isSubset(of: SchemaInventory.texts(database)) { return }
         let expected = try SchemaInventory(madeBy: Schema.versions + text)
-        if let problem = try SchemaInventory(database).problem(expected: expected) { throw problem }
-    }
-
-    /// Makes missing and changed objects anew, in the order in which a new file gets them.
-    private func repair(_ database: Database, _ migration: inout Migration) throws {
-        let expected = try SchemaInventory(madeBy: Schema.versions + text)
-        switch try SchemaInventory(database).problem(expected: expected) {
-        case nil: try database.execute(sql: Schema.rows)
-        case .incomplete(let missing, let changed):
-            for object in changed {
-                try database.execute(sql: "DROP \(object.type) \(object.name.quotedDatabaseIdentifier)")
-            }
-            let keys = Set((missing + changed).map(\.key))
-            for object in expected.objects where keys.contains(object.key) {
-                try database.execute(sql: object.text)
-            }
-            // A new table numbers its rows from 1 on, and these numbers are known elsewhere.
-            for (table, numbers) in [
-                "outbox": "SELECT max(message_id) AS number FROM outbox_state",
-                "outbox_state": "SELECT max(sequence) AS number FROM outbox_token",
-            ] where missing.contains(where: { $0.name == table }) {
-                try database.execute(
-                    sql: "INSERT INTO sqlite_sequence (name, seq) SELECT ?, number FROM (\(numbers)) WHERE number > 0",
-                    arguments: [table]
-                )
-            }
-            try database.execute(sql: Schema.rows)
-            try secureTokens(database)
-            migration.added = missing.map(\.description)
-            migration.replaced = changed.map(\.description)
-            migration.rowsWithoutState =
-                try Int.fetchOne(
-                    database,
-                    sql: "SELECT count(*) FROM outbox WHERE id NOT IN (SELECT message_id FROM outbox_state)"
-                ) ?? 0
-        case let problem?: throw problem
-        }
-    }
-
-    /// After tables were lost: a message must never be mailed with the token of another one, and the tokens of lost
-    /// messages must not stay.
-    private func secureTokens(_ database: Database) throws {
-        let isLost = """
-            slot > 0 AND slot NOT IN (SELECT secret FROM outbox_state WHERE secret IS NOT NULL)
-            AND slot NOT IN (SELECT slot FROM outbox_free_secret)
-            """
-        try database.execute(
-            sql: """
-                -- A slot behind all that messages refer to: new slots begin there.
-                INSERT OR IGNORE INTO outbox_secret (slot, token)
-                    SELECT max(secret) + 1, printf('%.*c', 64, char(10)) FROM outbox_state
-                    WHERE secret > (SELECT max(slot) FROM outbox_secret) HAVING max(secret) IS NOT NULL;
-                -- A free slot that a message refers to, or that does not exist, must not be given away.
-                DELETE FROM outbox_free_secret WHERE slot IN (SELECT secret FROM outbox_state WHERE secret IS NOT NULL)
-                    OR slot NOT IN (SELECT slot FROM outbox_secret);
-                UPDATE outbox_secret SET token = printf('%.*c', \(Schema.octets("token")), char(10)) WHERE \(isLost);
-                INSERT INTO outbox_free_secret (octets, slot)
-                    SELECT \(Schema.octets("token")), slot FROM outbox_secret WHERE \(isLost);
-                """
-        )
+        if let problem = try SchemaInventory(database).problem(expected: expected, in: database) { throw problem }
     }
 }
 
@@ -146,6 +88,23 @@ package struct Migration: Sendable, Hashable {
     package var added: [String] = []
     /// The objects that a repair replaced because their text was another one.
     package var replaced: [String] = []
-    /// After a repair: messages whose state is lost. outboxd never sends them.
-    package var rowsWithoutState = 0
+    /// Messages whose state is lost, which outboxd never sends: their number, and the first ids.
+    package var withoutState = MessageList()
+    /// Open messages whose row in `outbox` is lost, and which outboxd therefore removes.
+    package var withoutRow = MessageList()
+    /// Messages that the application had cancelled while the trigger for that was missing.
+    package var cancelled = MessageList()
+
+    /// Messages by number and by their first ids.
+    package struct MessageList: Sendable, Hashable {
+        package var count = 0
+        package var first: [Int64] = []
+
+        package init() {}
+
+        init(_ ids: [Int64]) {
+            count = ids.count
+            first = Array(ids.prefix(10))
+        }
+    }
 }

@@ -12,8 +12,8 @@ struct Migrate: AsyncParsableCommand {
             missing file is created; outboxd itself does that only if the configuration says `create: true`. The \
             database is set to write-ahead logging. outboxd also creates and upgrades tables at start.
 
-            An application's own tools may have dropped objects of the outbox. With --repair they are made anew; rows \
-            are neither changed nor removed.
+            An application's own tools may have dropped objects of the outbox. With --repair they are made anew. No row \
+            of outbox is removed; what the tools have lost is said, with the ids of the messages.
             """
     )
 
@@ -28,12 +28,8 @@ struct Migrate: AsyncParsableCommand {
             let migration = database.migration
             for object in migration.added { print("\(database.path): added the \(object)") }
             for object in migration.replaced { print("\(database.path): replaced the \(object)") }
-            if migration.rowsWithoutState > 0 {
-                print(
-                    "\(database.path): \(migration.rowsWithoutState) of the messages lost their state and are never sent; "
-                        + "delete their rows, and insert new ones for the people who still wait"
-                )
-            }
+            for loss in losses(of: migration) { print(loss) }
+            if !migration.added.isEmpty || !migration.replaced.isEmpty { print("restart outboxd if it runs") }
             if !migration.versions.isEmpty {
                 let versions = migration.versions.map(String.init).joined(separator: ", ")
                 print("\(database.path): applied schema version \(versions)")
@@ -41,5 +37,31 @@ struct Migrate: AsyncParsableCommand {
                 print("\(database.path): the outbox is up to date")
             }
         }
+    }
+
+    /// What a repair can't bring back, for the operator.
+    private func losses(of migration: Migration) -> [String] {
+        var losses: [String] = []
+        func report(_ messages: Migration.MessageList, _ consequence: String) {
+            guard messages.count > 0 else { return }
+            let ids = messages.first.map(String.init).joined(separator: ", ")
+            let rest = messages.count > messages.first.count ? " and others" : ""
+            losses.append(
+                "\(messages.count == 1 ? "1 message" : "\(messages.count) messages") (id \(ids)\(rest)) \(consequence)"
+            )
+        }
+        report(
+            migration.withoutState,
+            "lost the state and are never sent: delete their rows, and insert new ones for the people who still wait"
+        )
+        report(migration.withoutRow, "lost the row in outbox, and are removed without being sent")
+        report(migration.cancelled, "had been cancelled while the trigger was missing, and are cancelled now")
+        let consequences = [
+            "table outbox_token": "links and codes that were mailed do not work any more",
+            "table outbox_secret": "open messages with a token of the application's are rejected, because it is lost",
+            "table outbox_suppression": "addresses that were suppressed are mailed again",
+            "table outbox_attempt": "the relays' replies are lost",
+        ]
+        return losses + migration.added.compactMap { consequences[$0] }
     }
 }
