@@ -40,5 +40,6 @@ def newest_mail(db, person):
 def test_database():
     db = connect(":memory:")
     with db:
+        db.execute("BEGIN IMMEDIATE")
         schema.create(db.cursor())
     return db
