@@ -6,36 +6,17 @@ the table, but its migration runs the outbox's own schema in place of Django's.
 
 from __future__ import annotations
 
-import datetime
 from typing import Any, Optional
 
 from django.db import models
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+from .times import MillisecondsField
+
+__all__ = ["Message", "MessageQuerySet", "MessageStatus", "MillisecondsField", "NotEnqueued"]
 
 
 class NotEnqueued(TypeError):
     """A way to insert that would lose or repeat a mail."""
-
-
-class MillisecondsField(models.DateTimeField):
-    """A time that is stored as milliseconds since the Unix epoch. Python sees an aware ``datetime`` in UTC."""
-
-    def get_internal_type(self) -> str:
-        return "BigIntegerField"
-
-    def db_type(self, connection: Any) -> str:
-        return "integer"
-
-    def from_db_value(self, value: Optional[int], expression: Any, connection: Any) -> Optional[datetime.datetime]:
-        return None if value is None else _EPOCH + datetime.timedelta(milliseconds=value)
-
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Optional[int]:
-        if not prepared:
-            value = self.get_prep_value(value)
-        return (
-            value if value is None or isinstance(value, int) else (value - _EPOCH) // datetime.timedelta(milliseconds=1)
-        )
 
 
 class MessageQuerySet(models.QuerySet):

@@ -10,7 +10,7 @@ with the addresses that must not be mailed: outboxd may run on it, and a migrati
 from django.db import migrations, models
 
 from outbox_client import schema
-from outbox_client.django.models import MillisecondsField
+from outbox_client.django.times import MillisecondsField
 
 
 def create(apps, schema_editor):
