@@ -3,16 +3,18 @@
 The functions are those of ``outbox_client``, on the connection that the project's routers choose for the outbox, or on
 that of ``using``. They take part in ``transaction.atomic()``, and raise ``django.db.IntegrityError`` with the name of
 the rule that refuses a value. Neither ``connection.queries`` nor a log sees a token, because the statements don't pass
-through Django's cursor.
+through Django's cursor. Nor does a report of an error: Django hides the variables of all frames below a function that
+``sensitive_variables`` decorates, also those of ``outbox_client``.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Iterable, Iterator, Optional, Union
+from typing import TYPE_CHECKING, Callable, ContextManager, Iterable, Iterator, Optional, Union
 
 from django.db import connections, router, transaction
+from django.views.decorators.debug import sensitive_variables
 
 import outbox_client
 from outbox_client import Advice, CheckKey, Redemption, Result, Status
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Advice", "CheckKey", "Redemption", "Result", "Status", "enqueue", "look", "redeem", "redeem_code", "status"]
 
 
+@sensitive_variables()
 def enqueue(kind: str, recipient: str, *, using: Optional[str] = None, **values: Unpack[Values]) -> int:
     """Inserts one message and returns its id. The values are those of ``outbox_client.enqueue``.
 
@@ -39,19 +42,21 @@ def status(*, using: Optional[str] = None, **conditions: Unpack[Conditions]) -> 
         return outbox_client.status(db, **with_text(conditions))
 
 
+@sensitive_variables()
 def look(kind: str, token: str, *, using: Optional[str] = None) -> Redemption:
     """What redeeming the token would say, for a view that only shows a form. Changes nothing."""
     with _connection(using) as db:
         return outbox_client.look(db, kind, token)
 
 
+@sensitive_variables()
 def redeem(kind: str, token: str, *, using: Optional[str] = None) -> Redemption:
     """Redeems the token of a link. Do it in the POST, in one transaction with what follows from it."""
     with _connection(using, for_write=True) as db:
         return outbox_client.redeem(db, kind, token)
 
 
-@contextmanager
+@sensitive_variables()
 def redeem_code(
     kind: str,
     code: str,
@@ -60,28 +65,37 @@ def redeem_code(
     account: Optional[object] = None,
     recipient: Optional[str] = None,
     using: Optional[str] = None,
-) -> Iterator[Redemption]:
+) -> ContextManager[Redemption]:
     """Redeems the code that a person typed. What follows from it belongs into the ``with`` block, in one transaction.
 
     A wrong try is committed before the block runs, so that it counts even if the block fails. So this can't stand in
     ``atomic()``, nor in a view with ``ATOMIC_REQUESTS``: use ``transaction.non_atomic_requests`` there.
     """
-    alias = using or _alias(for_write=True)
     if (account is None) == (recipient is None):
         raise TypeError("give either an account or a recipient")
     digits = outbox_client._digits(code)
-    if digits is None:
+    known = {key.id: key for key in ([keys] if isinstance(keys, CheckKey) else keys)}
+    person = None if account is None else str(account)
+
+    @sensitive_variables()
+    def redemption(db: sqlite3.Connection) -> Redemption:
+        assert digits is not None
+        return outbox_client._redeem_code(db, kind, digits, known, person, recipient, outbox_client._now(None))
+
+    return _redeeming(None if digits is None else redemption, using or _alias(for_write=True))
+
+
+@contextmanager
+def _redeeming(redeem: Optional[Callable[[sqlite3.Connection], Redemption]], alias: str) -> Iterator[Redemption]:
+    """Runs later than its caller, outside the frames that Django hides, so it must not have the code in a variable."""
+    if redeem is None:
         yield Redemption(Result.WRONG_CODE)
         return
-    known = {key.id: key for key in ([keys] if isinstance(keys, CheckKey) else keys)}
     with transaction.atomic(using=alias, durable=True):
         with _connection(alias) as db:
             # A write first: in a deferred transaction another program's commit would make a later one fail.
             db.execute("UPDATE outbox SET cancelled = cancelled WHERE 0")
-            person = None if account is None else str(account)
-            redemption = outbox_client._redeem_code(
-                db, kind, digits, known, person, recipient, outbox_client._now(None)
-            )
+            redemption = redeem(db)
         if redemption:
             yield redemption
             return
