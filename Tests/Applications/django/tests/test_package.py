@@ -5,7 +5,7 @@ import io
 import json
 import pathlib
 import tempfile
-import threading
+from unittest import mock
 
 from accounts.models import Person
 from asgiref.sync import sync_to_async
@@ -201,19 +201,31 @@ class CheckTests(SimpleTestCase):
         ):
             self.assertEqual(self.found(**settings), expected, settings)
 
-    @isolate_apps("accounts")
-    def test_a_foreign_key(self):
+    @isolate_apps("accounts", kwarg_name="isolated")
+    def test_foreign_keys(self, isolated):
+        class OwnMessage(Message):
+            class Meta:
+                app_label = "accounts"
+                proxy = True
+
         class Invitation(models.Model):
             message = models.ForeignKey(Message, models.CASCADE)
-            other = models.ForeignKey(Message, models.DO_NOTHING, db_constraint=False, related_name="+")
+            proxy = models.OneToOneField(OwnMessage, models.CASCADE, related_name="+")
+            status = models.ForeignKey(MessageStatus, models.CASCADE)
+            several = models.ManyToManyField(Message, related_name="+")
+            states = models.ManyToManyField(MessageStatus, related_name="+")
+            free = models.ForeignKey(Message, models.DO_NOTHING, db_constraint=False, related_name="+")
+            free_status = models.ForeignKey(MessageStatus, models.DO_NOTHING, db_constraint=False, related_name="+")
+            free_several = models.ManyToManyField(Message, db_constraint=False, related_name="+")
+            itself = models.ForeignKey("self", models.CASCADE)
 
             class Meta:
                 app_label = "accounts"
 
-        from unittest import mock
-
-        with mock.patch("outbox_client.django.checks.apps.get_models", return_value=[Invitation]):
-            self.assertEqual([message.obj.name for message in foreign_keys_to_the_outbox()], ["message"])
+        with mock.patch("outbox_client.django.checks.apps", isolated):
+            found = {message.obj.name: message.id for message in foreign_keys_to_the_outbox()}
+        warned, refused = dict.fromkeys(("message", "proxy", "several"), "outbox.W004"), ("status", "states")
+        self.assertEqual(found, {**warned, **dict.fromkeys(refused, "outbox.E002")})
 
     def test_no_database_in_a_simple_test(self):
         with self.assertRaises(Exception) as caught:

@@ -10,6 +10,9 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connections, router
 
 _OPTIONS = "within the OPTIONS of DATABASES[{!r}]"
+_NO_CONSTRAINT = (
+    "Store the message's id in a BigIntegerField, or set db_constraint=False, and on_delete=DO_NOTHING for a ForeignKey."
+)
 
 
 @register()
@@ -65,17 +68,43 @@ def settings_of_the_database(**_: Any) -> list[CheckMessage]:
 
 @register()
 def foreign_keys_to_the_outbox(**_: Any) -> list[CheckMessage]:
-    """outboxd removes old messages, and a foreign key would keep them."""
+    """outboxd removes old messages, and a foreign key would keep them. To a view no foreign key can point at all."""
     from .models import Message, MessageStatus
 
-    return [
-        Warning(
-            f"{field.model._meta.label}.{field.name} is a foreign key to the outbox: outboxd can't remove old mails.",
-            hint="Store the message's id in a BigIntegerField, or set db_constraint=False and on_delete=DO_NOTHING.",
-            obj=field,
-            id="outbox.W004",
-        )
-        for model in apps.get_models()
-        for field in model._meta.local_fields
-        if field.related_model in (Message, MessageStatus) and getattr(field, "db_constraint", False)
-    ]
+    found: list[CheckMessage] = []
+    # The table of a ManyToManyField has foreign keys as well.
+    for model in apps.get_models(include_auto_created=True):
+        for field in model._meta.local_fields:
+            to = getattr(field.related_model, "_meta", None)
+            if to is None or not getattr(field, "db_constraint", False):
+                continue
+            shown = _declared(field)
+            name = f"{shown.model._meta.label}.{shown.name}"
+            if to.concrete_model is MessageStatus:
+                found.append(
+                    Error(
+                        f"{name} is a foreign key to the view outbox_status: migrate and each "
+                        'write fail with "foreign key mismatch".',
+                        hint=_NO_CONSTRAINT,
+                        obj=shown,
+                        id="outbox.E002",
+                    )
+                )
+            elif to.concrete_model is Message:
+                found.append(
+                    Warning(
+                        f"{name} is a foreign key to the outbox: outboxd can't remove old mails.",
+                        hint=_NO_CONSTRAINT,
+                        obj=shown,
+                        id="outbox.W004",
+                    )
+                )
+    return found
+
+
+def _declared(field: Any) -> Any:
+    """The field that the project wrote: for one of an automatic table, the ManyToManyField that it belongs to."""
+    owner = field.model._meta.auto_created
+    if not owner:
+        return field
+    return next(many for many in owner._meta.local_many_to_many if many.remote_field.through is field.model)
