@@ -147,8 +147,8 @@ struct SchemaInventory {
         object.description + (columns.isEmpty ? "" : " (its columns: \(columns.joined(separator: ", ")))")
     }
 
-    /// Without what tools change when they copy a statement: line breaks, indentation, quotes around names, and the
-    /// comment with the columns that sqlite3's `.schema` writes behind a view.
+    /// Leaves out the things that tools change when they copy a statement: line breaks, indentation, quotes around
+    /// names, and the comment with the columns that sqlite3's `.schema` writes behind a view.
     private static func plain(_ text: String) -> String {
         text.replacing(/\/\*[^*]*\*\/\s*$/, with: "").filter { !$0.isWhitespace && !"\"`[]".contains($0) }
     }
