@@ -66,7 +66,7 @@ struct SecretMaskTests {
 
     @Test(
         "finds a secret that line breaks of a reply, or of quoted-printable, split at any place",
-        arguments: ["SECRET-TOKEN-42", "hunter2-"]
+        arguments: ["SECRET-TOKEN-42", "hunter2-", "abcd efgh ijkl mnop", "correct horse battery"]
     )
     func folds(secret: String) {
         for (name, spelling) in Self.spellings(of: secret).prefix(8) {

@@ -27,6 +27,8 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
     private struct Index: Sendable {
         let exact: GramIndex
         let foldingCase: GramIndex
+        /// The secrets without their own white space, for texts without white space.
+        let withoutSpace: GramIndex
     }
 
     /// How much of a secret's beginning is masked at the end of a text that goes on elsewhere. More than in a text that
@@ -44,7 +46,10 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         let secrets = secrets.map { Array($0.utf8) }.filter { !$0.isEmpty }
         let searchable = secrets.filter { $0.count >= Self.shortestSecret }
         isWithholding = searchable.count < secrets.count
-        let foldingCase = GramIndex(searchable.map { $0.map(\.lowercasedASCII) })
+        let folded = searchable.map { $0.map(\.lowercasedASCII) }
+        let foldingCase = GramIndex(folded)
+        let hasSpace = folded.contains { $0.contains { $0 <= 0x20 } }
+        let withoutSpace = hasSpace ? GramIndex(folded.map { MaskView($0).withoutSpace.bytes }) : foldingCase
         let encoded = (searchable + encodings).flatMap { secret in
             (0...2).flatMap { offset in
                 let base64 = Base64Pattern.pattern(for: secret, offset: offset)
@@ -54,7 +59,7 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
             }
         }
         let exact = GramIndex(encoded.filter { $0.count >= Self.shortestSecret })
-        indexes = foldingCase.isEmpty ? [] : [Index(exact: exact, foldingCase: foldingCase)]
+        indexes = foldingCase.isEmpty ? [] : [Index(exact: exact, foldingCase: foldingCase, withoutSpace: withoutSpace)]
     }
 
     /// Creates a mask that removes at once what each of these removes. One after the other they would remove less: a
@@ -110,8 +115,9 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         var viewsAcrossSpace = [views[0].withoutSpace]
         if bytes.contains(UInt8(ascii: "%")) {
             views.append(views[0].percentDecoded)
-            viewsAcrossSpace.append(viewsAcrossSpace[0].percentDecoded)
-            viewsAcrossSpace.append(viewsAcrossSpace[1].percentDecoded)
+            // Decoding may bring further white space: a secret's own.
+            viewsAcrossSpace.append(viewsAcrossSpace[0].percentDecoded.withoutSpace)
+            viewsAcrossSpace.append(viewsAcrossSpace[1].percentDecoded.withoutSpace)
         }
         var isEncoded = [Bool](repeating: false, count: bytes.count)
         for view in views {
@@ -124,7 +130,7 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         for view in viewsAcrossSpace {
             let folded = view.foldingCase
             for index in indexes {
-                index.foldingCase.mark(folded, minimum: 8, beginning: beginning, in: &isSecret)
+                index.withoutSpace.mark(folded, minimum: 8, beginning: beginning, in: &isSecret)
                 index.exact.mark(view, minimum: 8, beginning: beginning, in: &isEncoded)
             }
         }
