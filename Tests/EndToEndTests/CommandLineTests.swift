@@ -254,4 +254,49 @@ struct CommandLineTests {
             #expect(page.output.contains("Reset Password</a>"))
         }
     }
+
+    @Test("an outbox that another tool damaged is refused with the remedy, and the repair says what is lost")
+    func repairs() async throws {
+        try await withInstallation { installation in
+            try installation.configure()
+            #expect(try await installation.outboxctl("migrate").exitCode == 0)
+            let damage = """
+                import sqlite3, sys
+                db = sqlite3.connect(sys.argv[1], isolation_level=None)
+                db.execute("DROP TRIGGER outbox_inserted")
+                db.execute("INSERT INTO outbox (kind, recipient, token) VALUES ('verify-email', 'ann@example.com', 's3cret')")
+                """
+            #expect(try await installation.python(damage).exitCode == 0)
+            for command in ["migrate", "list"] {
+                let refused = try await installation.outboxctl(command)
+                #expect(refused.exitCode == 69)
+                #expect(refused.errors.contains("missing: trigger outbox_inserted"), "\(refused.errors)")
+                #expect(refused.errors.contains("`outboxctl migrate --repair`"))
+            }
+            let repaired = try await installation.outboxctl("migrate", "--repair")
+            #expect(repaired.exitCode == 0 && repaired.output.contains("added the trigger outbox_inserted"))
+            #expect(repaired.output.contains("without a state, which are never sent"), "\(repaired.output)")
+            #expect(repaired.output.contains("1 (id 1)") && !repaired.output.contains("s3cret"))
+            #expect(try await installation.outboxctl("migrate").output.contains("the outbox is up to date"))
+            #expect(try await installation.outboxctl("list").exitCode == 1)
+        }
+    }
+
+    @Test("outboxctl schema prints SQL that makes an outbox without a database of its own")
+    func schema() async throws {
+        try await withInstallation { installation in
+            try installation.configure()
+            let schema = try await installation.outboxctl("schema")
+            #expect(schema.exitCode == 0)
+            try installation.write(schema.output, to: "schema.sql")
+            let make = """
+                import pathlib, sqlite3, sys
+                sql = (pathlib.Path(sys.argv[1]).parent / "schema.sql").read_text()
+                sqlite3.connect(sys.argv[1]).executescript(f"BEGIN; {sql} COMMIT;")
+                """
+            let made = try await installation.python(make)
+            #expect(made.exitCode == 0, "\(made.errors)")
+            #expect(try await installation.outboxctl("migrate").output.contains("the outbox is up to date"))
+        }
+    }
 }

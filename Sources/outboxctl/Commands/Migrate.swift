@@ -42,20 +42,19 @@ struct Migrate: AsyncParsableCommand {
     /// What a repair can't bring back, for the operator.
     private func losses(of migration: Migration) -> [String] {
         var losses: [String] = []
-        func report(_ messages: Migration.MessageList, _ consequence: String) {
+        func report(_ messages: Migration.MessageList, _ loss: String) {
             guard messages.count > 0 else { return }
             let ids = messages.first.map(String.init).joined(separator: ", ")
             let rest = messages.count > messages.first.count ? " and others" : ""
-            losses.append(
-                "\(messages.count == 1 ? "1 message" : "\(messages.count) messages") (id \(ids)\(rest)) \(consequence)"
-            )
+            losses.append("\(loss): \(messages.count) (id \(ids)\(rest))")
         }
         report(
             migration.withoutState,
-            "lost the state and are never sent: delete their rows, and insert new ones for the people who still wait"
+            "messages without a state, which are never sent; delete their rows, and insert new ones for the people who "
+                + "still wait"
         )
-        report(migration.withoutRow, "lost the row in outbox, and are removed without being sent")
-        report(migration.cancelled, "had been cancelled while the trigger was missing, and are cancelled now")
+        report(migration.withoutRow, "messages without a row in outbox, which outboxd removes without sending them")
+        report(migration.cancelled, "messages that were cancelled while the trigger for it was missing, now cancelled")
         let consequences = [
             "table outbox_token": "links and codes that were mailed do not work any more",
             "table outbox_secret": "open messages with a token of the application's are rejected, because it is lost",
