@@ -65,6 +65,13 @@ def verify(engine, token):
     return redemption.result.value
 
 
+def confirm(session, code, keys, account):
+    with outbox.redeem_code(session, "verify-email", code, keys, account=account) as redemption:
+        if redemption:
+            session.get_one(Person, account).verified = True
+    return redemption.result
+
+
 def test_database():
     engine = make_engine("sqlite://")
     Base.metadata.create_all(engine)

@@ -2,7 +2,8 @@
 
 The functions are those of ``outbox_client``. They take a ``Session`` or a ``Connection``, belong to its transaction,
 and raise ``sqlalchemy.exc.IntegrityError`` with the name of the rule that refuses a value. Neither the error nor
-``echo`` shows a token, because the statements don't pass through the engine. With asyncio, call them by ``run_sync``.
+``echo`` shows a token, because the statements don't pass through the engine. With asyncio, call them by ``run_sync``;
+``redeem_code`` in a function of your own that is handed to ``run_sync``, with its whole ``with`` block.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def redeem_code(
     """Redeems the code that a person typed. What follows from it belongs into the ``with`` block, in one transaction.
 
     A wrong try is committed before the block runs, so that it counts even if the block fails. So the session or the
-    connection must not have begun a transaction.
+    connection must not have begun a transaction. With asyncio, hand a function that has the whole block to ``run_sync``.
     """
     if (account is None) == (recipient is None):
         raise TypeError("give either an account or a recipient")
