@@ -53,7 +53,7 @@ package enum Advice: String, CaseIterable, Sendable {
             "Our mail is delayed at the moment. It will come; please do not request it again."
         case .checkJunk: "Look in the Junk folder, too."
         case .resend: "If the mail is not there, request it one more time."
-        case .requestNew: "The link's time has run out; request a new mail."
+        case .requestNew: "A new mail is needed; please request one."
         case .fixAddress: "The address did not take the mail; check its spelling and request the mail again."
         case .contactSupport:
             "Follow the \u{201C}Didn\u{2019}t receive \u{2026}?\u{201D} instructions, or contact support."
@@ -68,7 +68,7 @@ package enum Advice: String, CaseIterable, Sendable {
             "現在、メールの配信が遅れています。後ほど届きますので、再度のお申し込みはせずにお待ちください。"
         case .checkJunk: "迷惑メールフォルダもご確認ください。"
         case .resend: "メールが見つからない場合は、もう一度だけお申し込みください。"
-        case .requestNew: "リンクの有効期限が切れています。新しいメールをお申し込みください。"
+        case .requestNew: "新しいメールが必要です。もう一度お申し込みください。"
         case .fixAddress:
             "このアドレスではメールを受け取れませんでした。アドレスに誤りがないか確認し、もう一度お申し込みください。"
         case .contactSupport: "「メールが届かない場合」の手順に従うか、サポートにお問い合わせください。"
