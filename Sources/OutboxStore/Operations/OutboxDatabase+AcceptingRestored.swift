@@ -11,9 +11,11 @@ package struct AcceptedRestored: Sendable, Hashable {
     package var expired: [Int64] = []
     /// They were cancelled.
     package var cancelled: [Int64] = []
+    /// A rule of the application refused to change them; they are held as before.
+    package var refused: [RowRefusal] = []
 
-    /// Creates a result for no message.
-    package init() {}
+    /// Creates a result for no message that changed.
+    package init(refused: [RowRefusal] = []) { self.refused = refused }
 }
 
 extension OutboxDatabase {
@@ -80,14 +82,26 @@ extension OutboxDatabase {
         let expiresAt: Timestamp?
     }
 
+    /// Whether one of the messages is still held.
+    private static func areHeld(_ rows: [RestoredMessage], in database: Database) throws -> Bool {
+        try Bool.fetchOne(
+            database,
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM outbox_state
+                    WHERE sequence IN (SELECT value FROM json_each(?)) AND restored_at IS NOT NULL)
+                """,
+            arguments: ["[\(rows.map { String($0.sequence) }.joined(separator: ","))]"]
+        ) ?? false
+    }
+
     private func forEachRestored(
         _ change: @Sendable @escaping ([RestoredMessage], Database) throws -> AcceptedRestored
     ) async throws -> AcceptedRestored {
         var accepted = AcceptedRestored()
         var last: RestoredMessage?
         while true {
-            let (part, end) = try await write { [last] database in
-                // A row that a trigger of the application ignores is passed over.
+            let (parts, end) = try await write { [last] database in
+                // A row that a rule of the application refuses to change is passed over.
                 let rows = try Row.fetchAll(
                     database,
                     sql: """
@@ -97,12 +111,20 @@ extension OutboxDatabase {
                         """,
                     arguments: [last?.restoredAt.milliseconds ?? 0, last?.sequence ?? 0]
                 ).map { RestoredMessage(restoredAt: $0[0], sequence: $0[1], messageID: $0[2], expiresAt: $0[3]) }
-                return (try change(rows, database), rows.last)
+                let (changed, refused) = try database.changeRows(rows, messageID: \.messageID) { rows in
+                    let part = try change(rows, database)
+                    if try Self.areHeld(rows, in: database) { throw DatabaseError.ignoredByTrigger }
+                    return [part]
+                }
+                return (changed + [AcceptedRestored(refused: refused.map(\.refusal))], rows.last)
             }
             guard let end else { return accepted }
-            accepted.due += part.due
-            accepted.expired += part.expired
-            accepted.cancelled += part.cancelled
+            for part in parts {
+                accepted.due += part.due
+                accepted.expired += part.expired
+                accepted.cancelled += part.cancelled
+                accepted.refused += part.refused
+            }
             last = end
         }
     }

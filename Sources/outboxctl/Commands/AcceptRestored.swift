@@ -1,6 +1,7 @@
 // The command `accept-restored`. Never decides without a flag.
 
 import ArgumentParser
+import Foundation
 import OutboxCore
 import OutboxStore
 import ProgramSupport
@@ -13,7 +14,8 @@ struct AcceptRestored: AsyncParsableCommand {
             were open in it may have been sent since. outboxd holds them until this command decides about all of them. \
             New messages leave as always. Without a flag it only says how many are held. Messages whose time is over \
             expire in place of being sent. `outboxctl list --waiting-for restored-file` lists them, and `outboxctl \
-            cancel` decides about single ones. Exits with 1 if none is held.
+            cancel` decides about single ones. Exits with 1 if none is held, and with 65 if a rule of the application \
+            refuses to change some of them; these stay held.
             """
     )
 
@@ -56,9 +58,15 @@ struct AcceptRestored: AsyncParsableCommand {
                     guard let message = try await database.status(id: id) else { continue }
                     print(try JSONText.line(MessageAnswer(message)))
                 }
-            } else {
+            } else if accepted != AcceptedRestored(refused: accepted.refused) {
                 print(words(accepted))
             }
+            for refusal in accepted.refused {
+                FileHandle.standardError.write(
+                    Data("message \(refusal.messageID) stays held: \(refusal.rule)\n".utf8)
+                )
+            }
+            if !accepted.refused.isEmpty { throw ExitCode(ExitStatus.dataError) }
         }
     }
 
