@@ -62,6 +62,10 @@ struct RestoredDatabaseTests {
             for suffix in ["-wal", "-shm"] { unlink(installation.database + suffix) }
             #expect(rename(installation.folder.appending(path: "backup.db").path, installation.database) == 0)
             daemon = try installation.startDaemonWithCache()
+            // Before the start it would get the number that dan had.
+            while try !daemon.errorsSoFar().contains("delivery started") {
+                try await Task.sleep(for: .milliseconds(20))
+            }
             try await enqueue("eve", installation)
             try await isIdle(installation, except: 2)
             let log = try await stop(daemon)

@@ -18,7 +18,7 @@ import Testing
 
     @Test("a mark is read as it was written, and no mark with one other octet is read")
     func record() {
-        let mark = CommitMark(run: .max - 5, commits: 1 << 40, committedAt: noon)
+        let mark = CommitMark(run: .max - 5, commits: 1 << 40, committedAt: noon, sequence: 7, inode: -8)
         let record = mark.record
         #expect(record.count == CommitMark.octets && CommitMark(record: record) == mark)
         #expect(CommitMark(record: []) == nil && CommitMark(record: record + [0]) == nil)
@@ -101,19 +101,36 @@ import Testing
         #expect(try mark()?.commits == 2)
     }
 
-    @Test("starts leave one run in the file for each machine")
+    @Test("starts leave the newest thousand runs in the file, and the one that the mark names")
     func runs() async throws {
-        for number in 1...4 {
-            for machine in ["A", "B"] {
-                // A lock of this process on the file ends with the process, so each start gets a new one.
-                try world.copy("app.db", to: "copy.db")
-                try world.restore("copy.db")
-                let daemon = try await world.start(machine)
-                #expect(daemon.finding == (number == 1 ? .unmarked : .complete))
-                try await daemon.work()
-            }
-        }
-        #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_run") == 2)
+        try await world.start().work()
+        let own = try #require(try mark()).run
+        try world.execute(
+            """
+            WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 1500)
+            INSERT INTO outbox_run (run, commits, committed_at) SELECT \(own) + (n << 32), 0, 0 FROM number
+            """
+        )
+        #expect(try await world.start("B").finding == .unmarked)
+        #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_run") == 1000)
+        try world.execute("DELETE FROM outbox_run; INSERT INTO outbox_run VALUES (\(own), 2, 0)")
+        try world.execute(
+            """
+            WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 1500)
+            INSERT INTO outbox_run (run, commits, committed_at) SELECT \(own) + (n << 32), 0, 0 FROM number
+            """
+        )
+        #expect(try await world.start().finding == .complete)
+        #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_run") == 1001)
+        let newest = try #require(try mark()).run
+        #expect(try world.value(Int64.self, "SELECT max(run) FROM outbox_run") == newest)
+        // The number that follows in a copy is another one.
+        try world.copy("app.db", to: "copy.db")
+        _ = try await world.start()
+        let next = try #require(try mark()).run
+        try world.restore("copy.db")
+        _ = try await world.start()
+        #expect(try #require(try mark()).run != next && next >> 32 == newest >> 32 + 1)
     }
 
     @Test("the run of another daemon that works on the file stays")
@@ -123,22 +140,109 @@ import Testing
         #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_run") == 2)
         try await first.work()
         try await second.work()
+        // By a clock that is wrong for years.
+        world.pass(.seconds(3000 * 86_400))
+        #expect(try await world.start().finding == .complete)
+        world.pass(.seconds(-3000 * 86_400))
+        try await first.work()
+        try await second.work()
+    }
+
+    @Test(
+        "a machine that comes back after years raises no alarm, and a file that is older does, whatever the clock says"
+    )
+    func absence() async throws {
+        try await world.start("A").work()
+        try world.copy("app.db", to: "old.db")
+        try await world.start("A").work()
+        world.pass(.seconds(800 * 86_400))
+        try await world.start("B").work()
+        #expect(try await world.start("A").finding == .complete)
+        world.pass(.seconds(800 * 86_400))
+        try world.restore("old.db")
+        #expect(try await world.start("A").isRestored)
+    }
+
+    @Test("the folder of marks alone is set back, over one start or several: no alarm")
+    func folderSetBack() async throws {
+        try await world.start().work()
+        for starts in 1...2 {
+            let mark = try world.mark()
+            for _ in 1...starts {
+                // A lock of this process on the file ends with the process, so each start gets a new one.
+                try world.copy("app.db", to: "copy.db")
+                try world.restore("copy.db")
+                try await world.start().work()
+            }
+            try world.setMark(mark)
+            #expect(try await world.start().finding == .complete)
+        }
+    }
+
+    @Test("the table of runs is dropped and repaired: the file gets a new identity, and there is no alarm")
+    func repaired() async throws {
+        try await world.start().work()
+        let identity = try world.value(String.self, "SELECT identity FROM outbox_file")
+        try world.execute("DROP TABLE outbox_run")
+        let open = try world.insert("olga")
+        #expect(try OutboxDatabase(path: world.database, access: .repairing).migration.added == ["table outbox_run"])
+        let daemon = try await world.start()
+        #expect(daemon.finding == .unmarked)
+        #expect(try await daemon.send() == [open])
+        let other = try world.value(String.self, "SELECT identity FROM outbox_file")
+        #expect(other != nil && other != identity)
+        // Another repair changes nothing.
+        _ = try OutboxDatabase(path: world.database, access: .repairing)
         #expect(try await world.start().finding == .complete)
     }
 
-    @Test("a machine that comes back after a year, or after its run was forgotten after two, raises no alarm")
-    func absence() async throws {
-        try await world.start("A").work()
-        world.pass(.seconds(300 * 86_400))
-        try await world.start("B").work()
-        #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_run") == 2)
-        #expect(try await world.start("A").finding == .complete)
-        world.pass(.seconds(800 * 86_400))
-        try world.copy("app.db", to: "copy.db")
-        try world.restore("copy.db")
-        try await world.start("B").work()
-        #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_run") == 1)
-        #expect(try await world.start("A").finding == .complete)
+    @Test("an older state from before the first run is written over the file: the empty table of runs hides nothing")
+    func writtenOverByTheFirst() async throws {
+        try world.insert("olga")
+        try world.copy("app.db", to: "backup.db")
+        let daemon = try await world.start()
+        try await daemon.send()
+        try DatabaseQueue(path: world.file("backup.db")).backup(to: DatabaseQueue(path: world.database))
+        #expect(try world.value(Int.self, "SELECT count(*) FROM outbox_run") == 0)
+        await #expect(throws: OutboxDatabaseError.self) { try await daemon.send() }
+        let next = try await world.start()
+        #expect(next.isRestored && next.beginning.held?.count == 1)
+    }
+
+    @Test("an older state ends a daemon, too, that has committed nothing since, if another one has")
+    func writtenOverBeside() async throws {
+        let idle = try await world.start()
+        let busy = try await world.start()
+        try await idle.work()
+        let open = try world.insert("olga")
+        _ = try await OutboxDatabase(path: world.database, access: .reading).backUp(to: world.file("backup.db"))
+        #expect(try await busy.send() == [open])
+        try DatabaseQueue(path: world.file("backup.db")).backup(to: DatabaseQueue(path: world.database))
+        await #expect(throws: OutboxDatabaseError.self) { try await idle.send() }
+        #expect(try world.value(String.self, "SELECT state FROM outbox_state WHERE message_id = \(open)") == "queued")
+        #expect(await idle.store.fileLoss() == .restored(path: world.database))
+        await #expect(throws: OutboxDatabaseError.self) { try await busy.send() }
+        let next = try await world.start()
+        #expect(next.isRestored && next.beginning.held?.count == 1)
+    }
+
+    @Test("a copy of the file that is tried out with the same folder does not end the daemon, but its next start holds")
+    func copyTriedOut() async throws {
+        let daemon = try await world.start()
+        try await daemon.work()
+        try world.copy("app.db", to: "trial.db")
+        let trial = try OutboxDatabase(path: world.file("trial.db"), access: .upgrading)
+        let beginning = try await trial.beginRun(
+            marks: world.file("A"),
+            rules: .lax,
+            clock: { [world] in world.now },
+            onTrouble: { _ in Issue.record("the mark can be kept") }
+        )
+        #expect(beginning.finding == .complete)
+        let mark = try world.mark()
+        try await daemon.work(2)
+        try world.setMark(mark)
+        #expect(try await world.start().isRestored)
     }
 
     @Test("a copy of the schema alone, or without its identity, gets an identity of its own")
@@ -193,6 +297,8 @@ import Testing
         let identity = try world.value(String.self, "SELECT identity FROM outbox_file")
         try world.execute("DELETE FROM outbox; DELETE FROM outbox_run; DELETE FROM outbox_file")
         try await daemon.work(2)
+        try world.execute("DELETE FROM outbox_run")
+        try await daemon.work(2)
         #expect(try world.value(String.self, "SELECT identity FROM outbox_file") == identity)
         #expect(try await world.start().finding == .complete)
     }
@@ -218,8 +324,9 @@ import Testing
             world.troubles.withLock { $0.append(trouble) }
         }
         let marks = try #require(opened)
-        for commits in 1...3 { marks.write(CommitMark(run: 1, commits: Int64(commits), committedAt: noon)) }
-        #expect(!marks.writeDurably(CommitMark(run: 1, commits: 4, committedAt: noon)))
+        let mark = CommitMark(run: 1, commits: 1, committedAt: noon, sequence: 1, inode: 1)
+        for _ in 1...3 { marks.write(mark) }
+        #expect(!marks.writeDurably(mark))
         #expect(world.troubles.withLock(\.self).map(\.reason) == ["No space left on device"])
     }
 

@@ -266,7 +266,7 @@ final class RestoringWorld: Sendable {
             try await daemon.work(3)
             try world.setMark(mark)
         },
-        Case(testDescription: "a crash of the machine: the mark is incomplete", finding: "unmarked") { world in
+        Case(testDescription: "a crash of the machine: the mark is incomplete", finding: "unreadable") { world in
             try await world.start().work(2)
             try world.setMark(try world.mark().prefix(24) + Data(count: 16))
         },
@@ -386,6 +386,44 @@ final class RestoringWorld: Sendable {
         #expect(daemon.beginning.held?.requested == world.now - .milliseconds(1001)...world.now - .milliseconds(1001))
         #expect(try await daemon.send() == [later])
         #expect(try await daemon.store.status(id: open)?.waitingFor == "restored-file")
+    }
+
+    @Test(
+        "what was requested by a clock that was fast is held all the same, and what has a number that was given again"
+    )
+    func fastClock() async throws {
+        let before = try await world.start()
+        world.pass(.seconds(3600))
+        let early = try world.insert("olga")
+        world.pass(.seconds(-3600))
+        try world.execute("UPDATE outbox_state SET due_at = \(world.now.milliseconds)")
+        try world.copy("app.db", to: "backup.db")
+        #expect(try await before.send() == [early])
+        let lost = try world.insert("lou")
+        #expect(try await before.send() == [lost])
+        try world.restore("backup.db")
+        world.pass(.seconds(60))
+        let (again, new) = (try world.insert("lea"), try world.insert("leo"))
+        #expect(again == lost)
+        let daemon = try await world.start()
+        #expect(daemon.isRestored)
+        #expect(try await daemon.store.list(StatusFilter(waitingFor: .restoredFile)).map(\.id) == [again, early])
+        #expect(try await daemon.send() == [new])
+    }
+
+    @Test("what was being sent alone in the backup is not put down to the message")
+    func sendingAlone() async throws {
+        let before = try await world.start()
+        let sending = try world.insert("sam")
+        #expect(try await before.store.claim(now: world.now).claims.count == 1)
+        try world.execute("UPDATE outbox_state SET is_alone = 1, interruptions = 2, interruptions_alone = 2")
+        try world.copy("app.db", to: "backup.db")
+        try await before.work()
+        try world.restore("backup.db")
+        let daemon = try await world.start()
+        #expect(daemon.beginning.uncertain == [sending] && daemon.beginning.held?.count == 1)
+        let row = "interruptions || ' ' || interruptions_alone || ' ' || is_alone || ' ' || uncertain_attempts"
+        #expect(try world.value(String.self, "SELECT \(row) FROM outbox_state") == "2 2 0 1")
     }
 
     @Test("it is noticed once, and its messages stay held over further starts")
@@ -515,6 +553,33 @@ final class RestoringWorld: Sendable {
         #expect(daemon.beginning.refused == [RowRefusal(messageID: stuck, rule: "not this one")])
         #expect(daemon.beginning.held?.count == 1)
         #expect(try await daemon.store.status(id: other)?.waitingFor == "restored-file")
+    }
+
+    @Test(
+        "a row that a rule of the application refuses stays held, and the others are accepted",
+        arguments: [true, false]
+    )
+    func refusedDecision(_ sends: Bool) async throws {
+        let before = try await world.start()
+        let ids = try ["ann", "ben", "cat"].map { try world.insert($0) }
+        try world.copy("app.db", to: "backup.db")
+        try await before.send()
+        try world.restore("backup.db")
+        let daemon = try await world.start()
+        for (id, answer) in [(ids[0], "ABORT, 'not this one'"), (ids[1], "IGNORE")] {
+            try world.execute(
+                """
+                CREATE TRIGGER mine\(id) BEFORE UPDATE OF restored_at ON outbox_state
+                WHEN NEW.message_id = \(id) BEGIN SELECT RAISE(\(answer)); END
+                """
+            )
+        }
+        let store = daemon.store
+        let accepted = try await sends ? store.sendRestored(now: world.now) : store.cancelRestored(now: world.now)
+        #expect((sends ? accepted.due : accepted.cancelled) == [ids[2]])
+        #expect(accepted.refused.map(\.messageID) == [ids[0], ids[1]])
+        #expect(accepted.refused.first?.rule == "not this one")
+        #expect(try await store.restoredMessages()?.count == 2)
     }
 
     @Test("a token that was mailed since the backup works again after --send, because it is the same")

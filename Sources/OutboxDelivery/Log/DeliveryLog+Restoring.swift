@@ -18,7 +18,7 @@ extension DeliveryLog {
         case (.restored(let lastCommit), let held):
             metadata[.lastCommit] = "\(lastCommit.inWords)"
             if held == nil {
-                logger.notice("the database was restored to an older state; no message was open in it", metadata)
+                logger.notice("the database was restored to an older state; no message is held", metadata)
             } else {
                 logger.warning(
                     "the database was restored to an older state; its open messages are held for a decision",
@@ -30,10 +30,21 @@ extension DeliveryLog {
         case (_, nil):
             break
         }
+        if case .unreadable(let path) = beginning.finding {
+            logger.warning(
+                "whether the database was restored can't be told this time, because the mark is damaged",
+                [.database: "\(database)", .error: "\(path): no valid mark"]
+            )
+        }
         for id in beginning.uncertain {
             logger.warning("message was being sent in the restored database", [.messageID: "\(id)"])
         }
-        refused(beginning.refused)
+        for refusal in beginning.refused {
+            logger.error(
+                "the database refuses to hold a message of the restored database, which may be sent again; fix the rule",
+                [.messageID: "\(refusal.messageID)", .rule: "\(refusal.rule)"]
+            )
+        }
     }
 
     /// Logs that the mark can't be kept; nothing else depends on it.

@@ -113,9 +113,11 @@ extension OutboxDatabase {
     /// A message is rejected after it crashed outboxd this many times while nothing else was claimed.
     private static let interruptionsAloneBeforeEnd = 3
 
+    /// - Parameter isInterruption: whether outboxd ended while it tried the message, as far as is known.
     /// - Returns: the state of the message; `nil` where the claim has changed since it was read.
     static func rescue(
         _ claim: ExpiredClaim,
+        isInterruption: Bool = true,
         now: Timestamp,
         rules: DeliveryRules,
         in database: Database
@@ -123,8 +125,8 @@ extension OutboxDatabase {
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox_state SET state = 'deferred', due_at = ?1, claimed_by = NULL, lease_expires_at = NULL,
-                    uncertain_attempts = uncertain_attempts + 1, interruptions = interruptions + 1,
-                    interruptions_alone = interruptions_alone + is_alone, is_alone = 0,
+                    uncertain_attempts = uncertain_attempts + 1, interruptions = interruptions + ?5,
+                    interruptions_alone = interruptions_alone + is_alone * ?5, is_alone = 0,
                     expires_at = iif(valid_for IS NULL OR expires_at IS NOT NULL, expires_at,
                         valid_for + (SELECT started_at FROM outbox_attempt AS attempt
                             WHERE attempt.message_id = outbox_state.message_id
@@ -134,10 +136,10 @@ extension OutboxDatabase {
                 """
         )
         let arguments: StatementArguments = [
-            now, claim.sequence, claim.attempt, claim.leaseExpiresAt,
+            now, claim.sequence, claim.attempt, claim.leaseExpiresAt, isInterruption ? 1 : 0,
         ]
         guard let alone = try Int.fetchOne(update, arguments: arguments) else { return nil }
-        let endsOutboxd = alone >= interruptionsAloneBeforeEnd
+        let endsOutboxd = isInterruption && alone >= interruptionsAloneBeforeEnd
         let attempt = try database.cachedStatement(
             sql: """
                 UPDATE outbox_attempt SET finished_at = max(?1, started_at), outcome = 'uncertain', fault = 'message',

@@ -13,21 +13,24 @@ struct CommitMark: Sendable, Hashable {
     let commits: Int64
     /// When.
     let committedAt: Timestamp
+    /// The highest number that a message had got in `outbox_state`: all that outboxd had sent have this one or a lower one.
+    let sequence: Int64
+    /// The inode of the file, which a copy does not have.
+    let inode: Int64
 }
 
 extension CommitMark {
     /// Fits into one sector, so that a crash leaves the old mark or the new one.
-    static let octets = 40
+    static let octets = 56
 
-    private static let format: UInt64 = 0x6f75_7462_6f78_6431  // "outboxd1"
+    private static let format: UInt64 = 0x6f75_7462_6f78_6432  // "outboxd2"
 
     /// The mark's fields in network order, with a checksum.
     var record: [UInt8] {
         var record: [UInt8] = []
         record.reserveCapacity(Self.octets)
-        for field in [Self.format] + [run, commits, committedAt.milliseconds].map(UInt64.init(bitPattern:)) {
-            Self.append(field, to: &record)
-        }
+        let fields = [run, commits, committedAt.milliseconds, sequence, inode]
+        for field in [Self.format] + fields.map(UInt64.init(bitPattern:)) { Self.append(field, to: &record) }
         Self.append(Self.checksum(of: record[...]), to: &record)
         return record
     }
@@ -38,10 +41,12 @@ extension CommitMark {
         let fields = stride(from: 0, to: Self.octets, by: 8).map { start in
             record[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
         }
-        guard fields[0] == Self.format, fields[4] == Self.checksum(of: record.dropLast(8)) else { return nil }
+        guard fields[0] == Self.format, fields[6] == Self.checksum(of: record.dropLast(8)) else { return nil }
         run = Int64(bitPattern: fields[1])
         commits = Int64(bitPattern: fields[2])
         committedAt = Timestamp(milliseconds: Int64(bitPattern: fields[3]))
+        sequence = Int64(bitPattern: fields[4])
+        inode = Int64(bitPattern: fields[5])
     }
 
     private static func append(_ field: UInt64, to record: inout [UInt8]) {
@@ -87,15 +92,27 @@ final class CommitMarkFile: Sendable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// The mark; `nil` where there is none, or where a crash left it incomplete.
-    func read() -> CommitMark? {
+    /// What the file holds.
+    enum Content: Sendable, Hashable {
+        /// Nothing: nobody has written a mark, or it can't be read, and `onTrouble` was called.
+        case nothing
+        /// A mark.
+        case mark(CommitMark)
+        /// Something else: a crash left the mark incomplete, or it is damaged.
+        case unreadable
+    }
+
+    /// Reads the mark.
+    func read() -> Content {
         // Another process may be writing.
         for _ in 1...10 {
             var record = [UInt8](repeating: 0, count: CommitMark.octets)
-            guard pread(descriptor, &record, record.count, 0) == record.count else { return nil }
-            if let mark = CommitMark(record: record) { return mark }
+            let count = pread(descriptor, &record, record.count, 0)
+            if count < 0 { failed(errno) }
+            guard count > 0 else { return .nothing }
+            if count == record.count, let mark = CommitMark(record: record) { return .mark(mark) }
         }
-        return nil
+        return .unreadable
     }
 
     /// Replaces the mark, without waiting for the disk: if the machine crashes, an older mark is left, which is none the

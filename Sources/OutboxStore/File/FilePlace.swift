@@ -30,6 +30,9 @@ final class FilePlace: Sendable {
     private let continuation: AsyncStream<FileLoss>.Continuation
     private let loss = Mutex<FileLoss?>(nil)
 
+    /// The file's number in its file system.
+    var inode: Int64 { Int64(bitPattern: identity.number) }
+
     /// - Throws: `OutboxDatabaseError` where the file disappeared since it was found.
     init(_ file: DatabaseFile) throws {
         guard let status = FileStatus(file.path) else { throw OutboxDatabaseError.noFile(path: file.given) }

@@ -11,6 +11,8 @@ package struct RunBeginning: Sendable, Hashable {
     package enum Finding: Sendable, Hashable {
         /// There is nothing to compare it with: outboxd never ran on it here, or keeps no marks.
         case unmarked
+        /// The mark is damaged, so nothing can be said.
+        case unreadable(path: String)
         /// The file has everything that outboxd committed to it.
         case complete
         /// The file is older than outboxd's last commit, which was at this time.
@@ -38,15 +40,14 @@ package struct RestoredMessages: Sendable, Hashable {
 }
 
 extension OutboxDatabase {
-    /// A mark that nobody wrote for so long is not expected to find its run in the file.
-    private static let longestAbsence = Duration.seconds(366 * 86_400)
-    /// Runs without a commit for so long are forgotten. The difference is the margin for clocks that are wrong.
-    private static let forgotten = longestAbsence * 2
+    /// The newest runs stay in the file: one that another machine's mark names, or another daemon's, may be among them.
+    /// Not by their times, because a clock may be wrong.
+    private static let runsKept = 1000
 
     /// Begins this daemon's run, before it does anything else with the file.
     ///
     /// Compares the file with the mark that outboxd left on this machine. If the file is older, its open messages up to
-    /// the mark's time may have been sent since; they are held in the same transaction, and wait until an operator
+    /// the mark may have been sent since; they are held in the same transaction, and wait until an operator
     /// decides about them. From then on each change that this daemon commits is counted in the file and in the mark.
     /// - Parameters:
     ///   - folder: where marks are kept; `nil` keeps none and compares nothing.
@@ -61,7 +62,7 @@ extension OutboxDatabase {
     ) async throws -> RunBeginning {
         showDaemon()
         guard let folder else { return RunBeginning(held: try await restoredMessages()) }
-        let (begun, beginning) = try await write { database in
+        let (begun, beginning) = try await write { [place] database in
             let now = clock()
             try database.execute(sql: Schema.identity)
             guard let identity = try Self.identity(in: database),
@@ -69,39 +70,44 @@ extension OutboxDatabase {
             else { return (nil as BegunRun?, RunBeginning(held: try Self.restoredMessages(in: database))) }
             var beginning = RunBeginning()
             // Under the write lock: meanwhile no other daemon can commit and then replace the mark.
-            let left = marks.read()
-            if let left {
+            var left: CommitMark?
+            switch marks.read() {
+            case .nothing: break
+            case .unreadable: beginning.finding = .unreadable(path: marks.path)
+            case .mark(let mark) where try mark.isMissing(in: database):
+                left = mark
+                beginning.finding = .restored(lastCommit: mark.committedAt)
+                try Self.hold(upTo: mark, now: now, rules: rules, in: database, &beginning)
+            case .mark(let mark):
+                left = mark
                 beginning.finding = .complete
-                if try Self.isOlder(than: left, now: now, in: database) {
-                    beginning.finding = .restored(lastCommit: left.committedAt)
-                    try Self.hold(upTo: left, now: now, rules: rules, in: database, &beginning)
-                }
             }
             beginning.held = try Self.restoredMessages(in: database)
-            let number = try Int64.fetchOne(database, sql: "SELECT random() & \(Int64.max)") ?? 0
-            let mark = CommitMark(run: number, commits: 0, committedAt: now)
-            if marks.isWritable { try mark.insert(into: database) }
-            return (BegunRun(identity: identity, marks: marks, left: left, mark: mark), beginning)
+            let mark = CommitMark(
+                run: try Self.nextRun(in: database),
+                commits: 0,
+                committedAt: now,
+                sequence: try CommitMark.highestSequence(in: database),
+                inode: place.inode
+            )
+            if marks.isWritable {
+                try mark.insert(into: database)
+                try Self.forgetRuns(but: left, in: database)
+            }
+            return (BegunRun(identity: identity, marks: marks, mark: mark), beginning)
         }
         guard let begun, begun.marks.isWritable else { return beginning }
-        let isDurable = begun.marks.writeDurably(begun.mark)
+        _ = begun.marks.writeDurably(begun.mark)
         run.withLock { $0 = DaemonRun(begun.mark, identity: begun.identity, marks: begun.marks, clock: clock) }
-        if isDurable { try await forgetRuns(before: begun, now: clock()) }
         return beginning
     }
 
-    /// A mark of a run that the file has forgotten says nothing.
-    private static func isOlder(than mark: CommitMark, now: Timestamp, in database: Database) throws -> Bool {
-        let commits = try Int64.fetchOne(
-            database,
-            sql: "SELECT commits FROM outbox_run WHERE run = ?",
-            arguments: [mark.run]
-        )
-        return commits.map { $0 < mark.commits } ?? (mark.committedAt > now - longestAbsence)
-    }
-
-    /// Holds the open messages that were requested up to the mark's time. Messages that were being sent become
+    /// Holds the open messages that outboxd may have sent before the mark. Messages that were being sent become
     /// uncertain first.
+    ///
+    /// outboxd has sent none with a higher number than the mark's. The numbers that a restored file gives again to
+    /// messages from before the start can't be told from those of the backup: a clock may have been wrong when the backup's
+    /// were requested. So these are held, too. The time is the second measure, for numbers that an application reset.
     private static func hold(
         upTo mark: CommitMark,
         now: Timestamp,
@@ -113,17 +119,21 @@ extension OutboxDatabase {
             database,
             sql: """
                 SELECT sequence, message_id, last_attempt, lease_expires_at FROM outbox_state
-                WHERE lease_expires_at IS NOT NULL AND requested_at <= ?
+                WHERE lease_expires_at IS NOT NULL AND (sequence <= ? OR requested_at <= ?)
                 """,
-            arguments: [mark.committedAt]
+            arguments: [mark.sequence, mark.committedAt]
         ).map { ExpiredClaim(sequence: $0[0], messageID: $0[1], attempt: $0[2], leaseExpiresAt: $0[3]) }
         let (uncertain, unrescued) = try database.changeRows(claims, messageID: \.messageID) { claims in
-            try claims.filter { try rescue($0, now: now, rules: rules, in: database) != nil }.map(\.messageID)
+            try claims.filter { try rescue($0, isInterruption: false, now: now, rules: rules, in: database) != nil }
+                .map(\.messageID)
         }
         let waiting = try Row.fetchAll(
             database,
-            sql: "SELECT sequence, message_id FROM outbox_state WHERE due_at IS NOT NULL AND requested_at <= ?",
-            arguments: [mark.committedAt]
+            sql: """
+                SELECT sequence, message_id FROM outbox_state
+                WHERE due_at IS NOT NULL AND (sequence <= ? OR requested_at <= ?)
+                """,
+            arguments: [mark.sequence, mark.committedAt]
         ).map { (sequence: $0[0] as Int64, messageID: $0[1] as Int64) }
         let (_, unheld) = try database.changeRows(waiting, messageID: \.messageID) { rows in
             try database.execute(
@@ -133,6 +143,7 @@ extension OutboxDatabase {
                     """,
                 arguments: [now, "[\(rows.map { String($0.sequence) }.joined(separator: ","))]"]
             )
+            guard database.changesCount == rows.count else { throw DatabaseError.ignoredByTrigger }
             return rows
         }
         beginning.uncertain = uncertain
@@ -147,16 +158,27 @@ extension OutboxDatabase {
         )
     }
 
-    /// Forgets the run that the mark named before: now nothing names it any more, unless it is another daemon's. A run
-    /// of another machine stays, because the file may return there, but not for ever.
-    private func forgetRuns(before begun: BegunRun, now: Timestamp) async throws {
-        let predecessor = isOnlyDaemon ? begun.left?.run : nil
-        try await write { database in
-            try database.execute(
-                sql: "DELETE FROM outbox_run WHERE run <> ?1 AND (run = ?2 OR committed_at < ?3)",
-                arguments: [begun.mark.run, predecessor, now - Self.forgotten]
-            )
-        }
+    /// A number above all that the file has given. Its lower half is random: the number that follows in a restored file
+    /// must be another one than in the file that it replaced.
+    private static func nextRun(in database: Database) throws -> Int64 {
+        let number = try Int64.fetchOne(
+            database,
+            sql: """
+                SELECT ((SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'outbox_run') >> 32) + 1 << 32
+                    | (random() & 0xffffffff)
+                """
+        )
+        return number ?? 0
+    }
+
+    private static func forgetRuns(but left: CommitMark?, in database: Database) throws {
+        try database.execute(
+            sql: """
+                DELETE FROM outbox_run WHERE run IS NOT ?
+                    AND run < (SELECT run FROM outbox_run ORDER BY run DESC LIMIT 1 OFFSET \(runsKept - 1))
+                """,
+            arguments: [left?.run]
+        )
     }
 
     /// The identity of the file; `nil` where its row is missing.
@@ -169,8 +191,6 @@ extension OutboxDatabase {
 private struct BegunRun: Sendable {
     let identity: String
     let marks: CommitMarkFile
-    /// The mark that the previous run left.
-    let left: CommitMark?
     /// The new run's first mark.
     let mark: CommitMark
 }

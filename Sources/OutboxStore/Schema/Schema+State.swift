@@ -257,10 +257,10 @@ extension Schema {
         ) STRICT;
         \(identity)
 
-        -- For each run of outboxd, a random number and how many changes it has committed. An older copy of the file has
-        -- fewer, or lacks the run.
+        -- For each of outboxd's newest runs, a number, in part random, and how many changes it has committed. An older copy
+        -- of the file has fewer, or lacks the run. AUTOINCREMENT: it is known that there were runs if they are deleted.
         CREATE TABLE outbox_run (
-            run INTEGER PRIMARY KEY,
+            run INTEGER PRIMARY KEY AUTOINCREMENT,
             commits INTEGER NOT NULL,
             committed_at INTEGER NOT NULL
         ) STRICT;
