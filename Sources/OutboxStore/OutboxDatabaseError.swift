@@ -41,7 +41,7 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
     /// Objects of another program have names of the outbox.
     case foreignOutbox(path: String, [String])
     /// A table of the outbox was renamed.
-    case tableRenamed(path: String, table: String, to: String)
+    case tableRenamed(path: String, table: String, to: String, isLegacy: Bool)
     /// A row holds a value that this program doesn't know.
     case unknownValue(path: String)
     /// A CHECK, UNIQUE or NOT NULL constraint refused a row; the constraint's name says what must hold.
@@ -127,8 +127,9 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
         case .foreignOutbox(let path, let objects):
             "\(path) has objects of another program with names of the outbox: \(Self.list(objects, separator: "; ")); keep "
                 + "the outbox in a file of its own with the key `database`, or rename them"
-        case .tableRenamed(let path, let table, let name):
+        case .tableRenamed(let path, let table, let name, let isLegacy):
             "the table \(table) in \(path) was renamed to \(name); rename it back, which keeps everything: "
+                + (isLegacy ? "PRAGMA legacy_alter_table = ON; " : "")
                 + "ALTER TABLE \(name.quotedDatabaseIdentifier) RENAME TO \(table), and then `outboxctl migrate --repair`"
         case .unknownValue(let path):
             "a row of the outbox in \(path) holds a value that this program doesn't know; install the newer outboxd and "
@@ -176,7 +177,8 @@ package enum OutboxDatabaseError: Error, CustomStringConvertible {
                     differences: reshaped.map(\.difference)
                 )
             case .foreign(let objects): .foreignOutbox(path: path, objects)
-            case .renamed(let table, let name): .tableRenamed(path: path, table: table, to: name)
+            case .renamed(let table, let name, let isLegacy):
+                .tableRenamed(path: path, table: table, to: name, isLegacy: isLegacy)
             }
     }
 

@@ -303,6 +303,19 @@ import Testing
         #expect(try await world.start().finding == .complete)
     }
 
+    @Test("a daemon whose run the file has forgotten, because very many others have begun, goes on")
+    func forgotten() async throws {
+        let daemon = try await world.start()
+        try await daemon.work()
+        let other = try await world.start()
+        try await other.work()
+        let run = try #require(try world.value(Int64.self, "SELECT min(run) FROM outbox_run"))
+        try world.execute("DELETE FROM outbox_run WHERE run = \(run)")
+        try await daemon.work(2)
+        #expect(try world.value(Bool.self, "SELECT EXISTS (SELECT 1 FROM outbox_run WHERE run = \(run))") == true)
+        #expect(try await world.start().finding == .complete)
+    }
+
     @Test("a mark that can't be kept stops no mail, and is said once", arguments: ["nowhere", "occupied"])
     func trouble(_ folder: String) async throws {
         let identity = try #require(try world.value(String.self, "SELECT identity FROM outbox_file"))

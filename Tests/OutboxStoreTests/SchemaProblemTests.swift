@@ -304,6 +304,51 @@ import Testing
         }
     }
 
+    @Test("a table renamed in the mode that leaves views and triggers as they are is renamed back in the same mode")
+    func renamedInLegacyMode() async throws {
+        try await withFile(Schema.script + Self.insert) { path, application in
+            func rename(_ sql: String) async throws {
+                try await application.writeWithoutTransaction { try $0.execute(sql: sql) }
+            }
+            try await rename("PRAGMA legacy_alter_table = ON; ALTER TABLE outbox RENAME TO elsewhere")
+            try await rename("PRAGMA legacy_alter_table = OFF")
+            let remedy = #"PRAGMA legacy_alter_table = ON; ALTER TABLE "elsewhere" RENAME TO outbox"#
+            #expect(errors(path).allSatisfy { $0.contains(remedy) } && errors(path).count == 4, "\(errors(path))")
+            try await rename(remedy)
+            #expect(errors(path).isEmpty)
+        }
+    }
+
+    @Test("an application's archive is not taken for a renamed table")
+    func archive() async throws {
+        let change = "CREATE TABLE mail_archive AS SELECT * FROM outbox; DROP TABLE outbox;"
+        try await withFile(Schema.script + Self.insert + change) { path, _ in
+            #expect(errors(path).allSatisfy { $0.contains("missing: table outbox") }, "\(errors(path))")
+            let migration = try OutboxDatabase(path: path, access: .repairing).migration
+            #expect(migration.added.contains("table outbox"))
+        }
+    }
+
+    @Test("an application's virtual table, whose module outboxd does not have, is never read")
+    func virtualTables() async throws {
+        let virtual = """
+            PRAGMA writable_schema = ON;
+            INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql)
+                VALUES ('table', 'outbox_vec', 'outbox_vec', 0, 'CREATE VIRTUAL TABLE outbox_vec USING vec0(a)');
+            PRAGMA writable_schema = OFF;
+            """
+        try await withFile(Schema.script) { path, application in
+            try await application.writeWithoutTransaction {
+                try $0.execute(sql: "ALTER TABLE outbox ADD COLUMN note TEXT;" + virtual)
+            }
+            #expect(errors(path) == [])
+            try await application.write { try $0.execute(sql: "DROP TABLE outbox_guidance") }
+            #expect(errors(path).allSatisfy { $0.contains("missing: table outbox_guidance") }, "\(errors(path))")
+            let migration = try OutboxDatabase(path: path, access: .repairing).migration
+            #expect(migration.added == ["table outbox_guidance"])
+        }
+    }
+
     @Test("a copy by sqlite3's .schema and one with quoted names are whole")
     func copies() async throws {
         let statements = try SchemaInventory(madeBy: Schema.script).objects.map { object in

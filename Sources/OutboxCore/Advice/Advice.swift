@@ -13,7 +13,7 @@ package enum Advice: String, CaseIterable, Sendable {
     case checkJunk = "check-junk"
     /// Request the mail one more time.
     case resend
-    /// The mail's token no longer works.
+    /// Only a new mail helps: this one's token no longer works, or it is not sent.
     case requestNew = "request-new"
     /// The address does not take mail.
     case fixAddress = "fix-address"

@@ -212,7 +212,7 @@ package struct DeliveryLog: Sendable {
             case .returning: "claims could not be returned; their leases will run out"
             case .truncating: "the database's write-ahead log could not be truncated"
             case .watching: "the database can't be watched at the moment"
-            case .keepingSchema: "another tool has damaged the outbox; messages may not be sent"
+            case .keepingSchema: "the outbox is not as outboxd made it; messages may not be sent"
             case .inspecting: "the database could not be inspected"
             case .retiring: "old messages could not be removed, trying again later"
             }

@@ -96,15 +96,18 @@ package final class CommitWatcher: Sendable {
                 let counter = try connection.commitCounter()
                 let hasChanged = counter != known?.counter
                 if hasChanged || isDamaged && isTimeForOtherChecks {
-                    let version = try connection.schemaVersion()
-                    if isDamaged || schema ?? version != version {
-                        let problem = try connection.schemaProblem()
-                        if isDamaged || problem != nil {
-                            onSchema(problem.map { OutboxDatabaseError($0, path: store.path) })
+                    do {
+                        let version = try connection.schemaVersion()
+                        if isDamaged || schema ?? version != version {
+                            let problem = try connection.schemaProblem(path: store.path)
+                            if isDamaged || problem != nil { onSchema(problem) }
+                            isDamaged = problem != nil
                         }
-                        isDamaged = problem != nil
+                        schema = version
+                    } catch {
+                        // It must not keep new messages from being noticed.
+                        onTrouble((error as? DatabaseError).map(store.translated) ?? error)
                     }
-                    schema = version
                     let prospect = try connection.prospect()
                     let isNews = known.map { prospect.isNews(after: $0.prospect) } ?? true
                     known = (counter, prospect)
@@ -185,9 +188,16 @@ private final class WatchConnection {
     }
 
     /// What is wrong with the outbox's objects; `nil` where nothing is.
-    func schemaProblem() throws -> SchemaProblem? {
+    func schemaProblem(path: String) throws -> OutboxDatabaseError? {
         try read { database in
-            do { try SchemaMigrator.current.check(database) } catch let problem as SchemaProblem { return problem }
+            let migrator = SchemaMigrator.current
+            let version = try SchemaMigrator.version(of: database)
+            guard version <= migrator.newestVersion else {
+                return .schemaTooNew(found: version, known: migrator.newestVersion)
+            }
+            do { try migrator.check(database) } catch let problem as SchemaProblem {
+                return OutboxDatabaseError(problem, path: path)
+            }
             return nil
         }
     }

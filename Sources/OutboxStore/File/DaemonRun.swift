@@ -65,11 +65,25 @@ final class DaemonRun: Sendable {
         switch try OutboxDatabase.identity(in: database) {
         case nil:
             try database.execute(sql: "INSERT INTO outbox_file (id, identity) VALUES (1, ?)", arguments: [identity])
-        case identity where try wasEmptied(in: database): break
+        case identity where try wasEmptied(in: database) || wasForgotten(in: database): break
         default: return false
         }
         try mark.insert(into: database)
         return true
+    }
+
+    /// Whether the file only forgot this run, because very many others have begun since: it has all that the newest
+    /// commit, another run's, left in the mark.
+    private func wasForgotten(in database: Database) throws -> Bool {
+        let hasRow = try Bool.fetchOne(
+            database,
+            sql: "SELECT EXISTS (SELECT 1 FROM outbox_run WHERE run = ?)",
+            arguments: [run]
+        )
+        guard hasRow == false, case .mark(let left) = marks.read(), left.run != run, left.inode == inode else {
+            return false
+        }
+        return try !left.isMissing(in: database)
     }
 
     /// Whether all runs were deleted after this one had begun. A state from before the first run has no runs either, but

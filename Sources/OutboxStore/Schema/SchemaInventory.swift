@@ -40,6 +40,11 @@ struct SchemaInventory {
         var description: String { "\(type) \(name)" }
         /// The type with its article.
         var phrase: String { type == "index" ? "an index" : "a \(type)" }
+        /// Whether the statement names a table.
+        func mentions(_ table: String) -> Bool {
+            text.split { !$0.isLetter && !$0.isNumber && $0 != "_" }.contains { $0 == table }
+        }
+
         /// A trigger may have the name of another object (https://sqlite.org/schematab.html).
         var key: String { type == "trigger" ? "trigger \(name.lowercased())" : name.lowercased() }
     }
@@ -64,15 +69,20 @@ struct SchemaInventory {
         }
     }
 
-    init(_ database: Database) throws {
+    /// - Parameter expected: the shapes of tables with other names than these are not read. SQLite can't read an
+    ///   application's virtual table without the application's module.
+    init(_ database: Database, comparedWith expected: SchemaInventory? = nil) throws {
         objects = try Row.fetchAll(
             database,
             sql: """
-                SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL AND \(Self.isOurs)
-                ORDER BY rowid
+                SELECT CASE WHEN type = 'table' AND rootpage = 0 THEN 'virtual table' ELSE type END AS type,
+                    name, tbl_name, sql
+                FROM main.sqlite_schema WHERE sql IS NOT NULL AND \(Self.isOurs) ORDER BY rowid
                 """
         ).map { Object(type: $0["type"], name: $0["name"], table: $0["tbl_name"], text: $0["sql"]) }
+        let known = expected.map { Set($0.objects.map(\.key)) }
         tables = try objects.filter { $0.type == "table" }.reduce(into: [:]) { tables, object in
+            if let known, !known.contains(object.key) { return }
             tables[object.key] = try Table(object, in: database)
         }
     }
@@ -118,7 +128,12 @@ struct SchemaInventory {
         }
         for table in missing where table.type == "table" {
             if let name = try renamed(table.name, expected, in: database) {
-                return .renamed(from: table.name, to: name)
+                // In this mode SQLite leaves the texts of views and triggers as they are, in both directions.
+                let isLegacy = expected.objects.contains { object in
+                    (object.type == "view" || object.type == "trigger") && object.mentions(table.name)
+                        && present[object.key].map { Self.plain($0.text) == Self.plain(object.text) } ?? false
+                }
+                return .renamed(from: table.name, to: name, isLegacy: isLegacy)
             }
         }
         if !foreign.isEmpty { return .foreign(foreign) }
@@ -131,16 +146,25 @@ struct SchemaInventory {
         let ours = Set(expected.objects.filter { $0.table == table && $0.type != "table" }.map(\.key))
         guard let wanted = expected.tables[table.lowercased()] else { return nil }
         let names = Set(objects.filter { ours.contains($0.key) && $0.table.lowercased() != table }.map(\.table))
-        // A table without indexes and triggers is found by its columns, which an application's table hardly has.
-        let others = try String.fetchAll(
-            database,
-            sql: "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
-        ).filter { expectedName in expected.tables[expectedName.lowercased()] == nil }
-        return try (names.sorted() + others).first { name in
+        if let name = try names.sorted().first(where: { name in
             let columns = try database.columns(in: name).map(\.name)
             return Set(wanted.columns.filter { !$0.isGenerated }.map(\.name)).isSubset(of: columns)
-                && (names.contains(name) || wanted.columns.count > 3)
+        }) {
+            return name
         }
+        // A table without indexes and triggers is found by its shape. A copy that an application made as an archive
+        // has none of the rules.
+        return try Row.fetchAll(
+            database,
+            sql: """
+                SELECT type, name, tbl_name, sql FROM main.sqlite_schema
+                WHERE type = 'table' AND rootpage > 0 AND name NOT GLOB 'sqlite_*'
+                """
+        ).map { Object(type: $0["type"], name: $0["name"], table: $0["tbl_name"], text: $0["sql"]) }
+            .first { object in
+                try expected.tables[object.key] == nil && wanted.columns.count > 3
+                    && Table(object, in: database).difference(from: wanted) == nil
+            }?.name
     }
 
     private static func words(_ object: Object, _ columns: [String]) -> String {
@@ -151,6 +175,7 @@ struct SchemaInventory {
     /// names, and the comment with the columns that sqlite3's `.schema` writes behind a view.
     private static func plain(_ text: String) -> String {
         text.replacing(/\/\*[^*]*\*\/\s*$/, with: "").filter { !$0.isWhitespace && !"\"`[]".contains($0) }
+            .lowercased()
     }
 }
 
@@ -174,8 +199,8 @@ enum SchemaProblem: Error {
     case reshaped([Reshaped])
     /// Somebody else's objects have names of the outbox.
     case foreign([String])
-    /// A table has another name.
-    case renamed(from: String, to: String)
+    /// A table has another name; it was renamed with or without `PRAGMA legacy_alter_table`.
+    case renamed(from: String, to: String, isLegacy: Bool)
 }
 
 extension SchemaInventory.Table {

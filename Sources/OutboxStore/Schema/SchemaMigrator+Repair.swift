@@ -11,7 +11,7 @@ extension SchemaMigrator {
     /// - Throws: `SchemaProblem` where tables would have to be made anew that hold rows.
     func repair(_ database: Database, _ migration: inout Migration) throws {
         let expected = try SchemaInventory(madeBy: Schema.versions + text)
-        switch try SchemaInventory(database).problem(expected: expected, in: database) {
+        switch try SchemaInventory(database, comparedWith: expected).problem(expected: expected, in: database) {
         case nil: break
         case .incomplete(let missing, let changed):
             let foreign = try triggers(on: changed, but: expected, in: database)

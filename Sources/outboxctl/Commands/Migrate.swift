@@ -60,6 +60,11 @@ struct Migrate: AsyncParsableCommand {
             "table outbox_secret": "open messages with a token of the application's are rejected, because it is lost",
             "table outbox_suppression": "addresses that were suppressed are mailed again",
             "table outbox_attempt": "the relays' replies are lost",
+            "table outbox_report": "other mail systems' reports are lost",
+            "table outbox_day": "`outboxctl promise` does not count the messages that retention removed",
+            "table outbox_used_key": "a request that is repeated with the key of a removed row is mailed again",
+            "table outbox_retired_id": "an object that an ORM saves again after its row was removed is mailed again",
+            "table outbox_run": "a running outboxd ends, and its next start goes on",
         ]
         return losses + migration.added.compactMap { consequences[$0] }
     }
