@@ -40,9 +40,12 @@ struct SchemaInventory {
         var description: String { "\(type) \(name)" }
         /// The type with its article.
         var phrase: String { type == "index" ? "an index" : "a \(type)" }
-        /// Whether the statement names a table.
-        func mentions(_ table: String) -> Bool {
-            text.split { !$0.isLetter && !$0.isNumber && $0 != "_" }.contains { $0 == table }
+        /// Whether the statement reads or writes a table, or belongs to it.
+        func uses(_ table: String) -> Bool {
+            let words = text.split { !$0.isLetter && !$0.isNumber && $0 != "_" }
+            return zip(words, words.dropFirst()).contains { before, name in
+                name == table && ["FROM", "JOIN", "INTO", "UPDATE", "ON"].contains(before)
+            }
         }
 
         /// A trigger may have the name of another object (https://sqlite.org/schematab.html).
@@ -130,7 +133,7 @@ struct SchemaInventory {
             if let name = try renamed(table.name, expected, in: database) {
                 // In this mode SQLite leaves the texts of views and triggers as they are, in both directions.
                 let isLegacy = expected.objects.contains { object in
-                    (object.type == "view" || object.type == "trigger") && object.mentions(table.name)
+                    (object.type == "view" || object.type == "trigger") && object.uses(table.name)
                         && present[object.key].map { Self.plain($0.text) == Self.plain(object.text) } ?? false
                 }
                 return .renamed(from: table.name, to: name, isLegacy: isLegacy)
