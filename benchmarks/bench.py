@@ -800,7 +800,7 @@ def main():
         results[name] = BENCHMARKS[name](arguments)
         # After each, so that a benchmark that fails takes no other's results along.
         arguments.results.write_text(json.dumps(results, indent=2) + "\n")
-    if arguments.quick:
+    if arguments.quick and "drain" in results:
         drain = results["drain"]["10"]
         ratio = drain["outboxd"]["rate"] / drain["bare loop"]["rate"]
         log(f"outboxd drains at {ratio:.2f} of the bare libcurl loop; the floor is 0.3")
