@@ -11,18 +11,23 @@ struct List: AsyncParsableCommand {
         discussion: "Exits with 1 if there are none."
     )
 
+    /// - Throws: `ValidationError` with all values that there are.
+    private static func value<Value: RawRepresentable<String> & CaseIterable>(
+        _ text: String,
+        isNot kind: String,
+        all kinds: String
+    ) throws -> Value {
+        if let value = Value(rawValue: text) { return value }
+        let known = Value.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("'\(text)' is not \(kind); the \(kinds) are \(known)")
+    }
+
     @Option(
         help: ArgumentHelp(
             "Only messages in this state: \(MessageState.allCases.map(\.rawValue).joined(separator: ", ")).",
             valueName: "state"
         ),
-        transform: { text in
-            guard let state = MessageState(rawValue: text) else {
-                let known = MessageState.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("'\(text)' is not a state; the states are \(known)")
-            }
-            return state
-        }
+        transform: { try Self.value($0, isNot: "a state", all: "states") }
     )
     var state: MessageState?
 
@@ -31,13 +36,7 @@ struct List: AsyncParsableCommand {
             "Only messages that wait for this reason: \(WaitingReason.allCases.map(\.rawValue).joined(separator: ", ")).",
             valueName: "reason"
         ),
-        transform: { text in
-            guard let reason = WaitingReason(rawValue: text) else {
-                let known = WaitingReason.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("'\(text)' is not a reason to wait; the reasons are \(known)")
-            }
-            return reason
-        }
+        transform: { try Self.value($0, isNot: "a reason to wait", all: "reasons") }
     )
     var waitingFor: WaitingReason?
 
