@@ -47,12 +47,13 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "InternetMessage", swiftSettings: settings),
         .target(name: "OutboxTokens", dependencies: [crypto], swiftSettings: settings),
         .target(name: "OutboxCore", dependencies: ["InternetMessage", "OutboxTokens"], swiftSettings: settings),
         .target(
             name: "OutboxStore",
-            dependencies: ["InternetMessage", "OutboxCore", "OutboxTokens", grdb, sqlite],
+            dependencies: ["CSQLite", "InternetMessage", "OutboxCore", "OutboxTokens", grdb, sqlite],
             swiftSettings: settings
         ),
         .target(name: "OutboxClient", dependencies: ["OutboxTokens", grdb], swiftSettings: settings),

@@ -1,5 +1,6 @@
 // Opens the SQLite file and applies the settings that our guarantees need. The statements are in extensions.
 
+import CSQLite
 import Foundation
 import GRDB
 import OutboxCore
@@ -39,6 +40,10 @@ package final class OutboxDatabase: Sendable {
     /// Identifies this process in `claimed_by`, so that it renews and releases only its own claims.
     let claimant: String
 
+    /// SQLite counts its memory, under a lock at each allocation, unless it is told not to before its first use. Nobody
+    /// reads these counts. In a process that used SQLite before, it refuses, and counts on.
+    private static let disablesMemoryStatistics = csqlite_disable_memory_statistics() == SQLITE_OK
+
     /// How long a statement waits for another program's lock before it fails with SQLITE_BUSY.
     private static let busyTimeout: TimeInterval = 5
 
@@ -51,6 +56,7 @@ package final class OutboxDatabase: Sendable {
     ///   - claimant: a name that no other process uses; shown to operators in `claimed_by`.
     /// - Throws: `OutboxDatabaseError`.
     package init(path given: String, access: Access, claimant: String = UUID().uuidString.lowercased()) throws {
+        _ = Self.disablesMemoryStatistics
         let file = try DatabaseFile(given, access: access)
         path = file.path
         place = try FilePlace(file)
@@ -124,6 +130,9 @@ package final class OutboxDatabase: Sendable {
         configuration.busyMode = .timeout(busyTimeout)
         configuration.label = "outbox"
         configuration.prepareDatabase { database in
+            // A statement that changes many rows keeps the previous content of their pages, tokens included, until it ends:
+            // in memory, never in a temporary file, whose blocks nobody overwrites. It also saves five of six writes.
+            try database.execute(sql: "PRAGMA temp_store = MEMORY")
             guard access != .reading else { return }
             // FULL: a commit is on the disk before the network hears of it (https://sqlite.org/pragma.html).
             try database.execute(sql: "PRAGMA synchronous = FULL")

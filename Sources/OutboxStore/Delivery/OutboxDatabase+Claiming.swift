@@ -167,10 +167,8 @@ private struct Claiming {
         let isAlone = selection == .interruptedOne
         let recorded = try change(claims) { [database, claimant, until, now, rules, tokenRows] claims in
             try Self.record(claims, by: claimant, isAlone: isAlone, until: until, now: now, in: database)
-            for claim in claims {
-                guard let row = tokenRows[claim.sequence] else { continue }
-                try OutboxDatabase.record(row, of: claim, rules: rules, in: database)
-            }
+            let rows = claims.compactMap { claim in tokenRows[claim.sequence].map { (claim: claim, row: $0) } }
+            try OutboxDatabase.record(rows, now: now, rules: rules, in: database)
             // Once the newer message's not_before has passed, the older messages are superseded.
             for claim in claims where claim.message.notBefore != nil {
                 try OutboxDatabase.supersedeOlder(than: claim.sequence, now: now, rules: rules, in: database)
@@ -197,7 +195,9 @@ private struct Claiming {
         var orphans: [(sequence: Int64, messageID: Int64)] = []
         let since = now - (rules.limits?.memory ?? .zero)
         func look(_ selection: OutboxDatabase.DueRows, _ arguments: StatementArguments) throws {
-            let select = try database.cachedStatement(sql: OutboxDatabase.dueMessagesSQL(selection, aside: aside))
+            let sql = OutboxDatabase.dueMessagesSQL(selection, aside: aside)
+            // The cache keeps every statement for ever, so it must not get one for each set of rows.
+            let select = try aside.isEmpty ? database.cachedStatement(sql: sql) : database.makeStatement(sql: sql)
             let always: StatementArguments = ["now": now, "since": since, "limit": limit - found.count]
             let rows = try Row.fetchCursor(select, arguments: always &+ arguments)
             while let row = try rows.next() {
@@ -334,7 +334,7 @@ private struct Claiming {
         now: Timestamp,
         in database: Database
     ) throws {
-        let sequences = "[\(claims.map { String($0.sequence) }.joined(separator: ","))]"
+        let sequences = OutboxDatabase.sequenceList(claims)
         let update = try database.cachedStatement(
             sql: """
                 UPDATE outbox_state

@@ -17,7 +17,7 @@ extension OutboxDatabase {
         try await write { database in
             let now = clock()
             let (lost, refused) = try database.changeRows(completions, messageID: \.claim.message.id) { completions in
-                try completions.filter { try !Self.record($0, now: now, rules: rules, in: database) }
+                try Recording(database, now: now, rules: rules).record(completions.map { $0.endedBy(now) })
             }
             return FinishResult(lost: lost, refused: refused.map { ($0.row, $0.refusal) })
         }
@@ -44,66 +44,93 @@ extension OutboxDatabase {
         self.aside.withLock { aside in for sequence in refused { aside.add(sequence, now: now) } }
         return expired
     }
+}
 
-    /// - Returns: whether the claim was still held; otherwise nothing is written.
-    private static func record(
-        _ completion: Completion,
-        now: Timestamp,
-        rules: DeliveryRules,
-        in database: Database
-    ) throws -> Bool {
-        let completion = completion.endedBy(now)
-        let claim = completion.claim
-        if case .returnedUnsent(let until) = completion.outcome {
-            return try giveBack(claim, until: until, now: now, rules: rules, in: database)
-        }
-        let event = completion.outcome.event
-        guard let state = MessageState.sending.after(event) else {
-            preconditionFailure("an attempt can't end with \(event)")
-        }
-        var due: Timestamp?
-        if case .deferred(_, let next) = completion.outcome { due = next }
-        let isUnsent = completion.outcome.isUnsent
-        let counts = completion.outcome.judgement?.counts ?? !isUnsent
-        let finishedAt = completion.finishedAt
-        // The person may have the mail from now on, so the token's time no longer moves.
-        let mayBeSeen = state == .accepted || completion.outcome.isUncertain
-        let fixedExpiry = mayBeSeen && !claim.message.isExpiryFixed ? claim.message.expiresAt : nil
+/// The recording of outcomes within one transaction.
+private struct Recording {
+    private let database: Database
+    private let now: Timestamp
+    private let rules: DeliveryRules
+    /// Finishes an accepted message.
+    private let acceptance: RowStatement
+    /// Completes an attempt.
+    private let attempt: RowStatement
 
-        // `last_attempt` is set only where it changes: any assignment rewrites its index, even with the same value.
-        let update = try database.cachedStatement(
+    init(_ database: Database, now: Timestamp, rules: DeliveryRules) throws {
+        self.database = database
+        self.now = now
+        self.rules = rules
+        // It sets only columns that change: any assignment rewrites a column's indexes, even with the same value. A message
+        // that is being sent has no due_at, and an open one blames no address.
+        acceptance = try RowStatement(
+            database,
             sql: """
                 UPDATE outbox_state
-                SET state = ?, due_at = ?, finished_at = ?, accepted_at = ?, attempts = ?,
-                    uncertain_attempts = uncertain_attempts + ?, blames_address = ?, claimed_by = NULL,
-                    lease_expires_at = NULL, interruptions = 0, interruptions_alone = 0, is_alone = 0
-                    \(state.isOpen ? "" : ", secret = NULL")
-                    \(isUnsent ? ", last_attempt = last_attempt - 1" : "")
-                    \(fixedExpiry.map { ", expires_at = \($0.milliseconds)" } ?? "")
-                WHERE sequence = ? AND state = 'sending' AND last_attempt = ?
+                SET state = 'accepted', finished_at = ?1, accepted_at = ?1, attempts = ?2, secret = NULL, \(Self.endOfClaim)
+                WHERE sequence = ?3 AND state = 'sending' AND last_attempt = ?4
                 """
         )
-        try update.execute(arguments: [
-            state, due, state.isOpen ? nil : finishedAt, state == .accepted ? finishedAt : nil,
-            counts ? claim.attempts : claim.attempts - 1, completion.outcome.isUncertain ? 1 : 0,
-            completion.outcome.blamesAddress, claim.sequence, claim.attempt,
-        ])
+        attempt = try RowStatement(
+            database,
+            sql: """
+                UPDATE outbox_attempt
+                SET started_at = min(started_at, ?1), finished_at = ?1, outcome = ?, relay = ?, stage = ?, fault = ?,
+                    reason = ?, counts = ?, reply_code = ?, enhanced_status = ?, detail = ?, queue_id = ?
+                WHERE message_id = ? AND attempt = ?
+                """
+        )
+    }
+
+    private static let endOfClaim = """
+        claimed_by = NULL, lease_expires_at = NULL, interruptions = 0, interruptions_alone = 0, is_alone = 0
+        """
+
+    /// - Returns: the completions whose claim was no longer held; for them nothing is written.
+    func record(_ completions: [Completion]) throws -> [Completion] {
+        var lost: [Completion] = []
+        var mayBeSeen: [(claim: Claim, handedOverAt: Timestamp)] = []
+        for completion in completions {
+            if try !record(completion) {
+                lost.append(completion)
+            } else if completion.outcome.mayBeSeen {
+                mayBeSeen.append((completion.claim, completion.finishedAt))
+            }
+        }
+        try OutboxDatabase.replaceTokens(by: mayBeSeen, rules: rules, in: database)
+        return lost
+    }
+
+    /// - Returns: whether the claim was still held; otherwise nothing is written.
+    private func record(_ completion: Completion) throws -> Bool {
+        let claim = completion.claim
+        if case .returnedUnsent(let until) = completion.outcome {
+            return try OutboxDatabase.giveBack(claim, until: until, now: now, rules: rules, in: database)
+        }
+        // The person may have the mail from now on, so the token's time no longer moves.
+        let fixedExpiry = completion.outcome.mayBeSeen && !claim.message.isExpiryFixed ? claim.message.expiresAt : nil
+        let isUnsent = completion.outcome.isUnsent
+        let counts = completion.outcome.judgement?.counts ?? !isUnsent
+        let attempts = counts ? claim.attempts : claim.attempts - 1
+        if case .accepted = completion.outcome, fixedExpiry == nil {
+            try acceptance.execute(completion.finishedAt, attempts, claim.sequence, claim.attempt)
+        } else {
+            try end(completion, attempts: attempts, fixedExpiry: fixedExpiry)
+        }
         guard database.changesCount == 1 else {
-            if try isHeld(claim, in: database) { throw DatabaseError.ignoredByTrigger }
+            if try isHeld(claim) { throw DatabaseError.ignoredByTrigger }
             return false
         }
         if isUnsent {
-            try forgetAttempt(database, claim)
+            try OutboxDatabase.forgetAttempt(database, claim)
         } else {
-            try recordAttempt(completion, counts: counts, in: database)
+            try recordAttempt(completion, counts: counts)
         }
-        if mayBeSeen { try replaceTokens(by: claim, now: finishedAt, rules: rules, in: database) }
-        if state.isOpen {
+        if case .deferred = completion.outcome {
             // A newer message arrived during the attempt; a retry would mail a token that no longer works.
-            try endReopened([claim.sequence], now: completion.finishedAt, rules: rules, in: database)
+            try OutboxDatabase.endReopened([claim.sequence], now: completion.finishedAt, rules: rules, in: database)
         }
         if case .rejected(let judged) = completion.outcome, judged.verdict.reason.suppressesAddress {
-            try suppress(
+            try OutboxDatabase.suppress(
                 Suppression(
                     address: claim.address,
                     reason: StoredCode(judged.verdict.reason),
@@ -118,7 +145,41 @@ extension OutboxDatabase {
         return true
     }
 
-    private static func isHeld(_ claim: Claim, in database: Database) throws -> Bool {
+    /// Ends the claim with any outcome.
+    private func end(_ completion: Completion, attempts: Int, fixedExpiry: Timestamp?) throws {
+        let outcome = completion.outcome
+        let event = outcome.event
+        guard let state = MessageState.sending.after(event) else {
+            preconditionFailure("an attempt can't end with \(event)")
+        }
+        var further = ""
+        var values: StatementArguments = [
+            "state": state, "finished_at": state.isOpen ? nil : completion.finishedAt,
+            "accepted_at": state == .accepted ? completion.finishedAt : nil, "attempts": attempts,
+            "sequence": completion.claim.sequence, "attempt": completion.claim.attempt,
+        ]
+        func set(_ column: String, _ value: any DatabaseValueConvertible) {
+            further += ", \(column) = :\(column)"
+            values += [column: value]
+        }
+        if case .deferred(_, let next) = outcome { set("due_at", next) }
+        if let blamesAddress = outcome.blamesAddress { set("blames_address", blamesAddress) }
+        if let fixedExpiry { set("expires_at", fixedExpiry) }
+        if !state.isOpen { further += ", secret = NULL" }
+        if outcome.isUncertain { further += ", uncertain_attempts = uncertain_attempts + 1" }
+        if outcome.isUnsent { further += ", last_attempt = last_attempt - 1" }
+        let update = try database.cachedStatement(
+            sql: """
+                UPDATE outbox_state
+                SET state = :state, finished_at = :finished_at, accepted_at = :accepted_at, attempts = :attempts,
+                    \(Self.endOfClaim)\(further)
+                WHERE sequence = :sequence AND state = 'sending' AND last_attempt = :attempt
+                """
+        )
+        try update.execute(arguments: values)
+    }
+
+    private func isHeld(_ claim: Claim) throws -> Bool {
         let select = try database.cachedStatement(
             sql: """
                 SELECT EXISTS (SELECT 1 FROM outbox_state WHERE sequence = ? AND state = 'sending' AND last_attempt = ?)
@@ -127,24 +188,25 @@ extension OutboxDatabase {
         return try Bool.fetchOne(select, arguments: [claim.sequence, claim.attempt]) ?? false
     }
 
-    private static func recordAttempt(_ completion: Completion, counts: Bool, in database: Database) throws {
+    private func recordAttempt(_ completion: Completion, counts: Bool) throws {
         let outcome = completion.outcome
         let failure = outcome.judgement?.failure
-        let update = try database.cachedStatement(
-            sql: """
-                UPDATE outbox_attempt
-                SET started_at = min(started_at, ?1), finished_at = ?1, outcome = ?, relay = ?, stage = ?, fault = ?,
-                    reason = ?, counts = ?, reply_code = ?, enhanced_status = ?, detail = ?, queue_id = ?
-                WHERE message_id = ? AND attempt = ?
-                """
-        )
         let reply = outcome.reply
-        try update.execute(arguments: [
-            completion.finishedAt, outcome.attemptOutcome, completion.relay, failure?.stage ?? .finalDot,
-            outcome.judgement?.verdict.fault, outcome.judgement?.verdict.reason, counts, reply?.code,
-            reply?.enhancedStatus?.description, failure?.detail ?? reply?.description, reply?.queueID,
-            completion.claim.message.id, completion.claim.attempt,
-        ])
+        try attempt.execute(
+            completion.finishedAt,
+            outcome.attemptOutcome,
+            completion.relay,
+            failure?.stage ?? .finalDot,
+            outcome.judgement?.verdict.fault,
+            outcome.judgement?.verdict.reason,
+            counts,
+            reply?.code,
+            reply?.enhancedStatus?.description,
+            failure?.detail ?? reply?.description,
+            reply?.queueID,
+            completion.claim.message.id,
+            completion.claim.attempt
+        )
     }
 }
 
@@ -183,6 +245,11 @@ extension Completion.Outcome {
         case .deferred(let judged, _), .expired(let judged): judged.failure.isUncertain
         case .accepted, .rejected, .expiredUnsent, .supersededUnsent, .cancelledUnsent, .returnedUnsent: false
         }
+    }
+
+    /// The person may have the mail.
+    fileprivate var mayBeSeen: Bool {
+        if case .accepted = self { true } else { isUncertain }
     }
 
     /// For a rejected message: whether another address would help.

@@ -67,32 +67,65 @@ struct TokenRow {
 }
 
 extension OutboxDatabase {
-    /// Inserts a claimed message's row of `outbox_token`, or brings it up to date while no mail was seen.
-    static func record(_ row: TokenRow, of claim: Claim, rules: DeliveryRules, in database: Database) throws {
-        let insert = try database.cachedStatement(
-            sql: """
-                INSERT INTO outbox_token (message_id, sequence, kind, person, digest, key_id, code_mac, expires_at,
-                    is_replaceable)
-                SELECT message_id, sequence, kind, person, ?1, ?2, ?3, ?4, ?5 FROM outbox_state WHERE sequence = ?6
-                ON CONFLICT (message_id) DO UPDATE SET digest = excluded.digest, key_id = excluded.key_id,
-                    code_mac = excluded.code_mac, expires_at = excluded.expires_at
-                """
-        )
-        try insert.execute(arguments: [
-            row.digest.map { Data($0) }, row.keyID, row.codeProof.map { Data($0) }, claim.message.expiresAt,
-            !rules.keepOlder.contains(claim.message.kind), claim.sequence,
-        ])
-    }
-
-    /// Ends older tokens of the person and kind, now that a newer mail was handed over: until then the person may have
-    /// nothing but the older mail. If an even newer mail was accepted before, this mail's token ends at once.
-    static func replaceTokens(
-        by claim: Claim,
+    /// Inserts claimed messages' rows of `outbox_token`, or brings them up to date while no mail was seen: one statement
+    /// for all rows that have the same key and the same parts, nearly always all of a batch.
+    static func record(
+        _ rows: [(claim: Claim, row: TokenRow)],
         now: Timestamp,
         rules: DeliveryRules,
         in database: Database
     ) throws {
-        guard !rules.keepOlder.contains(claim.message.kind) else { return }
+        for (shape, rows) in Dictionary(grouping: rows, by: { TokenRow.Shape($0, rules: rules) }) {
+            let insert = try database.cachedStatement(
+                sql: """
+                    INSERT INTO outbox_token (message_id, sequence, kind, person, digest, key_id, code_mac, expires_at,
+                        is_replaceable)
+                    SELECT message_id, sequence, kind, person, substr(?2, claimed.key * 32 + 1, 32), ?3,
+                        substr(?4, claimed.key * 32 + 1, 32), coalesce(expires_at, ?5 + valid_for), ?6
+                    FROM json_each(?1) AS claimed CROSS JOIN outbox_state WHERE sequence = claimed.value
+                    ON CONFLICT (message_id) DO UPDATE SET digest = excluded.digest, key_id = excluded.key_id,
+                        code_mac = excluded.code_mac, expires_at = excluded.expires_at
+                    """
+            )
+            try insert.execute(arguments: [
+                sequenceList(rows.map(\.claim)),
+                shape.hasDigest ? Data(rows.flatMap { $0.row.digest ?? [] }) : nil,
+                shape.keyID,
+                shape.hasCode ? Data(rows.flatMap { $0.row.codeProof ?? [] }) : nil,
+                now, shape.isReplaceable,
+            ])
+        }
+    }
+
+    /// Ends older tokens of the person and kind, now that newer mails were handed over: until then the person may have
+    /// nothing but the older mail. If an even newer mail was accepted before, a mail's own token ends at once.
+    ///
+    /// Few persons have another token or mail, so one query finds these: an UPDATE that changes nothing costs six times
+    /// as much.
+    static func replaceTokens(
+        by mails: [(claim: Claim, handedOverAt: Timestamp)],
+        rules: DeliveryRules,
+        in database: Database
+    ) throws {
+        let replacing = mails.filter { !rules.keepOlder.contains($0.claim.message.kind) }
+        if replacing.isEmpty { return }
+        let select = try database.cachedStatement(
+            sql: """
+                SELECT state.sequence FROM json_each(?) AS mailed
+                CROSS JOIN outbox_state AS state ON state.sequence = mailed.value
+                WHERE EXISTS (SELECT 1 FROM outbox_token AS older
+                        WHERE older.person = state.person AND older.kind = state.kind
+                            AND older.sequence < state.sequence AND older.redeemed_at IS NULL
+                            AND older.replaced_at IS NULL AND older.is_replaceable = 1)
+                    OR EXISTS (SELECT 1 FROM outbox_state AS newer
+                        WHERE newer.person = state.person AND newer.kind = state.kind
+                            AND newer.accepted_at >= state.requested_at AND newer.accepted_at IS NOT NULL
+                            AND newer.sequence > state.sequence)
+                """
+        )
+        let concerned = try Set(Int64.fetchAll(select, arguments: [sequenceList(replacing.map(\.claim))]))
+        if concerned.isEmpty { return }
+        let affecting = replacing.filter { concerned.contains($0.claim.sequence) }
         let replace = try database.cachedStatement(
             sql: """
                 UPDATE outbox_token SET replaced_at = ?1
@@ -100,7 +133,9 @@ extension OutboxDatabase {
                     AND redeemed_at IS NULL AND replaced_at IS NULL AND is_replaceable = 1
                 """
         )
-        try replace.execute(arguments: [now, claim.sequence, claim.message.kind])
+        for (claim, handedOverAt) in affecting {
+            try replace.execute(arguments: [handedOverAt, claim.sequence, claim.message.kind])
+        }
         // A retry of an older message may end after a newer one.
         let end = try database.cachedStatement(
             sql: """
@@ -112,6 +147,35 @@ extension OutboxDatabase {
                             AND newer.sequence > outbox_token.sequence)
                 """
         )
-        try end.execute(arguments: [now, claim.message.id, claim.message.requestedAt])
+        for (claim, handedOverAt) in affecting {
+            try end.execute(arguments: [handedOverAt, claim.message.id, claim.message.requestedAt])
+        }
+    }
+
+    /// The claims' sequences as a JSON array, for json_each.
+    static func sequenceList(_ claims: [Claim]) -> String {
+        var list = "["
+        for claim in claims {
+            if list.utf8.count > 1 { list += "," }
+            list += String(claim.sequence)
+        }
+        return list + "]"
+    }
+}
+
+extension TokenRow {
+    /// What the rows of one INSERT have in common.
+    fileprivate struct Shape: Hashable {
+        let keyID: String?
+        let hasDigest: Bool
+        let hasCode: Bool
+        let isReplaceable: Bool
+
+        init(_ row: (claim: Claim, row: TokenRow), rules: DeliveryRules) {
+            keyID = row.row.keyID
+            hasDigest = row.row.digest != nil
+            hasCode = row.row.codeProof != nil
+            isReplaceable = !rules.keepOlder.contains(row.claim.message.kind)
+        }
     }
 }

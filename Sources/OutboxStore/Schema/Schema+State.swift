@@ -92,8 +92,8 @@ extension Schema {
         CREATE INDEX outbox_person_final ON outbox_state (person, kind)
             WHERE finished_at IS NOT NULL AND state <> 'cancelled';
         CREATE INDEX outbox_person_accepted ON outbox_state (person, kind, accepted_at) WHERE accepted_at IS NOT NULL;
-        -- The rows whose address the insert trigger may not have converted to canonical form.
-        CREATE INDEX outbox_outside_ascii ON outbox_state (sequence) WHERE \(mayNeedCorrection);
+        -- The rows whose address the insert trigger may not have converted to canonical form; final ones stay in it.
+        CREATE INDEX outbox_outside_ascii ON outbox_state (sequence) WHERE \(hasNonASCIIAddress);
         -- The rows that are forgiven when an address is taken off the suppression list.
         CREATE INDEX outbox_blamed ON outbox_state (address) WHERE blames_address = 1;
         -- The mails that were sent or are being sent to an address: for the limits on resends.

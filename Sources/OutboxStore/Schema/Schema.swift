@@ -57,8 +57,12 @@ package enum Schema {
         "\(value) GLOB '*[^' || char(1) || '-' || char(127) || ']*'"
     }
 
-    /// An open message has a non-ASCII address: the condition of the index `outbox_outside_ascii`.
-    static let mayNeedCorrection = "address GLOB '*[^ -~]*' AND finished_at IS NULL"
+    /// The condition of the index `outbox_outside_ascii`. It names no column that a delivery changes: SQLite would search
+    /// the address for the pattern in each such UPDATE.
+    static let hasNonASCIIAddress = "address GLOB '*[^ -~]*'"
+
+    /// An open message has a non-ASCII address.
+    static let mayNeedCorrection = "\(hasNonASCIIAddress) AND finished_at IS NULL"
 
     /// A text of zeros with as many octets as the value. A value of the same size is overwritten in place; a value of
     /// another size is moved, and SQLite does not clear the octets that it leaves behind.
