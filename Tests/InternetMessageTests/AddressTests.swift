@@ -1,6 +1,7 @@
 // Which spellings of an address are equal, and which domains mail can go to.
 
 import InternetMessage
+import TestSupport
 import Testing
 
 @Suite("Addresses")
@@ -79,4 +80,26 @@ struct AddressTests {
         ]
     )
     func noHostNames(domain: String) { #expect(!DomainName.isHostName(domain)) }
+
+    @Test("mail can go to a random domain if each of its labels is one, and the last is no number")
+    func randomHostNames() {
+        var generator = SplitMix(seed: 7)
+        let texts = ["a", "Z", "0", "7", "-", ".", ".", "_", "ü", String(repeating: "x", count: 60)]
+        var valid = 0
+        for _ in 0..<20_000 {
+            let domain = (0..<Int.random(in: 0...12, using: &generator)).map { _ in
+                texts[Int.random(in: 0..<texts.count, using: &generator)]
+            }.joined()
+            let labels = domain.split(separator: ".", omittingEmptySubsequences: false)
+            let areLabels = labels.allSatisfy { label in
+                (1...63).contains(label.utf8.count) && !label.hasPrefix("-") && !label.hasSuffix("-")
+                    && label.utf8.allSatisfy { $0.isASCIILetterOrDigit || $0 == UInt8(ascii: "-") }
+            }
+            let isNumber = labels.last?.utf8.allSatisfy(\.isASCIIDigit) ?? true
+            let isHostName = areLabels && !isNumber && domain.utf8.count <= 253
+            #expect(DomainName.isHostName(domain) == isHostName, "\(domain)")
+            valid += isHostName ? 1 : 0
+        }
+        #expect(valid > 1000)
+    }
 }

@@ -1,8 +1,9 @@
 // Which texts are mail addresses, by the table that the schema, settings and outboxctl are also compared with.
 
-import InternetMessage
 import TestSupport
 import Testing
+
+@testable import InternetMessage
 
 @Suite struct MailboxTests {
     @Test("mail addresses are told from other texts", arguments: addressTable)
@@ -42,6 +43,40 @@ import Testing
         #expect(((try? Mailbox(address)) != nil) == isTaken)
     }
 
+    @Test("the short way for usual addresses has the result of the general one")
+    func usualAddresses() {
+        var generator = SplitMix(seed: 5)
+        let texts = [
+            "a", "Z", "9", "ann", "example", "com", ".", ".", "-", "+", "_", "\"", "/", "@", "<", " ", "\n", "\u{7F}",
+            "ü",
+            "\u{301}", String(repeating: "x", count: 30),
+        ]
+        var valid = 0
+        for round in 0..<20_000 {
+            let part = { (longest: Int) in
+                (0..<Int.random(in: 0...longest, using: &generator)).map { _ in
+                    // Most rounds have only what an address may have.
+                    texts[Int.random(in: 0..<(round.isMultiple(of: 4) ? texts.count : 11), using: &generator)]
+                }.joined()
+            }
+            let address = "\(part(4))@\(part(6))"
+            let mailbox = Result { () throws(InvalidMailbox) in try Mailbox(address) }
+            #expect(mailbox == Result { () throws(InvalidMailbox) in try Mailbox(any: address) }, "\(address)")
+            if case .success = mailbox { valid += 1 }
+        }
+        #expect(valid > 2000)
+        for count in [64, 65, 253, 254] {
+            let domain = Array(repeating: String(repeating: "x", count: 61), count: 4).joined(separator: ".")
+            for address in ["\(String(repeating: "a", count: count))@a.example", "a@\(domain)".padded(to: count)] {
+                #expect(
+                    Result { () throws(InvalidMailbox) in try Mailbox(address) }
+                        == Result { () throws(InvalidMailbox) in try Mailbox(any: address) },
+                    "\(count)"
+                )
+            }
+        }
+    }
+
     @Test(
         "an envelope id is 1 to 64 lower-case letters and digits",
         arguments: [
@@ -51,4 +86,10 @@ import Testing
         ]
     )
     func envelopeIDs(text: String, isOne: Bool) { #expect((EnvelopeID(text) != nil) == isOne) }
+}
+
+extension String {
+    fileprivate func padded(to count: Int) -> String {
+        self + String(repeating: "y", count: max(0, count - utf8.count))
+    }
 }

@@ -25,11 +25,30 @@ package enum DomainName {
     /// octets each, at most 253 in total (RFC 1035 §2.3.4, without the length octets of the first and of the root
     /// label). The last label is not a number, because that would make it an IPv4 address (RFC 3696 §2).
     package static func isHostName(_ domain: some StringProtocol) -> Bool {
-        let labels = Array(domain.utf8).split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard domain.utf8.count <= 253, let last = labels.last, !last.allSatisfy(\.isASCIIDigit) else { return false }
-        return labels.allSatisfy { label in
-            (1...63).contains(label.count) && label.first != UInt8(ascii: "-") && label.last != UInt8(ascii: "-")
-                && label.allSatisfy { $0.isASCIILetterOrDigit || $0 == UInt8(ascii: "-") }
+        let text = String(domain)
+        return isHostName(text.utf8Span.span)
+    }
+
+    /// The same for a domain in UTF-8.
+    static func isHostName(_ domain: Span<UInt8>) -> Bool {
+        let (hyphen, dot) = (UInt8(ascii: "-"), UInt8(ascii: "."))
+        guard domain.count <= 253 else { return false }
+        var labelLength = 0
+        var isNumber = true
+        var previous = dot
+        for index in domain.indices {
+            let octet = domain[index]
+            if octet == dot {
+                guard (1...63).contains(labelLength), previous != hyphen else { return false }
+                labelLength = 0
+                isNumber = true
+            } else {
+                guard octet.isASCIILetterOrDigit || octet == hyphen && labelLength > 0 else { return false }
+                labelLength += 1
+                isNumber = isNumber && octet.isASCIIDigit
+            }
+            previous = octet
         }
+        return (1...63).contains(labelLength) && previous != hyphen && !isNumber
     }
 }

@@ -15,11 +15,13 @@ package struct EnvelopeID: Hashable, Sendable {
     package static let usualLength = 32
 
     /// - Returns: `nil` where the text is anything else.
-    package init?(_ text: some StringProtocol) {
-        guard (1...Self.limit).contains(text.utf8.count),
-            text.utf8.allSatisfy({ $0.isASCIILowercaseLetter || $0.isASCIIDigit })
-        else { return nil }
-        self.text = String(text)
+    package init?(_ text: String) {
+        let octets = text.utf8Span.span
+        guard (1...Self.limit).contains(octets.count) else { return nil }
+        for index in octets.indices {
+            guard octets[index].isASCIILowercaseLetter || octets[index].isASCIIDigit else { return nil }
+        }
+        self.text = text
     }
 
     /// A new identifier of the schema's form, for a mail that is in no outbox.

@@ -23,6 +23,42 @@ package struct Mailbox: Sendable, Hashable {
 
     /// - Throws: the problem of `text`, without repeating the text.
     package init(_ text: String) throws(InvalidMailbox) {
+        if let domain = Self.domain(ofUsual: text) {
+            self.init(address: text, domain: domain, needsSMTPUTF8: false, isDotString: true)
+        } else {
+            try self.init(any: text)
+        }
+    }
+
+    private init(address: String, domain: String, needsSMTPUTF8: Bool, isDotString: Bool) {
+        self.address = address
+        self.domain = domain
+        self.needsSMTPUTF8 = needsSMTPUTF8
+        self.isDotString = isDotString
+    }
+
+    /// The domain of an address in ASCII with a `Dot-string`, as nearly all are: it needs no change for a header, and
+    /// one look at each octet. `nil` for every other text, valid or not.
+    private static func domain(ofUsual text: String) -> String? {
+        let octets = text.utf8Span.span
+        guard octets.count <= limit else { return nil }
+        let dot = UInt8(ascii: ".")
+        var previous = dot
+        var length = 0
+        while length < octets.count, octets[length] != UInt8(ascii: "@") {
+            let octet = octets[length]
+            guard octet == dot ? previous != dot : isAtomText(octet) else { return nil }
+            previous = octet
+            length += 1
+        }
+        guard (1...localPartLimit).contains(length), previous != dot, length < octets.count,
+            DomainName.isHostName(octets.extracting((length + 1)...))
+        else { return nil }
+        return String(text.utf8.dropFirst(length + 1))
+    }
+
+    /// The general case, which finds out what is wrong.
+    init(any text: String) throws(InvalidMailbox) {
         guard text.unicodeScalars.allSatisfy({ $0.value > 0x20 && !$0.isControl && $0 != "<" && $0 != ">" }) else {
             throw .notBare
         }
