@@ -64,9 +64,14 @@ package enum TokenDigest {
 
     /// SHA-256 of the token as mailed, 32 octets; `nil` for a token that could be guessed from it.
     package static func digest(of token: String) -> [UInt8]? {
-        token.unicodeScalars.count < shortestToken ? nil : digest(ofAny: token)
+        // Nearly every token is ASCII: then its characters need not be counted.
+        let count = token.utf8Span.isKnownASCII ? token.utf8.count : token.unicodeScalars.count
+        return count < shortestToken ? nil : digest(ofAny: token)
     }
 
     /// SHA-256 of a token that somebody presents, whatever its length.
-    package static func digest(ofAny token: String) -> [UInt8] { Array(SHA256.hash(data: Data(token.utf8))) }
+    package static func digest(ofAny token: String) -> [UInt8] {
+        // Twice as fast as with `Data`, and as `Array(digest)`, which copies octet by octet.
+        SHA256.hash(data: Array(token.utf8)).withUnsafeBytes { Array($0) }
+    }
 }

@@ -35,4 +35,18 @@ import Testing
         #expect(Timestamp(rfc3339: "yesterday") == nil)
         #expect(throws: DecodingError.self) { try JSONDecoder().decode([Timestamp].self, from: Data(#"["x"]"#.utf8)) }
     }
+
+    @Test(
+        "a duration is truncated to whole milliseconds, toward zero",
+        arguments: [
+            (.zero, 0), (.milliseconds(300_000), 300_000), (.nanoseconds(999_999), 0), (.nanoseconds(-999_999), 0),
+            (.microseconds(-1001), -1), (.seconds(-3) - .nanoseconds(999_999_999), -3999),
+            (.seconds(9_223_372_036_854_775) + .milliseconds(807), .max),
+        ] as [(Duration, Int64)]
+    )
+    func wholeMilliseconds(duration: Duration, milliseconds: Int64) {
+        #expect(duration.inMilliseconds == milliseconds)
+        let (seconds, attoseconds) = duration.components
+        #expect(duration.inMilliseconds == seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+    }
 }
