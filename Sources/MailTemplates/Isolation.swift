@@ -9,7 +9,7 @@ package enum Isolation {
 
     /// The value, isolated if a letter or digit of it runs against the direction of the text.
     package static func isolated(_ text: String, inRightToLeft: Bool) -> String {
-        if !inRightToLeft, text.utf8.allSatisfy({ $0 < 0x80 }) { return text }
+        if !inRightToLeft, text.utf8Span.isKnownASCII { return text }
         let isNeeded = text.unicodeScalars.contains { scalar in
             inRightToLeft ? isLeftToRight(scalar) : isRightToLeft(scalar)
         }
@@ -18,7 +18,7 @@ package enum Isolation {
 
     /// The value without isolates: an attribute shows them in some programs.
     static func removed(from text: String) -> String {
-        text.utf8.allSatisfy { $0 < 0x80 } ? text : text.replacing(first, with: "").replacing(last, with: "")
+        text.utf8Span.isKnownASCII ? text : text.replacing(first, with: "").replacing(last, with: "")
     }
 
     /// The blocks of scripts that are written from right to left (Unicode 15, Bidi_Class R, AL and AN).

@@ -22,18 +22,28 @@ package struct JSONReader {
     }
 
     private let bytes: [UInt8]
+    private let names: Set<String>?
     private var index = 0
     private var depth = 0
 
     /// The members of the JSON object in `text`.
-    package static func members(of text: String) throws(Fault) -> [String: JSONValue] {
+    ///
+    /// - Parameter names: the members to keep, each of them if it is there; `nil` keeps all. The text is checked in any
+    ///   case.
+    package static func members(
+        of text: String,
+        named names: Set<String>? = nil
+    ) throws(Fault) -> [String: JSONValue] {
         guard text.utf8.count <= sizeLimit else { throw .tooLarge }
-        var reader = JSONReader(bytes: Array(text.utf8))
+        var reader = JSONReader(bytes: Array(text.utf8), names: names)
         guard case .object(let members) = try reader.value(), reader.next() == nil else { throw .notAnObject }
         return members
     }
 
-    private init(bytes: [UInt8]) { self.bytes = bytes }
+    private init(bytes: [UInt8], names: Set<String>?) {
+        self.bytes = bytes
+        self.names = names
+    }
 
     /// The next octet that is not white space; it isn't consumed.
     private mutating func next() -> UInt8? {
@@ -47,8 +57,8 @@ package struct JSONReader {
     }
 
     /// Consumes the given octet after white space, if it is the next one.
-    private mutating func take(_ byte: Character) -> Bool {
-        guard let next = next(), next == byte.asciiValue else { return false }
+    private mutating func take(_ byte: UInt8) -> Bool {
+        guard next() == byte else { return false }
         index += 1
         return true
     }
@@ -74,14 +84,15 @@ package struct JSONReader {
     private mutating func object() throws(Fault) -> [String: JSONValue] {
         try goDeeper()
         var members: [String: JSONValue] = [:]
-        if !take("}") {
+        if !take(UInt8(ascii: "}")) {
             repeat {
                 guard next() == UInt8(ascii: "\"") else { throw .notAnObject }
                 let name = try string()
-                guard take(":") else { throw .notAnObject }
-                members[name] = try value()
-            } while take(",")
-            guard take("}") else { throw .notAnObject }
+                guard take(UInt8(ascii: ":")) else { throw .notAnObject }
+                let value = try value()
+                if depth > 1 || names?.contains(name) ?? true { members[name] = value }
+            } while take(UInt8(ascii: ","))
+            guard take(UInt8(ascii: "}")) else { throw .notAnObject }
         }
         depth -= 1
         return members
@@ -90,9 +101,9 @@ package struct JSONReader {
     private mutating func array() throws(Fault) -> [JSONValue] {
         try goDeeper()
         var elements: [JSONValue] = []
-        if !take("]") {
-            repeat { elements.append(try value()) } while take(",")
-            guard take("]") else { throw .notAnObject }
+        if !take(UInt8(ascii: "]")) {
+            repeat { elements.append(try value()) } while take(UInt8(ascii: ","))
+            guard take(UInt8(ascii: "]")) else { throw .notAnObject }
         }
         depth -= 1
         return elements
@@ -135,7 +146,13 @@ package struct JSONReader {
     /// RFC 8259 §7.
     private mutating func string() throws(Fault) -> String {
         index += 1
-        var text: [UInt8] = []
+        let start = index
+        while index < bytes.count, Self.isPlain(bytes[index]) { index += 1 }
+        if index < bytes.count, bytes[index] == UInt8(ascii: "\"") {
+            defer { index += 1 }
+            return String(decoding: bytes[start..<index], as: UTF8.self)
+        }
+        var text = Array(bytes[start..<index])
         while index < bytes.count {
             let byte = bytes[index]
             switch byte {
@@ -152,6 +169,11 @@ package struct JSONReader {
             }
         }
         throw .notAnObject
+    }
+
+    /// Whether the octet stands for itself in a string. Nearly all strings have no other octet.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
     /// The character of the escape sequence at this place; U+FFFD for a lone half of a surrogate pair.

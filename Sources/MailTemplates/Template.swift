@@ -58,6 +58,8 @@ package struct Template: Sendable {
     /// Blocks that the template gives to a parent without such a block, if the template is a file of words: another
     /// format's parent may have it.
     package let unknownBlocks: [TemplateProblem]
+    /// The text, if it is the same in every rendering.
+    package let constantText: String?
     private let nodes: [Node<Int>]
 
     /// - Parameters:
@@ -91,6 +93,9 @@ package struct Template: Sendable {
         folding.fold(compiled, into: &nodes)
         self.nodes = nodes
         literals = folding.literals
+        let isConstant = nodes.allSatisfy { if case .literal = $0 { true } else { false } }
+        // Adjacent texts are one literal, so there is one at most.
+        constantText = isConstant ? folding.literals.first.map { String(decoding: $0, as: UTF8.self) } ?? "" : nil
         names = folding.names
         shownNames = folding.shownNames
         unknownBlocks = compiler.unknownBlocks
@@ -115,8 +120,20 @@ package struct Template: Sendable {
     /// - Parameters:
     ///   - variables: an object, or the single value of `{{.}}`.
     ///   - builtIn: the values of the built-in names, in their order.
-    package func render(_ variables: JSONValue, builtIn: [JSONValue?] = []) -> (pieces: [Piece], faults: [Fault]) {
-        var rendering = Rendering(variables: variables, builtIn: builtIn, format: format, capacity: 2 * literals.count)
+    ///   - constants: further values of built-in names, behind the others. They are an array of their own, so that a
+    ///     caller need not join arrays for each rendering.
+    package func render(
+        _ variables: JSONValue,
+        builtIn: [JSONValue?] = [],
+        constants: [JSONValue?] = []
+    ) -> (pieces: [Piece], faults: [Fault]) {
+        var rendering = Rendering(
+            variables: variables,
+            builtIn: builtIn,
+            constants: constants,
+            format: format,
+            capacity: 2 * literals.count
+        )
         rendering.render(nodes)
         return (rendering.pieces, rendering.faults)
     }
@@ -179,15 +196,23 @@ final class Variable: Sendable {
 private struct Rendering {
     private let variables: JSONValue
     private let builtIn: [JSONValue?]
+    private let constants: [JSONValue?]
     /// The values of the open sections, the innermost last. Names are looked up in them first.
     private var contexts: [JSONValue] = []
     private let format: Template.Format
     private(set) var pieces: [Template.Piece] = []
     private(set) var faults: [Template.Fault] = []
 
-    init(variables: JSONValue, builtIn: [JSONValue?], format: Template.Format, capacity: Int) {
+    init(
+        variables: JSONValue,
+        builtIn: [JSONValue?],
+        constants: [JSONValue?],
+        format: Template.Format,
+        capacity: Int
+    ) {
         self.variables = variables
         self.builtIn = builtIn
+        self.constants = constants
         self.format = format
         pieces.reserveCapacity(capacity)
     }
@@ -239,7 +264,13 @@ private struct Rendering {
         guard let first = path.names.first else { return contexts.last ?? variables }
         var value: JSONValue?
         for context in contexts.reversed() where value == nil { value = context[first] }
-        if value == nil { value = path.builtIn.map { builtIn[$0] } ?? variables[first] }
+        if value == nil {
+            if let index = path.builtIn {
+                value = index < builtIn.count ? builtIn[index] : constants[index - builtIn.count]
+            } else {
+                value = variables[first]
+            }
+        }
         for name in path.names.dropFirst() { value = value?[name] }
         return value
     }

@@ -150,6 +150,35 @@ import Testing
         #expect(template.names == ["one", "two", "list", "three"])
     }
 
+    @Test(
+        "a template's text is known in advance if no message changes it",
+        arguments: [
+            ("Hello", "Hello"), ("", ""), ("{{! a comment }}{{c}}{{#c}}, {{.}}{{/c}}", "&lt;C&gt;, &lt;C&gt;"),
+            ("{{.}}", nil),
+            ("a{{b}}", nil), ("{{#b}}a{{/b}}", nil), ("{{^b}}a{{/b}}", nil),
+        ]
+    )
+    func constantText(source: String, expected: String?) throws {
+        let template = try template(source, builtIn: ["c"], constants: ["c": .string("<C>")])
+        #expect(template.constantText == expected)
+    }
+
+    @Test(
+        "of a row's variables, only those that a template asks for are kept",
+        arguments: [
+            "{}", #"{"a": 1, "b": {"a": 2, "c": [{"d": 3}]}, "c": "x"}"#, #"{"a": 1, "a": "last"}"#,
+            #"{"\u0061": "\"\\\n"}"#,
+            #"{"b": "\ud83d", "c": [], "a": null}"#,
+        ]
+    )
+    func namedMembers(text: String) throws {
+        let all = try JSONReader.members(of: text)
+        for names: Set in [[], ["a"], ["b", "c"], ["a", "d"]] {
+            #expect(try JSONReader.members(of: text, named: names) == all.filter { names.contains($0.key) })
+        }
+        #expect(throws: JSONReader.Fault.notAnObject) { try JSONReader.members(of: text + "x", named: []) }
+    }
+
     @Test("a built-in value wins over a variable, and an absent one is missing, whatever the variables say")
     func builtIn() throws {
         let template = try template("{{a}}{{#b}}x{{/b}}{{^b}}-{{/b}}{{#o}}{{a}}{{/o}}", builtIn: ["a", "b"])
@@ -176,6 +205,12 @@ import Testing
         let variables = #"{"x": 1, "list": ["a", "b"], "o": {"c": "own"}, "s": "s"}"#
         #expect(try text(plain, variables, builtIn: builtIn) == expected)
         #expect(try text(folded, variables, builtIn: builtIn) == expected)
+        let values = JSONValue.object(try JSONReader.members(of: variables))
+        let joined = plain.render(values, builtIn: builtIn)
+        for count in 0...2 {
+            let (first, others) = (Array(builtIn.prefix(count)), Array(builtIn.dropFirst(count)))
+            #expect(plain.render(values, builtIn: first, constants: others) == joined)
+        }
         let faults = [plain, folded].map { $0.render(.object([:]), builtIn: builtIn).faults }
         #expect(faults[0] == faults[1])
     }

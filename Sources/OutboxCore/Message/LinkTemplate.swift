@@ -59,14 +59,22 @@ package struct LinkTemplate: Sendable, Hashable {
 
     /// The link for this token. The token is percent-encoded except for the unreserved characters (RFC 3986 §2.3).
     package func url(for token: Token) -> String {
-        beforeToken + Self.percentEncoded(token.secret) + afterToken
+        let token = Self.percentEncoded(token.secret)
+        var url = ""
+        url.reserveCapacity(beforeToken.utf8.count + token.utf8.count + afterToken.utf8.count)
+        url += beforeToken
+        url += token
+        url += afterToken
+        return url
     }
 
     private static func percentEncoded(_ text: String) -> String {
         // Nearly every token consists of unreserved characters.
-        if text.utf8.allSatisfy(isUnreserved) { return text }
+        let octets = text.utf8Span.span
+        guard octets.indices.contains(where: { !isUnreserved(octets[$0]) }) else { return text }
         var bytes: [UInt8] = []
-        for byte in text.utf8 {
+        for index in octets.indices {
+            let byte = octets[index]
             if isUnreserved(byte) {
                 bytes.append(byte)
             } else {
