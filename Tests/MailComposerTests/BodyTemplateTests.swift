@@ -2,6 +2,7 @@
 
 import Foundation
 import InternetMessage
+import TestSupport
 import Testing
 
 @testable import MailComposer
@@ -104,6 +105,57 @@ import Testing
         }
         #expect(equal > 100)
         #expect(faulty > 100)
+    }
+
+    /// Parts of templates and of values, with all that quoted-printable treats in an unusual way.
+    private static let fragments = [
+        " ", "\t", "word", "\n", "\r\n", "\rx", "From ", "Fro", "F", "rom ", "m", "=", "=20", "ü", "日本", "\u{7F}", "~",
+        "<a href=\"x\">",
+        String(repeating: "x", count: 71), String(repeating: "=", count: 24), String(repeating: "y ", count: 40),
+    ]
+
+    @Test("for random templates and values without a CR at an end, the prepared body equals the encoding of the whole")
+    func prepared() async throws {
+        var generator = SplitMix(seed: 11)
+        let fragment = { Self.fragments[Int.random(in: 0..<Self.fragments.count, using: &generator)] }
+        let tags = [
+            "{{a}}", "{{b}}", "{{a}}", "{{^a}}never{{/a}}", "{{#c}}{{/c}}{{#b}}{{b}}{{/b}}", "\n", "\n", "\r\n", "\rx",
+        ]
+        for round in 0..<3000 {
+            if round.isMultiple(of: 10) { await Task.yield() }
+            var source = ""
+            for _ in 0..<Int.random(in: 0...14, using: &generator) {
+                source +=
+                    Int.random(in: 0..<2, using: &generator) == 0
+                    ? fragment() : tags[Int.random(in: 0..<tags.count, using: &generator)]
+            }
+            let body = BodyTemplate(try Template(source: source, file: "", format: .text) { _ in .unreadable })
+            for _ in 0..<4 {
+                let value = { (0..<Int.random(in: 0...3, using: &generator)).map { _ in fragment() }.joined() }
+                let values = JSONValue.object(["a": .string(value()), "b": .string(value())])
+                let pieces = body.template.render(values).pieces
+                let text = body.template.bytes(of: pieces)
+                var expected: [UInt8] = []
+                let length = TransferEncoding.appendQuotedPrintable(text, to: &expected)
+                var bytes: [UInt8] = []
+                #expect(body.appendPrepared(pieces, to: &bytes) == length, "\(source) \(values)")
+                #expect(bytes == expected, "\(source) \(values)")
+            }
+        }
+    }
+
+    @Test(
+        "a value or a literal that ends with a CR is left to the encoding of the whole text",
+        arguments: [("{{a}}", "x\ny\r"), ("{{a}}\n", "x\r"), ("x\r{{a}}", "y"), ("{{a}}\r", "y")]
+    )
+    func notPrepared(source: String, value: String) throws {
+        let body = BodyTemplate(try Template(source: source, file: "", format: .text) { _ in .unreadable })
+        let pieces = body.template.render(.object(["a": .string(value)])).pieces
+        var bytes: [UInt8] = []
+        #expect(body.appendPrepared(pieces, to: &bytes) == nil)
+        bytes = []
+        body.append(pieces, to: &bytes)
+        #expect(bytes == Self.encoded(body.template.bytes(of: pieces)))
     }
 
     /// Encodes the whole text at once by RFC 2045, in the shorter of the two encodings.

@@ -115,6 +115,69 @@ package enum TransferEncoding {
         return length
     }
 
+    /// The first of two steps that together are `appendQuotedPrintable`, for a text on one line: appends the text with
+    /// its escapes, except for those that depend on the line's end and breaks.
+    ///
+    /// - Returns: false if the text has a line break; then only a part of it was appended.
+    @discardableResult
+    package static func appendEscaped(_ text: Span<UInt8>, to line: inout [UInt8]) -> Bool {
+        var start = 0
+        for index in text.indices {
+            let byte = text[index]
+            if isLiteral(byte) { continue }
+            if isLineBreak(byte) { return false }
+            if index > start { line.append(text.extracting(start..<index)) }
+            start = index + 1
+            line.append(UInt8(ascii: "="))
+            line.appendHexadecimal(byte)
+        }
+        if start < text.count { line.append(text.extracting(start...)) }
+        return true
+    }
+
+    /// The second step: escapes a space or tab at the line's end and the F of "From " at the start of an encoded line,
+    /// and appends the line with soft line breaks, without a line end.
+    ///
+    /// - Parameter column: the column at which the line continues.
+    package static func appendFolded(_ line: inout [UInt8], column: Int, to bytes: inout [UInt8]) {
+        if let last = line.last, isSpace(last) {
+            line.removeLast()
+            line.append(UInt8(ascii: "="))
+            line.appendHexadecimal(last)
+        }
+        let text = line.span
+        var start = 0
+        var column = column
+        while true {
+            if column == 0, beginsWithFrom(text, at: start) {
+                bytes.append("=46")
+                column = 3
+                start += 1
+            }
+            var end = start + lineLength - 1 - column
+            if text.count <= end { break }
+            // An escape stays whole. A "=" is always the beginning of one.
+            if end > start, text[end - 1] == UInt8(ascii: "=") {
+                end -= 1
+            } else if end > start + 1, text[end - 2] == UInt8(ascii: "=") {
+                end -= 2
+            }
+            bytes.append(text.extracting(start..<end))
+            bytes.append(UInt8(ascii: "="))
+            bytes.append(UInt8(ascii: "\r"))
+            bytes.append(UInt8(ascii: "\n"))
+            column = 0
+            start = end
+        }
+        bytes.append(text.extracting(start...))
+    }
+
+    /// In a text with escapes, where the space at the end of a line is one.
+    private static func beginsWithFrom(_ text: Span<UInt8>, at index: Int) -> Bool {
+        guard index < text.count, text[index] == UInt8(ascii: "F") else { return false }
+        return text.extracting(index...).begins(with: "From ") || text.extracting(index...).begins(with: "From=20")
+    }
+
     private static func beginsWithFrom(_ text: UnsafeBufferPointer<UInt8>, at index: Int) -> Bool {
         text[index] == UInt8(ascii: "F") && text[index...].starts(with: "From ".utf8)
     }
@@ -129,5 +192,12 @@ package enum TransferEncoding {
 
     private static func isLiteral(_ byte: UInt8) -> Bool {
         (0x20...0x7E).contains(byte) && byte != UInt8(ascii: "=") || byte == UInt8(ascii: "\t")
+    }
+}
+
+extension Span<UInt8> {
+    fileprivate func begins(with text: String) -> Bool {
+        let octets = text.utf8Span.span
+        return count >= octets.count && octets.indices.allSatisfy { self[$0] == octets[$0] }
     }
 }
