@@ -10,8 +10,9 @@ package import OutboxCore
 /// can recognise a repeated attempt.
 package struct MailComposer: Sendable {
     private let kindsByName: [String: MailKind]
-    private let senderMailbox: Mailbox
-    private let constantFields: [UInt8]
+    private let senderNeedsSMTPUTF8: Bool
+    /// The end of each Message-ID: `@`, the sender's domain and `>`.
+    private let messageIDEnd: String
 
     /// Reads all templates and renders each with sample values, with and without an expiry.
     ///
@@ -63,7 +64,8 @@ package struct MailComposer: Sendable {
             problems.append(.init("sender.address", "must be \(error.expected)"))
             throw Self.loadingError(problems)
         }
-        senderMailbox = mailbox
+        senderNeedsSMTPUTF8 = mailbox.needsSMTPUTF8
+        messageIDEnd = "@\(mailbox.domain)>"
 
         var kindsByName: [String: MailKind] = [:]
         for found in folder.kinds {
@@ -72,7 +74,12 @@ package struct MailComposer: Sendable {
                 templates: found.templates,
                 link: links[found.name],
                 showsCode: codes.contains(found.name),
-                feedbackID: options.feedbackIDs[found.name],
+                frame: HeaderFrame(
+                    sender: sender.name,
+                    mailbox: mailbox,
+                    replyTo: options.replyTo,
+                    feedbackID: options.feedbackIDs[found.name]
+                ),
                 rules: found.rules
             )
             kindsByName[kind.name] = kind
@@ -104,7 +111,6 @@ package struct MailComposer: Sendable {
         }
         guard problems.isEmpty else { throw Self.loadingError(problems) }
         self.kindsByName = kindsByName
-        constantFields = MIMEMessage.constantFields(name: sender.name, mailbox: mailbox, replyTo: options.replyTo)
     }
 
     /// Lists each problem once, although a partial may cause it in several templates.
@@ -146,9 +152,11 @@ package struct MailComposer: Sendable {
     /// It is written in the language that RFC 4647 §3.4 finds for the row's locale, else in English.
     /// - Throws: a fault of the row, which another attempt does not fix.
     package func compose(_ message: Message) throws(CompositionError) -> Mail {
-        let (variables, fault) = Self.variables(of: message)
+        guard let kind = kindsByName[message.kind] else { throw .unknownKind(message.kind) }
+        let templates = kind.lookUp(message.locale)
+        let (variables, fault) = Self.variables(of: message, names: templates.names)
         do throws(CompositionError) {
-            return try compose(message, variables: variables)
+            return try compose(message, kind, templates, variables: variables)
         } catch {
             if let fault, case .missingVariable = error { throw fault }
             throw error
@@ -157,12 +165,17 @@ package struct MailComposer: Sendable {
 
     /// The variables of a row. If they can't be read, they are empty, and the error matters only if a template then
     /// lacks a value: a row that bypassed the schema should not fail for values that no template shows.
-    private static func variables(of message: Message) -> ([String: JSONValue], CompositionError?) {
+    ///
+    /// - Parameter names: the names that the templates ask for; other variables are left out.
+    private static func variables(
+        of message: Message,
+        names: Set<String>
+    ) -> ([String: JSONValue], CompositionError?) {
         // Nearly every row has no variables, and an ORM that writes every column writes an empty text for a missing
         // value.
         if message.variables == "{}" || message.variables.isEmpty { return ([:], nil) }
         do throws(JSONReader.Fault) {
-            return (try JSONReader.members(of: message.variables), nil)
+            return (try JSONReader.members(of: message.variables, named: names), nil)
         } catch {
             switch error {
             case .notAnObject: return ([:], .variablesNotAnObject)
@@ -195,11 +208,11 @@ package struct MailComposer: Sendable {
             templates: templates
         )
         switch part {
-        case .subject: return try templates.subject(values)
+        case .subject: return try templates.subject(values).text
         case .text: return try templates.text.template.text(values)
         case .html: return try templates.html.template.text(values)
         case .message:
-            let mail = try compose(message, variables: found.sampleVariables)
+            let mail = try compose(message, found, templates, variables: found.sampleVariables)
             return String(decoding: mail.bytes, as: UTF8.self)
         }
     }
@@ -231,12 +244,17 @@ package struct MailComposer: Sendable {
             envelopeID: envelopeID.text,
             requestedAt: now
         )
-        let mail = try compose(message, variables: found.sampleVariables)
-        return (mail, found.lookUp(locale).locale, message.secrets)
+        let templates = found.lookUp(locale)
+        let mail = try compose(message, found, templates, variables: found.sampleVariables)
+        return (mail, templates.locale, message.secrets)
     }
 
-    private func compose(_ message: Message, variables: [String: JSONValue]) throws(CompositionError) -> Mail {
-        guard let kind = kindsByName[message.kind] else { throw .unknownKind(message.kind) }
+    private func compose(
+        _ message: Message,
+        _ kind: MailKind,
+        _ templates: LocalizedTemplates,
+        variables: [String: JSONValue]
+    ) throws(CompositionError) -> Mail {
         if let key = message.missingTokenKey { throw .missingTokenKey(key) }
         guard let envelopeID = EnvelopeID(message.envelopeID) else { throw .invalidEnvelopeID }
         let recipient: Mailbox
@@ -245,8 +263,7 @@ package struct MailComposer: Sendable {
         } catch {
             throw .invalidRecipient(error)
         }
-        let templates = kind.lookUp(message.locale)
-        // Nearly no row has variables.
+        // Nearly no row has variables that its mail shows.
         let (variables, changed) =
             variables.isEmpty
             ? ([:], [])
@@ -258,25 +275,24 @@ package struct MailComposer: Sendable {
             templates: templates
         )
         let subject = try templates.subject(values)
-        let messageID = "<\(envelopeID.text)@\(senderMailbox.domain)>"
+        let messageID = "<" + envelopeID.text + messageIDEnd
         let encoded = MIMEMessage(
-            constantFields: constantFields,
-            feedbackID: kind.feedbackID?.text,
+            frame: kind.frame,
             recipient: recipient,
             messageID: messageID,
             envelopeID: envelopeID.text,
             sentAt: message.firstAttemptAt,
-            language: templates.locale,
+            templates: templates,
             subject: subject,
-            text: (templates.text, try templates.text.template.pieces(values)),
-            html: (templates.html, try templates.html.template.pieces(values))
+            text: try templates.text.template.pieces(values),
+            html: try templates.html.template.pieces(values)
         ).encoded()
         return Mail(
             bytes: encoded,
             messageID: messageID,
-            subject: subject,
+            subject: subject.text,
             recipient: recipient.address,
-            needsSMTPUTF8: recipient.needsSMTPUTF8 || senderMailbox.needsSMTPUTF8,
+            needsSMTPUTF8: recipient.needsSMTPUTF8 || senderNeedsSMTPUTF8,
             changedVariables: changed
         )
     }
@@ -293,7 +309,11 @@ package struct MailComposer: Sendable {
                     templates: templates
                 )
                 for template in templates.all {
-                    for fault in template.render(values.variables, builtIn: values.builtIn).faults
+                    for fault in template.render(
+                        values.variables,
+                        builtIn: values.builtIn,
+                        constants: values.constants
+                    ).faults
                     where fault.name != "link" {
                         let reason =
                             switch fault.reason {

@@ -1,10 +1,11 @@
 // How a row's values appear in a mail: variables, escapes, languages, the expiry.
 
 import Foundation
-import MailComposer
 import OutboxCore
 import TestSupport
 import Testing
+
+@testable import MailComposer
 
 @Suite struct TemplateValueTests {
     /// The text part of a mail of the kind `k` with this template and these variables.
@@ -251,6 +252,23 @@ import Testing
             let mail = try composer.compose(Fixtures.message(kind: "k", locale: requested))
             #expect(try PythonReader.read(mail).text == expected + "\n")
         }
+    }
+
+    @Test("a locale that names a language as its templates do, or none, gets what the lookup of RFC 4647 finds")
+    func lookUpByName() throws {
+        let locales = ["en", "ja", "pt-BR", "zh-Hans", "zh-Hant", "fr-ca"]
+        let folder = try TemporaryFolder()
+        for locale in locales { try folder.writeTemplates("k/\(locale)") }
+        let composer = try folder.composer()
+        let tags = locales.compactMap(LanguageTag.init)
+        for requested in locales + [
+            "pt-br", "fr-CA", "fr", "pt", "zh", "ZH-hant-TW", "ja-JP", "en_US", "EN", "", "no tag",
+        ] {
+            let expected = LanguageTag.lookUp(requested, in: tags).canonical
+            #expect(try composer.localeInUse(kind: "k", requested: requested) == expected, "\(requested)")
+        }
+        let mail = try composer.compose(Fixtures.message(kind: "k", locale: nil))
+        #expect(String(decoding: mail.bytes, as: UTF8.self).contains("Content-Language: en\r\n"))
     }
 
     @Test("a language that is neither English nor Japanese gets its own words for an expiry")

@@ -76,6 +76,20 @@ import Testing
     }
 
     @Test(
+        "the date of a mail's header is that of RFC 5322",
+        arguments: [
+            (1_795_442_400_000, "Mon, 23 Nov 2026 14:00:00 +0000"), (0, "Thu, 1 Jan 1970 00:00:00 +0000"),
+            (-1, "Wed, 31 Dec 1969 23:59:59 +0000"), (1_709_251_749_999, "Fri, 1 Mar 2024 00:09:09 +0000"),
+            (253_402_300_800_000, "Sat, 1 Jan 10000 00:00:00 +0000"),
+        ]
+    )
+    func headerDates(milliseconds: Int64, expected: String) {
+        var bytes: [UInt8] = []
+        CalendarFields(Timestamp(milliseconds: milliseconds)).appendRFC5322(to: &bytes)
+        #expect(String(decoding: bytes, as: UTF8.self) == expected)
+    }
+
+    @Test(
         "every month and every day of a leap year has a date in every language",
         arguments: ["de", "fr", "es", "pt", "ar"]
     )

@@ -14,29 +14,34 @@ package enum HeaderField {
     /// A field whose value is text for people, such as Subject. ASCII text that folds well is written unchanged, other
     /// text in encoded-words.
     package static func appendText(_ name: String, _ value: String, to bytes: inout [UInt8]) {
-        bytes += name.utf8
-        bytes += ": ".utf8
+        bytes.append(name)
+        bytes.append(": ")
         let column = name.utf8.count + 2
         if isPlain(value), column + value.utf8.count <= lineLength {
-            bytes += value.utf8
+            bytes.append(value)
         } else if isPlain(value), let folded = folded(value, column: column) {
             bytes += folded.utf8
         } else {
             appendEncodedWords(Array(value.utf8), column: column, to: &bytes)
         }
-        bytes += "\r\n".utf8
+        bytes.append("\r\n")
     }
 
     /// A field whose value consists of tokens and fits its line, such as Date.
     package static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
-        bytes += name.utf8
-        bytes += ": ".utf8
-        var value = value
-        value.withUTF8 { value in
-            precondition(!value.contains { $0 < 0x20 }, "a control character in a header field")
-            bytes += value
+        bytes.append(name)
+        bytes.append(": ")
+        appendValue(value, to: &bytes)
+        bytes.append("\r\n")
+    }
+
+    /// Only the value of such a field, for a caller that has the name and the line end among other octets.
+    package static func appendValue(_ value: String, to bytes: inout [UInt8]) {
+        let octets = value.utf8Span.span
+        for index in octets.indices {
+            precondition(octets[index] >= 0x20, "a control character in a header field")
         }
-        bytes += "\r\n".utf8
+        bytes.append(octets)
     }
 
     /// A field with one mailbox, such as From.
@@ -60,16 +65,15 @@ package enum HeaderField {
 
     /// Printable ASCII that no decoder mistakes for an encoded-word, without white space at its ends.
     private static func isPlain(_ value: String) -> Bool {
-        var value = value
-        return value.withUTF8 { value in
-            var previous: UInt8 = 0
-            for byte in value {
-                let beginsEncodedWord = previous == UInt8(ascii: "=") && byte == UInt8(ascii: "?")
-                guard (0x20...0x7E).contains(byte), !beginsEncodedWord else { return false }
-                previous = byte
-            }
-            return value.first != 0x20 && value.last != 0x20
+        let octets = value.utf8Span.span
+        var previous: UInt8 = 0
+        for index in octets.indices {
+            let byte = octets[index]
+            let beginsEncodedWord = previous == UInt8(ascii: "=") && byte == UInt8(ascii: "?")
+            guard (0x20...0x7E).contains(byte), !beginsEncodedWord else { return false }
+            previous = byte
         }
+        return octets.isEmpty || octets[0] != 0x20 && previous != 0x20
     }
 
     /// The text folded before single spaces; `nil` if a word is too long for a line or if spaces follow each other,

@@ -33,7 +33,10 @@ struct TemplateValues {
         "ask_again", "logo", "button_color", "button_color_dark", "button_text_dark",
     ]
 
+    /// The values of the message, for the first of `builtInNames`.
     let builtIn: [JSONValue?]
+    /// The values of `constantNames`.
+    let constants: [JSONValue?]
     let variables: JSONValue
 
     init(
@@ -54,21 +57,23 @@ struct TemplateValues {
         }
         let request = RequestMoment(requestedAt: message.requestedAt, sentAt: message.firstAttemptAt)
         self.variables = .object(variables)
-        builtIn =
-            [
-                link.flatMap { link in message.token.map { .string(link.url(for: $0)) } },
-                message.token.map { .string($0.secret) },
-                message.code.map { .string($0.secret) },
-                .string(Self.shown(message.recipient)),
-                .object(["at": .string(request.text(in: words, zone: zone))]),
-                lifetime.map { .object($0) },
-            ] + templates.constants
+        constants = templates.constants
+        builtIn = [
+            link.flatMap { link in message.token.map { .string(link.url(for: $0)) } },
+            message.token.map { .string($0.secret) },
+            message.code.map { .string($0.secret) },
+            .string(Self.shown(message.recipient)),
+            .object(["at": .string(request.text(in: words, zone: zone))]),
+            lifetime.map { .object($0) },
+        ]
     }
 
     /// An address as mails show it. It is the reader's own, so it stays whole, except for a part before the @ that looks
     /// like a URL.
     private static func shown(_ recipient: String) -> String {
-        guard recipient.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ":") }),
+        let octets = recipient.utf8Span.span
+        guard
+            octets.indices.contains(where: { octets[$0] == UInt8(ascii: "/") || octets[$0] == UInt8(ascii: ":") }),
             let at = recipient.lastIndex(of: "@")
         else { return recipient }
         return StrangersText().cleaned(String(recipient[..<at])) + recipient[at...]
