@@ -26,63 +26,93 @@ enum SMTPStep {
 
 /// Commands that are written together (RFC 2920). The replies come in their order.
 struct CommandGroup {
-    /// The commands without a reply, each with its end in the group's octets.
-    private(set) var unanswered: [(step: SMTPStep, end: Int)] = []
+    /// The commands, each with its end in the group's octets.
+    private var commands: [(step: SMTPStep, end: Int)] = []
+    private var answered = 0
     private(set) var octets: [UInt8] = []
     var written = 0
 
-    mutating func append(_ step: SMTPStep, _ command: [UInt8]) {
-        octets += command
-        unanswered.append((step, octets.count))
+    /// Enough for the octets of nearly every group.
+    private static let usualSize = 256
+
+    mutating func append(_ step: SMTPStep, of mail: MailCommands) {
+        if commands.isEmpty {
+            commands.reserveCapacity(4)
+            octets.reserveCapacity(Self.usualSize)
+        }
+        mail.append(step, to: &octets)
+        commands.append((step, octets.count))
     }
 
+    /// How many commands have no reply.
+    var unansweredCount: Int { commands.count - answered }
+
+    var isAnsweredInFull: Bool { answered == commands.count }
+
     /// Whether the first command without a reply is written.
-    var mayBeAnswered: Bool { unanswered.first.map { $0.end <= written } ?? false }
+    var mayBeAnswered: Bool { !isAnsweredInFull && commands[answered].end <= written }
 
-    mutating func isAnswered() { unanswered.removeFirst() }
+    mutating func isAnswered() {
+        precondition(!isAnsweredInFull, "each command has one reply")
+        answered += 1
+    }
 
-    func awaits(_ step: SMTPStep) -> Bool { unanswered.contains { $0.step == step } }
+    func awaits(_ step: SMTPStep) -> Bool { commands[answered...].contains { $0.step == step } }
 }
 
 /// The commands of one mail.
 struct MailCommands {
-    private var mail = ""
+    private var sender = ""
+    private var senderParameters = ""
     private var recipient = ""
+    private var recipientParameters = ""
 
     /// No mail.
     init() {}
 
     /// The commands for a mail, with parameters for the extensions that the relay offers.
     init(_ outgoing: OutgoingMail, _ extensions: OfferedExtensions) {
-        var parameters = ""
-        if extensions.hasSize { parameters += " SIZE=\(outgoing.content.count)" }
+        sender = outgoing.envelopeSender
+        recipient = outgoing.recipient
+        if extensions.hasSize { senderParameters += " SIZE=\(outgoing.content.count)" }
         if outgoing.needsSMTPUTF8 {
             // RFC 6531 §3.4 and §3.6: with SMTPUTF8 the header may also contain non-ASCII text.
-            if extensions.hasEightBitMIME { parameters += " BODY=8BITMIME" }
-            parameters += " SMTPUTF8"
+            if extensions.hasEightBitMIME { senderParameters += " BODY=8BITMIME" }
+            senderParameters += " SMTPUTF8"
         }
-        let reports = extensions.hasDSN ? outgoing.reportParameters : nil
-        mail = "MAIL FROM:<\(outgoing.envelopeSender)>\(parameters)\(reports?.mail ?? "")\r\n"
-        recipient = "RCPT TO:<\(outgoing.recipient)>\(reports?.recipient ?? "")\r\n"
+        if extensions.hasDSN, let reports = outgoing.reportParameters {
+            senderParameters += reports.mail
+            recipientParameters = reports.recipient
+        }
     }
 
-    /// The octets of a command with its line end.
-    func octets(of step: SMTPStep) -> [UInt8] {
+    /// Appends a command with its line end.
+    func append(_ step: SMTPStep, to octets: inout [UInt8]) {
         switch step {
-        case .reset: Array("RSET\r\n".utf8)
-        case .mail: Array(mail.utf8)
-        case .recipient: Array(recipient.utf8)
-        case .data: Array("DATA\r\n".utf8)
-        case .loneDot: Array(".\r\n".utf8)
+        case .reset: octets += "RSET".utf8
+        case .mail:
+            octets += "MAIL FROM:<".utf8
+            octets += sender.utf8
+            octets.append(UInt8(ascii: ">"))
+            octets += senderParameters.utf8
+        case .recipient:
+            octets += "RCPT TO:<".utf8
+            octets += recipient.utf8
+            octets.append(UInt8(ascii: ">"))
+            octets += recipientParameters.utf8
+        case .data: octets += "DATA".utf8
+        case .loneDot: octets.append(UInt8(ascii: "."))
         case .content: preconditionFailure("the content is no command")
         }
+        octets.append(UInt8(ascii: "\r"))
+        octets.append(UInt8(ascii: "\n"))
     }
 }
 
 extension OfferedExtensions {
     /// Why the mail can't be sent over this connection, known without asking the relay.
     func obstacle(to mail: OutgoingMail) -> TransmissionFailure? {
-        if mail.needsSMTPUTF8, !hasSMTPUTF8 {
+        if !hasSMTPUTF8, mail.needsSMTPUTF8 {
             return TransmissionFailure(
                 stage: .mail,
                 cause: .smtpUTF8NotOffered,

@@ -64,7 +64,7 @@ package struct OutgoingMail: Sendable {
 extension OutgoingMail {
     /// An address has non-ASCII characters, so the relay must offer SMTPUTF8 (RFC 6531 §3.2).
     var needsSMTPUTF8: Bool {
-        envelopeSender.utf8.contains { $0 >= 0x80 } || recipient.utf8.contains { $0 >= 0x80 }
+        !envelopeSender.isASCII || !recipient.isASCII
     }
 
     /// The parameters of MAIL and RCPT that request reports from a relay with DSN (RFC 3461 §4); `nil` for no reports.
@@ -112,6 +112,19 @@ extension RequestedReports {
 extension String {
     /// Whether the address can stand between angle brackets in a command without being misread.
     fileprivate var isSayable: Bool {
-        utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ">") }
+        let octets = utf8.span
+        for index in octets.indices {
+            switch octets[index] {
+            case 0..<0x20, 0x7F, UInt8(ascii: "<"), UInt8(ascii: ">"): return false
+            default: continue
+            }
+        }
+        return true
+    }
+
+    fileprivate var isASCII: Bool {
+        let octets = utf8.span
+        for index in octets.indices where octets[index] >= 0x80 { return false }
+        return true
     }
 }

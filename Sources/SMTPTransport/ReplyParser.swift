@@ -46,9 +46,14 @@ struct ReplyParser {
                 if line.allSatisfy(\.isBlank) { continue }
                 return garbled()
             }
+            // Of a reply with one line, as nearly all have, nothing more is kept.
+            if head.isLast, lines.isEmpty, (200...599).contains(head.code) {
+                forgetReply()
+                return .reply(RelayReply(code: head.code, lines: [Self.text(of: line)]))
+            }
             if lines.count < Self.lineCountLimit || keptOctets < Self.keptOctets || head.isLast {
                 keptOctets += line.count { !$0.isBlank }
-                lines.append(String(decoding: line, as: UTF8.self).replacingControlCharacters)
+                lines.append(Self.text(of: line))
             }
             guard head.isLast else { continue }
             if head.isIntermediate {
@@ -68,13 +73,23 @@ struct ReplyParser {
     /// Whether input other than empty lines arrived that is not yet a complete reply.
     var isHalfway: Bool { !lines.isEmpty || unread[position...].contains { !$0.isBlank } }
 
+    /// The line without its end, and without control characters.
+    private static func text(of line: ArraySlice<UInt8>) -> String {
+        var end = line.endIndex
+        while end > line.startIndex, line[end - 1] == 0x0D || line[end - 1] == 0x0A { end -= 1 }
+        let line = line[..<end]
+        let text = String(decoding: line, as: UTF8.self)
+        // Nearly every line is plain ASCII, and its octets are quicker to look at than its characters.
+        return line.allSatisfy { (0x20...0x7E).contains($0) } ? text : text.replacingControlCharacters
+    }
+
     private mutating func garbled() -> Element {
         forgetReply()
         return .garbled
     }
 
     private mutating func forgetReply() {
-        lines.removeAll(keepingCapacity: true)
+        lines = []
         keptOctets = 0
         octets = 0
     }
@@ -138,10 +153,6 @@ extension UInt8 {
 extension String {
     /// A hostile relay's reply must not move the cursor in a reader's terminal.
     var replacingControlCharacters: String {
-        // Nearly every line is plain ASCII with its line end.
-        if utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0D || $0 == 0x0A }) {
-            return String(decoding: utf8.filter { $0 != 0x0D && $0 != 0x0A }, as: UTF8.self)
-        }
         var scalars = UnicodeScalarView()
         for scalar in unicodeScalars where scalar != "\r" && scalar != "\n" {
             scalars.append(scalar.properties.generalCategory == .control ? " " : scalar)

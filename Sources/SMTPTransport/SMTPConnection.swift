@@ -29,6 +29,8 @@ final class SMTPConnection {
     private let trace: ConversationTrace?
     private var conversation: SMTPConversation
     private var output = OutputBuffer()
+    /// The socket and the descriptor that ends a wait, as poll(2) takes them.
+    private let polled = UnsafeMutableBufferPointer<pollfd>.allocate(capacity: 2)
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 1)
     private var isClosed = false
 
@@ -49,6 +51,9 @@ final class SMTPConnection {
         self.socket = socket
         self.interruption = interruption
         self.wake = wake
+        self.extensions = extensions
+        polled.initialize(repeating: pollfd(fd: socket, events: 0, revents: 0))
+        polled[1] = pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)
         conversation = SMTPConversation(extensions: extensions, pipelines: pipelines) {
             [configuration = relay.configuration] in
             configuration.timeout(at: $0)
@@ -59,6 +64,7 @@ final class SMTPConnection {
     deinit {
         quit(within: nil)
         input.deallocate()
+        polled.deallocate()
     }
 
     // MARK: Opening
@@ -148,13 +154,19 @@ final class SMTPConnection {
     }
 
     /// The extensions that the relay offers over this connection.
-    var extensions: OfferedExtensions { conversation.extensions }
+    let extensions: OfferedExtensions
 
     // MARK: Mail
 
     /// Transmits one mail. Blocks until it is accepted or refused, or a time limit passes.
     func carry(_ mail: OutgoingMail) -> SMTPConversation.Ending {
         precondition(!isClosed, "a closed connection carries nothing")
+        return carry(mail, with: &conversation)
+    }
+
+    /// - Parameter conversation: the connection's own. As a parameter it is in use until the mail has ended; as a property it
+    ///   would be copied for each question to it.
+    private func carry(_ mail: OutgoingMail, with conversation: inout SMTPConversation) -> SMTPConversation.Ending {
         conversation.begin(mail)
         // Input that arrived since the last mail is unread.
         var mayHaveInput = true
@@ -163,10 +175,10 @@ final class SMTPConnection {
         var isContent = false
         while true {
             if mayHaveInput {
-                receive()
+                receive(for: &conversation)
                 mayHaveInput = false
             }
-            if let ending = conversation.ending { return ending }
+            if conversation.isOver, let ending = conversation.ending { return ending }
             if conversation.asksForPermission {
                 conversation.permit(mail.mayHandOver())
                 isContent = true
@@ -193,19 +205,19 @@ final class SMTPConnection {
                     isBlocked = true
                 case .ended(let why):
                     // A reply that the relay sent before it broke the connection counts.
-                    receive()
+                    receive(for: &conversation)
                     conversation.losesConnection(why)
                     continue
                 }
             }
-            if conversation.ending != nil { continue }
+            if conversation.isOver { continue }
             asksAt = conversation.awaitsRecipient ? asksAt ?? .now + Self.askingInterval : nil
-            switch wait(toWrite: isBlocked, until: [conversation.deadline, asksAt].compactMap(\.self).min()) {
+            switch wait(toWrite: isBlocked, until: Self.earlier(conversation.deadline, asksAt)) {
             case .ready:
                 mayHaveInput = true
             case .timedOut:
                 // A delayed thread may find the answer after the limit has passed. The next step has its own limit.
-                receive()
+                receive(for: &conversation)
                 if let deadline = conversation.deadline, deadline <= .now {
                     conversation.timesOut()
                 } else if conversation.awaitsRecipient {
@@ -218,7 +230,7 @@ final class SMTPConnection {
                     continue
                 }
                 // A reply that arrived before counts.
-                receive()
+                receive(for: &conversation)
                 conversation.interrupt()
             }
         }
@@ -228,8 +240,8 @@ final class SMTPConnection {
     ///
     /// Never looks at the time: an answer that is there counts, also after the limit. A relay that never stops sending
     /// ends this nevertheless, because an endless reply, and one that answers nothing, end the mail.
-    private func receive() {
-        while conversation.ending == nil {
+    private func receive(for conversation: inout SMTPConversation) {
+        while !conversation.isOver {
             switch handle.receive(into: input) {
             case .moved(let count):
                 let octets = UnsafeRawBufferPointer(rebasing: input[..<count])
@@ -289,19 +301,23 @@ final class SMTPConnection {
     }
 
     private func wait(toWrite: Bool, until deadline: ContinuousClock.Instant?) -> Wait {
-        let events = Int16(toWrite ? POLLIN | POLLOUT : POLLIN)
-        var descriptors = [
-            pollfd(fd: socket, events: events, revents: 0),
-            pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0),
-        ]
+        polled[0].events = Int16(toWrite ? POLLIN | POLLOUT : POLLIN)
         // Checked after every event: a relay that never stops sending gets no more time than others.
         if let deadline, deadline <= .now { return .timedOut }
         while true {
-            let count = poll(&descriptors, nfds_t(descriptors.count), Self.milliseconds(until: deadline))
-            if count > 0 { return descriptors[1].revents != 0 ? .woken : .ready }
+            let count = poll(polled.baseAddress, nfds_t(polled.count), Self.milliseconds(until: deadline))
+            if count > 0 { return polled[1].revents != 0 ? .woken : .ready }
             if count < 0 { precondition(errno != EINVAL && errno != EFAULT, "poll(2) was called wrongly") }
             if let deadline, deadline <= .now { return .timedOut }
         }
+    }
+
+    private static func earlier(
+        _ first: ContinuousClock.Instant?,
+        _ second: ContinuousClock.Instant?
+    ) -> ContinuousClock.Instant? {
+        guard let first, let second else { return first ?? second }
+        return min(first, second)
     }
 
     /// For poll(2): rounded up, so that it isn't called again for a fraction of a millisecond.
@@ -312,25 +328,18 @@ final class SMTPConnection {
     }
 }
 
-/// The output, at an address that doesn't change until all of it is written.
+/// The output, at an address that doesn't change until all of it is written: an array that nobody changes stays where it
+/// is, so its octets need no copy.
 private struct OutputBuffer: ~Copyable {
-    private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
+    private var bytes: [UInt8] = []
     private var written = 0
-    private var end = 0
 
-    deinit { memory.deallocate() }
-
-    var isEmpty: Bool { written == end }
+    var isEmpty: Bool { written == bytes.count }
 
     /// Takes the next bytes, once the previous ones are written or will never be.
     mutating func fill(_ bytes: [UInt8]) {
-        if bytes.count > memory.count {
-            memory.deallocate()
-            memory = .allocate(byteCount: bytes.count, alignment: 1)
-        }
-        memory.copyBytes(from: bytes)
+        self.bytes = bytes
         written = 0
-        end = bytes.count
     }
 
     /// Writes the next bytes. After `wouldBlock` the next call passes the same bytes at the same address.
@@ -338,7 +347,9 @@ private struct OutputBuffer: ~Copyable {
         atMost limit: Int,
         through send: (UnsafeRawBufferPointer) -> EasyHandle.Movement
     ) -> EasyHandle.Movement {
-        let movement = send(UnsafeRawBufferPointer(rebasing: memory[written..<min(end, written + limit)]))
+        let movement = bytes.withUnsafeBytes { bytes in
+            send(UnsafeRawBufferPointer(rebasing: bytes[written..<min(bytes.count, written + limit)]))
+        }
         if case .moved(let count) = movement { written += count }
         return movement
     }

@@ -24,6 +24,8 @@ struct SMTPConversation {
         case awaitingReply
         /// The relay said 354; the sender is asked whether the content may be sent.
         case awaitingPermission
+        /// The mail has its ``ending``.
+        case over
     }
 
     /// How long the replies to the rest of a group may take after a refusal. Exchange delays each negative reply by 5 s.
@@ -50,6 +52,10 @@ struct SMTPConversation {
     /// The refusal of a mail whose group of commands has further replies. It is reported after all of them, and after a
     /// positive reply to RSET: a stray reply among those to a group would otherwise pass for a refusal.
     private var refusal: Ending?
+    /// Whether there is such a refusal. The question is asked often, and must not copy the refusal.
+    private var isRefused: Bool {
+        if case .some = refusal { true } else { false }
+    }
     private var isRecipientRefused = false
     private var isMailRefused = false
     private var negativeReplies = 0
@@ -104,7 +110,7 @@ struct SMTPConversation {
     ///
     /// Call this only when all of the relay's input is read.
     mutating func nextOutput(at now: ContinuousClock.Instant) -> [UInt8]? {
-        guard ending == nil, progress == .due else { return nil }
+        guard progress == .due else { return nil }
         if parser.isHalfway {
             fail(.outOfStep)
             return nil
@@ -122,7 +128,7 @@ struct SMTPConversation {
         case .content: return limit(.body)
         case .reset, .mail, .recipient, .data, .loneDot:
             let time = group.awaits(.recipient) ? max(limit(stage), limit(.rcpt)) : limit(stage)
-            return refusal == nil ? time : min(time, Self.timeAfterRefusal)
+            return isRefused ? min(time, Self.timeAfterRefusal) : time
         }
     }
 
@@ -131,16 +137,16 @@ struct SMTPConversation {
         group = CommandGroup()
         var next: SMTPStep? = step
         while let step = next {
-            group.append(step, commands.octets(of: step))
-            next = pipelines && refusal == nil ? step.successor : nil
+            group.append(step, of: commands)
+            next = pipelines && !isRefused ? step.successor : nil
         }
-        if group.unanswered.count > 1 { isPipelined = true }
+        if group.unansweredCount > 1 { isPipelined = true }
         return group.octets
     }
 
     /// Reports how many octets of the output the kernel took.
     mutating func wrote(_ count: Int, at now: ContinuousClock.Instant) {
-        guard ending == nil, case .writing(let left) = progress else { return }
+        guard case .writing(let left) = progress else { return }
         precondition(count <= left, "no more is written than there was")
         deadline = now + replyTime
         group.written += count
@@ -160,14 +166,17 @@ struct SMTPConversation {
     }
 
     /// Everything was written, and the relay must reply.
-    var awaitsReply: Bool { ending == nil && progress == .awaitingReply }
+    var awaitsReply: Bool { progress == .awaitingReply }
+
+    /// Whether the mail has its ``ending``.
+    var isOver: Bool { progress == .over }
 
     /// The answer to RCPT is missing, and no content is sent. A relay may hold back its replies to a group until it has all
     /// of them (RFC 2920 §3.2), so the reply to MAIL may be missing because of RCPT.
-    var awaitsRecipient: Bool { awaitsReply && refusal == nil && group.awaits(.recipient) }
+    var awaitsRecipient: Bool { awaitsReply && !isRefused && group.awaits(.recipient) }
 
     /// The relay waits for the content, and the sender must permit or withhold it.
-    var asksForPermission: Bool { ending == nil && progress == .awaitingPermission }
+    var asksForPermission: Bool { progress == .awaitingPermission }
 
     /// Answers that question. Withholding a mail closes the connection without a final dot, so the relay drops the
     /// mail.
@@ -185,14 +194,14 @@ struct SMTPConversation {
     /// Processes input from the relay.
     mutating func receives(_ bytes: some Collection<UInt8>, at now: ContinuousClock.Instant) {
         parser.append(bytes)
-        while ending == nil, let element = parser.next() {
+        while progress != .over, let element = parser.next() {
             switch element {
             case .reply(let reply): take(reply, at: now)
             case .garbled: fail(isAnswerable ? .garbledReply : .outOfStep)
             }
         }
         // Input after the final answer would be mistaken for answers to the next mail.
-        if ending?.keepsConnection == true, parser.isHalfway { ending?.keepsConnection = false }
+        if progress == .over, parser.isHalfway { ending?.keepsConnection = false }
     }
 
     /// Whether a reply can be the answer to a command: to one that is written.
@@ -200,13 +209,13 @@ struct SMTPConversation {
         switch progress {
         case .awaitingReply: true
         case .writing: step != .content && group.mayBeAnswered
-        case .due, .awaitingPermission: false
+        case .due, .awaitingPermission, .over: false
         }
     }
 
     private mutating func take(_ reply: RelayReply, at now: ContinuousClock.Instant) {
         if reply.isRefusal { negativeReplies += 1 }
-        if refusal != nil {
+        if isRefused {
             answerAfterRefusal(reply, at: now)
         } else if isAnswerable {
             answer(reply, at: now)
@@ -268,7 +277,7 @@ struct SMTPConversation {
     private mutating func goOn(with step: SMTPStep, at now: ContinuousClock.Instant) {
         self.step = step
         group.isAnswered()
-        if group.unanswered.isEmpty {
+        if group.isAnsweredInFull {
             progress = .due
             deadline = nil
         } else {
@@ -280,18 +289,16 @@ struct SMTPConversation {
 
     /// Notes that the connection has ended or is unusable.
     mutating func losesConnection(_ detail: String) {
-        if ending == nil { fail(.connectionLost, detail: detail) }
+        if !isOver { fail(.connectionLost, detail: detail) }
     }
 
     /// Notes that ``deadline`` has passed.
     mutating func timesOut() {
-        guard ending == nil else { return }
-        let what: String =
-            switch progress {
-            case .writing: "the relay does not read"
-            case .due, .awaitingReply, .awaitingPermission: "the relay does not answer"
-            }
-        fail(.timedOut, detail: what)
+        switch progress {
+        case .writing: fail(.timedOut, detail: "the relay does not read")
+        case .due, .awaitingReply, .awaitingPermission: fail(.timedOut, detail: "the relay does not answer")
+        case .over: break
+        }
     }
 
     /// Stops waiting for the answer to RCPT, because other mails wait.
@@ -301,7 +308,7 @@ struct SMTPConversation {
 
     /// Ends the mail from our side.
     mutating func interrupt() {
-        if ending == nil { fail(.interrupted, detail: "ended by the shutdown of outboxd") }
+        if !isOver { fail(.interrupted, detail: "ended by the shutdown of outboxd") }
     }
 
     private var stage: SMTPStage { stage(of: step) }
@@ -339,7 +346,7 @@ struct SMTPConversation {
             )
             ending.isRefusedAnotherMail = isOfConnection && step == .mail && isAnswerable
             // A relay that has lost the rest of a group says 421 when it has waited for long enough.
-            if group.unanswered.count > 1 { evidence = .missingReply }
+            if group.unansweredCount > 1 { evidence = .missingReply }
             end(ending)
         }
     }
@@ -361,7 +368,7 @@ struct SMTPConversation {
     }
 
     private mutating func fail(_ cause: TransmissionCause, _ reply: RelayReply? = nil, detail: String? = nil) {
-        if refusal != nil, cause != .outOfStep, cause != .garbledReply { return endUnconfirmed(cause) }
+        if isRefused, cause != .outOfStep, cause != .garbledReply { return endUnconfirmed(cause) }
         let words = reply.map { ": \($0.parsed)" } ?? ""
         let standard =
             cause == .outOfStep
@@ -399,10 +406,12 @@ struct SMTPConversation {
     }
 
     private mutating func end(_ ending: Ending) {
+        progress = .over
         deadline = nil
         content = StuffedContent([])
+        var ending = ending
+        ending.negativeReplies = negativeReplies
+        ending.pipelining = evidence
         self.ending = ending
-        self.ending?.negativeReplies = negativeReplies
-        self.ending?.pipelining = evidence
     }
 }

@@ -18,17 +18,33 @@ package struct EnhancedStatusCode: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads `class.subject.detail`; `nil` for any other text (RFC 3463 §2 gives the grammar).
     package init?(_ text: some StringProtocol) {
-        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 3 else { return nil }
-        var numbers: [Int] = []
-        for part in parts {
-            let isNumber = part.allSatisfy(\.isASCIIDigit)
-            guard (1...3).contains(part.count), isNumber else { return nil }
-            numbers.append(part.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) })
-        }
-        guard [2, 4, 5].contains(numbers[0]) else { return nil }
-        self.init(numbers[0], numbers[1], numbers[2])
+        var bytes = text.utf8.makeIterator()
+        guard let statusClass = Self.number(from: &bytes, endsText: false), [2, 4, 5].contains(statusClass),
+            let subject = Self.number(from: &bytes, endsText: false),
+            let detail = Self.number(from: &bytes, endsText: true)
+        else { return nil }
+        self.init(statusClass, subject, detail)
     }
 
-    package var description: String { "\(statusClass).\(subject).\(detail)" }
+    /// Reads one to three digits, with the dot or the end of the text behind them.
+    private static func number(from bytes: inout some IteratorProtocol<UInt8>, endsText: Bool) -> Int? {
+        var number = 0
+        var digits = 0
+        while let byte = bytes.next() {
+            if byte == UInt8(ascii: ".") { return digits > 0 && !endsText ? number : nil }
+            guard byte.isASCIIDigit, digits < 3 else { return nil }
+            number = number * 10 + Int(byte - UInt8(ascii: "0"))
+            digits += 1
+        }
+        return digits > 0 && endsText ? number : nil
+    }
+
+    package var description: String {
+        var text = String(statusClass)
+        text += "."
+        text += String(subject)
+        text += "."
+        text += String(detail)
+        return text
+    }
 }

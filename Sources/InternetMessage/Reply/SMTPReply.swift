@@ -46,7 +46,7 @@ package struct SMTPReply: ReplyCoded, Hashable, Sendable, CustomStringConvertibl
     ///
     /// - Returns: `nil` where the last line has no reply code: the server doesn't speak SMTP.
     package init?(lines: [String]) {
-        guard let code = lines.last.flatMap({ Int($0.prefix(3)) }), (200...599).contains(code) else { return nil }
+        guard let code = lines.last.flatMap(\.replyCode), (200...599).contains(code) else { return nil }
         var status: EnhancedStatusCode?
         var texts: [Substring] = []
         for line in lines {
@@ -58,7 +58,8 @@ package struct SMTPReply: ReplyCoded, Hashable, Sendable, CustomStringConvertibl
             }
             if !text.isEmpty { texts.append(text) }
         }
-        self.init(code: code, enhancedStatus: status, text: texts.joined(separator: " "))
+        let text = texts.count == 1 ? String(texts[0]) : texts.joined(separator: " ")
+        self.init(code: code, enhancedStatus: status, text: text)
     }
 
     /// The queue id by which the relay's administrator finds the mail: the last word after "queued as" or "id", as in
@@ -78,12 +79,37 @@ package struct SMTPReply: ReplyCoded, Hashable, Sendable, CustomStringConvertibl
 
     /// The reply in a server's form, on one line.
     package var description: String {
-        [String(code), enhancedStatus?.description, text.isEmpty ? nil : text].compactMap(\.self).joined(separator: " ")
+        var words = String(code)
+        if let enhancedStatus {
+            words += " "
+            words += enhancedStatus.description
+        }
+        if !text.isEmpty {
+            words += " "
+            words += text
+        }
+        return words
+    }
+}
+
+extension String {
+    /// The number in the first three characters; `nil` where they are no number.
+    fileprivate var replyCode: Int? {
+        var bytes = utf8.makeIterator()
+        var code = 0
+        for _ in 1...3 {
+            guard let byte = bytes.next(), byte.isASCIIDigit else { return Int(prefix(3)) }
+            code = code * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        // An octet of ASCII behind the digits can't join the last of them, as an accent would.
+        guard let next = bytes.next(), next < 0x80 else { return Int(prefix(3)) }
+        return code
     }
 }
 
 extension Substring {
     fileprivate var trimmingASCIISpace: Substring {
+        if let first = utf8.first, let last = utf8.last, !first.isASCIISpace, !last.isASCIISpace { return self }
         let start = utf8.firstIndex { !$0.isASCIISpace } ?? endIndex
         guard let last = utf8.lastIndex(where: { !$0.isASCIISpace }) else { return self[start...] }
         return self[start...last]
