@@ -155,7 +155,7 @@ let package = Package(
         .testTarget(name: "OutboxTokensTests", dependencies: ["OutboxTokens"], swiftSettings: settings),
         .testTarget(
             name: "OutboxCoreTests",
-            dependencies: ["InternetMessage", "OutboxCore"],
+            dependencies: ["InternetMessage", "OutboxCore", "TestSupport"],
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),

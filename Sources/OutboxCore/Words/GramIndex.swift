@@ -2,10 +2,10 @@
 
 /// Finds every piece of the patterns: a short pattern as a whole, a longer one by each 12 octets.
 struct GramIndex: Sendable {
-    private static let longestGram = 12
+    static let longestGram = 12
     /// A text of this length may have been cut in the middle of a secret: RFC 5321 §4.5.3.1.5 allows a line 512 octets,
     /// and we cut longer replies and reports.
-    private static let cutTextLength = 500
+    static let cutTextLength = 500
 
     private var gramsByLength: [(length: Int, grams: GramSet)] = []
     private let beginnings: [[UInt8]]

@@ -99,6 +99,12 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
         return ranges.map { Self.replacing(marks, in: bytes, $0).cuttingWebAddresses }
     }
 
+    /// The same as `SecretMask(secrets).masked(text)`, for secrets that are masked once: nearly no text has a trace of them,
+    /// and to see that costs far less than a mask.
+    package static func masked(_ text: String, hiding secrets: [String]) -> String {
+        SecretTraces.mayBe(in: text, of: secrets) ? SecretMask(secrets).masked(text) : text.cuttingWebAddresses
+    }
+
     package var description: String { "<secrets>" }
     package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 
@@ -163,29 +169,36 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
 
 extension TransmissionResult {
     /// The result with the relay's and libcurl's words masked.
-    package func masked(by mask: SecretMask) -> TransmissionResult {
+    package func masked(by mask: SecretMask) -> TransmissionResult { masked(mask.masked) }
+
+    /// The same as with a mask of these secrets, which costs much less for secrets that are masked once.
+    package func masked(hiding secrets: [String]) -> TransmissionResult {
+        masked { SecretMask.masked($0, hiding: secrets) }
+    }
+
+    private func masked(_ mask: (String) -> String) -> TransmissionResult {
         switch self {
-        case .accepted(let reply): .accepted(reply.masked(by: mask))
-        case .failed(let failure): .failed(failure.masked(by: mask))
+        case .accepted(let reply): .accepted(reply.masked(mask))
+        case .failed(let failure): .failed(failure.masked(mask))
         case .withheld: .withheld
         }
     }
 }
 
 extension TransmissionFailure {
-    fileprivate func masked(by mask: SecretMask) -> TransmissionFailure {
+    fileprivate func masked(_ mask: (String) -> String) -> TransmissionFailure {
         switch cause {
         case .reply(let reply):
-            let masked = reply.masked(by: mask)
+            let masked = reply.masked(mask)
             return with(.reply(masked), detail: masked.description)
         case .authenticationRefused(.some(let reply)):
-            let masked = reply.masked(by: mask)
+            let masked = reply.masked(mask)
             return with(.authenticationRefused(masked), detail: masked.description)
         case .couldNotResolve, .couldNotConnect, .connectionLost, .timedOut, .tlsHandshake, .certificate,
             .startTLSNotOffered, .authenticationRefused(nil), .tokenRefused, .tokenUnavailable,
             .authenticationNotOffered, .garbledReply, .outOfStep, .smtpUTF8NotOffered, .tooLargeForRelay, .composition,
             .interrupted, .other:
-            return with(cause, detail: mask.masked(detail))
+            return with(cause, detail: mask(detail))
         }
     }
 
@@ -195,8 +208,8 @@ extension TransmissionFailure {
 }
 
 extension SMTPReply {
-    fileprivate func masked(by mask: SecretMask) -> SMTPReply {
-        SMTPReply(code: code, enhancedStatus: enhancedStatus, text: mask.masked(text))
+    fileprivate func masked(_ mask: (String) -> String) -> SMTPReply {
+        SMTPReply(code: code, enhancedStatus: enhancedStatus, text: mask(text))
     }
 }
 
@@ -288,7 +301,7 @@ private enum Base64Pattern {
 }
 
 extension UInt8 {
-    fileprivate var lowercasedASCII: UInt8 { (0x41...0x5A).contains(self) ? self | 0x20 : self }
+    var lowercasedASCII: UInt8 { (0x41...0x5A).contains(self) ? self | 0x20 : self }
 
     /// The letter of base64url (RFC 4648 §5) for one of base64.
     fileprivate var base64URL: UInt8 {

@@ -81,7 +81,7 @@ struct LaneWorker: Sendable {
         }
         tokenTimes.ended(claim)
         // The relay's reply may quote the link, and the reply is stored and shown.
-        let masked = result.masked(by: SecretMask(claim.message.secrets))
+        let masked = result.masked(hiding: claim.message.secrets)
         pool.ended(masked, of: claim, relay: id.relay)
     }
 
