@@ -27,7 +27,11 @@ package enum StandardError {
     ///
     /// - Parameter lossPrefix: the beginning of the line that reports lost text, such as a priority for the journal.
     package static func write(_ text: String, lossPrefix: String = "") {
-        let octets = Array(text.utf8)
+        write(Array(text.utf8), lossPrefix: lossPrefix)
+    }
+
+    /// Writes a text in UTF-8 that ends its line, in the same way.
+    package static func write(_ octets: [UInt8], lossPrefix: String = "") {
         state.withLock { state in
             if state.lostLines > 0 || state.isBroken {
                 let end = state.isBroken ? "\n" : ""

@@ -1,7 +1,6 @@
 // Formats log messages for standard error: one line each, for the journal and for people. Never decides what is logged.
 
 import Foundation
-import InternetMessage
 import Logging
 import OutboxSettings
 import ServiceProcess
@@ -19,9 +18,7 @@ struct OperatorLog: LogHandler {
     private var ownLevel: Logger.Level?
     private let threshold: LogThreshold
     private let isJournal: Bool
-
-    /// Nearly all lines are at most this long.
-    private static let usualLength = 300
+    private let clock = LogClock()
 
     /// - Parameter threshold: the lowest level that is logged; it may change at any time.
     static func makeLogger(threshold: LogThreshold) -> Logger {
@@ -41,41 +38,21 @@ struct OperatorLog: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var line = ""
-        line.reserveCapacity(Self.usualLength)
-        line += isJournal ? "<\(event.level.syslogPriority)>" : "\(Self.time()) \(event.level.rawValue): "
-        line += event.message.description
+        var line = LogLine()
+        if isJournal {
+            line.append("<\(event.level.syslogPriority)>")
+        } else {
+            line.append(clock.octets(at: .now))
+            line.append(" ")
+            line.append(event.level.rawValue)
+            line.append(": ")
+        }
+        line.append(event.message.description)
         var values = event.metadata ?? [:]
         if !metadata.isEmpty { values.merge(metadata) { own, _ in own } }
-        for key in values.keys.sorted() {
-            guard let value = values[key] else { continue }
-            line += " "
-            line += key
-            line += "="
-            line += quoted(value.description)
-        }
-        line += "\n"
-        StandardError.write(line, lossPrefix: isJournal ? "<\(Logger.Level.warning.syslogPriority)>" : "")
-    }
-
-    private static func time() -> String {
-        Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-    }
-
-    /// Puts values with spaces in quotes. A line break in a value must not begin a new line, and no control character may
-    /// move the cursor of a person who reads the log.
-    private func quoted(_ value: String) -> String {
-        // Nearly every value is plain ASCII, for which checking each character's Unicode properties would be a waste.
-        let isPlain = value.utf8.allSatisfy { byte in
-            (0x21...0x7E).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "=")
-        }
-        if !value.isEmpty, isPlain {
-            return value
-        }
-        let needsQuotes = value.unicodeScalars.contains { scalar in
-            scalar.properties.isWhitespace || scalar.isControl || scalar == "\"" || scalar == "="
-        }
-        return value.isEmpty || needsQuotes ? "\"\(value.escaped)\"" : value
+        for (key, value) in values.sorted(by: { $0.key < $1.key }) { line.append(key, value.description) }
+        line.append("\n")
+        StandardError.write(line.octets, lossPrefix: isJournal ? "<\(Logger.Level.warning.syslogPriority)>" : "")
     }
 }
 

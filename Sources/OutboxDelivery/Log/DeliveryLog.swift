@@ -283,7 +283,7 @@ package struct DeliveryLog: Sendable {
         case .accepted(let reply):
             metadata.describe(reply)
             let delay = completion.finishedAt.timeSince(completion.claim.message.awaitedFrom)
-            metadata[.delay] = "\(delay.inMilliseconds)ms"
+            metadata[.delay] = .string(String(delay.inMilliseconds) + "ms")
             logger.info("message accepted", metadata)
         case .deferred(let judged, let next):
             metadata[.retryIn] = "\(max(next.timeSince(completion.finishedAt), .zero).inMilliseconds)ms"
@@ -328,9 +328,10 @@ extension Duration {
 
 extension Completion {
     fileprivate var identity: LogValues {
-        var metadata: LogValues = [
-            .messageID: "\(claim.message.id)", .kind: .string(claim.message.kind), .attempt: "\(claim.attempt)",
-        ]
+        var metadata = LogValues()
+        metadata[.messageID] = .string(String(claim.message.id))
+        metadata[.kind] = .string(claim.message.kind)
+        metadata[.attempt] = .string(String(claim.attempt))
         if let relay { metadata[.relay] = .string(relay) }
         return metadata
     }

@@ -34,7 +34,12 @@ package enum LogKey: String, CaseIterable, Sendable {
 
 /// The values of one log line.
 struct LogValues: ExpressibleByDictionaryLiteral {
-    fileprivate var metadata: Logger.Metadata = [:]
+    /// Nearly every line has at most so many values.
+    private static let usualCount = 8
+
+    fileprivate var metadata = Logger.Metadata(minimumCapacity: usualCount)
+
+    init() {}
 
     init(dictionaryLiteral values: (LogKey, Logger.MetadataValue)...) {
         for (key, value) in values { self[key] = value }

@@ -12,7 +12,7 @@ extension LogValues {
     }
 
     mutating func describe(_ reply: SMTPReply) {
-        self[.replyCode] = "\(reply.code)"
+        self[.replyCode] = .string(String(reply.code))
         if let status = reply.enhancedStatus { self[.enhancedStatus] = .string(status.description) }
         if let queueID = reply.queueID { self[.queueID] = .string(queueID) }
     }
