@@ -99,7 +99,9 @@ package struct RelayConfiguration: Sendable, Hashable {
 
     /// The longest time that any reply but that to the final dot may take.
     package var longestReplyTimeout: Duration {
-        stageTimeouts.filter { $0.key != .body }.values.reduce(replyTimeout, max)
+        var longest = replyTimeout
+        for (stage, timeout) in stageTimeouts where stage != .body { longest = max(longest, timeout) }
+        return longest
     }
 
     /// Creates a relay with the defaults.

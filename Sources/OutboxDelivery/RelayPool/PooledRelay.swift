@@ -104,4 +104,10 @@ struct ServedClaim {
 
     /// The relay's place in the configuration's order, from 0.
     var relay: Int { lane.relay }
+
+    /// Notes that the final dot was sent.
+    mutating func sentDot(at now: Timestamp) {
+        lifeAt = now
+        dotAt = now
+    }
 }

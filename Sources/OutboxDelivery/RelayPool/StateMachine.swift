@@ -100,7 +100,7 @@ extension RelayPool.StateMachine {
 
     /// The index of the first relay that is up. The relays before it are probed, even while a suspected one takes
     /// messages.
-    var firstUp: Int { relays.firstIndex { $0.health.isUp } ?? relays.count }
+    var firstUp: Int { relays.indices.first { relays[$0].health.isUp } ?? relays.count }
 
     /// The current status of every relay.
     func statuses(now: Timestamp) -> [RelayStatus] {
@@ -255,10 +255,7 @@ extension RelayPool.StateMachine {
 
     /// A lane has sent a final dot, and only the answer is missing.
     mutating func awaitsAcceptance(of message: Int64, at present: Present) -> Actions {
-        act(at: present) { machine, _ in
-            machine.served[message]?.lifeAt = present.now
-            machine.served[message]?.dotAt = present.now
-        }
+        act(at: present) { machine, _ in machine.served[message]?.sentDot(at: present.now) }
     }
 
     /// A lane uses its relay's new configuration from now on, over a new connection. A paused relay is probed at once.
@@ -294,8 +291,9 @@ extension RelayPool.StateMachine {
         if isClosed { return nil }
         var next: Timestamp?
         func consider(_ moment: Timestamp?) {
-            guard let moment, moment > now else { return }
-            next = min(next ?? moment, moment)
+            guard let moment, now < moment else { return }
+            if let earlier = next, earlier < moment { return }
+            next = moment
         }
         let firstUp = firstUp
         for index in relays.indices {
