@@ -16,18 +16,6 @@ import OutboxCore
 /// order. Otherwise the conversation is in lockstep: a command is written after the previous one was answered. The content
 /// always waits for the reply to DATA.
 struct SMTPConversation {
-    private enum Progress: Equatable {
-        /// Must be written, once all of the relay's input is read.
-        case due
-        case writing(left: Int)
-        /// Everything is written.
-        case awaitingReply
-        /// The relay said 354; the sender is asked whether the content may be sent.
-        case awaitingPermission
-        /// The mail has its ``ending``.
-        case over
-    }
-
     /// How long the replies to the rest of a group may take after a refusal. Exchange delays each negative reply by 5 s.
     private static let timeAfterRefusal = Duration.seconds(20)
 
@@ -59,7 +47,7 @@ struct SMTPConversation {
     private var isRecipientRefused = false
     private var isMailRefused = false
     private var negativeReplies = 0
-    private var progress = Progress.due
+    private(set) var progress = Progress.due
     private var commands = MailCommands()
     private var content = StuffedContent([])
     private var leavesTransactionOpen = false
@@ -165,20 +153,11 @@ struct SMTPConversation {
         progress = .awaitingReply
     }
 
-    /// Everything was written, and the relay must reply.
-    var awaitsReply: Bool { progress == .awaitingReply }
-
-    /// Whether the mail has its ``ending``.
-    var isOver: Bool { progress == .over }
-
     /// The answer to RCPT is missing, and no content is sent. A relay may hold back its replies to a group until it has all
     /// of them (RFC 2920 §3.2), so the reply to MAIL may be missing because of RCPT.
     var awaitsRecipient: Bool { awaitsReply && !isRefused && group.awaits(.recipient) }
 
-    /// The relay waits for the content, and the sender must permit or withhold it.
-    var asksForPermission: Bool { progress == .awaitingPermission }
-
-    /// Answers that question. Withholding a mail closes the connection without a final dot, so the relay drops the
+    /// Answers the question of ``asksForPermission``. Withholding a mail closes the connection without a final dot, so the relay drops the
     /// mail.
     mutating func permit(_ isPermitted: Bool) {
         guard asksForPermission else { return }
