@@ -2,7 +2,6 @@
 
 import OutboxCore
 import OutboxStore
-import Synchronization
 
 /// Records outcomes in group commits: outcomes that arrive during a commit go into the next one.
 ///
@@ -50,7 +49,7 @@ final class OutcomeRecorder: Sendable {
     private let log: DeliveryLog
     private let onRecorded: @Sendable ([Completion]) -> Void
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     /// The longest pause before a failed commit is tried again. Outcomes in memory must reach the disk well within a
     /// lease, and within the time of a shutdown.

@@ -23,7 +23,7 @@ final class RelayPool: Sendable {
     private let recorder: OutcomeRecorder
     private let log: DeliveryLog
     private let onRoom: @Sendable () -> Void
-    private let state: Mutex<State>
+    private let state: Guarded<State>
     /// When to check the time next, in uptime.
     private let alarm = Mutex<(at: Duration, task: Task<Void, Never>)?>(nil)
 
@@ -53,7 +53,7 @@ final class RelayPool: Sendable {
             tls: Dictionary(known.map { ($0.name, $0.tls) }, uniquingKeysWith: { first, _ in first }),
             now: environment.now()
         )
-        state = Mutex(State(machine: machine))
+        state = Guarded(State(machine: machine))
     }
 
     // MARK: For the dispatcher
