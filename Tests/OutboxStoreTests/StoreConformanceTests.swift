@@ -135,6 +135,40 @@ import Testing
         #expect(try await outbox.database.attempts(of: id).map(\.outcome) == [.uncertain, .accepted])
     }
 
+    @Test("of messages that are accepted together, a lost claim and a refused row stop no other")
+    func acceptedTogether() async throws {
+        let ids = try (1...5).map { try outbox.insert(recipient: "person\($0)@example.com") }
+        let first = try await store.claim().claims
+        #expect(first.map(\.message.id) == ids)
+        // The first message has a second attempt, and the second one is lost to another daemon.
+        let deferred = try await store.finish([.deferred(first[0], until: noon + .seconds(1))], now: noon)
+        #expect(deferred.isEmpty)
+        let again = try #require(try await store.claim(now: noon + .seconds(1)).claims.first)
+        try outbox.execute("UPDATE outbox_state SET last_attempt = 2 WHERE message_id = \(ids[1])")
+        try outbox.execute("UPDATE outbox_state SET expires_at = NULL, valid_for = 60000 WHERE message_id = \(ids[2])")
+        try outbox.execute(
+            """
+            CREATE TRIGGER ours BEFORE UPDATE OF accepted_at ON outbox_state WHEN NEW.message_id = \(ids[3])
+            BEGIN SELECT RAISE(IGNORE); END
+            """
+        )
+        let completions = ([again] + first[1...]).enumerated().map { place, claim in
+            Completion.accepted(claim, at: noon + .milliseconds(2000 + place))
+        }
+        let result = try await store.finish(completions, now: noon + .seconds(3), rules: .lax)
+        #expect(result.lost == [completions[1]])
+        #expect(result.refused.map(\.completion) == [completions[3]])
+        for (place, id) in ids.enumerated() {
+            let isRecorded = place != 1 && place != 3
+            #expect(try outbox.state(id) == (isRecorded ? "accepted" : "sending"))
+            let accepted = try outbox.value(Int64.self, "SELECT accepted_at FROM outbox_state WHERE message_id = \(id)")
+            #expect(accepted == (isRecorded ? completions[place].finishedAt.milliseconds : nil))
+            let outcome = try await outbox.database.attempts(of: id).map(\.outcome).last
+            #expect(outcome == (isRecorded ? .accepted : nil as AttemptOutcome?))
+        }
+        #expect(try outbox.secretCount() == 2)
+    }
+
     @Test("a message that was deleted meanwhile loses its claim without harm")
     func deleted() async throws {
         try outbox.insert()

@@ -51,8 +51,6 @@ private struct Recording {
     private let database: Database
     private let now: Timestamp
     private let rules: DeliveryRules
-    /// Finishes an accepted message.
-    private let acceptance: RowStatement
     /// Completes an attempt.
     private let attempt: RowStatement
 
@@ -60,16 +58,6 @@ private struct Recording {
         self.database = database
         self.now = now
         self.rules = rules
-        // It sets only columns that change: any assignment rewrites a column's indexes, even with the same value. A message
-        // that is being sent has no due_at, and an open one blames no address.
-        acceptance = try RowStatement(
-            database,
-            sql: """
-                UPDATE outbox_state
-                SET state = 'accepted', finished_at = ?1, accepted_at = ?1, attempts = ?2, secret = NULL, \(Self.endOfClaim)
-                WHERE sequence = ?3 AND state = 'sending' AND last_attempt = ?4
-                """
-        )
         attempt = try RowStatement(
             database,
             sql: """
@@ -89,41 +77,71 @@ private struct Recording {
     func record(_ completions: [Completion]) throws -> [Completion] {
         var lost: [Completion] = []
         var mayBeSeen: [(claim: Claim, handedOverAt: Timestamp)] = []
+        let acceptances = completions.filter(\.isPlainAcceptance)
+        let areEndedTogether = acceptances.count > 1
+        if areEndedTogether { try endTogether(acceptances) }
         for completion in completions {
-            if try !record(completion) {
+            let isEnded = areEndedTogether && completion.isPlainAcceptance
+            if try !isEnded && !end(completion) {
                 lost.append(completion)
-            } else if completion.outcome.mayBeSeen {
-                mayBeSeen.append((completion.claim, completion.finishedAt))
+                continue
             }
+            try recordEnded(completion)
+            if completion.outcome.mayBeSeen { mayBeSeen.append((completion.claim, completion.finishedAt)) }
         }
         try OutboxDatabase.replaceTokens(by: mayBeSeen, rules: rules, in: database)
         return lost
     }
 
+    /// Ends the claims of accepted messages with one statement for each number of attempts. Because of the triggers, SQLite
+    /// keeps each statement's former pages, which for a single row costs as much as the row.
+    ///
+    /// It sets only columns that change: any assignment rewrites a column's indexes, even with the same value. A message
+    /// that is being sent has no due_at, an open one blames no address, and the claim has counted the attempt.
+    ///
+    /// - Throws: `DatabaseError.ignoredByTrigger` where a claim is no longer held or a trigger ignored a change. The
+    ///   completions are then recorded one by one, which shows whose.
+    private func endTogether(_ acceptances: [Completion]) throws {
+        for (attempt, acceptances) in Dictionary(grouping: acceptances, by: \.claim.attempt) {
+            let update = try database.cachedStatement(
+                sql: """
+                    UPDATE outbox_state
+                    SET state = 'accepted', finished_at = ended.value, accepted_at = ended.value, secret = NULL,
+                        \(Self.endOfClaim)
+                    FROM json_each(?) AS ended
+                    WHERE sequence = CAST(ended.key AS INTEGER) AND state = 'sending' AND last_attempt = ?
+                    """
+            )
+            var times = "{"
+            for acceptance in acceptances {
+                if times.utf8.count > 1 { times += "," }
+                times += "\"\(acceptance.claim.sequence)\":\(acceptance.finishedAt.milliseconds)"
+            }
+            try update.execute(arguments: [times + "}", attempt])
+            if database.changesCount != acceptances.count { throw DatabaseError.ignoredByTrigger }
+        }
+    }
+
+    /// Ends the claim.
+    ///
     /// - Returns: whether the claim was still held; otherwise nothing is written.
-    private func record(_ completion: Completion) throws -> Bool {
-        let claim = completion.claim
+    private func end(_ completion: Completion) throws -> Bool {
         if case .returnedUnsent(let until) = completion.outcome {
-            return try OutboxDatabase.giveBack(claim, until: until, now: now, rules: rules, in: database)
+            return try OutboxDatabase.giveBack(completion.claim, until: until, now: now, rules: rules, in: database)
         }
-        // The person may have the mail from now on, so the token's time no longer moves.
-        let fixedExpiry = completion.outcome.mayBeSeen && !claim.message.isExpiryFixed ? claim.message.expiresAt : nil
-        let isUnsent = completion.outcome.isUnsent
-        let counts = completion.outcome.judgement?.counts ?? !isUnsent
-        let attempts = counts ? claim.attempts : claim.attempts - 1
-        if case .accepted = completion.outcome, fixedExpiry == nil {
-            try acceptance.execute(completion.finishedAt, attempts, claim.sequence, claim.attempt)
-        } else {
-            try end(completion, attempts: attempts, fixedExpiry: fixedExpiry)
-        }
-        guard database.changesCount == 1 else {
-            if try isHeld(claim) { throw DatabaseError.ignoredByTrigger }
-            return false
-        }
-        if isUnsent {
-            try OutboxDatabase.forgetAttempt(database, claim)
-        } else {
-            try recordAttempt(completion, counts: counts)
+        try update(completion)
+        if database.changesCount == 1 { return true }
+        if try isHeld(completion.claim) { throw DatabaseError.ignoredByTrigger }
+        return false
+    }
+
+    /// Records the attempt of an ended claim, and what follows from its outcome for other rows.
+    private func recordEnded(_ completion: Completion) throws {
+        let claim = completion.claim
+        switch completion.outcome {
+        case .returnedUnsent: return
+        case .expiredUnsent, .supersededUnsent, .cancelledUnsent: try OutboxDatabase.forgetAttempt(database, claim)
+        case .accepted, .deferred, .rejected, .expired: try recordAttempt(completion)
         }
         if case .deferred = completion.outcome {
             // A newer message arrived during the attempt; a retry would mail a token that no longer works.
@@ -142,12 +160,11 @@ private struct Recording {
                 in: database
             )
         }
-        return true
     }
 
-    /// Ends the claim with any outcome.
-    private func end(_ completion: Completion, attempts: Int, fixedExpiry: Timestamp?) throws {
+    private func update(_ completion: Completion) throws {
         let outcome = completion.outcome
+        let attempts = completion.counts ? completion.claim.attempts : completion.claim.attempts - 1
         let event = outcome.event
         guard let state = MessageState.sending.after(event) else {
             preconditionFailure("an attempt can't end with \(event)")
@@ -164,7 +181,7 @@ private struct Recording {
         }
         if case .deferred(_, let next) = outcome { set("due_at", next) }
         if let blamesAddress = outcome.blamesAddress { set("blames_address", blamesAddress) }
-        if let fixedExpiry { set("expires_at", fixedExpiry) }
+        if let fixedExpiry = completion.fixedExpiry { set("expires_at", fixedExpiry) }
         if !state.isOpen { further += ", secret = NULL" }
         if outcome.isUncertain { further += ", uncertain_attempts = uncertain_attempts + 1" }
         if outcome.isUnsent { further += ", last_attempt = last_attempt - 1" }
@@ -188,7 +205,7 @@ private struct Recording {
         return try Bool.fetchOne(select, arguments: [claim.sequence, claim.attempt]) ?? false
     }
 
-    private func recordAttempt(_ completion: Completion, counts: Bool) throws {
+    private func recordAttempt(_ completion: Completion) throws {
         let outcome = completion.outcome
         let failure = outcome.judgement?.failure
         let reply = outcome.reply
@@ -199,7 +216,7 @@ private struct Recording {
             failure?.stage ?? .finalDot,
             outcome.judgement?.verdict.fault,
             outcome.judgement?.verdict.reason,
-            counts,
+            completion.counts,
             reply?.code,
             reply?.enhancedStatus?.description,
             failure?.detail ?? reply?.description,
@@ -207,6 +224,22 @@ private struct Recording {
             completion.claim.message.id,
             completion.claim.attempt
         )
+    }
+}
+
+extension Completion {
+    /// Whether the attempt counts in the retry schedule.
+    fileprivate var counts: Bool { outcome.judgement?.counts ?? !outcome.isUnsent }
+
+    /// The expiry of a message with `valid_for`: the person may have the mail from now on, so the token's time no longer
+    /// moves.
+    fileprivate var fixedExpiry: Timestamp? {
+        outcome.mayBeSeen && !claim.message.isExpiryFixed ? claim.message.expiresAt : nil
+    }
+
+    /// An acceptance that changes nothing but the state.
+    fileprivate var isPlainAcceptance: Bool {
+        if case .accepted = outcome { fixedExpiry == nil } else { false }
     }
 }
 
