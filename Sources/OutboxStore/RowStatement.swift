@@ -18,7 +18,8 @@ struct RowStatement {
 
     /// Runs the statement to its end, with a value for each `?` in their order.
     ///
-    /// - Throws: `DatabaseError`; the statement can't be used again then (https://sqlite.org/c3ref/reset.html).
+    /// - Throws: `DatabaseError`. The statement can't be used again then (https://sqlite.org/c3ref/reset.html): GRDB has
+    ///   removed it from its cache, and who tries again needs a new `RowStatement`.
     func execute<each Value: StatementBinding>(_ values: repeat each Value) throws {
         statement.setUncheckedArguments(StatementArguments())
         var index: CInt = 1

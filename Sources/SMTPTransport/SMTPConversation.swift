@@ -157,8 +157,8 @@ struct SMTPConversation {
     /// of them (RFC 2920 §3.2), so the reply to MAIL may be missing because of RCPT.
     var awaitsRecipient: Bool { awaitsReply && !isRefused && group.awaits(.recipient) }
 
-    /// Answers the question of ``asksForPermission``. Withholding a mail closes the connection without a final dot, so the relay drops the
-    /// mail.
+    /// Answers the question of ``asksForPermission``. Withholding a mail closes the connection without a final dot, so the
+    /// relay drops the mail.
     mutating func permit(_ isPermitted: Bool) {
         guard asksForPermission else { return }
         if isPermitted {

@@ -135,6 +135,15 @@ import Testing
         #expect(try await outbox.database.attempts(of: id).map(\.outcome) == [.uncertain, .accepted])
     }
 
+    @Test("a lost completion is returned as it was given, also after the clock was set back")
+    func lostAfterStep() async throws {
+        for _ in 1...2 { try outbox.insert() }
+        let claims = try await store.claim().claims
+        try outbox.execute("UPDATE outbox_state SET last_attempt = last_attempt + 1")
+        let completions = claims.map { Completion.accepted($0, at: noon + .seconds(10)) }
+        #expect(try await store.finish(completions, now: noon + .seconds(5)) == completions)
+    }
+
     @Test("of messages that are accepted together, a lost claim and a refused row stop no other")
     func acceptedTogether() async throws {
         let ids = try (1...5).map { try outbox.insert(recipient: "person\($0)@example.com") }

@@ -108,7 +108,8 @@ package struct SecretMask: Sendable, CustomStringConvertible, CustomReflectable 
     package var description: String { "<secrets>" }
     package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 
-    /// Which octets belong to secrets; `nil` for none.
+    /// Which octets belong to secrets; `nil` for none. A further form of a secret that is found here must also leave a trace
+    /// for ``SecretTraces``, which decides whether a mask is made at all.
     ///
     /// - Parameter goesOn: whether another text follows this one.
     private func marks(in bytes: [UInt8], goesOn: Bool) -> [Bool]? {

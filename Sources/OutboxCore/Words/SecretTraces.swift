@@ -4,9 +4,10 @@ import InternetMessage
 
 /// Whether a text may have a trace of secrets, without an index of them.
 ///
-/// A mask marks pieces of secrets: up to 12 octets, or letters of base64, in a row. The octets of such a piece are all in the text,
-/// though perhaps in another case or with white space between. So where no piece of any secret consists of octets of the
-/// text, the mask has nothing to mark. A token is long and random, so nearly no text has all octets of one of its pieces.
+/// A mask marks pieces of secrets: up to 12 octets, or letters of base64, in a row. The octets of such a piece are all in
+/// the text, though perhaps in another case or with white space between. So where no piece of any secret consists of octets
+/// of the text, the mask has nothing to mark. A token is long and random, so nearly no text has all octets of one of its
+/// pieces.
 enum SecretTraces {
     /// Whether a mask of the secrets may change the text in other ways than by cutting web addresses. May say so of a text
     /// that stays the same.
@@ -73,8 +74,8 @@ private struct OctetsOfText {
 
     /// Whether the text may hold a piece of a pattern: as many of its places in a row as an index looks for.
     ///
-    /// Looks at the last place of a possible piece first: no piece contains a place that isn't in the text, so most places are
-    /// never looked at.
+    /// Looks at the last place of a possible piece first: no piece contains a place that isn't in the text, so most places
+    /// are never looked at.
     private func mayHoldPiece(of places: Int, isInText: (Int) -> Bool) -> Bool {
         let length = min(places, GramIndex.longestGram)
         guard length <= count else { return false }

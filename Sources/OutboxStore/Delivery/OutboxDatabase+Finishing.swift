@@ -17,7 +17,7 @@ extension OutboxDatabase {
         try await write { database in
             let now = clock()
             let (lost, refused) = try database.changeRows(completions, messageID: \.claim.message.id) { completions in
-                try Recording(database, now: now, rules: rules).record(completions.map { $0.endedBy(now) })
+                try Recording(database, now: now, rules: rules).record(completions)
             }
             return FinishResult(lost: lost, refused: refused.map { ($0.row, $0.refusal) })
         }
@@ -74,16 +74,17 @@ private struct Recording {
         """
 
     /// - Returns: the completions whose claim was no longer held; for them nothing is written.
-    func record(_ completions: [Completion]) throws -> [Completion] {
+    func record(_ given: [Completion]) throws -> [Completion] {
+        let completions = given.map { $0.endedBy(now) }
         var lost: [Completion] = []
         var mayBeSeen: [(claim: Claim, handedOverAt: Timestamp)] = []
         let acceptances = completions.filter(\.isPlainAcceptance)
         let areEndedTogether = acceptances.count > 1
         if areEndedTogether { try endTogether(acceptances) }
-        for completion in completions {
+        for (given, completion) in zip(given, completions) {
             let isEnded = areEndedTogether && completion.isPlainAcceptance
             if try !isEnded && !end(completion) {
-                lost.append(completion)
+                lost.append(given)
                 continue
             }
             try recordEnded(completion)
