@@ -23,9 +23,6 @@ package struct DeliverySettings: Sendable {
     /// Time limit of an inspection of the outbox's tables for damage.
     package var inspectionLimit: Duration
 
-    /// How many claimed messages may wait per lane: enough to bridge a commit.
-    static let claimsPerLane = 16
-
     /// Creates settings.
     package init(
         envelopeSender: @escaping @Sendable (_ envelopeID: String) -> String,

@@ -241,7 +241,7 @@ import Testing
         #expect(actions.assignments.count == 9, "one lane is left to domains that work")
         let pauses = Set(actions.completions.map(\.outcome))
         #expect(pauses == [.returnedUnsent(until: now + .seconds(1))])
-        #expect(pool.queue.count == pool.capacity / 8)
+        #expect(pool.queue.count == pool.depth.limit / 8)
     }
 
     @Test("a preferred relay that never answers the final dot gets one trial at a time")

@@ -347,7 +347,7 @@ import Testing
     @Test("more claims are requested when half of the queue is gone, not before")
     func batches() {
         var pool = pool(connections: 2)
-        let capacity = pool.capacity
+        let capacity = pool.depth.limit
         #expect(pool.roomForBatch(now: now) == capacity)
         let claims = (1...Int64(capacity)).map { claim($0, "p@d\($0).example") }
         _ = pool.add(claims, at: .init(now: now))

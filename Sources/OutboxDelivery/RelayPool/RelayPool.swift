@@ -69,7 +69,7 @@ final class RelayPool: Sendable {
     var underWay: Int { state.withLock { $0.machine.underWay } }
 
     /// The number of lanes of the relay with the most lanes.
-    var laneCount: Int { state.withLock { $0.machine.capacity / DeliverySettings.claimsPerLane } }
+    var laneCount: Int { state.withLock { $0.machine.depth.lanes } }
 
     /// The current status of every relay.
     var statuses: [RelayStatus] { state.withLock { $0.machine.statuses(now: environment.now()) } }

@@ -24,7 +24,7 @@ extension RelayPool.StateMachine {
     /// other places stay for claims that can be sent at once. All other messages wait in the outbox, where a newer
     /// message can supersede them.
     func queueLimit(_ relay: Int) -> Int {
-        min(capacity, relays[relay].configuration.rate.map { max(8, Int($0 * 2)) } ?? capacity)
+        min(depth.limit, relays[relay].configuration.rate.map { max(8, Int($0 * 2)) } ?? depth.limit)
     }
 
     private func dueProbes(now: Timestamp) -> Int { relays.count { isDueForProbe($0, now: now) } }
@@ -33,17 +33,16 @@ extension RelayPool.StateMachine {
         pooled.probes.count < Self.probesAtOnce && pooled.health.isDueForProbe(at: now)
     }
 
-    /// How many more claims to request from the store: 0 until at least half of the queue is gone. Each request is a
-    /// transaction; a transaction for every few claims would cost more than the messages do.
+    /// How many more claims to request from the store: 0 until a request is worth its transaction.
     func roomForBatch(now: Timestamp) -> Int {
         let room = room(now: now)
-        return room > (room + queue.count) / 2 ? room : 0
+        return depth.isWorthRequest(room, of: room + queue.count) ? room : 0
     }
 
     /// How many urgent claims fit in addition to the waiting claims, if all of these are less urgent.
     func roomForUrgent(priority: Int) -> Int {
         guard !isClosed, preferred != nil, let lowest = queue.lowestPriority, lowest < priority else { return 0 }
-        return max(0, capacity / DeliverySettings.claimsPerLane - queue.count(fromPriority: priority))
+        return max(0, depth.lanes - queue.count(fromPriority: priority))
     }
 
     // MARK: Assigning
@@ -139,7 +138,7 @@ extension RelayPool.StateMachine {
             } ?? queue.firstPlace { _ in true }
         }
         var shares = laneShares(relay, now: now)
-        var hasLane: [String: Bool] = [:]
+        var withoutLane: Set<String> = []
         let preferred = preferred ?? relay
         let takesAny = relay < preferred && isDueForTrial(relay, now: now)
         // A suspected relay takes mail where the preferred relay has no idle lane, unless it doesn't answer at all.
@@ -147,9 +146,11 @@ extension RelayPool.StateMachine {
             relays[relay].health.state == .suspected && relays[relay].health.trouble?.reason != .timedOut
             && !hasIdleLane(preferred, now: now)
         return queue.firstPlace { claim in
-            let isPermitted = hasLane[claim.domain] ?? shares.hasLane(for: claim.domain)
-            hasLane[claim.domain] = isPermitted
-            guard isPermitted else { return false }
+            let domain = claim.domain
+            guard !withoutLane.contains(domain), shares.hasLane(for: domain) else {
+                withoutLane.insert(domain)
+                return false
+            }
             if preferred == relay { return !isForAnother(claim, than: relay) }
             if evidence.isMarked(claim.message.id, relay: relay) { return false }
             return takesAny || helpsOut || evidence.isMarked(claim.message.id, relay: preferred)

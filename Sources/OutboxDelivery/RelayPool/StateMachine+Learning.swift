@@ -103,6 +103,7 @@ extension RelayPool.StateMachine {
         now: Timestamp,
         _ actions: inout Actions
     ) {
+        depth.accepted()
         relays[relay].failuresWhileUp = 0
         relays[relay].refusedConnections = 0
         relays[relay].evidence.accepted(domain: claim.domain, order: order, at: now, began: began)

@@ -37,7 +37,10 @@ struct LaneShares {
         lanes = min(pooled.configuration.connections, pooled.limit.value ?? .max)
         evidence = pooled.evidence
         self.now = now
-        claims = served.filter { $0.relay == relay }
+        var claims: [ServedClaim] = []
+        claims.reserveCapacity(served.count)
+        for claim in served where claim.relay == relay { claims.append(claim) }
+        self.claims = claims
         stalled = Set(
             claims.lazy.filter { claim in
                 guard claim.isHeldForLong(at: now), claim.order < pooled.newestAccepted else { return false }

@@ -44,11 +44,10 @@ extension RelayPool {
         }
 
         var planner: RetryPlanner
-        /// How many claims may wait for a lane.
-        let capacity: Int
         /// In the configuration's order, the most preferred relay first.
         var relays: [PooledRelay]
         var queue = ClaimQueue()
+        var depth: QueueDepth
         var evidence = MessageEvidence()
         /// The claims that lanes hold, by message id.
         var served: [Int64: ServedClaim] = [:]
@@ -79,7 +78,7 @@ extension RelayPool {
                     tls: tls[relay.name] ?? nil
                 )
             }
-            capacity = (relays.map(\.configuration.connections).max() ?? 1) * DeliverySettings.claimsPerLane
+            depth = QueueDepth(lanes: relays.map(\.configuration.connections).max() ?? 1)
         }
     }
 }
@@ -118,6 +117,7 @@ extension RelayPool.StateMachine {
         guard !isClosed else { return (claims, Actions()) }
         let actions = act(at: present) { machine, actions in
             machine.queue.append(claims)
+            machine.depth.added(at: present.now)
             machine.assign(now: present.now, &actions)
             machine.sendAside(now: present.now, &actions)
         }
@@ -301,16 +301,15 @@ extension RelayPool.StateMachine {
             if index < firstUp { consider(relays[index].health.probesAt(now)) }
             // A rejection whose release is overdue must not be forgotten.
             consider(relays[index].heldRejections.nextRelease(now).map { max($0, now + .milliseconds(1)) })
+            let longestTimeout = relays[index].configuration.longestReplyTimeout
+            for claim in served.values where claim.relay == index { consider(claim.dotAt.map { $0 + longestTimeout }) }
             guard !queue.isEmpty else { continue }
             consider(relays[index].bucket?.nextToken(now: now))
             if relays[index].health.state == .suspected { consider(relays[index].trialAt) }
             for idle in relays[index].idleLanes { consider(idle.backsOffUntil) }
             if !relays[index].idleLanes.isEmpty { consider(relays[index].limit.triesMoreAt) }
         }
-        for claim in served.values {
-            consider(claim.dotAt.map { $0 + relays[claim.relay].configuration.longestReplyTimeout })
-            if !queue.isEmpty { consider(claim.startedAt + LaneShares.patience) }
-        }
+        if !queue.isEmpty { for claim in served.values { consider(claim.startedAt + LaneShares.patience) } }
         return next
     }
 
