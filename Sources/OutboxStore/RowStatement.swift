@@ -16,20 +16,32 @@ struct RowStatement {
         statement = try database.cachedStatement(sql: sql)
     }
 
-    /// Runs the statement to its end, with a value for each `?` in their order.
+    /// Runs the statement to its end.
     ///
+    /// - Parameter bind: binds a value to each `?`, in their order.
     /// - Throws: `DatabaseError`. The statement can't be used again then (https://sqlite.org/c3ref/reset.html): GRDB has
     ///   removed it from its cache, and who tries again needs a new `RowStatement`.
-    func execute<each Value: StatementBinding>(_ values: repeat each Value) throws {
+    func execute(_ bind: (inout Values) throws -> Void) throws {
         statement.setUncheckedArguments(StatementArguments())
-        var index: CInt = 1
-        for value in repeat each values {
+        var values = Values(statement: statement)
+        try bind(&values)
+        try statement.execute()
+    }
+
+    /// The values of one row. A list of values of different types would be slower: its code can't be made for their types.
+    struct Values {
+        fileprivate let statement: Statement
+        private var index: CInt = 0
+
+        fileprivate init(statement: Statement) { self.statement = statement }
+
+        /// Binds the next value.
+        mutating func bind(_ value: some StatementBinding) throws {
+            index += 1
             let code = ResultCode(rawValue: value.bind(to: statement.sqliteStatement, at: index))
             guard code == .SQLITE_OK else {
                 throw DatabaseError(resultCode: code, message: "value \(index)", sql: statement.sql)
             }
-            index += 1
         }
-        try statement.execute()
     }
 }

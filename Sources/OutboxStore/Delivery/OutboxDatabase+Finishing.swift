@@ -210,21 +210,21 @@ private struct Recording {
         let outcome = completion.outcome
         let failure = outcome.judgement?.failure
         let reply = outcome.reply
-        try attempt.execute(
-            completion.finishedAt,
-            outcome.attemptOutcome,
-            completion.relay,
-            failure?.stage ?? .finalDot,
-            outcome.judgement?.verdict.fault,
-            outcome.judgement?.verdict.reason,
-            completion.counts,
-            reply?.code,
-            reply?.enhancedStatus?.description,
-            failure?.detail ?? reply?.description,
-            reply?.queueID,
-            completion.claim.message.id,
-            completion.claim.attempt
-        )
+        try attempt.execute { values in
+            try values.bind(completion.finishedAt)
+            try values.bind(outcome.attemptOutcome)
+            try values.bind(completion.relay)
+            try values.bind(failure?.stage ?? .finalDot)
+            try values.bind(outcome.judgement?.verdict.fault)
+            try values.bind(outcome.judgement?.verdict.reason)
+            try values.bind(completion.counts)
+            try values.bind(reply?.code)
+            try values.bind(reply?.enhancedStatus?.description)
+            try values.bind(failure?.detail ?? reply?.description)
+            try values.bind(reply?.queueID)
+            try values.bind(completion.claim.message.id)
+            try values.bind(completion.claim.attempt)
+        }
     }
 }
 
