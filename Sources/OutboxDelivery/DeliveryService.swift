@@ -58,6 +58,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         let leases = LeaseBook()
         let wantsQuiet = Flag()
         let isClosing = Flag()
+        let hasBacklog = Flag()
         let relays = configuration.value.relays
         let settings = configuration.value.settings
         let recorder = OutcomeRecorder(
@@ -89,6 +90,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
             recorder: recorder,
             wantsQuiet: wantsQuiet,
             isClosing: isClosing,
+            hasBacklog: hasBacklog,
             pool: pool,
             wake: wake,
             log: log,
@@ -106,7 +108,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         defer { tokens.keep([]) }
 
         let loss = await withTaskGroup(of: Void.self) { background in
-            background.addTask { await watch(wake, every: settings.times.pollInterval) }
+            background.addTask { await watch(wake, hasBacklog, every: settings.times.pollInterval) }
             background.addTask { await keeper(of: settings.times.lease, leases).run() }
             background.addTask { await inspect() }
             background.addTask { [retentionKeeper] in await retentionKeeper.run() }
@@ -190,10 +192,11 @@ package struct DeliveryService: Service, CustomStringConvertible {
         }
     }
 
-    private func watch(_ wake: WakeUp, every pollInterval: Duration) async {
+    private func watch(_ wake: WakeUp, _ hasBacklog: Flag, every pollInterval: Duration) async {
         let hasCompany = Mutex(false)
         await CommitWatcher(store: store, pollInterval: pollInterval).run(
             onCommit: { wake.call() },
+            hasBacklog: { hasBacklog.value },
             onLook: {
                 let isThere = store.hasOtherDaemon
                 let isNews = hasCompany.withLock { known in

@@ -28,6 +28,8 @@ actor Dispatcher {
     private let recorder: OutcomeRecorder
     private let wantsQuiet: Flag
     private let isClosing: Flag
+    /// More messages are due than the pool has room for.
+    private let hasBacklog: Flag
     private var lostClaims: LostClaims
     /// Uptime of the next check of other daemons' claims.
     private var nextLostLook: Duration?
@@ -59,6 +61,7 @@ actor Dispatcher {
         recorder: OutcomeRecorder,
         wantsQuiet: Flag,
         isClosing: Flag,
+        hasBacklog: Flag,
         pool: RelayPool,
         wake: WakeUp,
         log: DeliveryLog,
@@ -68,6 +71,7 @@ actor Dispatcher {
         self.recorder = recorder
         self.wantsQuiet = wantsQuiet
         self.isClosing = isClosing
+        self.hasBacklog = hasBacklog
         lostClaims = LostClaims(lease: configuration.value.settings.times.lease)
         self.store = store
         self.configuration = configuration
@@ -112,8 +116,11 @@ actor Dispatcher {
             let hasExpired = try await expire(moments, moment)
             switch try await claim(moments, now, settings) {
             case .claimed: continue
-            case .full: if hasMore || hasExpired { continue }
+            case .full:
+                hasBacklog.value = true
+                if hasMore || hasExpired { continue }
             case .nothingDue:
+                hasBacklog.value = false
                 if hasMore || hasExpired { continue }
                 if !moments.isSending { try await truncateLog() }
             }

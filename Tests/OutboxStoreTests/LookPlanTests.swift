@@ -66,6 +66,17 @@ import Testing
     @Test("commits that follow each other closely are looked at together")
     func gathered() { #expect((190...201).contains(looks(findCommits: true))) }
 
+    @Test("in a backlog, commits are looked at more rarely")
+    func backlog() {
+        var plan = restingPlan()
+        plan.written(at: at(1000))
+        plan.looked(at: at(1000), foundCommit: true, hasBacklog: true)
+        plan.written(at: at(1001))
+        #expect(plan.next == at(1025))
+        plan.looked(at: at(1025), foundCommit: true)
+        #expect(plan.next == at(1030), "the backlog has gone")
+    }
+
     @Test("a long transaction that writes all the time causes a bounded number of looks")
     func longTransaction() { #expect(looks(findCommits: false) <= 1200) }
 

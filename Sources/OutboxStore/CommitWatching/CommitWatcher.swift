@@ -44,12 +44,14 @@ package final class CommitWatcher: Sendable {
     /// Watching also ends when the file is lost, which `OutboxDatabase.fileLoss` reports. The functions are called on
     /// the watcher's thread.
     /// - Parameters:
+    ///   - hasBacklog: whether more messages are due than can be sent; looks are rarer then.
     ///   - onLook: called after a look at most once per `pollInterval`, for other checks that must be repeated.
     ///   - onSchema: called with the problem when another tool has damaged the outbox, again once per `pollInterval`, and
     ///     with `nil` when it is whole again.
     ///   - onTrouble: receives an error of a look; watching continues.
     package func run(
         onCommit: @escaping @Sendable () -> Void,
+        hasBacklog: @escaping @Sendable () -> Bool = { false },
         onLook: @escaping @Sendable () -> Void = {},
         onSchema: @escaping @Sendable (OutboxDatabaseError?) -> Void = { _ in },
         onTrouble: @escaping @Sendable (any Error) -> Void
@@ -58,7 +60,7 @@ package final class CommitWatcher: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let thread = Thread { [self] in
-                    watch(writes, onCommit, onLook, onSchema, onTrouble)
+                    watch(writes, onCommit, hasBacklog, onLook, onSchema, onTrouble)
                     continuation.resume()
                 }
                 thread.start()
@@ -73,6 +75,7 @@ package final class CommitWatcher: Sendable {
     private func watch(
         _ writes: FileWrites,
         _ onCommit: () -> Void,
+        _ hasBacklog: () -> Bool,
         _ onLook: () -> Void,
         _ onSchema: (OutboxDatabaseError?) -> Void,
         _ onTrouble: (any Error) -> Void
@@ -117,7 +120,7 @@ package final class CommitWatcher: Sendable {
                     }
                 }
                 count(hasChanged)
-                plan.looked(at: clock.now, foundCommit: hasChanged)
+                plan.looked(at: clock.now, foundCommit: hasChanged, hasBacklog: hasBacklog())
                 if isTimeForOtherChecks { onLook() }
             } catch OutboxDatabaseError.lost {
                 return

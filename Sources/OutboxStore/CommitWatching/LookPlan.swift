@@ -3,11 +3,14 @@
 /// The moments of the looks, as a value.
 ///
 /// The commit of a write becomes visible up to one fsync later. So after a write the counter is read at once, and again
-/// with growing gaps until it changes. After a change the next look waits for ``gathering``, so that an application with
+/// with growing gaps until it changes. After a change the next look waits for ``gathering`` or ``gatheringInBacklog``, so that an application with
 /// any number of commits causes a bounded number of looks.
 struct LookPlan {
     /// The gap after a look that found a commit.
     static let gathering = Duration.milliseconds(5)
+    /// The same while more messages are due than can be sent. Most commits are this program's own then, and a new message
+    /// has to wait anyway.
+    static let gatheringInBacklog = Duration.milliseconds(25)
     /// Milliseconds after a write at which to look while the counter stands still. The gaps are small, so that a commit
     /// is seen with at most a quarter of its delay added.
     static let afterWrite = [0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256]
@@ -51,10 +54,10 @@ struct LookPlan {
     }
 
     /// The counter was read.
-    mutating func looked(at now: ContinuousClock.Instant, foundCommit: Bool) {
+    mutating func looked(at now: ContinuousClock.Instant, foundCommit: Bool, hasBacklog: Bool = false) {
         watchesAgain = true
         if foundCommit {
-            earliest = now + Self.gathering
+            earliest = now + (hasBacklog ? Self.gatheringInBacklog : Self.gathering)
             begin(Series(begin: now, offsets: Self.afterCommit, followsWrite: false), at: now)
         } else if var series, series.place + 1 < series.offsets.count {
             series.place += 1
