@@ -139,7 +139,6 @@ relays: [{{url: "smtp://127.0.0.1:{port}", tls: none, connections: {connections}
 links:
   verify-email: "https://cloudone.trendmicro.com/verify-email?token={{token}}"
   reset-password: "https://cloudone.trendmicro.com/reset-password?token={{token}}"
-templates: {HERE.parent / "config" / "templates"}
 {further}
 """
         )
@@ -200,10 +199,14 @@ templates: {HERE.parent / "config" / "templates"}
         tick = os.sysconf("SC_CLK_TCK")
         return int(fields[11]) / tick, int(fields[12]) / tick
 
-    def resident_megabytes(self):
+    def resident_megabytes(self, field="VmRSS"):
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{field}:"):
                 return int(line.split()[1]) / 1024
+
+    def memory(self):
+        """Resident memory, and what of it is no page of a file."""
+        return {"megabytes": self.resident_megabytes(), "anonymous_megabytes": self.resident_megabytes("RssAnon")}
 
 
 @contextlib.contextmanager
@@ -454,7 +457,7 @@ def bench_cost(arguments):
                         check=True, capture_output=True, text=True,
                     )
                     counts[name].append(instructions(output.stderr))
-    # Start and end cost the same both times, and so does the check of the templates, which ends within the first messages.
+    # Start and end cost the same both times.
     results = {name: (counted[1] - counted[0]) / (many - few) for name, counted in counts.items()}
     log(f"instructions of a message: {results}")
     return results
@@ -609,7 +612,7 @@ def bench_idle(arguments):
         time.sleep(2)
         before = sum(program.cpu_seconds())
         time.sleep(seconds)
-        empty = {"cpu_percent": (sum(program.cpu_seconds()) - before) / seconds * 100, "megabytes": program.resident_megabytes()}
+        empty = {"cpu_percent": (sum(program.cpu_seconds()) - before) / seconds * 100, **program.memory()}
     with sink() as port, outboxd(arguments.programs, port) as program:
         # Kept open for as long as the measurement takes.
         path = program.folder / "outboxd.yaml"
@@ -620,7 +623,7 @@ def bench_idle(arguments):
         time.sleep(2)
         before = sum(program.cpu_seconds())
         time.sleep(seconds)
-        used = {"cpu_percent": (sum(program.cpu_seconds()) - before) / seconds * 100, "megabytes": program.resident_megabytes()}
+        used = {"cpu_percent": (sum(program.cpu_seconds()) - before) / seconds * 100, **program.memory()}
     log(f"idle: {empty}, with open connections: {used}")
     return {"empty": empty, "open connections": used}
 

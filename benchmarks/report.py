@@ -98,11 +98,11 @@ def other_tables(results):
         rows = [
             [
                 name, f"{values['cpu_percent']:.2f} %", verdict(values["cpu_percent"] <= 0.3), f"{values['megabytes']:.0f} MB",
-                verdict(values["megabytes"] <= 40),
+                verdict(values["megabytes"] <= 40), f"{values['anonymous_megabytes']:.0f} MB",
             ]
             for name, values in results["idle"].items()
         ]
-        blocks.append("### Idle\n\n" + table(["", "of one core", "at most 0.3 %", "resident", "at most 40 MB"], rows))
+        blocks.append("### Idle\n\n" + table(["", "of one core", "at most 0.3 %", "resident", "at most 40 MB", "without pages of files"], rows))
     if "beside" in results:
         values = results["beside"]
         slow, fast = values["200 a second"], values["as many as possible"]

@@ -24,6 +24,8 @@ final class RelayPool: Sendable {
     private let log: DeliveryLog
     private let onRoom: @Sendable () -> Void
     private let state: Guarded<State>
+    /// Whether any claim with a lane must not be handed over. Lanes ask twice a message, and hardly ever is one.
+    private let hasVoid = Atomic(false)
     /// When to check the time next, in uptime.
     private let alarm = Mutex<(at: Duration, task: Task<Void, Never>)?>(nil)
 
@@ -192,7 +194,10 @@ final class RelayPool: Sendable {
     func reconfigured(_ lane: LaneID) { happens { $0.reconfigured(lane, at: $1) } }
 
     /// Why a claim must not be handed over any more; `nil` if it may be handed over.
-    func voidOutcome(of claim: Claim) -> Completion.Outcome? { state.withLock { $0.machine.voidOutcome(of: claim) } }
+    func voidOutcome(of claim: Claim) -> Completion.Outcome? {
+        guard hasVoid.load(ordering: .acquiring) else { return nil }
+        return state.withLock { $0.machine.voidOutcome(of: claim) }
+    }
 
     /// Decides what follows for a mail that could not be composed.
     func composition(_ failure: TransmissionFailure, of claim: Claim) -> Completion {
@@ -227,6 +232,7 @@ final class RelayPool: Sendable {
         let (actions, served, moment) = state.withLock { state in
             let moment = environment.moment()
             let actions = event(&state, present(moment, needsChance: needsChance))
+            hasVoid.store(!state.machine.void.isEmpty, ordering: .releasing)
             let served = actions.assignments.map { lane, claim in
                 guard let continuation = state.waiting.removeValue(forKey: lane) else {
                     preconditionFailure("only a waiting lane gets a claim")

@@ -28,28 +28,32 @@ struct LaneShares {
     private let lanes: Int
     private let evidence: RelayEvidence
     private let now: Timestamp
-    private let claims: [ServedClaim]
+    private let relay: Int
+    /// The claims that lanes hold, of all relays.
+    private let served: [Int64: ServedClaim]
     /// The domains that have kept a lane for longer than the relay needed for a claim that began later.
     private let stalled: Set<String>
     private lazy var counts = count()
 
-    init(_ pooled: PooledRelay, _ served: some Collection<ServedClaim>, relay: Int, now: Timestamp) {
+    init(_ pooled: PooledRelay, _ served: [Int64: ServedClaim], relay: Int, now: Timestamp) {
         lanes = min(pooled.configuration.connections, pooled.limit.value ?? .max)
         evidence = pooled.evidence
         self.now = now
-        var claims: [ServedClaim] = []
-        claims.reserveCapacity(served.count)
-        for claim in served where claim.relay == relay { claims.append(claim) }
-        self.claims = claims
-        stalled = Set(
-            claims.lazy.filter { claim in
-                guard claim.isHeldForLong(at: now), claim.order < pooled.newestAccepted else { return false }
-                // If the domain has accepted another message since, or very recently, this slow claim is an exception.
-                let last = pooled.evidence.lastWorked(claim.domain)
-                return last.map { $0 < claim.startedAt + Self.patience && $0 + Self.patience <= now } ?? true
-            }.map(\.domain)
-        )
+        self.relay = relay
+        self.served = served
+        var stalled: Set<String> = []
+        for claim in served.values where claim.relay == relay && claim.isHeldForLong(at: now) {
+            guard claim.order < pooled.newestAccepted else { continue }
+            // If the domain has accepted another message since, or very recently, this slow claim is an exception.
+            let last = pooled.evidence.lastWorked(claim.domain)
+            if last.map({ $0 < claim.startedAt + Self.patience && $0 + Self.patience <= now }) ?? true {
+                stalled.insert(claim.domain)
+            }
+        }
+        self.stalled = stalled
     }
+
+    private var claims: some Sequence<ServedClaim> { served.values.lazy.filter { $0.relay == relay } }
 
     private func count() -> Counts {
         var counts = Counts()
@@ -97,7 +101,7 @@ struct LaneShares {
     /// Whether the claim may keep its lane although other claims wait. Where at most one lane is idle and the relay is
     /// quick for other claims, only the claims that have waited longest for the answer to RCPT keep their lanes.
     func mayKeepLane(_ claim: ServedClaim) -> Bool {
-        !claim.isHeldForLong(at: now) || !evidence.isQuick(at: now) || claims.count < lanes - 1
+        !claim.isHeldForLong(at: now) || !evidence.isQuick(at: now) || served.values.count { $0.relay == relay } < lanes - 1
             || claims.count { $0.dotAt == nil && $0.isHeldForLong(at: now) && $0.order < claim.order } < mostSilent
     }
 
@@ -133,7 +137,7 @@ extension RelayPool.StateMachine {
     private static let pauseForAnother = Duration.seconds(1)
 
     func laneShares(_ relay: Int, now: Timestamp) -> LaneShares {
-        LaneShares(relays[relay], served.values, relay: relay, now: now)
+        LaneShares(relays[relay], served, relay: relay, now: now)
     }
 
     /// Whether a lane may go on waiting for the answer to RCPT. No content has been handed over by then, so giving up
@@ -146,7 +150,7 @@ extension RelayPool.StateMachine {
         let evidence = relays[service.relay].evidence
         var shares = LaneShares(
             relays[service.relay],
-            served.values.filter { $0.order != service.order },
+            served.filter { $0.value.order != service.order },
             relay: service.relay,
             now: now
         )

@@ -54,7 +54,7 @@ extension RelayPool {
         /// The number of the last event. Orders events independently of the clock.
         var order = 0
         /// Messages that must not be handed over any more although a lane holds them, with the reason.
-        private var void: [Int64: Completion.Outcome] = [:]
+        private(set) var void: [Int64: Completion.Outcome] = [:]
         private(set) var isClosed = false
 
         /// - Parameters:
