@@ -110,7 +110,7 @@ package struct DeliveryService: Service, CustomStringConvertible {
         let loss = await withTaskGroup(of: Void.self) { background in
             background.addTask { await watch(wake, hasBacklog, every: settings.times.pollInterval) }
             background.addTask { await keeper(of: settings.times.lease, leases).run() }
-            background.addTask { await inspect() }
+            background.addTask { await inspectionKeeper(hasBacklog).run() }
             background.addTask { [retentionKeeper] in await retentionKeeper.run() }
             background.addTask { await reload(lanes, pool, tokens) }
             background.addTask { await askForRounds(wake) }
@@ -159,6 +159,18 @@ package struct DeliveryService: Service, CustomStringConvertible {
             group.cancelAll()
             return first ?? nil
         }
+    }
+
+    private func inspectionKeeper(_ hasBacklog: Flag) -> InspectionKeeper {
+        InspectionKeeper(
+            inspect: { [store, configuration] in
+                try await store.inspect(limit: configuration.value.settings.inspectionLimit)
+            },
+            hasBacklog: { hasBacklog.value },
+            environment: environment,
+            database: store.path,
+            log: log
+        )
     }
 
     private var retentionKeeper: RetentionKeeper {
@@ -212,25 +224,6 @@ package struct DeliveryService: Service, CustomStringConvertible {
             onTrouble: { log.storeTrouble(.watching, $0) }
         )
     }
-
-    /// Inspects the database for damage once everything runs, and then once a day.
-    private func inspect() async {
-        while true {
-            do {
-                log.inspected(
-                    try await store.inspect(limit: configuration.value.settings.inspectionLimit),
-                    database: store.path
-                )
-                log.storeWorks(.inspecting)
-            } catch {
-                if Task.isCancelled { return }
-                log.storeTrouble(.inspecting, error)
-            }
-            do { try await environment.sleep(Self.inspectionInterval) } catch { return }
-        }
-    }
-
-    private static let inspectionInterval = Duration.seconds(86_400)
 
     private func send(
         through lanes: [PlacedLane],
