@@ -101,7 +101,8 @@ struct LaneShares {
     /// Whether the claim may keep its lane although other claims wait. Where at most one lane is idle and the relay is
     /// quick for other claims, only the claims that have waited longest for the answer to RCPT keep their lanes.
     func mayKeepLane(_ claim: ServedClaim) -> Bool {
-        !claim.isHeldForLong(at: now) || !evidence.isQuick(at: now) || served.values.count { $0.relay == relay } < lanes - 1
+        !claim.isHeldForLong(at: now) || !evidence.isQuick(at: now)
+            || served.values.count { $0.relay == relay } < lanes - 1
             || claims.count { $0.dotAt == nil && $0.isHeldForLong(at: now) && $0.order < claim.order } < mostSilent
     }
 
