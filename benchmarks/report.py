@@ -98,7 +98,7 @@ def other_tables(results):
         rows = [
             [
                 name, f"{values['cpu_percent']:.2f} %", verdict(values["cpu_percent"] <= 0.3), f"{values['megabytes']:.0f} MB",
-                verdict(values["megabytes"] <= 40), f"{values['anonymous_megabytes']:.0f} MB",
+                verdict(values["megabytes"] <= 40), f"{values['anonymous_megabytes']:.0f} MB" if "anonymous_megabytes" in values else "",
             ]
             for name, values in results["idle"].items()
         ]

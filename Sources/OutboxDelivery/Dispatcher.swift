@@ -28,7 +28,7 @@ actor Dispatcher {
     private let recorder: OutcomeRecorder
     private let wantsQuiet: Flag
     private let isClosing: Flag
-    /// More messages are due than the pool has room for.
+    /// Messages are due, and none can be claimed at present: as of the last round.
     private let hasBacklog: Flag
     private var lostClaims: LostClaims
     /// Uptime of the next check of other daemons' claims.

@@ -1,6 +1,7 @@
 // Runs one prepared statement for many rows. Holds no SQL.
 
 import GRDB
+import GRDBSQLite
 
 /// A prepared statement that runs once for each row of a batch.
 ///
@@ -25,13 +26,15 @@ struct RowStatement {
         statement.setUncheckedArguments(StatementArguments())
         var values = Values(statement: statement)
         try bind(&values)
+        assert(values.index == sqlite3_bind_parameter_count(statement.sqliteStatement), "a value is missing")
         try statement.execute()
     }
 
-    /// The values of one row. A list of values of different types would be slower: its code can't be made for their types.
+    /// The values of one row. A parameter pack would be slower, because the compiler doesn't specialise its code for the
+    /// types across functions.
     struct Values {
         fileprivate let statement: Statement
-        private var index: CInt = 0
+        fileprivate private(set) var index: CInt = 0
 
         fileprivate init(statement: Statement) { self.statement = statement }
 

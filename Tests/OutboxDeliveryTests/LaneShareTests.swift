@@ -104,6 +104,34 @@ import Testing
         #expect(added.actions.completions.isEmpty)
     }
 
+    @Test("the lanes of one relay say nothing about another one")
+    func otherRelay() {
+        var pool = pool(relays: 2, connections: 3)
+        for relay in 0..<2 { pool.relays[relay].evidence.accepted(domain: "big.example", order: 1, at: now) }
+        pool.relays[0].newestAccepted = 100
+        // The domain stalls one lane of the first relay, and two other domains hold the rest.
+        let held = ["big.example", "one.example", "two.example"].enumerated().map { number, domain in
+            ServedClaim(
+                lane: LaneID(relay: 0, number: number + 1),
+                domain: domain,
+                order: number,
+                startedAt: now,
+                openedAt: now,
+                lifeAt: now
+            )
+        }
+        pool.served = Dictionary(uniqueKeysWithValues: held.enumerated().map { (Int64($0), $1) })
+        let later = now + .seconds(6)
+        var first = pool.laneShares(0, now: later)
+        var second = pool.laneShares(1, now: later)
+        let slow = (first.isSlow("big.example"), second.isSlow("big.example"))
+        #expect(slow == (true, false))
+        for domain in ["one.example", "three.example"] {
+            let hasLane = (first.hasLane(for: domain), second.hasLane(for: domain))
+            #expect(hasLane == (false, true))
+        }
+    }
+
     @Test("a relay that greets slowly makes no recipient slow: the time counts from the opened connection")
     func slowGreeting() {
         var pool = heldLanes()
@@ -241,7 +269,7 @@ import Testing
         #expect(actions.assignments.count == 9, "one lane is left to domains that work")
         let pauses = Set(actions.completions.map(\.outcome))
         #expect(pauses == [.returnedUnsent(until: now + .seconds(1))])
-        #expect(pool.queue.count == pool.depth.limit / 8)
+        #expect(pool.queue.count == pool.depth.limit(at: now) / 8)
     }
 
     @Test("a preferred relay that never answers the final dot gets one trial at a time")

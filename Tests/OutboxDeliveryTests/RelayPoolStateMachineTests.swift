@@ -347,18 +347,20 @@ import Testing
     @Test("more claims are requested when half of the queue is gone, not before")
     func batches() {
         var pool = pool(connections: 2)
-        let capacity = pool.depth.limit
+        let capacity = pool.depth.limit(at: now)
         #expect(pool.roomForBatch(now: now) == capacity)
         let claims = (1...Int64(capacity)).map { claim($0, "p@d\($0).example") }
         _ = pool.add(claims, at: .init(now: now))
         var woke: [Int] = []
         for taken in 1...capacity {
-            let (next, actions) = pool.takeAtOnce(lane(1), at: .init(now: now))
+            // An ordinary pace: in a burst, more claims may wait.
+            let time = now + .milliseconds(10 * taken)
+            let (next, actions) = pool.takeAtOnce(lane(1), at: .init(now: time))
             guard let next else {
                 Issue.record("the queue holds \(capacity - taken + 1) more")
                 return
             }
-            let ended = pool.ended(ok, of: next, relay: 0, at: .init(now: now))
+            let ended = pool.ended(ok, of: next, relay: 0, at: .init(now: time))
             if actions.wakesDispatcher || ended.wakesDispatcher { woke.append(taken) }
         }
         #expect(woke == [capacity / 2 + 1])

@@ -14,7 +14,12 @@ protocol StateMachineFixture {}
 extension StateMachineFixture {
     var now: Timestamp { Timestamp(milliseconds: 1_800_000_000_000) }
 
-    func claim(_ id: Int64, _ address: String = "ann@example.com", uncertainAttempts: Int = 0) -> Claim {
+    func claim(
+        _ id: Int64,
+        _ address: String = "ann@example.com",
+        uncertainAttempts: Int = 0,
+        priority: Int = 0
+    ) -> Claim {
         Claim(
             message: Message(
                 id: id,
@@ -26,7 +31,7 @@ extension StateMachineFixture {
             ),
             sequence: id,
             address: address,
-            priority: 0,
+            priority: priority,
             attempt: uncertainAttempts + 1,
             attempts: uncertainAttempts + 1,
             uncertainAttempts: uncertainAttempts,

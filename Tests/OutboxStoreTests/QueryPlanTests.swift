@@ -36,13 +36,13 @@ import Testing
             try outbox.execute("UPDATE outbox SET cancelled = 1 WHERE id = (SELECT max(id) FROM outbox)")
             let completions = claims.enumerated().map { index, claim in
                 switch index {
-                case 0: Completion.accepted(claim, at: now)
+                case 0, 3: Completion.accepted(claim, at: now)
                 case 1: Completion.rejected(claim, at: now)
                 default: Completion.deferred(claim, until: now + .seconds(5), at: now)
                 }
             }
-            _ = try await store.finish(Array(completions.prefix(3)), now: now, rules: Self.rules)
-            try await store.returnUnsent(Array(claims.dropFirst(3).prefix(1)), now: now, rules: Self.rules)
+            _ = try await store.finish(Array(completions.prefix(4)), now: now, rules: Self.rules)
+            try await store.returnUnsent(Array(claims.dropFirst(4).prefix(1)), now: now, rules: Self.rules)
             try await store.renewLeases(until: now + .seconds(60))
             _ = try await store.rescue(now: now + .seconds(90), rules: Self.rules)
             _ = try await store.expire(now: now)

@@ -147,6 +147,7 @@ import Testing
     @Test("of messages that are accepted together, a lost claim and a refused row stop no other")
     func acceptedTogether() async throws {
         let ids = try (1...5).map { try outbox.insert(recipient: "person\($0)@example.com") }
+        try outbox.execute("UPDATE outbox_state SET valid_for = 60000 WHERE message_id IN (\(ids[2]), \(ids[4]))")
         let first = try await store.claim().claims
         #expect(first.map(\.message.id) == ids)
         // The first message has a second attempt, and the second one is lost to another daemon.
@@ -154,7 +155,6 @@ import Testing
         #expect(deferred.isEmpty)
         let again = try #require(try await store.claim(now: noon + .seconds(1)).claims.first)
         try outbox.execute("UPDATE outbox_state SET last_attempt = 2 WHERE message_id = \(ids[1])")
-        try outbox.execute("UPDATE outbox_state SET expires_at = NULL, valid_for = 60000 WHERE message_id = \(ids[2])")
         try outbox.execute(
             """
             CREATE TRIGGER ours BEFORE UPDATE OF accepted_at ON outbox_state WHEN NEW.message_id = \(ids[3])
@@ -174,6 +174,8 @@ import Testing
             #expect(accepted == (isRecorded ? completions[place].finishedAt.milliseconds : nil))
             let outcome = try await outbox.database.attempts(of: id).map(\.outcome).last
             #expect(outcome == (isRecorded ? .accepted : nil as AttemptOutcome?))
+            let expiry = try outbox.value(Int64.self, "SELECT expires_at FROM outbox_state WHERE message_id = \(id)")
+            #expect(expiry == (place == 2 || place == 4 ? (noon + .seconds(60)).milliseconds : nil))
         }
         #expect(try outbox.secretCount() == 2)
     }

@@ -15,7 +15,7 @@ extension RelayPool.StateMachine {
     /// How many more claims fit.
     func room(now: Timestamp) -> Int {
         if isClosed { return 0 }
-        if let preferred { return max(0, queueLimit(preferred) - queue.count) }
+        if let preferred { return max(0, queueLimit(preferred, now: now) - queue.count) }
         return max(0, dueProbes(now: now) - queue.count)
     }
 
@@ -23,8 +23,13 @@ extension RelayPool.StateMachine {
     /// at least 8. Three of the waiting claims may be for a silent domain, for a slow domain and for another relay; the
     /// other places stay for claims that can be sent at once. All other messages wait in the outbox, where a newer
     /// message can supersede them.
-    func queueLimit(_ relay: Int) -> Int {
-        min(depth.limit, relays[relay].configuration.rate.map { max(8, Int($0 * 2)) } ?? depth.limit)
+    func usualQueueLimit(_ relay: Int) -> Int {
+        min(depth.usual, relays[relay].configuration.rate.map { max(8, Int($0 * 2)) } ?? depth.usual)
+    }
+
+    /// The same, or more while mails are accepted quickly: never for a relay with a rate, which says how quick it is.
+    private func queueLimit(_ relay: Int, now: Timestamp) -> Int {
+        relays[relay].configuration.rate == nil ? depth.limit(at: now) : usualQueueLimit(relay)
     }
 
     private func dueProbes(now: Timestamp) -> Int { relays.count { isDueForProbe($0, now: now) } }
@@ -48,7 +53,7 @@ extension RelayPool.StateMachine {
     // MARK: Assigning
 
     /// The next claim for a lane that has just become idle, if a claim waits for its relay.
-    mutating func claimAtOnce(_ lane: LaneID, now: Timestamp) -> Claim? {
+    mutating func claimAtOnce(_ lane: LaneID, now: Timestamp, _ actions: inout Actions) -> Claim? {
         let relay = lane.relay
         guard !queue.isEmpty, preferred == relay, relays[relay].backoffs[lane.number] == nil,
             !isAnotherToBeAsked(before: relay, now: now),
@@ -56,7 +61,7 @@ extension RelayPool.StateMachine {
             let place = firstPlace(for: relay, now: now),
             relays[relay].bucket?.take(now: now) ?? true
         else { return nil }
-        let claim = queue.take(at: place)
+        let claim = take(at: place, &actions)
         serve(claim, by: lane, now: now)
         return claim
     }
@@ -71,7 +76,7 @@ extension RelayPool.StateMachine {
                 continue
             }
             guard let idle = takeIdleLane(relay: relay, now: now) else { break }
-            let claim = queue.take(at: place)
+            let claim = take(at: place, &actions)
             if isProbe {
                 handle(.probed, relay: relay, now: now, &actions)
                 relays[relay].probes.insert(claim.message.id)
@@ -85,6 +90,17 @@ extension RelayPool.StateMachine {
             actions.assignments.append((lane, claim))
         }
         giveBackIfNoneIsUp(now: now, &actions)
+    }
+
+    /// Takes a claim out of the queue. After the last of the urgent ones there is room for further urgent ones.
+    private mutating func take(at place: Int, _ actions: inout Actions) -> Claim {
+        let claim = queue.take(at: place)
+        if let lowest = queue.lowestPriority, lowest < claim.priority,
+            queue.count(fromPriority: claim.priority) == 0
+        {
+            actions.wakesDispatcher = true
+        }
+        return claim
     }
 
     private mutating func serve(_ claim: Claim, by lane: LaneID, now: Timestamp) {

@@ -103,7 +103,7 @@ extension RelayPool.StateMachine {
         now: Timestamp,
         _ actions: inout Actions
     ) {
-        depth.accepted()
+        depth.accepted(at: now)
         relays[relay].failuresWhileUp = 0
         relays[relay].refusedConnections = 0
         relays[relay].evidence.accepted(domain: claim.domain, order: order, at: now, began: began)

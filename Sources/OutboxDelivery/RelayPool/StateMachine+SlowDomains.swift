@@ -169,7 +169,7 @@ extension RelayPool.StateMachine {
     /// few of each. Otherwise they would fill the queue, and no other message would be claimed.
     mutating func sendAside(now: Timestamp, _ actions: inout Actions) {
         guard let preferred, !queue.isEmpty else { return }
-        let most = max(1, queueLimit(preferred) / 8)
+        let most = max(1, usualQueueLimit(preferred) / 8)
         var shares = laneShares(preferred, now: now)
         let state = self
         var marked = 0

@@ -117,7 +117,6 @@ extension RelayPool.StateMachine {
         guard !isClosed else { return (claims, Actions()) }
         let actions = act(at: present) { machine, actions in
             machine.queue.append(claims)
-            machine.depth.added(at: present.now)
             machine.assign(now: present.now, &actions)
             machine.sendAside(now: present.now, &actions)
         }
@@ -190,7 +189,9 @@ extension RelayPool.StateMachine {
     /// A lane has become idle, and takes the next claim for its relay, if there is one.
     mutating func takeAtOnce(_ lane: LaneID, at present: Present) -> (claim: Claim?, actions: Actions) {
         var claim: Claim?
-        let actions = act(at: present) { machine, _ in claim = machine.claimAtOnce(lane, now: present.now) }
+        let actions = act(at: present) { machine, actions in
+            claim = machine.claimAtOnce(lane, now: present.now, &actions)
+        }
         return (claim, actions)
     }
 

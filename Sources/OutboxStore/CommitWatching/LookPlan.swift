@@ -3,13 +3,13 @@
 /// The moments of the looks, as a value.
 ///
 /// The commit of a write becomes visible up to one fsync later. So after a write the counter is read at once, and again
-/// with growing gaps until it changes. After a change the next look waits for ``gathering`` or ``gatheringInBacklog``, so that an application with
-/// any number of commits causes a bounded number of looks.
+/// with growing gaps until it changes. After a change the next look waits for ``gathering`` or ``gatheringInBacklog``, so
+/// that an application with any number of commits causes a bounded number of looks.
 struct LookPlan {
     /// The gap after a look that found a commit.
     static let gathering = Duration.milliseconds(5)
-    /// The same while more messages are due than can be sent. Most commits are this program's own then, and a new message
-    /// has to wait anyway.
+    /// The same while more messages are due than can be sent. Most commits are this program's own then, and even an urgent
+    /// message waits for a lane.
     static let gatheringInBacklog = Duration.milliseconds(25)
     /// Milliseconds after a write at which to look while the counter stands still. The gaps are small, so that a commit
     /// is seen with at most a quarter of its delay added.

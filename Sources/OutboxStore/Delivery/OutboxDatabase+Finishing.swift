@@ -98,7 +98,9 @@ private struct Recording {
     /// keeps each statement's former pages, which for a single row costs as much as the row.
     ///
     /// It sets only columns that change: any assignment rewrites a column's indexes, even with the same value. A message
-    /// that is being sent has no due_at, an open one blames no address, and the claim has counted the attempt.
+    /// that is being sent has no due_at, an open one blames no address, and the claim has counted the attempt. SQLite reads
+    /// the fence of all rows before it changes the first one: only a trigger that writes to another row of outbox_state, which
+    /// the contract forbids, could come between.
     ///
     /// - Throws: `DatabaseError.ignoredByTrigger` where a claim is no longer held or a trigger ignored a change. The
     ///   completions are then recorded one by one, which shows whose.
