@@ -130,6 +130,22 @@ import Testing
             let hasLane = (first.hasLane(for: domain), second.hasLane(for: domain))
             #expect(hasLane == (false, true))
         }
+        // Two unknown domains leave the second relay's last lane for one that works: the stalled domain of the first relay does.
+        pool.relays[1].newestAccepted = 100
+        for number in 1...2 {
+            pool.served[Int64(10 + number)] = ServedClaim(
+                lane: LaneID(relay: 1, number: number),
+                domain: "new\(number).example",
+                order: 10 + number,
+                startedAt: later,
+                openedAt: later,
+                lifeAt: later
+            )
+        }
+        first = pool.laneShares(0, now: later)
+        second = pool.laneShares(1, now: later)
+        let hasLane = (first.hasLane(for: "big.example"), second.hasLane(for: "big.example"))
+        #expect(hasLane == (false, true))
     }
 
     @Test("a relay that greets slowly makes no recipient slow: the time counts from the opened connection")

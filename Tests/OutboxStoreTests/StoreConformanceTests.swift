@@ -180,6 +180,20 @@ import Testing
         #expect(try outbox.secretCount() == 2)
     }
 
+    @Test("messages with valid_for that are accepted together with others keep the expiry that their mails showed")
+    func acceptedTogetherWithValidity() async throws {
+        let ids = try (1...4).map { try outbox.insert(recipient: "person\($0)@example.com") }
+        try outbox.execute("UPDATE outbox_state SET valid_for = 60000 WHERE message_id IN (\(ids[1]), \(ids[3]))")
+        let claims = try await store.claim().claims
+        let result = try await store.finish(claims.map { .accepted($0, at: noon + .seconds(1)) }, now: noon + .seconds(1))
+        #expect(result.isEmpty)
+        for (place, id) in ids.enumerated() {
+            #expect(try outbox.state(id) == "accepted")
+            let expiry = try outbox.value(Int64.self, "SELECT expires_at FROM outbox_state WHERE message_id = \(id)")
+            #expect(expiry == (place % 2 == 1 ? (noon + .seconds(60)).milliseconds : nil))
+        }
+    }
+
     @Test("a message that was deleted meanwhile loses its claim without harm")
     func deleted() async throws {
         try outbox.insert()
