@@ -1,5 +1,6 @@
 // When the database is looked through for damage, with a time that passes at once.
 
+import FakeSMTP
 import Logging
 import OutboxCore
 import OutboxStore
@@ -48,5 +49,21 @@ import Testing
     func backlog() async throws {
         #expect(try await inspections { $0 < 90 } == [90, 86_491])
         #expect(try await inspections { _ in true } == [600, 87_600])
+    }
+
+    @Test("the service inspects when its backlog has gone: not before, and soon after", .timeLimit(.minutes(5)))
+    func service() async throws {
+        var choices = DeliveryFixture.Choices()
+        choices.connections = 1
+        choices.faults = ["finalDot: delay 20ms"]
+        try await DeliveryFixture.run(choices) { database in
+            _ = try await database.enqueue((1...150).map { .sample("p\($0)@example.com") })
+        } _: { fixture in
+            _ = try await fixture.log.waitUntil("the outbox is inspected") {
+                fixture.log.all.first { $0.hasPrefix("the outbox's tables are sound") }
+            }
+            // The last 32 and the one with the lane may be claimed already.
+            #expect(fixture.server.ledger.acceptedCount >= 117)
+        }
     }
 }
